@@ -117,9 +117,9 @@ class BatchDirectory(NamedTuple):
 
     @property
     def items(self) -> Path:
-        """The items' specifications as they were typed (JSON by id): the store has them redacted.
+        """What the items that have not ended are to do, as it was typed (JSON by id), where a secret is in it.
 
-        Deleted once all have passed; with an item that may be tried again it stays until the run is removed.
+        The store has it redacted. What an item no longer needs is taken out; with the last one the file is gone.
         """
         return self.path / "items.json"
 
@@ -149,6 +149,11 @@ class Home(NamedTuple):
     def slots(self) -> Path:
         """One lock file a slot."""
         return self.root / "slots"
+
+    @property
+    def failed_starts(self) -> Path:
+        """How many workers have ended at their start, one after the other (JSON); there only while some have."""
+        return self.slots / "failed.json"
 
     @property
     def cache(self) -> Path:

@@ -237,6 +237,8 @@ class Board:
     """The newest fifty, oldest first."""
     stale: str = ""
     """Why all this may be old: the error of the last read; empty when it succeeded."""
+    trouble: str = ""
+    """Why what waits in the queue is not begun: no worker can start; empty mostly."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from textual.theme import Theme
 from ampsm_engine import keymap
 from ampsm_engine.config import Settings, store
 from ampsm_engine.errors import AmpsmError
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Board
 from ampsm_tui import theme
 from ampsm_tui.ask import UNFINISHED, ask, run_while_open
@@ -268,8 +269,15 @@ class AmpsmApp(App[int]):
     async def _follow(self, delay: float) -> None:
         await asyncio.sleep(delay)
         async for board in self._feed:
-            self.board = board
+            self.board = self._with_trouble(board)
             self.store_changed.publish(None)
+
+    def _with_trouble(self, board: Board) -> Board:
+        if self.engine is None or not self.engine.home.failed_starts.exists():
+            return board
+        from ampsm_engine import failed_starts
+
+        return replace(board, trouble=failed_starts.trouble(self.engine.home))
 
     def _look_elsewhere(self) -> None:
         self.watch_app_focus()

@@ -35,6 +35,7 @@ def list_sessions(repo: "Path | None", statuses: "Sequence[Status]", *, as_json:
             store.facts.notes_of(ids),
             session_problems.sessions_in_conflict(store),
         )
+        _warn_of_workers(engine)
     elif not (root or statuses) and (lost := _lost_sessions(engine)):
         diagnostics.warning(lost.message)
         diagnostics.hint(lost.hint)
@@ -42,6 +43,16 @@ def list_sessions(repo: "Path | None", statuses: "Sequence[Status]", *, as_json:
         diagnostics.note("No sessions." if root or statuses else "No sessions yet.")
         diagnostics.hint("ampsm new 'what amp is to do'")
     return diagnostics.OK
+
+
+def _warn_of_workers(engine: "Engine") -> None:
+    """Say so while no worker can start: what waits in the queue would wait without a word."""
+    if engine.home.failed_starts.exists():
+        from ampsm_engine import failed_starts
+
+        if trouble := failed_starts.trouble(engine.home):
+            diagnostics.warning(trouble)
+            diagnostics.hint("ampsm doctor")
 
 
 def _lost_sessions(engine: "Engine") -> "AmpsmError | None":

@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 
-from ampsm_engine import private_folder, redact, timestamps
+from ampsm_engine import failed_starts, private_folder, redact, timestamps
 from ampsm_engine.config import Settings, config_path, load
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.git import libgit2
@@ -75,6 +75,7 @@ class Worker:
         """Adopt, and run what waits in a slot; whether to look once more."""
         await self._adopt_orphans()
         slot = slots.slot(self.home, int(self.settings.number("slots")))
+        failed_starts.clear(self.home)
         self._let_others_start()
         if slot is None:
             return False
@@ -199,9 +200,14 @@ def main() -> None:
     libgit2.load()
     place = home()
     place.ensure()
-    store = PatientStore(place.database)
-    store.open()
-    asyncio.run(work(Worker(place, store, load(config_path()), starting)))
+    try:
+        store = PatientStore(place.database)
+        store.open()
+        worker = Worker(place, store, load(config_path()), starting)
+    except Exception as reason:
+        failed_starts.note(place, f"{reason}")
+        raise
+    asyncio.run(work(worker))
     launch.sweep_batches(place, store)  # where its coordinator died, nobody else may come for hours
 
 
@@ -211,6 +217,9 @@ async def work(worker: Worker) -> None:
     try:
         await worker.work()
         failed = False
+    except Exception as reason:
+        failed_starts.note(worker.home, f"{reason}")
+        raise
     finally:
         if failed:
             traceback.print_exc()

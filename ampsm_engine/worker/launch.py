@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ampsm_engine import file_lock
+from ampsm_engine import failed_starts, file_lock
 from ampsm_engine.errors import Failed
 from ampsm_engine.home import GIT_OWNER_MARK, PRIVATE_FOLDER, RUN_MARK, Home, open_private
 from ampsm_engine.store import Store
@@ -25,7 +25,7 @@ STARTING = 10.0
 """Seconds that a worker counts as on its way to what it was started for; on a busy machine it needs two or three."""
 
 FAILED = b"failed"
-"""What a coordinator that failed leaves in its lease."""
+"""What a coordinator that failed leaves in its lease, and after it how many have failed one after the other."""
 
 FAILED_PAUSE = 60.0
 """Seconds before whoever sweeps starts one again that failed: two that fail would start each other without end."""
@@ -47,7 +47,7 @@ def launch_if_needed(home: Home, store: Store, slot_count: int) -> bool:
 
     One at a time in a home: while one is on its way to a slot, that slot still looks free.
     """
-    if not store.queue.has_claimable():
+    if not store.queue.has_claimable() or _is_paused(home, store):
         return False
     free = slots.slot(home, slot_count)
     if free is None:  # each of those at work claims the next when it is done
@@ -92,9 +92,15 @@ def sweep_batches(home: Home, store: Store, *, asked: str = "") -> int:
 
 def _has_just_failed(lease: Path) -> bool:
     try:
-        return lease.read_bytes() == FAILED and 0 <= time.time() - lease.stat().st_mtime < FAILED_PAUSE
+        return lease.read_bytes().startswith(FAILED) and 0 <= time.time() - lease.stat().st_mtime < FAILED_PAUSE
     except OSError:  # nobody has begun yet
         return False
+
+
+def failures_in(lease: int) -> int:
+    """How many coordinators have failed one after the other, as the open lease says."""
+    word, _, count = os.pread(lease, 100, 0).partition(b" ")
+    return int(count) if word == FAILED and count.isdigit() else 0
 
 
 def _detached(
@@ -124,10 +130,32 @@ def _detached(
         os.close(log)
 
 
-def _starting() -> int:
+def _starting(home: Home) -> int:
     """How many workers of this process live and have only just been started."""
-    _launched[:] = [(worker, since) for worker, since in _launched if worker.poll() is None]
+    _reap(home)
     return sum(time.monotonic() - since < STARTING for _, since in _launched)
+
+
+def _reap(home: Home) -> None:
+    """Forget the workers of this process that have ended; one that was killed at its start could not say so itself."""
+    for worker, since in _launched:
+        if worker.poll() and time.monotonic() - since < STARTING:
+            code = worker.returncode
+            said = f"It was ended by signal {-code}." if code < 0 else f"It ended with exit code {code}."
+            failed_starts.note(home, f"{said} Its log: {home.worker_log}")
+    _launched[:] = [(worker, since) for worker, since in _launched if worker.returncode is None]
+
+
+def _is_paused(home: Home, store: Store) -> bool:
+    """Whether no worker is to be started just now, because so many ended at their start; the history says so once."""
+    _reap(home)
+    found = failed_starts.read(home)
+    if found is None or not found.is_paused:
+        return False
+    if not found.is_told:
+        store.facts.add("no-worker", found.sentence)
+        failed_starts.mark_told(home, found)
+    return True
 
 
 def _log(path: Path) -> int:
@@ -156,7 +184,7 @@ def sweep(home: Home, store: Store, slot_count: int) -> int:
         if free is not None:
             free.release()
             wanted += 1
-    wanted = max(0, wanted - _starting()) if wanted else 0
+    wanted = max(0, wanted - _starting(home)) if wanted and not _is_paused(home, store) else 0
     for _ in range(wanted):
         launch(home)
     return wanted + sweep_batches(home, store)

@@ -1,4 +1,4 @@
-"""The notice that what a screen shows may be old, and why: there only while the store does not answer."""
+"""The notice that what a screen shows may be old, or that no worker can start, and why: there only while that is so."""
 
 from textual.content import Content
 from textual.widgets import Static
@@ -19,7 +19,11 @@ class StaleNotice(Static):
         self.watch(self.app, "board", self._follow)
 
     def _follow(self, board: Board | None) -> None:
-        reason = board.stale if board else ""
-        if reason:
-            self.update(Content(f"! What is shown may be old, and is kept up again by itself: {one_line(reason, 500)}"))
-        self.display = bool(reason)
+        text = ""
+        if board and board.stale:
+            text = f"What is shown may be old, and is kept up again by itself: {board.stale}"
+        elif board and board.trouble:
+            text = board.trouble
+        if text:
+            self.update(Content(f"! {one_line(text, 500)}"))
+        self.display = bool(text)
