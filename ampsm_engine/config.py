@@ -48,6 +48,8 @@ SETTINGS = {
         Setting("amp.mode", "", "amp's mode for new sessions (low, medium, high, ultra); empty: amp's own default"),
         Setting("amp.allow-all", False, "allow every tool in amp versions that would ask (before July 2026)"),
         Setting("cost.queries", 40, "how often an hour amp is asked what a thread cost (it allows 60); 0: never", 0),
+        Setting("session.tokens", 0, "tokens of a session in all at which amp is stopped; 0: no limit", 0),
+        Setting("session.amount", 0.0, "dollars by amp's own figure at which a session ends; 0: no limit", 0),
         Setting("iteration.timeout", 7200, "seconds that one iteration may take; 0: no limit", 0),
         Setting("iteration.retries", 3, "how often a rate limit or an overload is tried again", 0),
         Setting("iteration.retry-delay", 20.0, "seconds before the first retry; doubled for each further one", 0),

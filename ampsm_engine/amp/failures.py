@@ -8,7 +8,7 @@ import re
 import signal
 
 from ampsm_engine.amp.events import RunResult
-from ampsm_engine.amp.symptoms import FAILURES, TIMEOUT, TOKEN_LIMIT, VANISHED, Failure
+from ampsm_engine.amp.symptoms import FAILURES, LIMIT, TIMEOUT, VANISHED, Failure
 from ampsm_engine.amp.tally import Fold, is_cancelled
 from ampsm_engine.amp.transcript import without_escapes
 from ampsm_engine.lean_dataclass import dataclass
@@ -197,9 +197,9 @@ def _signal_name(number: int) -> str:
 
 
 def over_limit(tokens: int, limit: int) -> Ending:
-    """How a run ended that was stopped at its limit of tokens."""
-    error = f"It was stopped after {tokens} tokens: its limit is {limit}."
-    return Ending(Outcome.STOPPED, TOKEN_LIMIT.name, error, TOKEN_LIMIT.hint)
+    """How a run ended that was stopped at the limit of tokens of its session."""
+    error = f"The session was stopped after {tokens} tokens: its limit is {limit}."
+    return Ending(Outcome.STOPPED, LIMIT.name, error, LIMIT.hint)
 
 
 def needs_login(head: bytes) -> bool:

@@ -197,4 +197,4 @@ TIMEOUT = Failure(
     *(0, "timeout", "It took longer than an iteration may.", f"{AGAIN}   (or: ampsm config set iteration.timeout 0)")
 )
 VANISHED = Failure(0, "vanished", "amp is gone without a word.", AGAIN)
-TOKEN_LIMIT = Failure(0, "token-limit", "It has used all the tokens that it may.", AGAIN)
+LIMIT = Failure(0, "limit", "The session has used all that it may.", AGAIN)

@@ -26,6 +26,7 @@ from ampsm_engine.model import BatchItem, BatchState, BatchTry, ItemState, Itera
 from ampsm_engine.plain_text import visible
 from ampsm_engine.store import is_passing
 from ampsm_engine.store.batches import ItemAttempt
+from ampsm_engine.worker import session_limits
 from ampsm_engine.worker.attempt import CONTINUE
 from ampsm_engine.worker.run_directory import RunLimits
 
@@ -115,23 +116,26 @@ class ItemRun:
         store = self.engine.store
         session_id = prepared(self.engine, item, self.spec)
         iterations = store.iterations.of(session_id)
-        limits = self._limits(item.step, iterations)
+        limits = self._limits(item.step)
         attempt = ItemAttempt(item.id, item.step, progress.kind_of(item.step))
         prompt = self._prompt(item, tries, iterations)
         # What the script printed is redacted, and the prompt of a mend quotes it with its markers.
         quotes = item.step.startswith(progress.FIX_STEP)
+        if quotes and prompt != CONTINUE:
+            runs.check_unredacted(self.spec.follow_up_on_failure or "")
         runs.iterate(self.engine, session_id, prompt, limits=limits, attempt=attempt, quotes=quotes)
 
-    def _limits(self, step: str, iterations: Sequence[Iteration]) -> RunLimits:
+    def _limits(self, step: str) -> RunLimits:
         settings: dict[str, float] = {"iteration.retries": 0}  # the whole run waits, and no slot is held meanwhile
         if self.spec.timeout_sec is not None:
             settings["iteration.timeout"] = self.spec.timeout_sec
         if self.spec.script_timeout_sec is not None:
             settings["script.timeout"] = self.spec.script_timeout_sec
-        tokens = self.spec.max_tokens
-        if tokens is not None:
-            tokens = max(tokens - sum(one.tally.token_usage or 0 for one in iterations), 1)
-        return RunLimits(settings, tokens, script=progress.is_judged(self.spec, step))
+        if self.spec.max_tokens is not None:
+            settings[session_limits.TOKENS] = self.spec.max_tokens
+        if self.spec.max_amount is not None:
+            settings[session_limits.AMOUNT] = self.spec.max_amount
+        return RunLimits(settings, script=progress.is_judged(self.spec, step))
 
     def _prompt(self, item: BatchItem, tries: Sequence[BatchTry], iterations: Sequence[Iteration]) -> str:
         last = iterations[-1] if iterations else None

@@ -46,7 +46,9 @@ class ItemSpec:
     follow_up_on_failure: str | None = None
     """What amp is told when the script failed; `{output}` stands for the last lines of the script."""
     max_tokens: int | None = None
-    """The tokens of all its runs at which it is stopped."""
+    """The tokens of all its runs at which it is stopped; None: the setting's."""
+    max_amount: float | None = None
+    """Dollars by amp's own figure at which it is stopped before its next run of amp; None: the setting's."""
 
     @property
     def prompts(self) -> int:

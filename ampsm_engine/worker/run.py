@@ -28,7 +28,15 @@ from ampsm_engine.lean_dataclass import dataclass, field, replace
 from ampsm_engine.model import Iteration, Outcome, Session, State
 from ampsm_engine.notices import News, NoticeKind
 from ampsm_engine.store import PATIENCE, PatientStore, is_passing
-from ampsm_engine.worker import agent_context, attempt, commit_message, desktop_notices, outside, run_directory
+from ampsm_engine.worker import (
+    agent_context,
+    attempt,
+    commit_message,
+    desktop_notices,
+    outside,
+    run_directory,
+    session_limits,
+)
 from ampsm_engine.worker.attempt import AmpMonitor, Reason
 from ampsm_engine.worker.phases import Phases, StopRequest, note
 from ampsm_engine.worker.run_directory import RunLimits
@@ -143,6 +151,8 @@ class Run:
             await phases.run("looking at the repository", outside.watch, self.store, session, self.directory)
         if self.stop.is_made():
             raise Refused(f"Iteration {self.iteration.number} was stopped before amp began.")
+        if first:
+            session_limits.check(self.store, self.settings, self.iteration)
         self.store.iterations.begin_attempt(self.iteration.id)
         self.iteration = self.store.iterations.get(self.iteration.id)
         if first:
@@ -199,16 +209,16 @@ class Run:
     async def _attempt(self) -> failures.Ending:
         """Follow amp until it is gone; how that attempt ended."""
         said = Transcript(self.directory)
-        monitor = AmpMonitor(
-            said, self.store, self.settings, self.iteration, self.stop, self._report_silence, self.limits.tokens
-        )
+        tokens = session_limits.tokens_left(self.store, self.settings, self.iteration)
+        monitor = AmpMonitor(said, self.store, self.settings, self.iteration, self.stop, self._report_silence, tokens)
         reason = await monitor.until_gone(self.child) if self.child else None
         attempt.end_strays(self.iteration.id, self.settings)
         said.read_to_end()
         monitor.record()
         self.said = said
         if reason is Reason.TOKENS:
-            return failures.over_limit(said.fold.tally.token_usage or 0, self.limits.tokens or 0)
+            most = int(self.settings.number(session_limits.TOKENS))
+            return failures.over_limit(most - (tokens or 0) + (said.fold.tally.token_usage or 0), most)
         return failures.classify(
             we_stopped=reason is Reason.STOP or (reason is None and self.stop.is_made()),
             timed_out=reason is Reason.TIMEOUT or (reason is None and self._was_ended_late(said)),
@@ -312,6 +322,11 @@ class Run:
         """Amp could not be started at all: nothing was paid, nothing changed."""
         if self.stop.is_made():
             self.store.iterations.begin_settling(self.iteration.id, outcome=Outcome.STOPPED)
+            return
+        if isinstance(reason, session_limits.LimitReached):
+            self.store.iterations.begin_settling(
+                self.iteration.id, outcome=Outcome.STOPPED, failure="limit", error=reason.message, hint=reason.hint
+            )
             return
         self.store.iterations.begin_settling(
             self.iteration.id,

@@ -63,8 +63,6 @@ class RunLimits:
 
     settings: Mapping[str, float] = field(default_factory=dict)
     """Settings by name."""
-    tokens: int | None = None
-    """The tokens at which amp is stopped; None: no limit."""
     script: bool = True
     """Whether the session's script judges it."""
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine import failed_starts
 from ampsm_engine.engine import runs
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Outcome, State, Status
-from ampsm_engine.worker import slots
+from ampsm_engine.worker import launch, slots
 from tests.waiting import until
 from tests.worker.bench import Bench
 
@@ -148,3 +149,43 @@ def test_a_session_that_an_agent_starts_outlives_the_agents_own_iteration(bench:
     assert bench.last(started).state is not State.SETTLED
     bench.flag("go").touch()
     assert bench.settled(started).outcome is Outcome.DONE
+
+
+def test_workers_that_cannot_start_are_put_off_and_told(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "pygit2.py").write_text("raise ImportError('no such library')\n")
+    bench.scenario({"say": "Done."})
+    session = bench.new(None)
+    bench.iterate(session, launch_worker=False)
+    bench.monkeypatch.setattr(failed_starts, "TOGETHER", 0.0)
+    bench.monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"))
+    home = bench.engine.home
+
+    def is_told() -> bool:
+        bench.sweep()
+        return bool(failed_starts.trouble(home))
+
+    until(is_told, "workers to fail")
+    assert bench.sweep() == 0, "the next one has to wait"
+    assert bench.sweep() == 0
+    told = [fact.text for fact in bench.engine.store.facts.read() if fact.kind == "no-worker"]
+    assert told == [failed_starts.trouble(home)]
+    bench.monkeypatch.delenv("PYTHONPATH")
+    launch.launch(home)  # what a person starts is not put off
+    assert bench.settled(session).outcome is Outcome.DONE
+    assert failed_starts.trouble(home) == ""
+
+
+def test_a_session_stops_at_its_limits(bench: Bench) -> None:
+    bench.configure(cost__queries=60, session__tokens=1)
+    bench.scenario({"say": "a"}, {"shell": "true"}, {"hang": True})
+    session = bench.new()
+    stopped = bench.settled(session)
+    assert (stopped.outcome, stopped.failure) == (Outcome.STOPPED, "limit")
+    until(lambda: not bench.workers(), "the worker to have asked what it cost")
+    bench.iterate(session)
+    assert "its limit is 1: amp was not started" in (bench.settled(session).error or "")
+    bench.configure(session__tokens=0, session__amount=0.01)
+    bench.iterate(session)
+    assert bench.settled(session).outcome is Outcome.STOPPED
+    assert "by amp's own figure, and its limit is $0.01: amp was not started" in (bench.last(session).error or "")

@@ -1,0 +1,43 @@
+"""What a session may use in all: tokens by amp's stream, and dollars by amp's own figure as far as it was asked."""
+
+from typing import TYPE_CHECKING
+
+from ampsm_engine.config import Settings
+from ampsm_engine.errors import Refused
+from ampsm_engine.model import Iteration
+
+if TYPE_CHECKING:
+    from ampsm_engine.store import Store
+
+TOKENS = "session.tokens"
+AMOUNT = "session.amount"
+
+
+class LimitReached(Refused):
+    """The session has used what it may: amp is not started."""
+
+
+def tokens_left(store: "Store", settings: Settings, iteration: Iteration) -> int | None:
+    """The tokens that an iteration may use, so that its session stays within its limit; None: as many as it takes."""
+    most = int(settings.number(TOKENS))
+    return most - _tokens_before(store, iteration) if most else None
+
+
+def check(store: "Store", settings: Settings, iteration: Iteration) -> None:
+    """LimitReached when nothing is left for an iteration that is about to start amp."""
+    left = tokens_left(store, settings, iteration)
+    if left is not None and left <= 0:
+        most = int(settings.number(TOKENS))
+        message = f"The session has used {most - left} tokens, and its limit is {most}: amp was not started."
+        raise LimitReached(message, f"ampsm config set {TOKENS} 0")
+    amount = settings.number(AMOUNT)
+    micros = store.costs.of_session(iteration.session_id) if amount else None
+    if micros is not None and micros >= amount * 1_000_000:
+        cost = f"${micros / 1e6:.2f} by amp's own figure"
+        message = f"The session has cost {cost}, and its limit is ${amount:.2f}: amp was not started."
+        raise LimitReached(message, f"ampsm config set {AMOUNT} 0")
+
+
+def _tokens_before(store: "Store", iteration: Iteration) -> int:
+    others = (one for one in store.iterations.of(iteration.session_id) if one.id != iteration.id)
+    return sum(one.tally.token_usage or 0 for one in others)
