@@ -1,9 +1,12 @@
 """Which of several candidates, taken in order, do not go with the others: found with few runs, by an oracle. Pure.
 
 A list of n candidates is run once as a whole. Where it fails, halving finds the first that the others before it do not
-stand with, in at most ceil(log2 n) runs more; it is set aside, and what is left is run again as a list of its own. So
-`faults` of them cost at most `1 + faults * (1 + ceil(log2 n))` runs. What the halving comes to holds for any oracle,
-one that contradicts itself included: what is landed has passed, and what is set aside has failed on top of that.
+stand with, in at most ceil(log2 n) extra runs; it is set aside, and what is left is a list of its own, which is run
+once as a whole, as any is that is to land. So `faults` of them cost at most ceil(log2 n) extra runs each and
+`1 + faults * (1 + ceil(log2 n))` runs in all, and one of the base itself where the very first does not pass. Fewer
+cannot do, as two candidates show: when both fail together, and the first alone, the second has yet to pass by itself
+before it may land, which is the third run, `1 + 1 * (1 + log2 2)`. What the halving comes to holds for any oracle, one
+that contradicts itself included: what is landed has passed, and what is set aside has failed on top of that.
 """
 
 from collections.abc import Callable, Hashable, Sequence

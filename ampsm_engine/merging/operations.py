@@ -275,7 +275,7 @@ def undo(engine: Engine, session_id: str) -> Merge:
         if merge.state is not MergeState.DONE:  # another ampsm was quicker
             text = f"The {merge.kind} of {session.name} is {merge.state.value} by now."
             raise Refused(text, f"ampsm show {session.id}")
-        _may_undo(root, session, merge)
+        _may_undo(engine, root, session, merge)
         now = situation.look(store, session_id, merge.target or session.branch_name)
         situation.refuse(tuple(situation.own_obstacles(store, now)))
         step = journal.UNDO_TARGET if merge.target else journal.UNDO_BRANCH
@@ -289,12 +289,16 @@ def last_undoable(engine: Engine, session_id: str) -> Merge | None:
     return next((one for one in engine.store.merges.of(session_id) if one.state is MergeState.DONE), None)
 
 
-def _may_undo(root: Path, session: Session, merge: Merge) -> None:
+def _may_undo(engine: Engine, root: Path, session: Session, merge: Merge) -> None:
     """Refused when something came after it: undoing would take that away, too."""
     if merge.target:
         now = repository.branch_tip(root, merge.target)
         if now != merge.base_after:
             message = f"{merge.target} has moved on since {session.name} was merged, so the merge cannot be undone."
+            if now is not None and (last := engine.store.merges.done_at(merge.target, now)) is not None:
+                other = engine.store.sessions.get(last.session_id).name
+                message = f"{other} was merged into {merge.target} after {session.name}: that one is undone first."
+                raise Refused(message, f"ampsm merge {last.session_id} --undo")
             raise Refused(message, f"git -C {root} log --oneline {merge.base_before[:12]}..{merge.target}")
     if not steps.is_where_it_was_left(root, session, merge):
         message = f"{session.name} has gone on since it was {steps.PAST[merge.kind]}, so that cannot be undone."

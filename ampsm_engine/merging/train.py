@@ -117,7 +117,10 @@ def run(
     scripts = scripts_of([engine.store.sessions.get(one) for one in session_ids], script)
     objects = ObjectStore(repo.root, repo)
     with trial.trials(engine, repo, objects, scripts) as judge:
-        train = _Train(engine, repo, target, options, combined=Combination(objects), judge=judge, tell=tell)
+        combined = Combination(objects)
+        train = _Train(
+            engine, repo, target, options, combined=combined, judge=judge, is_given=bool(script.strip()), tell=tell
+        )
         return train.run(session_ids, again)
 
 
@@ -133,10 +136,13 @@ class _Train:
         *,
         combined: Combination,
         judge: Trials,
+        is_given: bool,
         tell: Tell,
     ) -> None:
         self._engine, self._repo, self._target, self._options = engine, repo, target, options
         self._combined, self._judge, self._tell = combined, judge, tell
+        self._is_given = is_given
+        """Whether a person said by which script all of them are judged: what their own ones say matters to nobody."""
         self._base = self._began = ""
         self._candidates: dict[str, Candidate] = {}
         self._links: dict[str, Link] = {}
@@ -201,13 +207,14 @@ class _Train:
         self._candidates = {one: self._with_answers(found) for one, found in self._candidates.items()}
 
     def _questions(self, one: Candidate) -> tuple[Question, ...]:
-        """What the ordinary merge asks; that its script has not run is no question where it is about to run."""
+        """What the ordinary merge asks; of its script nothing where another one judges, or where it is about to run."""
         runs = one.now.session.script_command in self._judge.scripts
-        return tuple(
-            question
-            for question in one.asked
-            if not (runs and question.kind == "script" and all(item.endswith("not run") for item in question.items))
-        )
+
+        def is_moot(question: Question) -> bool:
+            not_run = runs and all(item.endswith("not run") for item in question.items)
+            return question.kind == "script" and (self._is_given or not_run)
+
+        return tuple(question for question in one.asked if not is_moot(question))
 
     def _with_answers(self, one: Candidate) -> Candidate:
         answered = tuple(answer for question in one.asked for answer in question.answers)

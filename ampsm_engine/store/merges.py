@@ -30,6 +30,11 @@ class Merges(StorePart):
         where = ' WHERE m."sessionId" = ? ORDER BY m.rowid DESC'
         return tuple(rows.merge(row) for row in self._db.select(MERGES + where, (session_id,)))
 
+    def done_at(self, target: str, tip: str) -> Merge | None:
+        """The operation that brought a branch to a commit and was not taken back; None where none of ours did."""
+        where = f"{MERGES} WHERE m.target = ? AND m.\"baseAfter\" = ? AND m.state = 'done' ORDER BY m.rowid DESC"
+        return next((rows.merge(row) for row in self._db.select(where, (target, tip))), None)
+
     def open_of(self, session_id: str) -> Merge | None:
         """The operation of a session that is running or has an open conflict; None when there is none."""
         return records.open_merge(self._db, session_id)
