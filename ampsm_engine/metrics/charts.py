@@ -52,7 +52,8 @@ def svg(plot: Plot, *, wide: bool) -> str:
         style=_style(plot, wide=wide),
         js=[],
         legend_at_bottom=True,
-        legend_at_bottom_columns=4 if wide else 2,
+        # With more columns than series pygal leaves no room for the legend, and it is cut off.
+        legend_at_bottom_columns=min(4 if wide else 2, max(len(plot.series), 1)),
         legend_box_size=10,
         show_legend=len(plot.series) > 1,
         value_formatter=lambda value: _value(value, plot.unit),

@@ -126,6 +126,16 @@ def test_a_value_that_is_not_known_is_not_drawn() -> None:
     assert not re.search(r"\bnan\b|None|\binf\b", text)
 
 
+@pytest.mark.parametrize("wide", [True, False])
+def test_the_legend_of_few_series_is_not_cut_off(wide: bool) -> None:
+    series = tuple(PlotSeries(name, (1.0, 2.0)) for name in ("amp", "script"))
+    text = svg(Plot("time", "Time by day", "minutes", ("2026-01-01", "2026-01-02"), series), wide=wide)
+    height, at = re.search(r'viewBox="0 0 \d+ (\d+)"', text), re.search(r', (\d+)\)" class="legends"', text)
+    assert height is not None
+    assert at is not None
+    assert int(at[1]) + 10 <= int(height[1])
+
+
 def test_the_same_report_is_the_same_file(hostile: Ledger) -> None:
     now = datetime(2026, 11, 30, 12, tzinfo=UTC)
     assert html(report.build(hostile.engine.store, now=now)) == html(report.build(hostile.engine.store, now=now))
