@@ -15,17 +15,20 @@ from ampsm_engine.identity import Identity
 
 
 class LastPlace(NamedTuple):
-    """A screen about a session; of a review its range and, where the cursor was in a file, its path and line."""
+    """A screen about a session or a batch run; of a review its range and where the cursor was: path and line."""
 
     screen: str
-    """`session`, `review` or `merge`."""
+    """`session`, `review`, `merge`, `run`, or `runs` for the list of all of them."""
     session_id: str
+    """Of a run: its own id; empty for the list of runs."""
     range: str = ""
     path: str = ""
     line: int = 0
     """From 1; 0 on the head of the file."""
     is_new: bool = True
     """Whether the line is counted on the new side."""
+    name: str = ""
+    """What a run is called; a session is known to the board."""
 
 
 class LeftPlace(NamedTuple):
@@ -81,6 +84,7 @@ def _read(file: Path) -> tuple[Identity, LastPlace] | None:
             str(fields["path"]),
             int(fields["line"]),
             bool(fields["is_new"]),
+            str(fields.get("name", "")),
         )
         return Identity(int(kept["pid"]), str(kept["token"]), str(kept["boot"])), place
     except (ValueError, KeyError, TypeError):

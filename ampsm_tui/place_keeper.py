@@ -20,6 +20,10 @@ DELAY = 0.5
 """Seconds that a place waits for the next move before it is kept: a kill loses no more than that."""
 
 
+_OF_RUNS = ("run", "runs")
+"""Screens that are about no session."""
+
+
 class PlaceKeeper:
     """Keeps the place of one app on disk, and knows the one that another app has left."""
 
@@ -38,6 +42,9 @@ class PlaceKeeper:
         from ampsm_engine.unsent_texts import kept_of
 
         self._left = last_places.left(self._home)
+        if self._left is not None and self._left.place.screen in _OF_RUNS:
+            name = self._left.place.name
+            return f"You were in the batch run {one_line(name, 60)}" if name else "You were in the list of batch runs"
         session = self._session(board)
         if self._left is None or session is None:
             return ""
@@ -54,9 +61,17 @@ class PlaceKeeper:
     def go(self, board: "Board") -> None:
         """Go to where the last app was."""
         session = self._session(board)
-        if self._left is None or session is None:
+        if self._left is None:
             return
         place = self._left.place
+        if place.screen in _OF_RUNS:
+            app_of(self._app).offer = ""
+            app_of(self._app).opener.open_runs()
+            if place.screen == "run":
+                app_of(self._app).opener.open_run(place.session_id)
+            return
+        if session is None:
+            return
         app_of(self._app).offer = ""
         if place.screen == "review":
             app_of(self._app).open_review(session, place.range, place)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.reactive import var
 
+from ampsm_engine.last_places import LastPlace
 from ampsm_engine.model import Batch, BatchState, Board
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask_until_answered, ignore
@@ -41,6 +42,10 @@ class RunsScreen(RunActionsScreen):
         self._head = RunText()
         self._live = LiveAnswer(self, self._ask, self._show)
         self.actions = RunActions(self, self._selected, self._live.renew)
+
+    def place(self) -> LastPlace:
+        """The list of the runs."""
+        return LastPlace("runs", "")
 
     def compose(self) -> ComposeResult:
         """The summary, the table of runs and the line of keys."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.last_places import LastPlace
 from ampsm_engine.model import BatchState, ItemState
 from ampsm_tui.screens.batch.screen import RunScreen
 from ampsm_tui.screens.batches import RunsScreen
@@ -59,6 +60,14 @@ async def test_a_run_with_items_in_all_states(runs: Desk, snapshot_svg: Camera, 
     async with runs.open(BOARD, size=size):
         await runs.press("B", "enter")
         snapshot_svg(runs.app)
+
+
+async def test_who_was_cut_off_in_a_run_is_offered_it_by_its_name(runs: Desk) -> None:
+    async with runs.open(BOARD):
+        await runs.press("B")
+        assert runs.app.screen.place() == LastPlace("runs", "")
+        await runs.press("enter")
+        assert runs.app.screen.place() == LastPlace("run", a_run().id, name=a_run().name)
 
 
 async def test_no_run_yet(desk: Desk, snapshot_svg: Camera) -> None:

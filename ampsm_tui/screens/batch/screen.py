@@ -9,6 +9,7 @@ from textual.reactive import var
 from textual.widgets import Static
 
 from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_engine.last_places import LastPlace
 from ampsm_engine.model import Batch, BatchItem, BatchState, Board, BoardRow
 from ampsm_engine.states import SHOWN
 from ampsm_tui.app_context import app_of
@@ -57,6 +58,11 @@ class RunScreen(RunActionsScreen):
         self._detail = Static("", id="detail", markup=False)
         self._live = LiveAnswer(self, self._ask, self._show, self._leave)
         self.actions = RunActions(self, self._selected, self._live.renew)
+
+    def place(self) -> LastPlace:
+        """This run, by its name once that is known."""
+        name = self._view.batch.name if self._view is not None else self.batch_id
+        return LastPlace("run", self.batch_id, name=name)
 
     def compose(self) -> ComposeResult:
         """The head of the run, the table of its items and the line of keys."""
