@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 import traceback
 from contextlib import suppress
 
@@ -21,6 +22,12 @@ from ampsm_engine.worker import launch
 
 PATIENCE = 2.0
 """Seconds to wait for the lease: who only asks whether somebody has it holds it for a moment, too."""
+
+MOST_FAILURES = 5
+"""So many coordinators may fail one after the other before the run is stopped: what they meet does not pass."""
+
+LASTED = 600.0
+"""Seconds after which one that fails is the first to fail: those before it are not what ended it."""
 
 
 def main(batch_id: str) -> int:
@@ -37,6 +44,7 @@ def main(batch_id: str) -> int:
         try:
             if not file_lock.acquire(lease, PATIENCE):
                 return 0
+            failures, began = launch.failures_in(lease), time.monotonic()
             os.ftruncate(lease, 0)
             if not is_ready:
                 private_folder.remove_abandoned()
@@ -44,10 +52,13 @@ def main(batch_id: str) -> int:
                 startup.make_ready(engine)
                 is_ready = True
             _coordinate(engine, batch_id)
-        except Exception:  # noqa: BLE001 - the log is all that anybody will see of it
+        except Exception as reason:  # noqa: BLE001 - the log and the run's reason are all that anybody will see of it
             say(traceback.format_exc())
+            failures = 1 if time.monotonic() - began > LASTED else failures + 1
             with suppress(OSError):
-                os.pwrite(lease, launch.FAILED, 0)
+                os.pwrite(lease, launch.FAILED + b" %d" % failures, 0)
+            with suppress(Exception):  # it is the store, then: nothing can be written
+                runs.note_failure(engine, batch_id, f"{type(reason).__name__}: {reason}", failures, MOST_FAILURES)
             os._exit(1)  # its threads may be at anything
         finally:
             os.close(lease)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from ampsm_engine import redact, timestamps
-from ampsm_engine.batch import item_run, progress
+from ampsm_engine.batch import item_run, progress, runs
 from ampsm_engine.batch.executor import RUN, STOP, CallResult, Executor, Host
 from ampsm_engine.batch.item_merge import ItemMerge
 from ampsm_engine.batch.limits import LimitWatch
@@ -35,7 +35,7 @@ PREPARED = 2
 """Sessions that are made ahead, so that a worker that is done finds its next iteration at once."""
 
 THREADS = 3
-"""Sessions, iterations and merges that are made at once: two cores have no use for more."""
+"""Sessions and iterations that are made at once: two cores have no use for more."""
 
 PAUSE = 0.5
 """Seconds before a store that could not be used is asked again."""
@@ -54,6 +54,8 @@ class Coordinator:
     watch: StoreWatch = field(init=False)
     executor: Executor = field(init=False)
     _threads: ThreadPoolExecutor = field(init=False)
+    _merge_threads: ThreadPoolExecutor = field(init=False)
+    """Of their own: a merge takes as long as its script, and new items must not wait for that."""
     _given: set[str] = field(default_factory=set)
     """Items that the executor has."""
     _merging: dict[str, tuple[str, Future[None]]] = field(default_factory=dict)
@@ -66,6 +68,7 @@ class Coordinator:
     def __post_init__(self) -> None:
         self.watch = StoreWatch(self.engine.store)
         self._threads = ThreadPoolExecutor(THREADS, "ampsm-batch")
+        self._merge_threads = ThreadPoolExecutor(int(self.engine.settings.number("slots")), "ampsm-batch-merge")
         self.executor = LocalExecutor(self.engine, self.watch, self._threads, self._spec)
         self._limits = LimitWatch(self.engine, self.batch)
 
@@ -77,7 +80,10 @@ class Coordinator:
                 await self.watch.changed(ROUND)
         finally:
             watching.cancel()
-            self._threads.shutdown(wait=False)
+            for threads in (self._threads, self._merge_threads):
+                threads.shutdown(wait=False, cancel_futures=True)
+        # A session that is still being made for an item is there before the next coordinator looks for it.
+        self._threads.shutdown(wait=True)
 
     async def _patient_round(self) -> bool:
         try:
@@ -140,7 +146,13 @@ class Coordinator:
         elif end["end"] == "waits":
             self._wait(end["until"], end["reason"])
         elif end["end"] == "ended":
-            self._limits.note_end(self.engine.store.batches.item(end["item_id"]))
+            self._note_end(end["item_id"])
+
+    def _note_end(self, item_id: str) -> None:
+        item = self.engine.store.batches.item(item_id)
+        self._limits.note_end(item)
+        if item.state.is_final:
+            runs.forget_secrets(self.engine, self.batch.id)
 
     # New items, as long as there is room.
 
@@ -192,7 +204,7 @@ class Coordinator:
         if item.id in self._merging or item.repo in busy:
             return
         merge = ItemMerge(self.engine, item.id, self._spec(item.id), self._is_stopping)
-        self._merging[item.id] = item.repo, self._threads.submit(merge.until_ended)
+        self._merging[item.id] = item.repo, self._merge_threads.submit(merge.until_ended)
         self._merging[item.id][1].add_done_callback(lambda _: self.watch.wake_from_thread())
 
     def _end_merging(self) -> None:
@@ -208,7 +220,7 @@ class Coordinator:
                 self.engine.store.batches.move_item(
                     item_id, (ItemState.RUNNING,), ItemState.ERROR, reason=text, ended_at=timestamps.now()
                 )
-            self._limits.note_end(self.engine.store.batches.item(item_id))
+            self._note_end(item_id)
 
     # Waiting and stopping.
 
@@ -222,6 +234,8 @@ class Coordinator:
         """Whether nothing is to be begun for the moment; a wait that is over is taken away."""
         until = self.batch.wait_until
         if until is None:
+            if self.batch.wait_reason:  # of a coordinator that failed
+                self.engine.store.batches.change(self.batch.id, (BatchState.RUNNING,), wait_reason=None)
             return False
         left = (timestamps.parse(until) - datetime.now(UTC)).total_seconds()
         if left > 0:
@@ -264,9 +278,7 @@ class Coordinator:
             return
         counts = batches.progress(self.batch.id).counts
         passed = counts[ItemState.SUCCESS] == sum(counts.values())
-        if passed:  # nothing can be taken up again: what was typed, secrets too, is needed no more
-            with suppress(OSError):
-                self.engine.home.batch(self.batch.id).items.unlink(missing_ok=True)
+        runs.forget_secrets(self.engine, self.batch.id)
         kind = NoticeKind.FINISHED if passed else NoticeKind.NEEDS_INPUT
         told = ", ".join(f"{count} {known}" for known, count in counts.items() if count)
         news = News(kind, self.batch.id, self.batch.name, f"{told}. {reason or ''}".strip())

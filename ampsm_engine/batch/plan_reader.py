@@ -59,6 +59,8 @@ def refusal(where: Path, errors: Sequence[PlanError]) -> PlanRefused:
 def file_text(path: Path, what: str) -> str:
     """The text of a file; Refused when it cannot be read."""
     try:
+        if path.is_fifo() and not path.is_relative_to("/dev"):  # `<(...)` is one of those, and somebody writes to it
+            raise Refused(f"The {what} {path} is a pipe that may never be written to.", f"cat {path} > FILE")
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
@@ -181,6 +183,13 @@ class PlanReader:
         """A text with something in it."""
         found = self.text(name, node)
         return found if found is _INVALID or found.strip() else self.refused(node, name, "text that is not empty")
+
+    def run_id(self, name: str, node: yaml.Node) -> Any:
+        """What the id of a run is made of."""
+        found = self.filled(name, node)
+        if found is _INVALID or any(letter.isalnum() for letter in found):
+            return found
+        return self.refused(node, name, "text with a letter or a digit")
 
     def prompt(self, name: str, node: yaml.Node) -> Any:
         """A prompt: a text that amp takes, or `file:` with the path of one."""
@@ -351,6 +360,7 @@ SETTINGS: dict[str, Read] = {
     "maxIterations": PlanReader.count,
     "followUpOnFailure": PlanReader.prompt,
     "maxTokens": PlanReader.count,
+    "maxAmount": PlanReader.amount,
     "jsonLogs": PlanReader.switch,  # the predecessor's; what amp says is always kept
 }
 """What the defaults and each item may say."""
@@ -389,7 +399,7 @@ ITEM: dict[str, Read] = {
 }
 
 PLAN: dict[str, Read] = {
-    "runId": PlanReader.filled,
+    "runId": PlanReader.run_id,
     "name": PlanReader.filled,
     "concurrency": PlanReader.count,
     "defaults": _defaults,

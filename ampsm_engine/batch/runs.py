@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ampsm_engine import naming, redact, timestamps
@@ -18,7 +19,7 @@ from ampsm_engine.git import repository
 from ampsm_engine.home import PRIVATE_FOLDER, write_private
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Batch, BatchItem, BatchProgress, BatchState, BatchTry, ItemState
-from ampsm_engine.plain_text import plural
+from ampsm_engine.plain_text import plural, printable
 from ampsm_engine.worker import launch
 
 AT_WORK = (BatchState.RUNNING, BatchState.STOPPING)
@@ -43,6 +44,13 @@ def start(engine: Engine, plan: Plan, *, concurrency: int | None = None) -> Batc
 
     `engine` must be ready.
     """
+    batch = enter(engine, plan, concurrency=concurrency)
+    launch.sweep_batches(engine.home, engine.store, asked=batch.id)
+    return batch
+
+
+def enter(engine: Engine, plan: Plan, *, concurrency: int | None = None) -> Batch:
+    """Enter a run of a plan, which whoever sweeps next starts a coordinator for. Refused, Unfit as `start`."""
     for root in dict.fromkeys(planned.spec.repo for planned in plan.items):
         engine.check_repository(Path(root))
     program.find(engine.settings, os.environ)
@@ -64,11 +72,9 @@ def start(engine: Engine, plan: Plan, *, concurrency: int | None = None) -> Batc
     ]
     items = [replace(item, spec=spec.text()) for item, spec in zip(items, specs, strict=True)]
     _refuse_taken(engine, batch_id)
-    typed = {item.id: json.loads(item.spec) for item in items}
+    typed = {item.id: json.loads(item.spec) for item in items if redact.text(item.spec) != item.spec}
     # Within the entering: of two who start runs of one id at once, the one that comes too late writes nothing.
-    engine.store.batches.start(batch, items, prepare=lambda: _write_specs(engine, batch_id, typed))
-    launch.sweep_batches(engine.home, engine.store, asked=batch_id)
-    return engine.store.batches.get(batch_id)
+    return engine.store.batches.start(batch, items, prepare=lambda: _write_specs(engine, batch_id, typed))
 
 
 def fan_out(
@@ -133,19 +139,49 @@ def _name(items: Sequence[PlannedItem]) -> str:
 
 
 def _write_specs(engine: Engine, batch_id: str, specs: dict[str, dict[str, object]]) -> None:
-    """Keep what the items are to do as it was typed: the store has it redacted."""
+    """Keep what items with a secret are to do as it was typed: the store has it redacted."""
     folder = engine.home.batch(batch_id)
     folder.path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-    write_private(folder.items, json.dumps(specs).encode())
+    if specs:
+        write_private(folder.items, json.dumps(specs).encode())
+    else:
+        folder.items.unlink(missing_ok=True)
 
 
 def specs(engine: Engine, batch_id: str) -> dict[str, ItemSpec]:
-    """What each item is to do, as it was typed; nothing where that cannot be read any more."""
+    """What the items with a secret that have not ended are to do, as it was typed; the store has all others.
+
+    Nothing where that cannot be read any more.
+    """
+    return {item_id: ItemSpec.of(spec) for item_id, spec in _typed(engine, batch_id).items()}
+
+
+def _typed(engine: Engine, batch_id: str) -> dict[str, dict[str, object]]:
     try:
         found = json.loads(engine.home.batch(batch_id).items.read_bytes())
-        return {item_id: ItemSpec.of(spec) for item_id, spec in found.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError):
         return {}
+    return {key: spec for key, spec in found.items() if isinstance(spec, dict)} if isinstance(found, dict) else {}
+
+
+def forget_secrets(engine: Engine, batch_id: str) -> None:
+    """Keep what was typed of no item that has ended; of one that was stopped it stays, for it is to go on."""
+    if not engine.home.batch(batch_id).items.exists():
+        return
+    typed = _typed(engine, batch_id)
+    needed = (ItemState.QUEUED, ItemState.RUNNING, ItemState.STOPPED)
+    kept = {item.id for item in engine.store.batches.items(batch_id, needed)} & typed.keys()
+    if kept != typed.keys() or not kept:
+        with suppress(OSError):  # the next end of an item does it
+            _write_specs(engine, batch_id, {item_id: typed[item_id] for item_id in kept})
+
+
+def newest(engine: Engine) -> Batch:
+    """The newest run that is at work, else the newest of all; NotFound without any."""
+    found = engine.store.batches.active()[::-1] or engine.store.batches.all()
+    if not found:
+        raise NotFound("There are no runs yet.", "ampsm batch start PLAN.yaml")
+    return found[0]
 
 
 def status(engine: Engine, batch_id: str, *, tries: bool = False) -> BatchStatus:
@@ -169,6 +205,23 @@ def stop(engine: Engine, batch_id: str, *, force: bool = False) -> Batch:
         raise Refused(f"The run {batch.name} is {batch.state}.", f"ampsm batch status {batch.id}")
     launch.sweep_batches(engine.home, engine.store, asked=batch_id)
     return batches.get(batch_id)
+
+
+def note_failure(engine: Engine, batch_id: str, reason: str, count: int, most: int) -> None:
+    """Say why a run does not go on: `count` of its coordinators failed one after the other.
+
+    With the last of `most` it rests. What amp is at comes to its end by itself, and `resume` goes on from there.
+    """
+    batches = engine.store.batches
+    why = f"{printable(redact.text(reason))[:500]} Its log: {engine.home.batch(batch_id).log}"
+    if count < most:
+        text = f"Its coordinator failed ({count} of at most {most} times), and is started again: {why}"
+        batches.change(batch_id, (BatchState.RUNNING,), wait_reason=text)
+        return
+    for item in batches.items(batch_id, (ItemState.QUEUED, ItemState.RUNNING)):
+        batches.move_item(item.id, (item.state,), ItemState.STOPPED, next_at=None, ended_at=timestamps.now())
+    text = f"The run was stopped: its coordinator failed {count} times one after the other: {why}"
+    batches.end(batch_id, BatchState.STOPPED, reason=text)
 
 
 def resume(engine: Engine, batch_id: str) -> Batch:
@@ -205,9 +258,13 @@ def _release(engine: Engine, batch_id: str) -> None:
 
 def _run_again(engine: Engine, batch: Batch) -> None:
     """Let a run that rests run again. Its limits count from now on: it would stop at once else."""
-    batches = engine.store.batches
+    batches, now = engine.store.batches, timestamps.now()
     used = {"tokens": batches.progress(batch.id).tokens, "micros": batches.spent(batch.id) or 0}
-    plan = json.loads(batch.plan) | {"resumed": {**used, "at": timestamps.now()}}
+    plan = json.loads(batch.plan)
+    if batch.ended_at:  # how long it took is how long it was at work
+        rest = (timestamps.parse(now) - timestamps.parse(batch.ended_at)).total_seconds()
+        plan["rested"] = plan.get("rested", 0.0) + max(rest, 0.0)
+    plan |= {"resumed": {**used, "at": now}}
     columns = {"ended_at": None, "wait_until": None, "wait_reason": None, "stop_requested": ""}
     resting = (BatchState.STOPPED, BatchState.ENDED)
     batches.change(batch.id, resting, state=BatchState.RUNNING, plan=json.dumps(plan), **columns)
@@ -231,14 +288,19 @@ def retry(engine: Engine, reference: str) -> BatchItem:
 
 
 def find_item(engine: Engine, reference: str) -> BatchItem:
-    """The item of an id, or the one that a session was made for; NotFound."""
+    """The item of an id, or the one that a session was made for; NotFound, or Refused when it may be several."""
     try:
         return engine.store.batches.item(reference)
     except NotFound:
-        origin = engine.store.sessions.resolve(reference).origin
-        if origin is None:
-            raise
-        return engine.store.batches.item(origin)
+        hint = "ampsm batch status RUN lists the items of a run, ampsm batch ls the runs"
+        try:
+            session = engine.store.sessions.resolve(reference)
+        except NotFound as reason:
+            message = f"There is no item {printable(reference)[:100]!r}, and no session of that name."
+            raise NotFound(message, hint) from reason
+        if session.origin is None:
+            raise NotFound(f"The session {session.name} is not of a run.", hint) from None
+        return engine.store.batches.item(session.origin)
 
 
 def _take_up(engine: Engine, item: BatchItem) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ampsm_engine import naming
 from ampsm_engine.cli import arguments, batch_text, diagnostics, documents, numbers, output
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command
@@ -69,6 +70,10 @@ def batch_start(plan_file: Path, *, dry_run: bool, wait: bool, concurrency: int 
     from ampsm_engine.batch import plan, runs
 
     found = plan.read_file(plan_file)
+    if found.run_id and (run_id := naming.slug(found.run_id)) != found.run_id:
+        diagnostics.note(
+            f"The id of the run is {run_id}: small letters, digits and dashes of {one_line(found.run_id)!r}."
+        )
     if dry_run:
         return _dry_run(found, concurrency, as_json=as_json)
     engine = arguments.open_engine()
@@ -123,18 +128,19 @@ def batch_ls(*, as_json: bool) -> int:
 
 
 @batch_command.command("status", cls=Command, short_help="Show one run with its items.")
-@run_argument
+@click.argument("reference", metavar="[RUN]", required=False, type=arguments.TEXT)
 @click.option("--follow", "-f", is_flag=True, help="Stay until the run is over; the exit code is 0 when all passed.")
 @arguments.json_option
-def batch_status(reference: str, *, follow: bool, as_json: bool) -> int:
+def batch_status(reference: str | None, *, follow: bool, as_json: bool) -> int:
     """Show a run with its items: their states, what they wait for, why they ended as they did.
 
-    With --follow a progress bar on a terminal, else a line of JSON for each change.
+    Without RUN the one that is at work, or else the newest. With --follow a progress bar on a terminal, else a line of
+    JSON for each change.
     """
     engine = arguments.open_engine()
     from ampsm_engine.batch import runs
 
-    batch = engine.store.batches.resolve(reference)
+    batch = engine.store.batches.resolve(reference) if reference is not None else runs.newest(engine)
     if follow:
         return follow_run(engine, batch.id, as_json=as_json)
     status = runs.status(engine, batch.id, tries=as_json)

@@ -209,7 +209,8 @@ def edit(
 ) -> Session:
     """Change the fields of a session; None leaves one as it is, an empty text clears it.
 
-    `seen` takes away the mark of what changed outside of its worktree.
+    `seen` takes away the mark of what changed outside of its worktree. Refused for the script and the mode while a run
+    is at the session: its plan says by what it is judged.
     """
     check_script(script)
     check_mode(mode)
@@ -222,6 +223,8 @@ def edit(
     columns |= {column: value or None for column, value in given.items() if value is not None}
     store = engine.store
     before = store.sessions.get(session_id)
+    if any(name in columns and columns[name] != getattr(before, name) for name in ("script_command", "model_override")):
+        _refuse_in_run(engine, before)
     if seen:
         from ampsm_engine.worker import outside
 
@@ -230,6 +233,15 @@ def edit(
     if after.script_command != before.script_command:
         store.facts.add(SCRIPT_CHANGED, f"the script is {after.script_command or 'none'}", session_id=session_id)
     return store.sessions.get(session_id)
+
+
+def _refuse_in_run(engine: Engine, session: Session) -> None:
+    item = engine.store.batches.open_item_of(session.id)
+    if item is not None:
+        message = f"A run is at {session.name}, whose plan says which script judges it and in which mode amp works."
+        raise Refused(
+            message, f"ampsm batch stop {item.batch_id}, then again, then: ampsm batch resume {item.batch_id}"
+        )
 
 
 def adopt(

@@ -172,6 +172,11 @@ class Batches(StorePart):
         where = f"{ITEMS} WHERE n.\"sessionId\" = ? AND n.state NOT IN ('queued', 'running')"
         return next((rows.batch_item(row) for row in self._db.select(where, (session_id,))), None)
 
+    def open_item_of(self, session_id: str) -> BatchItem | None:
+        """The item of a run that a session was made for, while it has not come to its end; None without one."""
+        where = f"{ITEMS} WHERE n.\"sessionId\" = ? AND n.state IN ('queued', 'running')"
+        return next((rows.batch_item(row) for row in self._db.select(where, (session_id,))), None)
+
     def move_item(
         self, item_id: str, before: Sequence[ItemState], after: ItemState, *, at: str | None = None, **columns: object
     ) -> bool:
@@ -278,8 +283,16 @@ class Batches(StorePart):
         for item in items:
             counts[item.state] += 1
         end = timestamps.parse(batch.ended_at) if batch.ended_at else datetime.now(UTC)
-        seconds = max(0.0, (end - timestamps.parse(batch.created_at)).total_seconds())
+        seconds = max(0.0, (end - timestamps.parse(batch.created_at)).total_seconds() - _rested(batch))
         return BatchProgress(counts, int(tokens), seconds, seconds_left(batch, items, end))
+
+
+def _rested(batch: Batch) -> float:
+    """Seconds for which a batch rested before it was taken up again; none where its plan is of another program."""
+    try:
+        return float(json.loads(batch.plan).get("rested", 0.0))
+    except (ValueError, TypeError, AttributeError):
+        return 0.0
 
 
 def seconds_left(batch: Batch, items: Sequence[BatchItem], now: datetime) -> float | None:

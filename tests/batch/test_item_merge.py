@@ -3,6 +3,7 @@
 import pytest
 
 from ampsm_engine import config
+from ampsm_engine.batch import item_merge
 from ampsm_engine.batch.item_merge import ItemMerge
 from ampsm_engine.batch.values import ItemSpec
 from ampsm_engine.context import Engine
@@ -152,3 +153,19 @@ def test_what_was_sent_by_hand_comes_to_its_end_before_the_merge(desk: Desk) -> 
     store.batches.move_item(item.id, (ItemState.QUEUED,), ItemState.RUNNING)
     merge.until_ended()
     assert store.batches.item(item.id).state is ItemState.SUCCESS
+
+
+def test_a_base_that_moves_under_every_judgement_is_given_up_after_a_while(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(item_merge, "ROUNDS", 2)
+    moves = f"git -C {desk.repo} commit -q --allow-empty -m 'The base goes on'"
+    session = desk.session(script=moves)
+    desk.amp(session, {"one.txt": "changed\n"})
+    item = an_item(state=ItemState.RUNNING, step="merge", session_id=session.id, repo=str(desk.repo))
+    desk.engine.store.batches.start(a_batch(), (item,))
+    ItemMerge(desk.engine, item.id, ItemSpec(item.repo, item.prompt), lambda: False).until_ended()
+    ended = desk.engine.store.batches.item(item.id)
+    assert ended.state is ItemState.ERROR
+    assert "main moved 2 times while the script judged it" in (ended.reason or "")
+    assert git(desk.repo, "log", "--format=%s", "main").splitlines()[:2] == ["The base goes on"] * 2

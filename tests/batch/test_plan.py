@@ -1,5 +1,6 @@
 """Plans: those of the predecessor as they are, and every error of a wrong one with its line."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from ampsm_engine.batch import plan
 from ampsm_engine.batch.plan_reader import PlanRefused
 from ampsm_engine.batch.values import Plan
+from ampsm_engine.errors import Refused
 from tests.conftest import git
 
 
@@ -198,6 +200,19 @@ def test_every_error_is_told_with_its_line(place: Path, name: str) -> None:
     assert [line for line, _ in found] == [line for line, _ in wanted], found
     for line, words in wanted:
         assert any(words in error for at, error in found if at == line), found
+
+
+def test_what_nobody_may_ever_write_to_is_not_waited_for(place: Path) -> None:
+    os.mkfifo(place / "pipe")
+    with pytest.raises(Refused, match="may never be written to"):
+        plan.read_file(place / "pipe")
+    found = errors(place, "matrix:\n  - repo: repo\n    promptFile: pipe\n")
+    assert [line for line, _ in found] == [3]
+
+
+def test_an_id_that_nothing_could_be_made_of_is_refused(place: Path) -> None:
+    found = errors(place, "runId: '*/*'\nmatrix:\n  - {repo: repo, prompt: Go}\n")
+    assert found == [(1, "runId takes text with a letter or a digit, not '*/*'.")]
 
 
 def test_a_plan_that_names_itself_ends(place: Path) -> None:

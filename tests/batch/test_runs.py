@@ -10,10 +10,11 @@ import psutil
 import pytest
 
 from ampsm_engine.batch import runs
+from ampsm_engine.batch.__main__ import MOST_FAILURES
 from ampsm_engine.batch.coordinator import Coordinator
 from ampsm_engine.batch.watch import StoreWatch
 from ampsm_engine.engine import sessions
-from ampsm_engine.errors import Failed, Refused
+from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.model import BatchState, ItemState, Iteration, Outcome
 from ampsm_engine.notices import News, NoticeKind
 from ampsm_engine.worker import desktop_notices, launch
@@ -177,6 +178,7 @@ def test_a_coordinator_that_failed_is_not_started_at_once_by_whoever_sweeps(desk
     home, store = desk.engine.home, desk.engine.store
     store.batches.start(a_batch(plan="[]"), (an_item(),))
     assert subprocess.run(COORDINATOR, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 1
+    assert "failed (1 of at most" in (desk.now(a_batch()).wait_reason or "")
     assert launch.sweep_batches(home, store) == 0, "two runs that fail would start each other without end"
     assert launch.sweep_batches(home, store, asked="b1") == 1, "a person may have done something about it"
 
@@ -228,21 +230,91 @@ def test_of_two_starts_of_one_id_at_once_the_later_one_changes_nothing(
     desk: BatchDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = desk.start(desk.item("The first"), runId="nightly")
+    typed = desk.items(first)[0].prompt
     monkeypatch.setattr(runs, "_refuse_taken", lambda *_: None)  # it looked just before the first was entered
     with pytest.raises(Refused, match="already"):
         desk.start(desk.item("The second"), runId="nightly")
-    assert [spec.prompt for spec in runs.specs(desk.engine, first.id).values()] == ["The first"]
+    assert [item.prompt for item in desk.items(first)] == [typed] == ["The first"]
 
 
-@pytest.mark.parametrize(("state", "stays"), [(ItemState.SUCCESS, False), (ItemState.FAIL, True)])
-def test_what_was_typed_stays_only_while_it_may_be_needed(desk: BatchDesk, state: ItemState, stays: bool) -> None:
+def test_a_run_whose_coordinators_all_fail_rests_with_the_reason(desk: BatchDesk) -> None:
     folder = desk.engine.home.batch("b1")
     folder.path.mkdir(parents=True)
-    folder.items.write_text("{}")
-    desk.engine.store.batches.start(a_batch(), (an_item(state=state),))
-    assert subprocess.run(COORDINATOR, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
-    assert desk.now(a_batch()).state is BatchState.ENDED
-    assert folder.items.exists() is stays
+    folder.lease.write_bytes(b"failed %d" % (MOST_FAILURES - 1))
+    items = (an_item(), an_item(2, state=ItemState.RUNNING, step="prompt"))
+    batch = desk.engine.store.batches.start(a_batch(plan="[]"), items)
+    assert subprocess.run(COORDINATOR, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 1
+    assert desk.now(batch).state is BatchState.STOPPED
+    reason = desk.now(batch).wait_reason or ""
+    assert f"failed {MOST_FAILURES} times" in reason
+    assert str(folder.log) in reason
+    assert desk.states(batch) == ["stopped", "stopped"]
+
+
+def test_of_what_was_typed_only_secrets_are_kept_and_no_longer_than_their_items_go_on(desk: BatchDesk) -> None:
+    secret = "sk-ant-api03-" + "a1B2" * 22 + "AA"
+    items = [desk.item(f"Use {secret}."), desk.item("Say hello."), desk.item(f"And {secret}.")]
+    batch = runs.enter(desk.engine, desk.plan(*items))
+    assert [spec.prompt for spec in runs.specs(desk.engine, batch.id).values()] == [f"Use {secret}.", f"And {secret}."]
+    move = desk.engine.store.batches.move_item
+    for number, state in ((1, ItemState.FAIL), (2, ItemState.FAIL), (3, ItemState.STOPPED)):
+        move(f"{batch.id}-{number}", (ItemState.QUEUED,), state)
+    runs.forget_secrets(desk.engine, batch.id)
+    assert [spec.prompt for spec in runs.specs(desk.engine, batch.id).values()] == [f"And {secret}."], "it is to go on"
+    move(f"{batch.id}-3", (ItemState.STOPPED,), ItemState.SUCCESS)
+    runs.forget_secrets(desk.engine, batch.id)
+    assert not desk.engine.home.batch(batch.id).items.exists()
+
+
+def test_a_run_that_was_taken_up_again_did_not_work_while_it_rested(desk: BatchDesk) -> None:
+    batches = desk.engine.store.batches
+    batch = batches.start(a_batch(), (an_item(state=ItemState.FAIL, started_at="2026-01-01T00:00:00.000Z"),))
+    columns = {"state": BatchState.ENDED, "ended_at": "2026-01-01T00:01:00.000Z"}
+    batches.change(batch.id, (BatchState.RUNNING,), **columns)
+    runs._run_again(desk.engine, desk.now(batch))
+    assert 60 <= batches.progress(batch.id).seconds < 3600, "it rested for months"
+
+
+def test_without_a_name_the_run_at_work_is_meant_or_else_the_newest(desk: BatchDesk) -> None:
+    with pytest.raises(NotFound, match="no runs yet"):
+        runs.newest(desk.engine)
+    batches = desk.engine.store.batches
+    for number, state in enumerate((BatchState.ENDED, BatchState.RUNNING, BatchState.ENDED), start=1):
+        batches.start(a_batch(f"b{number}", state=state, created_at=f"2026-01-0{number}T00:00:00.000Z"), ())
+    assert runs.newest(desk.engine).id == "b2"
+    batches.change("b2", (BatchState.RUNNING,), state=BatchState.STOPPED)
+    assert runs.newest(desk.engine).id == "b3"
+
+
+def test_an_item_that_nobody_knows_is_no_session_either(desk: BatchDesk) -> None:
+    with pytest.raises(NotFound, match="no item 'nope', and no session"):
+        runs.retry(desk.engine, "nope")
+    own, _ = sessions.new(desk.engine, path=desk.repo, prompt=None, name="mine", run=False)
+    with pytest.raises(NotFound, match="mine is not of a run"):
+        runs.retry(desk.engine, own.id)
+
+
+def test_what_judges_an_item_is_not_changed_while_its_run_is_at_it(desk: BatchDesk) -> None:
+    own, _ = sessions.new(desk.engine, path=desk.repo, prompt=None, name="mine", script="true", run=False)
+    batch = desk.engine.store.batches.start(a_batch(), (an_item(session_id=own.id, state=ItemState.RUNNING),))
+    with pytest.raises(Refused, match="A run is at mine"):
+        sessions.edit(desk.engine, own.id, script="false")
+    assert sessions.edit(desk.engine, own.id, name="Mine", script="true").name == "Mine"
+    desk.engine.store.batches.move_item(f"{batch.id}-1", (ItemState.RUNNING,), ItemState.STOPPED)
+    assert sessions.edit(desk.engine, own.id, script="false").script_command == "false"
+
+
+def test_a_run_that_costs_its_limit_stops_gently(desk: BatchDesk) -> None:
+    desk.configure(cost__queries=60)
+    go = desk.folder / "go"
+    items = [desk.item(desk.prompt(*steps, {"say": "a"})) for steps in ((), ({"wait_for": str(go)},), ())]
+    batch = desk.start(*items, concurrency=1, limits={"amount": 0.01})
+    until(lambda: desk.now(batch).state is BatchState.STOPPING, lambda: desk.told(batch))
+    go.touch()
+    stopped = desk.over(batch)
+    said = "The run was stopped: it has cost $0.01 by amp's own figure, and its limit is $0.01."
+    assert (stopped.state, stopped.wait_reason) == (BatchState.STOPPED, said)
+    assert desk.states(batch) == ["success", "success", "stopped"], "what amp was at came to its end"
 
 
 def test_an_item_whose_base_is_gone_says_how_it_is_merged(desk: BatchDesk) -> None:

@@ -1,21 +1,29 @@
-"""Two hundred items over five repositories, everything mixed in, with and without kills: each ends as its scenario says."""
+"""Two hundred items over five real repositories, everything mixed in, with and without kills.
 
+Each ends as its scenario says, and all who count what was used come to the same figures.
+"""
+
+import json
 import random
-import shutil
+import re
+import subprocess
+import sys
 import time
 from collections import Counter
 
 import pytest
 
 from ampsm_engine.batch import runs
-from ampsm_engine.model import Batch, BatchItem, BatchState
+from ampsm_engine.metrics.summary import GROUPINGS, Selection, summarized
+from ampsm_engine.model import Batch, BatchItem, BatchState, Iteration
 from tests import soak
+from tests.batch import mixed, packages
 from tests.batch.desk import BatchDesk
 from tests.conftest import git
+from tests.metrics.independent_count import IndependentCount
+from tests.metrics.test_streams import four, known_sum
 from tests.worker.bench import kill
 
-REPOSITORIES = 5
-KINDS = 10
 ALL_AT = 8
 """The strike that hits everybody at once."""
 
@@ -29,47 +37,12 @@ class Play:
     def __init__(self, desk: BatchDesk) -> None:
         self.desk = desk
         desk.configure(slots=8, iteration__retry_delay=0.2)
-        self.repos = [desk.folder / f"repo{number}" for number in range(REPOSITORIES)]
-        for repo in self.repos:
-            shutil.copytree(desk.repo, repo)
-        self.wanted: list[str] = []
-        plan = desk.plan(*(self._item(number) for number in range(soak.ITEMS)), concurrency=8)
+        place = desk.folder / "repositories"
+        place.mkdir()
+        self.repos = [packages.repository(name, place) for name in packages.NAMES]
+        self.items = mixed.items(soak.ITEMS, self.repos, lambda played: desk.prompt(runs=played))
+        plan = desk.plan(*(one.item for one in self.items), concurrency=8)
         self.batch: Batch = runs.start(desk.engine, plan)
-
-    def _item(self, number: int) -> dict[str, object]:
-        made = {"create_file": f"{number}.txt", "content": "wrong\n"}
-        mended = (
-            [made, {"say": "one"}],
-            [{"edit_file": f"{number}.txt", "old": "wrong", "new": "right"}, {"say": "two"}],
-        )
-        limited = {"fail_times": {"n": 1, "error": "429 rate limit. Try again in 1 second."}}
-        trouble = [{"stderr": "amp server returned an error"}, {"exit": 1}]
-        same = {"create_file": "same.txt", "content": f"{number}\n"}
-        prompt = self.desk.prompt
-        script = {"scriptCommand": f"test -f {number}.txt"}
-        right = {"scriptCommand": f"grep -q right {number}.txt"}
-        kinds: list[tuple[str, str, dict[str, object]]] = [
-            ("success", prompt(made, {"say": "ok"}), script),
-            ("success", prompt(runs=list(mended)), {**right, "maxIterations": 3}),
-            (
-                "fail",
-                prompt(made, {"say": "ok"}),
-                {**right, "maxIterations": 2, "followUpOnFailure": "Again: {output}"},
-            ),
-            ("timeout", prompt(made, {"hang": True}), {"timeoutSec": 2}),
-            ("success", prompt(limited, made, {"say": "ok"}), script),
-            ("error", prompt(made, {"fail": "The model is not for sale."}), {}),
-            ("success", prompt(runs=[trouble, [made, {"say": "ok"}]]), {**script, "retries": 2}),
-            ("success", prompt(made, {"say": "ok"}), {**script, "mergeOnPass": True}),
-            ("conflict", prompt(same, {"say": "ok"}), {"mergeOnPass": True}),
-            ("success", prompt(made, {"say": "ok"}), {**script, "followUpPrompts": ["And then?", "And then?"]}),
-        ]
-        # Two neighbours of one repository that change the same file: whoever comes second conflicts, as a rule.
-        is_pair = number % KINDS == 7 and number // KINDS % 2 == 0
-        state, text, more = kinds[8 if is_pair else number % KINDS]
-        self.wanted.append(state)
-        # Not in step with the kinds: each repository gets some of each.
-        return {"repo": str(self.repos[number // KINDS % REPOSITORIES]), "prompt": text, **more}
 
     def until_over(self, dice: random.Random | None = None) -> None:
         desk, deadline, strikes, due = self.desk, time.monotonic() + LONGEST, 0, 0
@@ -90,30 +63,64 @@ class Play:
         desk, items = self.desk, self.desk.items(self.batch)
         assert desk.now(self.batch).state is BatchState.ENDED
         for repo in self.repos:
-            at = [number for number, item in enumerate(items) if item.repo == str(repo)]
-            ends = Counter(items[number].state.value for number in at if self.wanted[number] == "conflict")
-            assert ends["success"] >= 1, "one of those that change the same file comes in"
+            at = [(want, item) for want, item in zip(self.items, items, strict=True) if item.repo == str(repo)]
+            ends = Counter(item.state.value for want, item in at if want.wanted == "conflict")
+            assert not ends or ends["success"] >= 1, "one of those that change the same file comes in"
             assert set(ends) <= {"success", "conflict"}
-            merged = {f"{number}.txt" for number in at if number % KINDS == 7 and self.wanted[number] == "success"}
+            merged = {f"{item.number - 1}.txt" for want, item in at if want.is_merged}
             assert merged <= set(git(repo, "ls-tree", "--name-only", "main").split())
             assert "error" not in git(repo, "fsck", "--full")
             assert git(repo, "status", "--porcelain") == ""
-        others = [(item.number, item.state.value, want) for item, want in zip(items, self.wanted, strict=True)]
+        pairs = zip(items, self.items, strict=True)
+        others = [(item.number, item.state.value, want.wanted) for item, want in pairs]
         wrong = [one for one in others if one[1] != one[2] and one[2] != "conflict"]
         assert not wrong, desk.told(self.batch)
         assert "conflict" in desk.states(self.batch)
         desk.once_each(items)
-        for item in items:
-            self._is_run_once(item)
+        for item, want in zip(items, self.items, strict=True):
+            self._is_run_once(item, want.follow_ups)
 
-    def _is_run_once(self, item: BatchItem) -> None:
+    def _is_run_once(self, item: BatchItem, follow_ups: int) -> None:
         tries = self.desk.engine.store.batches.tries(item.id)
         assert all(one.ended_at for one in tries)
         passed = Counter(one.kind for one in tries if one.outcome == "pass" and one.kind != "script")
         assert passed["prompt"] <= 1
         assert passed["merge"] <= 1
-        follow_ups = 2 if (item.number - 1) % KINDS == 9 else 0
         assert passed["follow-up"] == follow_ups
+
+    def is_counted(self) -> None:
+        """The metrics, the report and the run itself say what a second count over the transcripts comes to."""
+        store, home = self.desk.engine.store, self.desk.engine.home
+        done = [one for item in self.desk.items(self.batch) for one in store.iterations.of(item.session_id or "")]
+        assert all((home.run(one.id).stream).exists() for one in done if one.attempts)
+        second = IndependentCount(home.run(one.id).stream.read_bytes() for one in done if one.attempts)
+        tokens, tools, measured = second.tokens(), second.tools(), store.measurements.read()
+        for by in GROUPINGS:
+            summary = summarized(measured, by, Selection(batch=self.batch.id))
+            assert four(summary.total) == tokens, by
+            assert (summary.total.iterations, summary.total.turns) == (len(done), second.turns()), by
+            assert {tool.name: (tool.calls, tool.errors, tool.unfinished) for tool in summary.tools} == tools
+            if by != "tool":
+                for place, sum_of_four in enumerate(tokens):
+                    assert known_sum([four(row.figures)[place] for row in summary.rows]) == sum_of_four, by
+        assert store.batches.progress(self.batch.id).tokens == known_sum(tokens)
+        self._is_reported(done, known_sum(tokens) or 0, second.turns(), sum(one[0] for one in tools.values()))
+
+    def _is_reported(self, done: list[Iteration], tokens: int, turns: int, calls: int) -> None:
+        shown = json.loads(self._ampsm("metrics", "--batch", self.batch.id, "--json"))["total"]
+        assert (shown["iterations"], shown["tokenUsage"], shown["turns"]) == (len(done), tokens, turns)
+        assert shown["tools"] == calls
+        report = self._ampsm("batch", "report", self.batch.id)
+        facts = dict(re.findall(r"^- ([a-z -]+): (.*)$", report, re.MULTILINE))
+        succeeded = sum(one.outcome == "done" and one.test_result != "fail" for one in done)
+        assert facts["iterations"].startswith(f"{len(done)}: {succeeded} succeeded"), facts
+        assert re.sub(r", \d+ unknown$", "", facts["tokens"]) == f"{tokens:,}", facts
+        assert facts["turns"] == str(turns), facts
+        assert facts["tool calls"].startswith(f"{calls}, "), facts
+
+    def _ampsm(self, *arguments: str) -> str:
+        command = [sys.executable, "-P", "-m", "ampsm_tui", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.mark.soak
@@ -122,3 +129,4 @@ def test_everything_at_once(desk: BatchDesk, killed: bool) -> None:
     play = Play(desk)
     play.until_over(soak.dice("batch", 0) if killed else None)
     play.holds()
+    play.is_counted()
