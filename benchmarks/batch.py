@@ -1,7 +1,9 @@
 """What a run of a batch costs: processor time of ours an item, and the memory of all our processes at once.
 
 All processes of the run are children of this one in the end (it adopts orphans), so that the kernel counts them; what
-amp used is counted by a wrapper and taken off. git counts as ours.
+amp used is counted by a wrapper and taken off. git and the scripts count as ours. The repositories are the sources of
+five installed packages. After items that only write a file, and the same merged, come those of all kinds: failures,
+timeouts, rate limits, conflicts and merges mixed (BATCH_MIXED of them, 200).
 """
 
 import ctypes
@@ -18,11 +20,13 @@ from pathlib import Path
 
 import psutil
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from ampsm_engine import demo
+from tests.batch import mixed, packages
 
 ITEMS = int(os.environ.get("BATCH_ITEMS", "40"))
+MIXED = int(os.environ.get("BATCH_MIXED", "200"))
 SLOTS = 8
-REPOSITORIES = 5
 PR_SET_CHILD_SUBREAPER = 36
 
 WRAPPER = """#!/bin/bash
@@ -51,7 +55,13 @@ def measure(place: Path) -> None:
     wrapper = place / "amp"
     wrapper.write_text(WRAPPER.format(amp=amp, times=times))
     wrapper.chmod(0o755)
-    repositories = [repository(place / f"repo{number}") for number in range(REPOSITORIES)]
+    (place / "repositories").mkdir()
+    os.environ |= {
+        f"GIT_{role}_{what}": f"b{'@example.org' * (what == 'EMAIL')}"
+        for role in ("AUTHOR", "COMMITTER")
+        for what in ("NAME", "EMAIL")
+    }
+    repositories = [packages.repository(name, place / "repositories") for name in packages.NAMES]
     environment = os.environ | {
         "AMPSM_HOME": str(place / "home"),
         "AMP_CLI_PATH": str(wrapper),
@@ -60,11 +70,16 @@ def measure(place: Path) -> None:
     }
     (place / "config" / "ampsm").mkdir(parents=True)
     (place / "config" / "ampsm" / "config.toml").write_text(
-        f"slots = {SLOTS}\n[notify]\ndesktop = false\n[cost]\nqueries = 0\n"
+        f"slots = {SLOTS}\n[notify]\ndesktop = false\n[cost]\nqueries = 0\n[iteration]\nretry-delay = 0.2\n"
     )
-    for merge in (False, True):
+    plans = {
+        "plain": a_plan(place, repositories, merge=False),
+        "merged": a_plan(place, repositories, merge=True),
+        "mixed": a_mixed_plan(place, repositories),
+    }
+    for name, content in plans.items():
         plan = place / "plan.yaml"
-        plan.write_text(json.dumps(a_plan(place, repositories, merge=merge)))
+        plan.write_text(json.dumps(content))
         times.write_text("")
         before = usage()
         peak = Peak(environment["AMPSM_HOME"])
@@ -81,10 +96,13 @@ def measure(place: Path) -> None:
         amps = sum(map(amp_seconds, times.read_text().splitlines()))
         ours = usage() - before - amps
         last = json.loads(done.stdout.splitlines()[-1])["batch"]["progress"]
+        count = last["total"]
+        ends = ", ".join(f"{many} {state}" for state, many in last["items"].items() if many)
         print(
-            f"{'merged' if merge else 'plain ':6} {ITEMS} items, {last['items']['success']} passed, {took:.1f} s;"
-            f" ours {ours / ITEMS:.2f} s of processor an item (amp {amps / ITEMS:.2f});"
-            f" at most {peak.rss >> 20} MB resident ({peak.pss >> 20} MB proportional) in {peak.count} processes"
+            f"{name:6} {count} items ({ends}), {took:.1f} s;"
+            f" ours {ours / count:.2f} s of processor an item (amp {amps / count:.2f});"
+            f" at most {peak.rss >> 20} MB resident ({peak.pss >> 20} MB proportional) in {peak.count} processes",
+            flush=True,
         )
 
 
@@ -97,22 +115,20 @@ def a_plan(place: Path, repositories: list[Path], *, merge: bool) -> dict[str, o
         steps = [{"say": "I begin."}, {"create_file": name, "content": "x\n"}, {"pause": 0.5}, {"say": "Done."}]
         scenario.write_text(json.dumps({"steps": steps}))
         prompt = f"Write {name}\nscenario: {scenario}"
-        matrix.append({"repo": str(repositories[number % REPOSITORIES]), "prompt": prompt})
+        matrix.append({"repo": str(repositories[number % len(repositories)]), "prompt": prompt})
     return {"concurrency": SLOTS, "defaults": {"scriptCommand": "true", "mergeOnPass": merge}, "matrix": matrix}
 
 
-def repository(path: Path) -> Path:
-    """A repository with a hundred files."""
-    path.mkdir()
-    for number in range(100):
-        (path / f"file{number}.py").write_text(f"value = {number}\n" * 50)
-    git = ["git", "-C", str(path), "-c", "user.name=b", "-c", "user.email=b@example.com"]
-    subprocess.run([*git, "init", "-q", "-b", "main"], check=True)
-    subprocess.run([*git, "add", "."], check=True)
-    subprocess.run([*git, "commit", "-q", "-m", "Begin"], check=True)
-    for name, value in (("user.name", "b"), ("user.email", "b@example.com")):
-        subprocess.run([*git, "config", name, value], check=True)
-    return path
+def a_mixed_plan(place: Path, repositories: list[Path]) -> dict[str, object]:
+    """Items of all kinds, as the soak has them."""
+    made = iter(range(MIXED))
+
+    def prompt(runs: list[list[dict[str, object]]]) -> str:
+        scenario = place / f"mixed-{next(made)}.json"
+        scenario.write_text(json.dumps({"runs": runs}))
+        return f"Do it\nscenario: {scenario}"
+
+    return {"concurrency": SLOTS, "matrix": [one.item for one in mixed.items(MIXED, repositories, prompt)]}
 
 
 def usage() -> float:

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 import traceback
+from datetime import UTC, datetime, timedelta
 
 from ampsm_engine import failed_starts, private_folder, redact, timestamps
 from ampsm_engine.config import Settings, config_path, load
@@ -98,8 +99,9 @@ class Worker:
                 version = now
                 if self.store.queue.has_claimable():
                     return True
-                active = self.store.batches.active()
-                if not any(batch.state is BatchState.RUNNING and not batch.wait_until for batch in active):
+                soon = timestamps.stamp(datetime.now(UTC) + timedelta(seconds=LINGERING))
+                active = [batch for batch in self.store.batches.active() if batch.state is BatchState.RUNNING]
+                if not any((batch.wait_until or "") <= soon for batch in active):
                     return False
             await asyncio.sleep(LINGERING_TICK)
         return False
