@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ampsm_engine import failed_starts, file_lock
+from ampsm_engine import file_lock
 from ampsm_engine.errors import Failed
 from ampsm_engine.home import GIT_OWNER_MARK, PRIVATE_FOLDER, RUN_MARK, Home, open_private
 from ampsm_engine.store import Store
@@ -140,6 +140,8 @@ def _reap(home: Home) -> None:
     """Forget the workers of this process that have ended; one that was killed at its start could not say so itself."""
     for worker, since in _launched:
         if worker.poll() and time.monotonic() - since < STARTING:
+            from ampsm_engine import failed_starts  # none mostly
+
             code = worker.returncode
             said = f"It was ended by signal {-code}." if code < 0 else f"It ended with exit code {code}."
             failed_starts.note(home, f"{said} Its log: {home.worker_log}")
@@ -149,6 +151,10 @@ def _reap(home: Home) -> None:
 def _is_paused(home: Home, store: Store) -> bool:
     """Whether no worker is to be started just now, because so many ended at their start; the history says so once."""
     _reap(home)
+    if not home.failed_starts.exists():
+        return False
+    from ampsm_engine import failed_starts
+
     found = failed_starts.read(home)
     if found is None or not found.is_paused:
         return False
