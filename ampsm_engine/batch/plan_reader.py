@@ -102,6 +102,10 @@ class Entry(NamedTuple):
         return next((self.lines[name] for name in names if name in self.lines), self.line)
 
 
+_YAML = "tag:yaml.org,2002:"
+_TEXTS = frozenset({"str", "int", "float", "bool", "timestamp", "value", "null"})
+"""What YAML takes a text for that stands there without a tag."""
+
 _INVALID = object()
 """In place of a value that is wrong, and told."""
 
@@ -157,7 +161,9 @@ class PlanReader:
         lines: dict[str, int] = {}
         for key, value in node.value:
             name, at = str(key.value), key.start_mark.line + 1
-            if name not in fields:
+            if not isinstance(key, yaml.ScalarNode):
+                self.wrong(at, f"The name of a field is a word, not {_kind(key)}.")
+            elif name not in fields:
                 self.wrong(at, unknown(name, fields, what))
             elif not _is_null(value):
                 read = fields[name](self, name, value)
@@ -168,7 +174,7 @@ class PlanReader:
     def _refuse_twice(self, node: yaml.MappingNode) -> None:
         seen: set[str] = set()
         for key, _ in node.value:
-            name = str(key.value)
+            name = str(key.value) if isinstance(key, yaml.ScalarNode) else "<<"
             if name in seen and name != "<<":
                 self.wrong(key.start_mark.line + 1, f"{printable(name)[:60]} is there twice.")
             seen.add(name)
@@ -177,6 +183,9 @@ class PlanReader:
         """A text; whatever stands there is one, `yes` and `1.20` too."""
         if not isinstance(node, yaml.ScalarNode):
             return self.refused(node, name, "text")
+        if node.tag.removeprefix(_YAML) not in _TEXTS:
+            self.wrong(node.start_mark.line + 1, f"{name} takes text, not {printable(node.tag)[:60]}.")
+            return _INVALID
         return str(node.value)
 
     def filled(self, name: str, node: yaml.Node) -> Any:
@@ -221,7 +230,10 @@ class PlanReader:
         if isinstance(node, yaml.ScalarNode):
             found = self.filled(name, node)
             return found if found is _INVALID else (found,)
-        return self._list(name, node, PlanReader.filled, "text or a list of texts (each after a dash)")
+        wanted = "text or a list of texts (each after a dash)"
+        if isinstance(node, yaml.SequenceNode) and not node.value:
+            return self.refused(node, name, wanted)
+        return self._list(name, node, PlanReader.filled, wanted)
 
     def _list(self, name: str, node: yaml.Node, read: Read, wanted: str) -> Any:
         if not isinstance(node, yaml.SequenceNode):
@@ -323,7 +335,7 @@ def _kind(node: yaml.Node) -> str:
     if isinstance(node, yaml.MappingNode):
         return "fields"
     if isinstance(node, yaml.SequenceNode):
-        return "a list"
+        return "a list" if node.value else "an empty list"
     return f"{printable(str(node.value))[:60]!r}" if node.value else "nothing"
 
 

@@ -137,7 +137,12 @@ def _check(engine: Engine, prompt: str | None, name: str | None, *, run: bool) -
 
 
 def check_script(script: str | None) -> None:
-    """Refused for a script with a secret in it: the store would redact it, and another script would run."""
+    """Refused for a script with a secret in it: the store would redact it, and another script would run.
+
+    Refused for one that no shell can be given, too.
+    """
+    if script and "\0" in script:
+        raise Refused("The script holds a zero byte, which ends a text for every program.", "Leave it out.")
     if script and redact.text(script) != script:
         message = "The script holds a secret, which ampsm does not keep."
         raise Refused(message, "Put it into an environment variable, and write $NAME in the script.")

@@ -174,6 +174,20 @@ WRONG = {
         "limits: {tokens: 0, time: 3}\naxes: {copies: 2.5, modes: [a]}\nmatrix:\n  - {repo: repo, prompt: Go}\n",
         [(1, "tokens takes"), (1, "no field 'time'"), (2, "copies takes"), (2, "Did you mean model?")],
     ),
+    "what YAML has besides text": (
+        (
+            "? [a, b]\n: c\nmatrix:\n  - repo: []\n    prompt: !!binary aGVsbG8=\n"
+            '  - repo: repo\n    prompt: Go\n    scriptCommand: "a\\0b"\n    axes: {baseBranch: []}\n'
+        ),
+        [
+            (1, "The name of a field is a word, not a list"),
+            (4, "not an empty list"),
+            (5, "prompt takes text, not tag:yaml.org,2002:binary"),
+            (8, "zero byte"),
+            (9, "baseBranch takes text or a list of texts"),
+        ],
+    ),
+    "two plans in one file": ("matrix: []\n---\nmatrix: []\n", [(2, "found another document")]),
     "more than fits into memory, the store or a path": (
         (
             "concurrency: 1e30\nmatrix:\n  - repo: repo\n    prompt: Go\n    axes: {copies: 1e12}\n"
