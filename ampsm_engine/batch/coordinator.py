@@ -101,6 +101,9 @@ class Coordinator:
         self.batch = batch = store.batches.get(self.batch.id)
         if batch.state not in (BatchState.RUNNING, BatchState.STOPPING):
             return False
+        for event in self.executor.events():
+            told = json.loads(event.content)
+            say(f"{event.host} {told['item']} {told['text']}")
         for answer in self.executor.poll():
             self._answered(answer)
         self._end_preparing()

@@ -50,7 +50,7 @@ class CallResult:
 
 @dataclass(frozen=True, slots=True)
 class HostEvent:
-    """Something that a host tells on the way; it may get lost."""
+    """Something that a host tells on the way: `{"item": id, "text": words}`; it may get lost."""
 
     host: str
     content: bytes

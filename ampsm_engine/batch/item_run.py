@@ -6,7 +6,7 @@ until it is settled, write what it came to and the next step in one transaction.
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor as Threads
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -56,6 +56,8 @@ class ItemRun:
     threads: Threads
     item_id: str
     spec: ItemSpec
+    tell: Callable[[str], None]
+    """Gets a few words at each step, for who looks on."""
 
     async def until_ended(self) -> ItemEnd:
         """Go on until the item ended, passed, or has to wait."""
@@ -89,6 +91,7 @@ class ItemRun:
                     ended_at=timestamps.now(),
                 )
                 return None
+            self.tell(f"begins {item.step}")
             await asyncio.get_running_loop().run_in_executor(self.threads, self._begin, item, tries)
             self.watch.wake()
         elif under_way.iteration_id is None:
@@ -161,6 +164,7 @@ class ItemRun:
         until = _after(verdict.delay) if verdict.state is ItemState.QUEUED else None
         ended = timestamps.now() if verdict.state.is_final else None
         error = None if verdict.outcome == "pass" else verdict.reason
+        self.tell(f"{item.step}: {verdict.outcome}{f': {error}' if error else ''}")
         store.batches.end_try(
             under_way,
             verdict.outcome,

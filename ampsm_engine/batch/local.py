@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 
 from ampsm_engine import identity
 from ampsm_engine.batch.executor import RUN, Call, CallResult, Host, HostEvent
@@ -33,6 +34,7 @@ class LocalExecutor:
         self._spec_of = spec_of
         self._running: dict[int, tuple[Call, asyncio.Task[ItemEnd]]] = {}
         self._calls = 0
+        self._events: list[HostEvent] = []
 
     def hosts(self) -> tuple[Host, ...]:
         """This machine alone, with its slots."""
@@ -45,7 +47,8 @@ class LocalExecutor:
         call = Call(self._calls, host.name, verb, request)
         item_id = str(json.loads(request)["item"])
         if verb == RUN:
-            run = ItemRun(self._engine, self._watch, self._threads, item_id, self._spec_of(item_id))
+            tell = partial(self._tell, item_id)
+            run = ItemRun(self._engine, self._watch, self._threads, item_id, self._spec_of(item_id), tell)
             self._running[call.number] = call, asyncio.create_task(run.until_ended())
         else:
             self._stop(item_id)
@@ -67,6 +70,10 @@ class LocalExecutor:
             answers.append(CallResult(call, json.dumps(asdict(task.result())).encode()))
         return tuple(answers)
 
+    def _tell(self, item_id: str, text: str) -> None:
+        self._events.append(HostEvent(NAME, json.dumps({"item": item_id, "text": text}).encode()))
+
     def events(self) -> tuple[HostEvent, ...]:
-        """None: who wants to know reads the store."""
-        return ()
+        """What items have begun and come to since."""
+        told, self._events = tuple(self._events), []
+        return told

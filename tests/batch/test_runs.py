@@ -304,6 +304,7 @@ def test_what_judges_an_item_is_not_changed_while_its_run_is_at_it(desk: BatchDe
     assert sessions.edit(desk.engine, own.id, script="false").script_command == "false"
 
 
+@pytest.mark.soak
 def test_a_run_that_costs_its_limit_stops_gently(desk: BatchDesk) -> None:
     desk.configure(cost__queries=60)
     go = desk.folder / "go"

@@ -6,6 +6,7 @@ Each ends as its scenario says, and all who count what was used come to the same
 import json
 import random
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -37,9 +38,9 @@ class Play:
     def __init__(self, desk: BatchDesk) -> None:
         self.desk = desk
         desk.configure(slots=8, iteration__retry_delay=0.2)
-        place = desk.folder / "repositories"
-        place.mkdir()
-        self.repos = [packages.repository(name, place) for name in packages.NAMES]
+        self.place = desk.folder / "repositories"
+        self.place.mkdir()
+        self.repos = [packages.repository(name, self.place) for name in packages.NAMES]
         self.items = mixed.items(soak.ITEMS, self.repos, lambda played: desk.prompt(runs=played))
         plan = desk.plan(*(one.item for one in self.items), concurrency=8)
         self.batch: Batch = runs.start(desk.engine, plan)
@@ -130,3 +131,4 @@ def test_everything_at_once(desk: BatchDesk, killed: bool) -> None:
     play.until_over(soak.dice("batch", 0) if killed else None)
     play.holds()
     play.is_counted()
+    shutil.rmtree(play.place)  # two hundred worktrees, which pytest would keep for three sessions
