@@ -45,8 +45,9 @@ SETTINGS = {
     for setting in (
         Setting("slots", 4, "how many iterations may run at once", 1),
         Setting("amp.path", "", "the amp program; empty: AMP_CLI_PATH, else the PATH"),
-        Setting("amp.mode", "", "amp's mode for new sessions (low, medium, high, ultra); empty: amp's own default"),
+        Setting("amp.mode", "", "amp's mode for new sessions, such as medium or high; empty: amp's own default"),
         Setting("amp.allow-all", False, "allow every tool in amp versions that would ask (before July 2026)"),
+        Setting("amp.archive", False, "archive a session's thread at amp's when the session goes to the trash"),
         Setting("cost.queries", 40, "how often an hour amp is asked what a thread cost (it allows 60); 0: never", 0),
         Setting("session.tokens", 0, "tokens of a session in all at which amp is stopped; 0: no limit", 0),
         Setting("session.amount", 0.0, "dollars by amp's own figure at which a session ends; 0: no limit", 0),

@@ -81,6 +81,11 @@ def unarchive(path: Path, thread_id: str) -> list[str]:
     return [str(path), "threads", "archive", "--unarchive", checked_thread(thread_id)]
 
 
+def archive(path: Path, thread_id: str) -> list[str]:
+    """The argument list that hides a thread from amp's lists until it is made active again."""
+    return [str(path), "threads", "archive", checked_thread(thread_id)]
+
+
 def usage(path: Path, thread_id: str) -> list[str]:
     """The argument list that asks what a thread cost since it began; amp allows sixty such questions an hour."""
     return [str(path), "threads", "usage", checked_thread(thread_id)]

@@ -5,6 +5,7 @@ here, and no key is ever read out.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -38,6 +39,8 @@ _PROGRAM_STARTS = (b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", 
 """How a file begins that a system can run: a script, and programs of Linux and macOS."""
 
 _OPTION = re.compile(r"^\s{2,}(?:-\w, )?(--[a-z][a-z0-9-]+)", re.MULTILINE)
+_MODES = re.compile(r"--mode <\w+>\s+Set the agent mode \(([^)]*)\)")
+_MODE = re.compile(r"[a-z][a-z0-9-]*")
 _VERSION = re.compile(r"^(0\.0\.(\d+)-g([0-9a-f]+))", re.MULTILINE)
 _CACHED_PROGRAMS = 8
 
@@ -138,15 +141,61 @@ def options(path: Path, cache: Path, environ: Mapping[str, str]) -> frozenset[st
 
     When the help cannot be had, what every version knows; that answer is not kept.
     """
+    return _abilities(path, cache, environ).options
+
+
+def modes(path: Path, cache: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The modes that this amp lists in `--help`, in its order; kept as its options are. Plugins may add others.
+
+    Empty when it lists none, or the help cannot be had.
+    """
+    return _abilities(path, cache, environ).modes
+
+
+def kept_modes(path: Path, cache: Path) -> tuple[str, ...]:
+    """The modes that this amp listed when it was last asked; empty when it was not yet. amp is not started."""
+    kept = _kept(path, cache, _identity(path))
+    return kept.modes if kept else ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Abilities:
+    """What amp's help lists."""
+
+    options: frozenset[str]
+    modes: tuple[str, ...] = ()
+
+
+def _abilities(path: Path, cache: Path, environ: Mapping[str, str]) -> _Abilities:
     identity = _identity(path)
-    kept = _cached(cache).get(str(path))
-    if isinstance(kept, dict) and kept.get("identity") == identity and isinstance(kept.get("options"), list):
-        return frozenset(option for option in kept["options"] if isinstance(option, str))
-    listed = frozenset(_OPTION.findall(_answer(path, "--help", environ)))
-    if "--execute" not in listed:
-        return EVERY_VERSION
+    if kept := _kept(path, cache, identity):
+        return kept
+    text = _answer(path, "--help", environ)
+    listed = _Abilities(frozenset(_OPTION.findall(text)), _modes_in(text))
+    if "--execute" not in listed.options:
+        return _Abilities(EVERY_VERSION)
     _remember(cache, path, identity, listed)
     return listed
+
+
+def _modes_in(text: str) -> tuple[str, ...]:
+    """The words in the brackets after "Set the agent mode", up to the first that is a sentence."""
+    found = _MODES.search(text)
+    words = (part.strip().removeprefix("or ") for part in found[1].split(",")) if found else ()
+    return tuple(itertools.takewhile(_MODE.fullmatch, words))
+
+
+def _kept(path: Path, cache: Path, identity: list[object]) -> _Abilities | None:
+    kept = _cached(cache).get(str(path))
+    if not isinstance(kept, dict) or kept.get("identity") != identity:
+        return None
+    options, listed = kept.get("options"), kept.get("modes")
+    if not isinstance(options, list) or not isinstance(listed, list):
+        return None
+    return _Abilities(
+        frozenset(option for option in options if isinstance(option, str)),
+        tuple(mode for mode in listed if isinstance(mode, str) and _MODE.fullmatch(mode)),
+    )
 
 
 def version(path: Path, environ: Mapping[str, str]) -> Version | None:
@@ -214,10 +263,10 @@ def _cached(cache: Path) -> dict[str, object]:
     return kept if isinstance(kept, dict) else {}
 
 
-def _remember(cache: Path, path: Path, identity: list[object], listed: frozenset[str]) -> None:
+def _remember(cache: Path, path: Path, identity: list[object], listed: _Abilities) -> None:
     kept = {name: entry for name, entry in _cached(cache).items() if name != str(path)}
     newest = dict(list(kept.items())[1 - _CACHED_PROGRAMS :])
-    newest[str(path)] = {"identity": identity, "options": sorted(listed)}
+    newest[str(path)] = {"identity": identity, "options": sorted(listed.options), "modes": listed.modes}
     with contextlib.suppress(OSError):  # asking again costs half a second, and nothing else
         cache.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         write_private(_cache_file(cache), json.dumps(newest).encode())

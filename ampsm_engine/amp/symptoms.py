@@ -50,6 +50,7 @@ _CONTEXT = _any(
 _KEY = _any(r"invalid or missing api key", r"access token expired", r"^(?:Error: )?401\b", r"invalid api key")
 _OLD = _any(r"failed: 426\b", r"\bamp update\b", r"^(?:Error: )?426\b")
 _ELSEWHERE = _any(r"already open and active in another amp")
+_IN_ORB = _any(r"already running in an orb")
 _GONE = _any(r"^(?:Error: )?Thread \S+ does not exist")
 _OFFLINE = _any(
     *(r"couldn't connect to the amp server", r"cannot reach amp servers", r"unable to connect\b"),
@@ -103,6 +104,12 @@ _ROWS = (
         in_stderr=_ELSEWHERE,
         retries=1,
         delay=5.0,
+    ),
+    Failure(
+        *(38, "in-orb", "The thread runs in an orb, on amp's servers: the amp of this machine cannot run it."),
+        'Go on there, or here on a new thread: ampsm new --base BRANCH "go on from the last commits: ..."',
+        in_result=_IN_ORB,
+        in_stderr=_IN_ORB,
     ),
     Failure(
         *(29, "thread-gone", "The thread does not exist, or belongs to somebody else."),

@@ -99,6 +99,30 @@ class SettingName(Utf8Text):
         ]
 
 
+class AmpMode(Utf8Text):
+    """A mode of amp's, or several joined by commas; completed with those that amp lists."""
+
+    name = "mode"
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """What is typed with each mode that its last word begins."""
+        from ampsm_engine.amp import program
+        from ampsm_engine.context import engine_at
+
+        engine = engine_at()
+        before, comma, begun = incomplete.rpartition(",")
+        try:
+            listed = program.modes(program.find(engine.settings, os.environ), engine.home.cache, os.environ)
+        except AmpsmError:
+            return []
+        return [CompletionItem(f"{before}{comma}{mode}") for mode in listed if mode.startswith(begun)]
+
+
 STATUS = click.Choice([status.value for status in Status])
 
 session_argument = click.argument("reference", metavar="SESSION", type=SessionReference())
@@ -118,7 +142,9 @@ wait_option = click.option(
 script_option = click.option(
     "--script", metavar="CMD", type=TEXT, help="Shell command that checks each iteration, such as 'make test'."
 )
-mode_option = click.option("--mode", metavar="M", type=TEXT, help="amp's mode, such as low, medium, high or ultra.")
+mode_option = click.option(
+    "--mode", metavar="M", type=AmpMode(), help="amp's mode, such as low, medium, high or ultra."
+)
 
 
 def prompt_text(prompt: str | None, file: str | None) -> str | None:

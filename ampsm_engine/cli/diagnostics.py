@@ -3,7 +3,7 @@
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
@@ -100,6 +100,21 @@ def warn_of_login() -> None:
     if not login.ok:
         warning(f"amp has no login in sight: {login.how}.")
         hint("amp login")
+
+
+def warn_of_modes(modes: Iterable[str | None]) -> None:
+    """Warn of a mode that amp does not list; a plugin of amp's may know it, so nothing is refused."""
+    if not any(modes):
+        return
+    from ampsm_engine.amp import program
+    from ampsm_engine.context import engine_at
+
+    engine = engine_at()
+    with suppress(AmpsmError):  # no amp: told by who needs it
+        listed = program.modes(program.find(engine.settings, os.environ), engine.home.cache, os.environ)
+        for mode in modes:
+            if mode and listed and mode.casefold() not in listed:
+                warning(f"amp lists the modes {', '.join(listed)}: {mode} is none, unless a plugin of amp's adds it.")
 
 
 def note(text: str) -> None:

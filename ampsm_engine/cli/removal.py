@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ampsm_engine.context import Engine
-    from ampsm_engine.engine.removal import TrashEntry
+    from ampsm_engine.engine.removal import Removed, TrashEntry
 
 _TRASHED = arguments.SessionReference(trashed=True)
 _NOTHING_REMOVED = "Nothing was removed."
@@ -51,16 +51,22 @@ def rm_command(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
             gone = removal.remove(engine, session.id)
         removed.append(_removed_document(gone))
         if not as_json:
-            output.line(f"{one_line(session.name)} ({session.id}) is in the trash.")
-            if gone.is_away:
-                diagnostics.note(f"Its repository is not at {session.repo_root}: nothing else was touched.")
-            for text in gone.outside:
-                diagnostics.warning(f"What is outside of its worktree stays as it is: {text}")
+            _print_removed(gone)
     if as_json:
         output.document({"removed": removed})
     else:
         diagnostics.hint(f"ampsm trash restore {sessions[0].id}")
     return diagnostics.OK
+
+
+def _print_removed(gone: "Removed") -> None:
+    output.line(f"{one_line(gone.session.name)} ({gone.session.id}) is in the trash.")
+    if gone.is_away:
+        diagnostics.note(f"Its repository is not at {gone.session.repo_root}: nothing else was touched.")
+    if gone.not_archived:
+        diagnostics.warning(gone.not_archived)
+    for text in gone.outside:
+        diagnostics.warning(f"What is outside of its worktree stays as it is: {text}")
 
 
 def _removed_document(gone: object) -> documents.Document:

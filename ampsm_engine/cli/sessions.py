@@ -24,6 +24,9 @@ base_option = click.option(
     type=arguments.TEXT,
     help="Branch, tag or commit to start from. [default: the one checked out]",
 )
+thread_option = click.option(
+    "--thread", metavar="T", type=arguments.TEXT, help="Go on with a thread of amp's: its id or address."
+)
 
 
 @click.command(cls=Command, short_help="Start a session: a branch, a worktree and a first run of amp.")
@@ -33,7 +36,7 @@ base_option = click.option(
 @base_option
 @arguments.script_option
 @arguments.mode_option
-@click.option("--thread", metavar="T", type=arguments.TEXT, help="Go on with a thread of amp's: its id or address.")
+@thread_option
 @arguments.prompt_file_option
 @click.option("--no-run", is_flag=True, help="Only make the session; `ampsm iterate` starts amp.")
 @click.option("--copies", metavar="N", type=click.IntRange(1, 100), default=1, help="Make N variants, to choose from.")
@@ -78,6 +81,7 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
         raise click.UsageError("--no-run leaves nothing to --wait for.")
     text = arguments.prompt_text(prompt, prompt_file) if no_run else arguments.required_prompt(prompt, prompt_file)
     modes = [part.strip() for part in (mode or "").split(",") if part.strip()]
+    diagnostics.warn_of_modes(modes)
     if copies > 1 or len(modes) > 1:
         _refuse_variants(no_run=no_run, thread=thread)
         given = {"repo": str(repo), "prompt": text or "", "name": name or "", "base_branch": base}
@@ -226,6 +230,7 @@ def edit_command(
     if name is not None and not printable(name):
         message = "A session's name needs at least one visible character."
         raise Refused(message, f"ampsm edit {session.id} --name 'NAME'")
+    diagnostics.warn_of_modes([mode])
     changed = sessions.edit(engine, session.id, name=name, notes=notes, script=script, mode=mode, seen=seen)
     if as_json:
         _print_json(engine, session.id)
@@ -240,14 +245,16 @@ def edit_command(
 @base_option
 @arguments.script_option
 @arguments.mode_option
+@thread_option
 @arguments.yes_option
 @arguments.json_option
-def adopt_command(
+def adopt_command(  # noqa: PLR0917 - one parameter an option; click names each
     path: Path,
     name: str | None,
     base: str | None,
     script: str | None,
     mode: str | None,
+    thread: str | None,
     *,
     yes: bool,
     as_json: bool,
@@ -255,11 +262,13 @@ def adopt_command(
     """Make a session of a git worktree that was made elsewhere. Nothing in it is moved or changed.
 
     Its branch stays yours: `ampsm rm` takes the worktree to the trash and leaves the branch. A branch that others
-    build on (main, the base of a session) is asked about.
+    build on (main, the base of a session) is asked about. A worktree that a runner of amp's has made, beside the
+    repository, is taken in with the thread that worked there.
 
     git worktree add ../fix -b fix-login
     ampsm adopt ../fix --name 'fix login'
     ampsm iterate 'fix login' 'Add a test for the redirect'
+    ampsm adopt ../shop-fix --thread https://ampcode.com/threads/T-...
     """
     from ampsm_engine.engine import sessions
 
@@ -269,7 +278,9 @@ def adopt_command(
         question = "Shall amp commit to it all the same?"
         diagnostics.ask(question, f"ampsm adopt {path}", otherwise="Nothing was adopted.")
     with diagnostics.working("Looking at the worktree"):
-        session = sessions.adopt(engine, path, name=name, base=base, script=script, mode=mode, shared=True)
+        given = {"name": name, "base": base, "script": script, "mode": mode, "thread": thread}
+        session = sessions.adopt(engine, path, **given, shared=True)
+    diagnostics.warn_of_modes([mode])
     if as_json:
         _print_json(engine, session.id)
     else:

@@ -70,6 +70,8 @@ def config_set(name: str, value: str) -> int:
     path = config.config_path()
     written = config.store(path, name, value)
     output.line(f"{name} = {shown(written)}")
+    if name == "amp.mode":
+        diagnostics.warn_of_modes([str(written)])
     diagnostics.note(f"Written to {path}")
     return diagnostics.OK
 

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ampsm_engine import keymap, terminals, tmux
@@ -61,7 +61,7 @@ def check_machine(engine: Engine, environ: Mapping[str, str] | None = None) -> t
     return (
         Check("python", ok=True, text=f"{sys.version.split()[0]} at {sys.executable}"),
         *_checked("git", lambda: (Check("git", ok=True, text=git.version()),)),
-        *_checked("amp", lambda: _amp(settings, env)),
+        *_checked("amp", lambda: _amp(engine, settings, env)),
         *_checked("home", lambda: (_home(engine),)),
         *_checked("store", lambda: (_store(engine),)),
         *_checked("workers", lambda: (_slots(engine, settings),)),
@@ -113,7 +113,7 @@ def _home(engine: Engine) -> Check:
     return Check("home", ok=True, text=str(root))
 
 
-def _amp(settings: Settings, env: Mapping[str, str]) -> tuple[Check, ...]:
+def _amp(engine: Engine, settings: Settings, env: Mapping[str, str]) -> tuple[Check, ...]:
     try:
         path = program.find(settings, env)
     except AmpsmError as reason:
@@ -127,7 +127,18 @@ def _amp(settings: Settings, env: Mapping[str, str]) -> tuple[Check, ...]:
     return (
         Check("amp", ok=True if version else None, text=told),
         Check("login", ok=True if login.ok else None, text=login.how, hint="" if login.ok else "amp login"),
+        *_modes(settings.text("amp.mode"), program.modes(path, engine.home.cache, env)),
     )
+
+
+def _modes(chosen: str, listed: Sequence[str]) -> Iterator[Check]:
+    """The modes that amp lists, and whether the one of the settings is among them."""
+    text = ", ".join(listed)
+    if listed and chosen and chosen.casefold() not in listed:
+        wrong = f"the setting amp.mode is {chosen}, and this amp lists {text}"
+        yield Check("modes", ok=None, text=wrong, hint=f"ampsm config set amp.mode {listed[len(listed) // 2]}")
+    elif listed:
+        yield Check("modes", ok=True, text=text)
 
 
 def _store(engine: Engine) -> Check:

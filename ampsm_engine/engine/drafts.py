@@ -73,6 +73,8 @@ class RepositoryOffer:
     script: str
     """The script of its newest session that has one."""
     mode: str
+    modes: tuple[str, ...] = ()
+    """What amp lists; empty until it was asked for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +203,15 @@ def repository_offer(engine: Engine, path: str) -> RepositoryOffer:
     branches = repository.branches(repo)
     ours = tuple(name for name in branches if name.startswith("amp/"))
     others = tuple(name for name in branches if not name.startswith("amp/"))
-    return RepositoryOffer(
-        str(repo.root), checked_out, (*others, *ours), script or "", engine.settings.text("amp.mode")
-    )
+    mode = engine.settings.text("amp.mode")
+    return RepositoryOffer(str(repo.root), checked_out, (*others, *ours), script or "", mode, _modes(engine))
+
+
+def _modes(engine: Engine) -> tuple[str, ...]:
+    try:
+        return program.kept_modes(program.find(engine.settings, os.environ), engine.home.cache)
+    except AmpsmError:
+        return ()
 
 
 def folder(typed: str) -> Path:

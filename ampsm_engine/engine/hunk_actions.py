@@ -65,6 +65,8 @@ def reject(
         pinned_refs.keep(at.worktree, session.id, rejection.id, {"tree": rejection.tree})
         engine.store.reviews.add_rejection(rejection)
         sha = _carry_out(engine, at, plan, rejection)
+        if sha:
+            pinned_refs.keep_tip(at.worktree, session.id, sha)
     text = f"a change in {printable(path)}" + (f": {rejection.reason}" if rejection.reason else "")
     return engine.store.reviews.change_rejection(rejection.id, ("rejected", text), commit_sha=sha)
 
@@ -180,6 +182,7 @@ def commit_staged(engine: Engine, session_id: str, message: str) -> str:
         lines = [line.rstrip() for line in redact.text(message).replace("\0", "").strip().splitlines()]
         content = ("\n".join(lines) + "\n").encode("utf-8", "replace")
         sha = commits.record_by_hand(at.worktree, content, hooks=True)
+        pinned_refs.keep_tip(at.worktree, session.id, sha)
     engine.store.facts.add("committed-by-hand", printable(lines[0])[:200], session_id=session.id)
     return sha
 

@@ -12,6 +12,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import program, repository, trash, worktrees
 from ampsm_engine.git.entities import Repo
+from ampsm_engine.git.pinned_refs import TIP
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Session
 
@@ -117,7 +118,7 @@ def _holding(place: Path, session: Session) -> Repo | None:
         return repo
     with contextlib.suppress(AmpsmError):
         if trash.holds(repo.root, session.id) or program.query(
-            repo.root, "for-each-ref", "--count=1", f"refs/ampsm/backup/{session.id}/"
+            repo.root, "for-each-ref", "--count=1", f"refs/ampsm/backup/{session.id}/", f"{TIP}/{session.id}"
         ):
             return repo
     tip = repository.branch_tip(repo.root, session.branch_name)

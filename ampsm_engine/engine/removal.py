@@ -16,6 +16,9 @@ from ampsm_engine.model import Session
 
 _IS_BACK = " is back from the trash"
 
+ARCHIVE_LIMIT = 10.0
+"""Seconds that amp has to archive a thread."""
+
 
 @dataclass(frozen=True, slots=True)
 class Removed:
@@ -39,6 +42,8 @@ class Removed:
     """Files of which the base has nothing any more: it took the work back, and has it in its history alone."""
     outside: tuple[str, ...] = ()
     """What changed outside of its worktree while its amp ran, and is still so: that stays as it is."""
+    not_archived: str = ""
+    """Why its thread is still among the active ones although the settings ask for the archive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +148,28 @@ def remove(engine: Engine, session_id: str) -> Removed:
         lost.bytes,
         taken_back=proven.taken_back,
         outside=_outside(engine, trashed),
+        not_archived=_archive_thread(engine, trashed),
     )
+
+
+def _archive_thread(engine: Engine, session: Session) -> str:
+    """Have amp archive the thread of a session, where the settings ask for it; why that failed, or nothing.
+
+    An archived thread is made active again when a message is sent to it.
+    """
+    if not session.thread_id or not engine.settings.switch("amp.archive"):
+        return ""
+    from ampsm_engine.amp import command, process, program
+
+    thread, environment = session.thread_id, command.environment(os.environ)
+    try:
+        argv = command.archive(program.find(engine.settings, os.environ), thread)
+    except AmpsmError as reason:
+        return f"The thread {thread} is not archived: {reason.message}"
+    if not process.once(argv, environment, limit=ARCHIVE_LIMIT):
+        return f"The thread {thread} is not archived: amp refused it, or did not answer. amp threads archive {thread}"
+    engine.store.facts.add("thread", f"the thread {thread} is archived", session_id=session.id)
+    return ""
 
 
 def _away(session: Session) -> Unfit:
@@ -248,10 +274,17 @@ def _restore_files(session: Session) -> str | None:
     is_left = holds and session.owns_branch and repository.branch_tip(root, session.branch_name) is not None
     if is_left or trash.is_unfinished(root, session.id):
         trash.keep(root, worktree, session.branch_name, session.id, delete_branch=session.owns_branch)
-    elif not holds and repository.branch_tip(root, session.branch_name) is not None:
+    elif not holds and _has_branch(root, session):
         worktrees.recreate(repository.around(root), worktree, session.branch_name)
         return "made again from its branch"
     return trash.restore(root, session.id, worktree, session.branch_name, own_branch=session.owns_branch)
+
+
+def _has_branch(root: Path, session: Session) -> bool:
+    """Whether the branch is there; one that somebody deleted is made again where it was seen last."""
+    if repository.branch_tip(root, session.branch_name) is None and pinned_refs.tip(root, session.id):
+        pinned_refs.restore_branch(root, session.id, session.branch_name)
+    return repository.branch_tip(root, session.branch_name) is not None
 
 
 def restore_last(engine: Engine) -> Session:

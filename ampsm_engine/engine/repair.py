@@ -13,7 +13,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.engine import reconstruction, relocation, removal
 from ampsm_engine.engine.relocation import Disagreement
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import commits, repository, trash, worktrees
+from ampsm_engine.git import commits, pinned_refs, repository, trash, worktrees
 from ampsm_engine.git import program as git
 from ampsm_engine.git.entities import Orphan, Repo
 from ampsm_engine.git.integrate import conflict_checkout
@@ -23,7 +23,7 @@ from ampsm_engine.model import MergeState, Session, Status
 from ampsm_engine.plain_text import plural
 from ampsm_engine.worker import outside
 
-_KEPT = re.compile(r"refs/ampsm/(backup|trash|looked|outside)/(?P<session>[^/]+)")
+_KEPT = re.compile(r"refs/ampsm/(backup|trash|looked|outside|tip)/(?P<session>[^/]+)")
 
 
 def find_disagreements(engine: Engine, *, apply: bool = False, path: Path | None = None) -> tuple[Disagreement, ...]:
@@ -103,18 +103,7 @@ def _lacks_worktree(session: Session, listed: set[Path]) -> bool:
 
 def _repair_worktree(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Disagreement:
     if repository.branch_tip(repo.root, session.branch_name) is None:
-        repository.refuse_damaged(repo.root, f"{repository.BRANCHES}{session.branch_name}")
-        text = f"session {session.name} has neither its worktree nor its branch {session.branch_name} any more"
-        kept = f"refs/ampsm/backup/{session.id}/"
-        found = git.text(git.query(repo.root, "for-each-ref", "--format=%(objectname)", f"{kept}**/branch*"))
-        if found:
-            tip = found.split()[-1]
-            return Disagreement(
-                "row", text, f"git -C {repo.root} branch {session.branch_name} {tip}, then: ampsm repair"
-            )
-        if Path(session.worktree_path).is_dir():
-            text = f"{repo.root} knows nothing of session {session.name}, whose folder is {session.worktree_path}"
-        return Disagreement("row", text, f"ampsm rm {session.id}, when you do not want it: no file is touched")
+        return _repair_without_branch(engine, repo, session, apply=apply)
     if Path(session.worktree_path).is_dir():
         text = f"the worktree of session {session.name} has become a repository of its own"
         return Disagreement(
@@ -130,6 +119,35 @@ def _repair_worktree(engine: Engine, repo: Repo, session: Session, *, apply: boo
         return Disagreement("worktree", text, "made again from its branch", mended=True)
     action = "ampsm repair --apply makes it again from its branch; moved: ampsm repair --repo ITS-PLACE"
     return Disagreement("worktree", text, action)
+
+
+def _repair_without_branch(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Disagreement:
+    """A session that has lost its worktree and its branch: what is kept of it tells what can be done."""
+    repository.refuse_damaged(repo.root, f"{repository.BRANCHES}{session.branch_name}")
+    text = f"session {session.name} has neither its worktree nor its branch {session.branch_name} any more"
+    if (tip := pinned_refs.tip(repo.root, session.id)) and not os.path.lexists(session.worktree_path):
+        return _repair_branch(engine, repo, session, text, tip, apply=apply)
+    kept = f"refs/ampsm/backup/{session.id}/"
+    found = git.text(git.query(repo.root, "for-each-ref", "--format=%(objectname)", f"{kept}**/branch*"))
+    if found:
+        again = f"git -C {repo.root} branch {session.branch_name} {found.split()[-1]}"
+        return Disagreement("row", text, f"{again}, then: ampsm repair")
+    if Path(session.worktree_path).is_dir():
+        text = f"{repo.root} knows nothing of session {session.name}, whose folder is {session.worktree_path}"
+    return Disagreement("row", text, f"ampsm rm {session.id}, when you do not want it: no file is touched")
+
+
+def _repair_branch(engine: Engine, repo: Repo, session: Session, text: str, tip: str, *, apply: bool) -> Disagreement:
+    """A branch that was deleted from outside, and whose commits a ref of ours keeps; `apply` makes it again."""
+    text += f"; its commits are kept as {pinned_refs.TIP}/{session.id}"
+    if not apply:
+        return Disagreement("branch", text, "ampsm repair --apply makes it again from there")
+    pinned_refs.restore_branch(repo.root, session.id, session.branch_name)
+    if not os.path.lexists(session.worktree_path):
+        worktrees.recreate(repo, Path(session.worktree_path), session.branch_name)
+    action = f"made again at {tip[:12]}"
+    engine.store.facts.add("repaired", f"the branch {session.branch_name} was {action}", session_id=session.id)
+    return Disagreement("branch", text, action, mended=True)
 
 
 def _repair_trashed(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Disagreement:
@@ -189,7 +207,7 @@ def _session_findings(
             text = f"the conflict of session {session.name} does not lie in its worktree any more"
             yield Disagreement("conflict", text, f"ampsm merge {session.id} --abort")
         elif conflict is None and session.status is not Status.RUNNING:
-            yield from _off_branch(repo, session, worktree)
+            yield from _off_branch(engine, repo, session, worktree, apply=apply)
 
 
 def _outside_findings(engine: Engine, session: Session, *, apply: bool) -> Iterator[Disagreement]:
@@ -211,9 +229,12 @@ def _outside_findings(engine: Engine, session: Session, *, apply: bool) -> Itera
         yield Disagreement("outside", text, action, mended=apply)
 
 
-def _off_branch(repo: Repo, session: Session, worktree: Path) -> Iterator[Disagreement]:
+def _off_branch(engine: Engine, repo: Repo, session: Session, worktree: Path, *, apply: bool) -> Iterator[Disagreement]:
     """A worktree that left its session's branch, or whose branch was renamed or deleted."""
     head = commits.head(worktree)
+    if not head.commit and head.branch == session.branch_name and (tip := pinned_refs.tip(repo.root, session.id)):
+        text = f"the branch {session.branch_name} of session {session.name} was deleted"
+        yield _repair_branch(engine, repo, session, text, tip, apply=apply)
     if head.branch == session.branch_name or repository.is_busy(worktree) is not None:
         return
     where = f"on {head.branch}" if head.branch else f"at {head.commit[:12]}, on no branch"

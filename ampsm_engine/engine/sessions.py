@@ -12,7 +12,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.engine import startup
 from ampsm_engine.engine.creation import creation
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git import own_files, repository, worktree_status, worktrees
+from ampsm_engine.git import own_files, pinned_refs, repository, worktree_status, worktrees
 from ampsm_engine.git.entities import Base, Worktree
 from ampsm_engine.model import FILES_COPIED, SCRIPT_CHANGED, Iteration, Session, Status
 from ampsm_engine.naming import new_id, session_name
@@ -257,14 +257,19 @@ def adopt(
     base: str | None = None,
     script: str | None = None,
     mode: str | None = None,
+    thread: str | None = None,
     shared: bool = False,
 ) -> Session:
     """Make a session of a worktree with a branch that was made elsewhere; nothing in it is moved or changed.
 
-    A branch that others build on is Refused unless it is asked for with `shared`: see `why_shared`.
+    `thread`: the id or address of the thread of amp's that worked in it, to be gone on with. A branch that others
+    build on is Refused unless it is asked for with `shared`: see `why_shared`.
     """
     check_script(script)
     check_mode(mode)
+    thread_id = _thread_id(thread) if thread else None
+    if thread_id:
+        _refuse_shared_thread(engine, thread_id)
     engine.check_repository(path)
     found = _on_a_branch(path)
     taken = [s for s in engine.store.sessions.all() if Path(s.worktree_path) == found.path]
@@ -294,10 +299,12 @@ def adopt(
         created_at=timestamps.now(),
         script_command=script or None,
         model_override=mode or engine.settings.text("amp.mode") or None,
+        thread_id=thread_id,
     )
     own_files.ensure(repo)
     lacking = worktrees.lacking(found.path, repo.root)
     entered, _ = _enter(engine, session, None, _context_of(session), lacking)
+    pinned_refs.keep_tip(repo.root, entered.id, found.head)  # whoever made the worktree may take it away again
     return entered
 
 

@@ -1,5 +1,6 @@
 """Read-only views: a session with its changes, a diff, a transcript, the counts."""
 
+import contextlib
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 from ampsm_engine import labels, redact, session_problems
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git import changes, program, repository, worktrees
+from ampsm_engine.git import changes, pinned_refs, program, repository, worktrees
 from ampsm_engine.git.entities import FileChange
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Fact, Iteration, Session, State
@@ -70,9 +71,20 @@ def show(engine: Engine, session: Session) -> SessionView:
             ahead, behind = changes.ahead_behind(place, tip, base)
             lacking = worktrees.lacking(worktree, Path(session.repo_root)) if worktree.is_dir() else ()
     except AmpsmError as reason:
-        return SessionView(session, iterations, facts, trouble=str(reason), cost_micros=cost)
+        trouble = _deleted_branch(session) or str(reason)
+        return SessionView(session, iterations, facts, trouble=trouble, cost_micros=cost)
     view = SessionView(session, iterations, facts, ahead, behind, files, lacking=lacking, is_base_gone=is_gone)
     return replace(view, cost_micros=cost)
+
+
+def _deleted_branch(session: Session) -> str:
+    """A sentence about a branch that was deleted, and whose commits are kept; empty where that is not so."""
+    root = Path(session.repo_root)
+    with contextlib.suppress(AmpsmError):
+        if repository.branch_tip(root, session.branch_name) is None and pinned_refs.tip(root, session.id):
+            kept = f"{pinned_refs.TIP}/{session.id}"
+            return f"Its branch was deleted; its commits are kept as {kept}: ampsm repair --apply makes it again."
+    return ""
 
 
 def _ends_now(place: Path, session: Session) -> tuple[str, str, bool]:

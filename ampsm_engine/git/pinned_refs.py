@@ -1,8 +1,9 @@
-"""Objects kept from git's sweep by refs of ours, for reviews and merges.
+"""Objects kept from git's sweep by refs of ours, for reviews, merges and branches that others delete.
 
     refs/ampsm/looked/<session>                                             the tree that was looked at
     refs/ampsm/review/<session>/<comment, rejection or iteration>/<name>    what is commented on, or was rejected
     refs/ampsm/backup/<session>/<moment>/<name>                             what a merge leaves behind
+    refs/ampsm/tip/<session>                                                where its branch stood when we last saw it
 
 They are deleted with the session, when it is purged.
 """
@@ -18,6 +19,7 @@ from ampsm_engine.git.snapshot import object_variables
 
 LOOKED = "refs/ampsm/looked"
 REVIEW = "refs/ampsm/review"
+TIP = "refs/ampsm/tip"
 OUTSIDE = "refs/ampsm/outside"
 """What was lost outside of a session's worktree: `<session>/<iteration>/<number>`."""
 
@@ -44,10 +46,35 @@ def let_go(where: Path, session_id: str, key: str = "") -> None:
     """Keep nothing more for a comment or a rejection; without a key, nothing at all for the session."""
     _checked(session_id, *([key] if key else []))
     under = f"{REVIEW}/{session_id}/{key}" if key else f"{REVIEW}/{session_id}"
-    spaces = [under] if key else [under, f"{LOOKED}/{session_id}", f"{OUTSIDE}/{session_id}"]
+    of_session = (f"{space}/{session_id}" for space in (LOOKED, OUTSIDE, TIP))
+    spaces = [under] if key else [under, *of_session]
     listed = program.query(where, "for-each-ref", "--format=delete %(refname)", *spaces)
     if listed:
         program.change(where, "update-ref", "--stdin", feed=listed)
+
+
+def keep_tip(where: Path, session_id: str, commit: str) -> None:
+    """Keep the commit that a session's branch stands at, in case somebody deletes the branch."""
+    _checked(session_id)
+    program.change(where, "update-ref", f"{TIP}/{session_id}", commit)
+
+
+def tip(where: Path, session_id: str) -> str | None:
+    """The commit that `keep_tip` was given last; None when there is none."""
+    _checked(session_id)
+    return repository.ref_commit(where, f"{TIP}/{session_id}")
+
+
+def restore_branch(where: Path, session_id: str, branch: str) -> None:
+    """Make a deleted branch again where `keep_tip` saw it last.
+
+    NotFound when nothing is kept, Failed when there is such a branch.
+    """
+    kept = tip(where, session_id)
+    if kept is None:
+        raise NotFound(f"The branch {branch} is gone, and nothing of it is kept.", "ampsm repair")
+    said = "ampsm: the branch was deleted"
+    program.change(where, "update-ref", "-m", said, f"{repository.BRANCHES}{branch}", kept, "0" * len(kept))
 
 
 def keep_looked(where: Path, session_id: str, tree: str, objects: Path | None = None) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import lock, own_files, program, repository, stash_commit, worktrees
 from ampsm_engine.git.entities import Repo, Trashed
-from ampsm_engine.git.pinned_refs import LOOKED, REVIEW
+from ampsm_engine.git.pinned_refs import LOOKED, REVIEW, TIP
 from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.git.stash_commit import Contents
 from ampsm_engine.git.worktrees import delete_tree
@@ -195,7 +195,8 @@ def size(repo_root: Path, session_id: str) -> int:
         raise _nothing(session_id)
     # What its merges and its reviews kept goes with it.
     spaces = (mine, f"refs/ampsm/backup/{session_id}", f"{REVIEW}/{session_id}")
-    ours = (f"--exclude={LOOKED}/{session_id}", *(f"--exclude={space}/*" for space in spaces))
+    single = (f"--exclude={space}/{session_id}" for space in (LOOKED, TIP))
+    ours = (*single, *(f"--exclude={space}/*" for space in spaces))
     sides = (*(f"--glob={space}" for space in spaces), "--not", *ours, "--all")
     options = ("--objects", "--disk-usage", *sides)
     return int(program.query(repo.root, "rev-list", *options)) + DiscardedFiles(repo.common_dir, session_id).size()

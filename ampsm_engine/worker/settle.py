@@ -14,7 +14,7 @@ from ampsm_engine.amp import command
 from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed
-from ampsm_engine.git import changes, commits, hand_edits, repository, unwanted_files
+from ampsm_engine.git import changes, commits, hand_edits, pinned_refs, repository, unwanted_files
 from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.lean_dataclass import dataclass, field, replace
 from ampsm_engine.model import Iteration, Outcome, ScriptResult, Session, State, Status
@@ -163,6 +163,7 @@ class Settlement:
             if head.branch != branch and not repository.is_ancestor(self.worktree, head.commit, branch):
                 self.commit_refused = True  # it is safe, but not where a merge would find it: a person has to look
             if head.commit != start:
+                pinned_refs.keep_tip(self.worktree, self.session.id, head.commit)
                 files = changes.files(self.worktree, start, head.commit)
                 text = f"{head.commit[:12]} changes {plural(len(files), 'file')}"
                 self.facts.append(("committed", text))

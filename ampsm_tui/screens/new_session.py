@@ -223,6 +223,9 @@ class NewSessionScreen(AppScreen[FormResult | None]):
         base = self.query_one("#base", Choice)
         base.offer(found.branches)
         base.input.placeholder = one_line(f"{found.base}, checked out there" if found.base else "a branch", 60)
+        if found.modes:
+            own = f"{found.mode}, of the settings" if found.mode else "amp's own default"
+            self.query_one("#mode", Input).placeholder = one_line(f"{own}; {', '.join(found.modes)}", 60)
         if not self._script_typed:
             with self.prevent(Input.Changed):
                 self.query_one("#script", Input).value = self._offered["script"] = found.script

@@ -38,8 +38,8 @@ def judged(folded=None, code=0, stderr="", head="", **why):
     return classify(fold=folded or Fold(), exit_code=code, stderr=stderr, head=head, **why)
 
 
-def test_all_37_rows_are_there_named_explained_and_hinted():
-    assert sorted(FAILURES) == list(range(1, 38))
+def test_all_38_rows_are_there_named_explained_and_hinted():
+    assert sorted(FAILURES) == list(range(1, 39))
     for row, known in FAILURES.items():
         assert known.row == row
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", known.name)
@@ -106,6 +106,12 @@ def test_only_what_can_pass_by_itself_is_tried_again():
             "worktree-gone",
             "error: The current working directory was deleted, so that command didn't work.",
             "ampsm repair",
+        ),
+        (
+            38,
+            "in-orb",
+            "Error: This thread is already running in an orb, so this Amp cannot run it.",
+            "ampsm new --base BRANCH",
         ),
     ],
 )

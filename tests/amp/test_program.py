@@ -163,6 +163,29 @@ def test_options_are_asked_once_until_the_program_changes(tmp_path, talking):
     assert asked(tmp_path) == ["--help", "--help"]
 
 
+@pytest.mark.parametrize(
+    ("said", "modes"),
+    [
+        ("(free, rush, smart) — controls the model, system prompt, and tool selection", "free rush smart"),
+        ("(low, medium, high, ultra) — controls the model", "low medium high ultra"),
+        (
+            "(low, medium, high, ultra, or a plugin mode by key or label, case-insensitive) — controls the\n      model",
+            "low medium high ultra",
+        ),
+        ("(low, medium,\n      high, or ultra)", "low medium high ultra"),
+        ("by its name", ""),
+        ("(\x1b[31mred, low)", ""),
+    ],
+)
+def test_the_modes_are_those_that_amps_help_lists(tmp_path, talking, said, modes):
+    (tmp_path / "help.txt").write_text(HELP.replace("Set the mode", f"Set the agent mode {said}"))
+    assert program.kept_modes(talking, tmp_path / "cache") == ()
+    assert program.modes(talking, tmp_path / "cache", ENVIRON) == tuple(modes.split())
+    assert program.kept_modes(talking, tmp_path / "cache") == tuple(modes.split())
+    assert program.options(talking, tmp_path / "cache", ENVIRON) >= {"--mode"}
+    assert asked(tmp_path) == ["--help"]
+
+
 def test_a_link_that_leads_to_another_amp_is_asked_again(tmp_path, talking):
     link = tmp_path / "link"
     link.symlink_to(talking)

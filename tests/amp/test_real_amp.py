@@ -91,6 +91,10 @@ def test_it_lists_the_options_that_were_recorded(options):
     assert options == set(recorded["2026-09-23"]["help_options"])
 
 
+def test_it_lists_its_modes(real_amp, tmp_path, home):
+    assert program.modes(real_amp, tmp_path / "cache", offline(home)) == ("low", "medium", "high", "ultra")
+
+
 @pytest.mark.parametrize("mode", one_in(4, ["-odd", None, "high", "any word"]))
 def test_every_line_of_ours_is_understood_and_no_network_is_recognised(real_amp, options, run, home, mode):
     code, ending = play(run, first(real_amp, options, run, mode), offline(home))

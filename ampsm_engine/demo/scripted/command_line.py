@@ -48,6 +48,7 @@ class ScriptedVersion:
         max_tokens: int | None = None,
         asking: str = "",
         subagents: bool = False,
+        modes: str = "low, medium, high, ultra",
     ) -> None:
         self.text = text
         self.options = tuple(sorted(options.split()))
@@ -57,6 +58,8 @@ class ScriptedVersion:
         self.max_tokens = max_tokens
         self.asking = asking
         """What a command that needs approval does without --dangerously-allow-all: hang, error or nothing."""
+        self.modes = modes
+        """As the help lists them."""
         self.subagents = subagents
         """Whether a sub-agent's messages are printed."""
 
@@ -92,12 +95,14 @@ VERSIONS = {
             tools=_TOOLS_JANUARY,
             max_tokens=168000,
             asking="hang",
+            modes="free, rush, smart",
             subagents=True,
         ),
         ScriptedVersion(
             "0.0.1773432280-gcd86a7",
             _SPRING,
             _OLD_THREADS + " usage visibility delete handoff",
+            modes="deep, free, rush, smart",
             tools=_TOOLS_MARCH,
             max_tokens=168000,
             asking="error",
@@ -106,6 +111,7 @@ VERSIONS = {
             "0.0.1777897475-g2324e1",
             _SPRING + " --effort",
             _OLD_THREADS + " usage visibility label delete handoff export",
+            modes="deep, large, rush, smart",
             tools=_TOOLS_MARCH,
             max_tokens=168000,
             asking="error",
@@ -122,6 +128,7 @@ VERSIONS = {
             _AUTUMN,
             _OLD_THREADS + " usage context visibility color label import delete export raw",
             hidden="--dangerously-allow-all --jetbrains --orb-execute",
+            modes="low, medium, high, ultra, or a plugin mode by key or label, case-insensitive",
         ),
     )
 }
@@ -228,8 +235,9 @@ def help_text(version: ScriptedVersion) -> str:
     lines += [f"    {name}" for name in sorted(version.threads)]
     lines += ["", "Options:", ""]
     shapes = _VALUES | _MAYBE_VALUES | {"--version": "-V, --version"}
+    about = {"--mode": f"Set the agent mode ({version.modes}) — controls the model (played by the scripted amp)"}
     for option in version.options:
-        lines += [f"  {shapes.get(option, option)}", "      (played by the scripted amp)"]
+        lines += [f"  {shapes.get(option, option)}", f"      {about.get(option, '(played by the scripted amp)')}"]
     return "\n".join([*lines, ""])
 
 
