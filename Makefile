@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Half as many again as there are cores: many tests wait for processes, and a core is free meanwhile.
 JOBS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 2) * 3 // 2)')
 
-.PHONY: demo test check lint soak bench install clean
+.PHONY: demo test check lint soak bench wheel pythons site clean
 
 demo: $(VENV)/.installed ## the main job on a throw-away repository: no amp account, no network
 	@$(BIN)/ampsm demo
@@ -28,6 +28,19 @@ soak: $(VENV)/.dev ## the slow runs: kills in the hundreds (SOAK_KILLS, SOAK_MER
 bench: $(VENV)/.dev ## ratios measured in one run; run it with nothing else running
 	$(BIN)/python benchmarks/run.py
 
+wheel: $(VENV)/.python ## the wheel in dist/, installed into an environment of its own and tried there
+	@rm -rf dist
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	$(BIN)/python scripts/try_wheel.py dist/*.whl requirements.lock
+
+pythons: ## all tests, on every Python that pyproject.toml names and this machine has
+	$(PYTHON) scripts/pythons.py $(PYTHONS)
+
+site: $(VENV)/.python ## docs/ as a site, in build/site
+	$(PYTHON) -m venv build/docs-venv
+	build/docs-venv/bin/pip install --quiet --disable-pip-version-check --group docs --editable .
+	build/docs-venv/bin/mkdocs build --strict
+
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "ampsm needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
@@ -47,4 +60,4 @@ $(VENV)/.dev: $(VENV)/.installed requirements-dev.lock
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -55,13 +55,17 @@ _EXAMPLE = ("ampsm ", "git ", "echo ")
 that tells examples elsewhere is taken for the docstring's own, and lost."""
 
 
+def is_verbatim(paragraph: str) -> bool:
+    """Whether a paragraph of a help is not to be wrapped: examples and tables."""
+    return "  " in paragraph or paragraph.startswith(_EXAMPLE)
+
+
 def _as_it_stands(paragraph: str) -> str:
-    """A paragraph of a help, marked for click (by a backspace) where it is not to be wrapped: examples and tables."""
-    lines = paragraph.split("\n")
-    if any("  " in line for line in lines):
+    """A paragraph of a help, marked for click (by a backspace) where it is not to be wrapped."""
+    if "  " in paragraph:
         return f"\b\n{paragraph}"
-    if paragraph.startswith(_EXAMPLE):
-        return "\n".join(("\b", *(f"  {line}" for line in lines)))
+    if is_verbatim(paragraph):
+        return "\n".join(("\b", *(f"  {line}" for line in paragraph.split("\n"))))
     return paragraph
 
 
