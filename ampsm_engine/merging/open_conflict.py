@@ -9,7 +9,7 @@ from typing import Literal
 
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import Refused
-from ampsm_engine.git import changes, diff_words, lock, pinned_refs, repository, snapshot, stash_commit
+from ampsm_engine.git import changes, lock, pinned_refs, repository, snapshot, stash_commit
 from ampsm_engine.git.entities import FileChange
 from ampsm_engine.git.integrate import conflict_checkout, conflict_resolution, markers
 from ampsm_engine.git.integrate.markers import MarkersLeft as MarkersLeft  # noqa: PLC0414 - for who resolves
@@ -112,6 +112,8 @@ SideWords = tuple[tuple[tuple[int, int], ...], ...]
 
 def changed_words(hunks: Sequence[ConflictHunk]) -> tuple[tuple[SideWords, SideWords], ...]:
     """Of each hunk, the words that ours and theirs changed: told from what was before both, else from each other."""
+    from ampsm_engine.git import diff_words  # pygit2: only where the words are looked for, and never in a screen
+
     found = []
     for hunk in hunks:
         if hunk.base is None:

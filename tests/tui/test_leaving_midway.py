@@ -102,7 +102,7 @@ WAYS = (
     Way("merge, a patch", ("M", "enter", "8", "x", "enter"), ("check_patch",)),
     Way("merge, undone", ("M", "u", "y"), ("last_undoable", "undo"), DONE_ROW, AFTER_MERGE),
     Way("merge, cleaned up", ("M", "d", "y"), ("describe_loss", "remove"), DONE_ROW, AFTER_MERGE),
-    Way("conflict", ("M", "3", "u"), ("conflicts", "resolve", "reopen"), answers=CONFLICTED),
+    Way("conflict", ("M", "3", "u"), ("conflicts", "changed_words", "resolve", "reopen"), answers=CONFLICTED),
     Way("conflict, continued", ("M", "ctrl+g"), ("continue_",), answers=CONFLICTED),
     Way("conflict, called off", ("M", "ctrl+g", "escape"), ("call_off",), answers=CONFLICTED | {"continue_": never}),
     Way("conflict, aborted", ("M", "X", "y"), ("abort",), answers=CONFLICTED),
