@@ -23,6 +23,8 @@ from ampsm_tui.widgets.setting_row import KeysRow, SettingRow, written
 GROUPS = {
     "slots": "How much at once",
     "amp": "amp",
+    "cost": "Cost",
+    "session": "A whole session",
     "iteration": "One iteration",
     "silence": "When amp says nothing",
     "stop": "Stopping amp",
