@@ -17,8 +17,10 @@ LEAST = 6
 SHORT = 5
 """Letters of a provider's name that stand in other words, too."""
 
-_NAMED = r"[ \t\w.\-]{0,20}+(?:\\{0,4}['\"\s`]){0,3}+"
-_GAP = r"(?=[ \t\w.\-]{0,24}+(?:\\{0,4}['\"\s`]){0,3}+(?:[=>,:?]|\|\|))"
+_NAMED = r"[ \t\w.\-]{0,20}+(?:\\{0,4}['" + r'"\s`]){0,3}+'
+_GAP = (
+    r"(?=[ \t\w.\-]{0,24}+(?:\\{0,4}['\"\s`]){0,3}+[=>,:?|]{1,4}(?:\\{0,4}[`'\"\s=]|\\{1,4}[nrt]){0,5}[^\s\"'`\\]{8})"
+)
 
 BEGINS = {
     "midtrans-production-server-client-key": "mid",
@@ -43,6 +45,7 @@ BY_HAND = {
     "couchbase-capella-api-key": r"(?=[\s\S]{0,96}?[a-z0-9+/]{60})",
     "influxdb-api-token": r"(?=[\s\S]{0,66}?(?:token|api[_\-]?key))(?=[\s\S]{0,150}?[a-z0-9+/=_\-]{88})",
     "cloudflareapitoken": r"(?=(?:\\{0,4}[\"'])?\s{0,256}[=:].{0,20}?[a-z0-9_\-]{40})",
+    "aws-session-token": r"(?:(?<=aws[_\-]session)|(?<=awssession)|(?<=aws[_\-]security)|(?<=awssecurity))",
     "kimi-api-key": r"(?=[\-0-9_a-z]{48}(?:[\\\"'`\s;]|\Z))",
     "voyageai-api-key": r"(?=[\-0-9_a-z]{43}(?:[\\\"'`\s;]|\Z))",
     "openai-api-key": r"(?:(?<=[jtn]-)(?=[0-9a-z_\-]{20})|(?=[0-9a-z]{20}t3blbkfj)|(?=(?:proj|svcacct|admin)-))",

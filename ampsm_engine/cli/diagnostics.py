@@ -36,8 +36,12 @@ errors_as_json = False
 
 
 def exit_code(error: AmpsmError) -> int:
-    """The exit code of an error: that of the nearest class in the table."""
-    return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
+    """The exit code of an error: that of the one of the four that it is."""
+    return EXIT_CODES[_kind(error)]
+
+
+def _kind(error: AmpsmError) -> type[AmpsmError]:
+    return next(kind for kind in type(error).__mro__ if kind in EXIT_CODES)
 
 
 def _coloured() -> bool:
@@ -58,7 +62,7 @@ def _write_labelled(label: str, code: str, text: str) -> None:
 
 def error(problem: AmpsmError) -> None:
     """Write an error and its hint, without secrets: what was typed by mistake may be a key."""
-    name = type(problem).__name__
+    name = _kind(problem).__name__
     _write_error(name[0].lower() + name[1:], problem.message, problem.hint)
 
 

@@ -51,6 +51,9 @@ _SHELL = re.compile(r"[|&;<>()$`\"'*?\[#~=%\\]")
 @click.option("--from", "old", metavar="REV", type=arguments.TEXT, help="From this commit, branch or tag.")
 @click.option("--to", "new", metavar="REV", type=arguments.TEXT, help="To this one. [default: the worktree as it is]")
 @click.option("--uncommitted", is_flag=True, help="What is not committed yet.")
+@click.option(
+    "--since", metavar="looked", type=click.Choice(["looked"]), help="What changed since you last reviewed it."
+)
 @click.option("--stat", is_flag=True, help="Only the files and how many lines.")
 @click.option("--name-only", is_flag=True, help="Only the names of the files.")
 @click.option("--no-pager", is_flag=True, help="On a terminal: write all of it, without a pager.")
@@ -61,6 +64,7 @@ def diff_command(
     number: int | None,
     old: str | None,
     new: str | None,
+    since: str | None,
     *,
     uncommitted: bool,
     stat: bool,
@@ -76,15 +80,22 @@ def diff_command(
 
       ampsm diff dark
       ampsm diff dark --iteration 2 --stat
+      ampsm diff dark --since looked
       ampsm diff dark --exact | git apply
     """
-    _check(number, old, new, uncommitted=uncommitted, forms=(stat, name_only, exact))
+    _check(number, old, new, since, uncommitted=uncommitted, forms=(stat, name_only, exact))
     _check_exact(reference, exact=exact, as_json=as_json)
     from ampsm_engine.engine import views
 
     engine = arguments.open_engine()
     session = arguments.session(engine, reference)
-    view = views.diff(engine, session.id, iteration=number, old=old, new=new, uncommitted=uncommitted)
+    if since is None:
+        view = views.diff(engine, session.id, iteration=number, old=old, new=new, uncommitted=uncommitted)
+    else:
+        from ampsm_engine.engine import ranges
+
+        ends = ranges.resolve(engine, session.id, since)
+        view = views.SessionDiff(Path(ends.worktree), ends.old, ends.new)
     if not (as_json or stat or name_only):
         with contextlib.closing(view.patch()) as parts:
             if exact:
@@ -117,9 +128,17 @@ def _first_awaited(pieces: Iterator[AnyStr]) -> Iterator[AnyStr]:
     return itertools.chain((first,), pieces)
 
 
-def _check(number: int | None, old: str | None, new: str | None, *, uncommitted: bool, forms: tuple[bool, ...]) -> None:
-    if sum((number is not None, old is not None or new is not None, uncommitted)) > 1:
-        raise click.UsageError("Choose one of --iteration, --from/--to and --uncommitted.")
+def _check(
+    number: int | None,
+    old: str | None,
+    new: str | None,
+    since: str | None,
+    *,
+    uncommitted: bool,
+    forms: tuple[bool, ...],
+) -> None:
+    if sum((number is not None, old is not None or new is not None, since is not None, uncommitted)) > 1:
+        raise click.UsageError("Choose one of --iteration, --from/--to, --since and --uncommitted.")
     if sum(forms) > 1:
         raise click.UsageError("Choose one of --stat, --name-only and --exact.")
 

@@ -54,7 +54,7 @@ Line = tuple[str | Styled, ...]
 NOISE = 200
 """Characters that are shown of a line that is no JSON."""
 
-_TYPES: Mapping[type, str] = {
+EVENT_TYPES: Mapping[type, str] = {
     Attempt: "attempt",
     Init: "init",
     Noise: "noise",
@@ -225,7 +225,7 @@ def inert(line: str) -> str:
 def _event_document(event: Event) -> Document:
     """An event as one JSON object: its `type` and its fields, texts redacted."""
     fields = plain(event)
-    head: Document = {"type": _TYPES[type(event)]}
+    head: Document = {"type": EVENT_TYPES[type(event)]}
     return head | {str(key): _redacted(value) for key, value in dict(fields).items()}  # type: ignore[call-overload]
 
 

@@ -42,6 +42,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "doctor": "maintenance",
         "config": "settings",
         "completion": "maintenance",
+        "schema": "schema",
         "demo": "demo",
     },
 }

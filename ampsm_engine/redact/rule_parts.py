@@ -45,7 +45,10 @@ BLANK = rf"(?:[ \t]|\\{{1,8}}t|{CONTINUED})"
 SPACE = r"(?:\s|\\{1,8}[tnr])"
 """A blank or a line's end, escaped or not."""
 
-GIVES = r"(?=[\w.-]{0,48}+(?:\\{0,15}[\"'`])?\]?(?:\s|\\{1,8}[tnr]){0,8}(?:[=:>]|value|content))"
+GIVES = (
+    r"(?=[\w.-]{0,48}+(?:\\{0,15}[\"'`])?\]?(?:\s|\\{1,8}[tnr]){0,8}"
+    r"(?:[=:>]{1,2}(?:\s|\\{1,8}[tnr]){0,12}(?:[bfru]?\\{0,15}[\"'`])?[^\s\"'`]{3}|value|content))"
+)
 """What follows the name of a secret that is given one, in any syntax that is known; in lower case."""
 
 BEGINNING = r"(?:^|[\r\n\"'`]|\\{1,8}[nrt]|[\d;\[]m)"

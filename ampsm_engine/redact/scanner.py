@@ -60,6 +60,10 @@ class Scanner:
             self._finders[anchor] = known
         return known
 
+    def has_no_anchor(self, text: str) -> bool:
+        """Whether a text surely has no secret, where the one search is compiled: most texts are done with that."""
+        return self._compiled is not None and self._compiled.search(_lowered(text)) is None
+
     def spans(self, text: str, start: int = 0, stop: int | None = None) -> Iterator[SecretSpan]:
         """The secrets whose anchors stand in `text[start:stop]`, in no order; they may overlap."""
         lowered = _lowered(text)

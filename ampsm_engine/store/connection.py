@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -261,6 +261,21 @@ class Database:
         from ampsm_engine.store import statements
 
         self.connection().execute(*statements.insert(table, values))
+
+    def put(
+        self,
+        table: str,
+        names: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        *,
+        key: Sequence[str],
+        known: Sequence[str] = (),
+    ) -> None:
+        """Add rows, or change those that have their key, as `statements.put`. For use inside `writing`."""
+        from ampsm_engine.store import statements
+
+        values = (statements.stored(table, names, row) for row in rows)
+        self.connection().executemany(statements.put(table, names, key, known), values)
 
     def update(self, table: str, row_id: str, values: Mapping[str, object]) -> bool:
         """Change columns of the row of an id in the same way; False when there is none."""

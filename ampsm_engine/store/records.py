@@ -7,11 +7,12 @@ The functions that change something are called inside `writing()`.
 
 import json
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from ampsm_engine import lifecycle, timestamps
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.lean_dataclass import asdict, fields
+from ampsm_engine.lean_dataclass import fields
 from ampsm_engine.model import ITERATION_FIELDS, Iteration, Merge, MergeState, Session, State, Tally, ToolCall
 from ampsm_engine.store import rows
 from ampsm_engine.store.connection import Database
@@ -26,8 +27,7 @@ _TALLY_COLUMNS = frozenset(field.name for field in fields(Tally))
 _SESSION_FIXED = frozenset({"id", "created_at"})
 ITERATION_FIXED = frozenset({"id", "session_id", "number", "state", "offset", "token_usage"}) | _TALLY_COLUMNS
 
-_BATCH = 100
-"""Tool calls a statement: the oldest SQLite takes 999 values in one."""
+_TOOL_CALL = tuple(field.name for field in fields(ToolCall))
 
 
 def session(db: Database, session_id: str) -> Session:
@@ -139,12 +139,6 @@ def tally_columns(tally: Tally) -> dict[str, Any]:
 
 def write_tool_calls(db: Database, tool_calls: Sequence[ToolCall]) -> None:
     """Write tool calls, each with the id of its iteration; those that are there are replaced."""
-    key = (tables.ToolCallRow.iteration_id, tables.ToolCallRow.sequence)
-    row = tables.ToolCallRow
-    rest = (row.tool_id, row.name, row.arguments, row.success, row.summary)
     # Who reads a stream again, later than it was written, knows no times.
-    times = {field: tables.known_value(field) for field in (row.started_at, row.duration_ms)}
-    values = [asdict(call) for call in tool_calls]
-    for start in range(0, len(values), _BATCH):
-        insert = tables.ToolCallRow.insert_many(values[start : start + _BATCH])
-        db.execute(insert.on_conflict(conflict_target=key, preserve=rest, update=times))
+    key, times = ("iteration_id", "sequence"), ("started_at", "duration_ms")
+    db.put("toolCalls", _TOOL_CALL, map(attrgetter(*_TOOL_CALL), tool_calls), key=key, known=times)

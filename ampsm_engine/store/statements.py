@@ -6,7 +6,7 @@ Which texts are stored as they are is said here for both; all others are redacte
 
 # ruff: noqa: S608 - names are those of tables and fields; values are bound
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from ampsm_engine.model import camel
@@ -55,6 +55,29 @@ def update(table: str, row_id: str, values: Mapping[str, object]) -> Statement:
     """Other values for the row of an id."""
     changed = ", ".join(f'"{camel(name)}" = ?' for name in values)
     return f'UPDATE "{table}" SET {changed} WHERE id = ?', (*_stored(table, values), row_id)
+
+
+def put(table: str, names: Sequence[str], key: Sequence[str], known: Sequence[str]) -> str:
+    """For many rows, to be given their values by `stored`: new ones, or other values for those that have their key.
+
+    `known` are fields that keep what is there where the new value is None.
+    """
+    columns, keys = [f'"{camel(name)}"' for name in names], ", ".join(f'"{camel(name)}"' for name in key)
+    kept = {f'"{camel(name)}"' for name in known}
+    changed = ", ".join(
+        f"{column} = COALESCE(excluded.{column}, {column})" if column in kept else f"{column} = excluded.{column}"
+        for name, column in zip(names, columns, strict=True)
+        if name not in key
+    )
+    return (
+        f'INSERT INTO "{table}" ({", ".join(columns)}) VALUES ({", ".join("?" * len(columns))})'
+        f" ON CONFLICT ({keys}) DO UPDATE SET {changed}"
+    )
+
+
+def stored(table: str, names: Sequence[str], values: Sequence[object]) -> tuple[object, ...]:
+    """The values of one row as they are stored, in the order of the names."""
+    return tuple(_value(table, name, value) for name, value in zip(names, values, strict=True))
 
 
 def _stored(table: str, values: Mapping[str, object]) -> tuple[object, ...]:

@@ -20,6 +20,7 @@ from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status, Tally
 from ampsm_engine.naming import new_id
 from ampsm_engine.worker import slots
+from tests.cli import answers
 from tests.conftest import git
 
 
@@ -47,7 +48,10 @@ Ampsm = Callable[..., Ran]
 
 @pytest.fixture
 def ampsm(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Ampsm]:
-    """Calls the command line in this process: the same code as the program, without its start."""
+    """Calls the command line in this process: the same code as the program, without its start.
+
+    All JSON that it prints is held against the schema.
+    """
     monkeypatch.setattr(diagnostics, "PATIENCE", 3600.0)  # a busy machine is not what is tested
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     hook = sys.excepthook
@@ -58,7 +62,9 @@ def ampsm(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.Monkey
         code = entry_point.run(list(arguments))
         sys.stdout.flush()
         taken = capsysbinary.readouterr()
-        return Ran(code, taken.out.decode(), taken.err.decode())
+        ran = Ran(code, taken.out.decode(), taken.err.decode())
+        answers.hold(arguments, ran.out)
+        return ran
 
     yield call
     sys.excepthook = hook

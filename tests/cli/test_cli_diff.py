@@ -9,6 +9,8 @@ import pytest
 from ampsm_engine import redact
 from ampsm_engine.cli import output
 from ampsm_engine.cli.patch_text import PatchText, coloured
+from ampsm_engine.context import Engine
+from ampsm_engine.engine import ranges
 from tests.cli.conftest import Ampsm, made, program
 from tests.cli.test_cli_output import is_inert
 from tests.cli.test_cli_sessions import spawned
@@ -98,6 +100,18 @@ def test_hostile_file_names_are_inert(ampsm: Ampsm, changed: tuple[str, Path]) -
 def test_nothing_changed(ampsm: Ampsm, repo: Path) -> None:
     ran = ampsm("diff", made(ampsm, repo))
     assert (ran.code, ran.out, ran.err) == (0, "", "No changes.\n")
+
+
+def test_the_diff_since_a_review(ampsm: Ampsm, changed: tuple[str, Path], engine: Engine) -> None:
+    session, worktree = changed
+    ran = ampsm("diff", session, "--since", "looked")
+    assert (ran.code, f"ampsm review {session}" in ran.err) == (4, True)
+    ranges.remember_viewed(engine, session, git(worktree, "rev-parse", "HEAD^{tree}").strip())
+    (worktree / "app.py").write_text("def answer() -> int:\n    return 43\n")
+    ran = ampsm("diff", session, "--since", "looked")
+    assert "-    return 42\n+    return 43\n" in ran.out
+    assert ampsm("diff", session, "--since", "looked", "--name-only").out == "app.py\nnew.txt\n"
+    assert ampsm("diff", session, "--since", "looked", "--uncommitted").code == 2
 
 
 def file_patch(name: str, lines: list[str]) -> bytes:
