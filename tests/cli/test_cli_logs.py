@@ -94,7 +94,7 @@ def test_a_transcript_reads_well(ampsm: Ampsm, told: str) -> None:
 
 
 def test_every_event_has_the_name_that_scripts_know() -> None:
-    names = {logs._TYPES[kind] for kind in get_args(Event)}
+    names = {logs.EVENT_TYPES[kind] for kind in get_args(Event)}
     assert names == {
         *("thread", "init", "prompt", "text", "thinking", "toolUse", "toolResult", "turn", "usage", "result"),
         *("attempt", "other", "noise", "tooLong"),
