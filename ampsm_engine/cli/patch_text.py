@@ -74,8 +74,8 @@ def coloured(pieces: Iterable[str]) -> Iterator[str]:
     """The pieces of a patch with the colours of its lines."""
     painter = _Painter()
     for piece in pieces:
-        yield painter.painted(piece)
-    yield painter.rest()
+        yield from filter(None, (painter.painted(piece),))
+    yield from filter(None, (painter.rest(),))
 
 
 class _Painter:

@@ -100,6 +100,7 @@ def test_hostile_file_names_are_inert(ampsm: Ampsm, changed: tuple[str, Path]) -
 def test_nothing_changed(ampsm: Ampsm, repo: Path) -> None:
     ran = ampsm("diff", made(ampsm, repo))
     assert (ran.code, ran.out, ran.err) == (0, "", "No changes.\n")
+    assert list(coloured([])) == []  # or a pager would open for it
 
 
 def test_the_diff_since_a_review(ampsm: Ampsm, changed: tuple[str, Path], engine: Engine) -> None:
