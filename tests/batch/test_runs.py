@@ -2,20 +2,25 @@
 
 import asyncio
 import fcntl
+import json
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
 
-from ampsm_engine.batch import runs
+from ampsm_engine.batch import coordinator, item_run, runs
 from ampsm_engine.batch.__main__ import MOST_FAILURES
 from ampsm_engine.batch.coordinator import Coordinator
+from ampsm_engine.batch.values import ItemSpec
 from ampsm_engine.batch.watch import StoreWatch
+from ampsm_engine.context import Engine
 from ampsm_engine.engine import sessions
 from ampsm_engine.errors import Failed, NotFound, Refused
-from ampsm_engine.model import BatchState, ItemState, Iteration, Outcome
+from ampsm_engine.model import BatchItem, BatchState, ItemState, Iteration, Outcome
 from ampsm_engine.notices import News, NoticeKind
 from ampsm_engine.worker import desktop_notices, launch
 from tests.batch.desk import BatchDesk
@@ -273,6 +278,41 @@ def test_a_run_that_was_taken_up_again_did_not_work_while_it_rested(desk: BatchD
     batches.change(batch.id, (BatchState.RUNNING,), **columns)
     runs._run_again(desk.engine, desk.now(batch))
     assert 60 <= batches.progress(batch.id).seconds < 3600, "it rested for months"
+
+
+def test_a_coordinator_leaves_once_the_sessions_that_it_makes_ahead_are_there(
+    desk: BatchDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered = threading.Event()
+    order: list[str] = []
+
+    def prepared(_engine: Engine, item: BatchItem, _spec: ItemSpec) -> str:
+        entered.set()
+        until(lambda: desk.now(batch).state is BatchState.STOPPED, "the run to rest")
+        order.append("made")
+        return item.id
+
+    class Threads(ThreadPoolExecutor):
+        """Says when it was waited for."""
+
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+            super().shutdown(wait, cancel_futures=cancel_futures)
+            order.extend(["waited"] if wait else [])
+
+    def work() -> None:
+        asyncio.run(Coordinator(desk.engine, batch, {}).work())
+        order.append("left")
+
+    monkeypatch.setattr(item_run, "prepared", prepared)
+    monkeypatch.setattr(coordinator, "ThreadPoolExecutor", Threads)
+    item = an_item(spec=json.dumps(desk.item("Go")))
+    batch = desk.engine.store.batches.start(a_batch(concurrency=0), (item,))
+    working = threading.Thread(target=work)
+    working.start()
+    assert entered.wait(60)
+    desk.engine.store.batches.change("b1", (BatchState.RUNNING,), state=BatchState.STOPPING)
+    working.join(60)
+    assert order == ["made", "waited", "left"], "who resumes it now would make the session a second time"
 
 
 def test_without_a_name_the_run_at_work_is_meant_or_else_the_newest(desk: BatchDesk) -> None:
