@@ -38,6 +38,7 @@ pythons: ## all tests, on every Python that pyproject.toml names and this machin
 
 site: $(VENV)/.python ## docs/ as a site, in build/site
 	$(PYTHON) -m venv build/docs-venv
+	build/docs-venv/bin/pip install --quiet --disable-pip-version-check --upgrade pip
 	build/docs-venv/bin/pip install --quiet --disable-pip-version-check --group docs --editable .
 	build/docs-venv/bin/mkdocs build --strict
 
