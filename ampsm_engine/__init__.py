@@ -9,6 +9,7 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
     context                the home, its settings and its store, handed to every verb
     worker | differ        detached processes that run iterations | the process that compares and colours
     store | git | amp      SQLite | repositories | the amp program
+    list_memory            what the list shows of changes, and what it begins with
     desktop_notification | tmux | viewer_lock
                            notifications of the desktop | what tmux shows | which sessions a screen shows
     review                 comments, anchors, and the prompt made of them

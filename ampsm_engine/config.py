@@ -89,6 +89,12 @@ SETTINGS = {
         ),
         Setting("ui.mouse", True, "clicks and the wheel are for the app; off: the terminal selects text by dragging"),
         Setting(
+            "keys.layout",
+            "vim",
+            "the keys of the screens; iso: no AltGr on European keyboards; emacs: its moving and searching, too",
+            choices=("vim", "iso", "emacs"),
+        ),
+        Setting(
             "ui.renderer",
             "auto",
             "what the screens write to the terminal; auto: only what changes; plain: all that Textual writes",
@@ -150,8 +156,19 @@ class Settings:
 
     @property
     def keys(self) -> dict[str, str]:
-        """The table [keys]: keys by id, as the screens call them."""
-        return {name.removeprefix(_KEYS): str(value) for name, value in self.values.items() if name.startswith(_KEYS)}
+        """Keys by id, as the screens call them: those of the layout, and over them those of the table [keys]."""
+        own = {name.removeprefix(_KEYS): str(value) for name, value in self.values.items() if _is_key(name)}
+        layout = self.text("keys.layout")
+        if layout == SETTINGS["keys.layout"].default:
+            return own
+        from ampsm_engine import keymap
+
+        return keymap.in_layout(layout) | own
+
+
+def _is_key(name: str) -> bool:
+    """Whether a setting is the key of an id."""
+    return name.startswith(_KEYS) and name not in SETTINGS
 
 
 def config_path(environ: Mapping[str, str] | None = None) -> Path:
@@ -246,7 +263,7 @@ def _flat(table: Mapping[str, object], prefix: str = "") -> list[tuple[str, obje
 def checked(name: str, value: object) -> Value:
     """The value of a setting in its own type, from TOML or from text; NotFound or Unfit otherwise."""
     setting = known(name)
-    if name.startswith(_KEYS) and isinstance(value, str):
+    if _is_key(name) and isinstance(value, str):
         from ampsm_engine import keymap  # a hundred keys that few settings files name
 
         return keymap.checked(name.removeprefix(_KEYS), value)
@@ -284,7 +301,7 @@ def _number(value: object, *, whole: bool) -> int | float | None:
 
 def known(name: str) -> Setting:
     """The setting of that name; NotFound with the likely one otherwise."""
-    if name.startswith(_KEYS):
+    if _is_key(name):
         from ampsm_engine import keymap
 
         key = keymap.known(name.removeprefix(_KEYS))
@@ -309,7 +326,7 @@ def store(path: Path, name: str, text: str) -> Value:
     from tomlkit.exceptions import TOMLKitError
 
     value = checked(name, text)
-    if name.startswith(_KEYS):
+    if _is_key(name):
         _refuse_clash(path, name.removeprefix(_KEYS), str(value))
     try:
         document = tomlkit.parse(_text(path) or "")
@@ -348,6 +365,6 @@ def _refuse_clash(path: Path, key_id: str, keys: str) -> None:
 def _place(document: Mapping[str, object], name: str) -> list[str]:
     """The tables and the word that a setting is written under; the id of a key may be one quoted word."""
     written = document.get("keys")
-    if name.startswith(_KEYS) and isinstance(written, dict) and name.removeprefix(_KEYS) in written:
+    if _is_key(name) and isinstance(written, dict) and name.removeprefix(_KEYS) in written:
         return ["keys", name.removeprefix(_KEYS)]
     return name.split(".")

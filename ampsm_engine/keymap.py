@@ -148,6 +148,7 @@ STAGE = Gesture("s", "stage")
 REJECT = Gesture("X", "reject: take it back, after a question")
 GO = Gesture(SEND, "do it: send, start, commit or merge what is prepared")
 NEW_LINE = Gesture("ctrl+j", "a new line")
+EDITOR = Gesture("ctrl+t", "write it in the editor")
 RESET = Gesture("ctrl+r", "as it was at first")
 FROM_FILE = Gesture("ctrl+o", "from a file")
 CHOICES = tuple(Gesture(str(number), "the choice of that number") for number in range(1, 9))
@@ -168,6 +169,8 @@ _SESSION = ("list", "session")
 _ONE_SESSION = ("session",)
 _REVIEW = ("review",)
 _RADAR = ("radar",)
+_WRITTEN = ("text", "line", "prompt", *_FORM, *_MERGE)
+"""Where there are boxes to write in."""
 _RUNS = ("runs", "run")
 _RUN = ("run",)
 _COMPARE = ("compare",)
@@ -192,9 +195,9 @@ KEYS: dict[str, Key] = {
         Key("list.filter", (SEEK,), _LIST, "filter while typing"),
         Key("list.next", (NEXT,), _LIST, "to the next session that needs me"),
         Key("list.mark", (SPACE,), _LIST, "mark, for acting on several"),
-        Key("list.status", (SHOWN,), _LIST, "only the sessions of the next status"),
+        Key("list.status", (SHOWN,), _LIST, "only the sessions of the next status, at last those put away"),
         Key("list.sort", (SORT,), _LIST, "sort in the next way"),
-        Key("list.group", (GROUP,), _LIST, "group by repository"),
+        Key("list.group", (GROUP,), _LIST, "group by repository, or by tag"),
         Key("list.here", (HERE,), _LIST, "only this repository"),
         Key("list.radar", (RADAR,), _LIST, "which sessions meet, and if all that are ready work together"),
         Key("list.preview", (BESIDE,), _LIST, "show or hide the preview"),
@@ -238,7 +241,7 @@ KEYS: dict[str, Key] = {
         Key("session.stop", (STOP,), _SESSION, "stop what is running and queued"),
         Key("session.retry", (AGAIN,), _SESSION, "run the last prompt again"),
         Key("session.script", (SCRIPT,), _SESSION, "run the script"),
-        Key("session.about", (ABOUT,), _SESSION, "change its name or notes"),
+        Key("session.about", (ABOUT,), _SESSION, "change its name, tags or notes, or put it away"),
         Key("session.trash", (TRASH,), _SESSION, "to the trash"),
         Key("session.undo", (UNDO,), _SESSION, "take back the merge, or what went to the trash last"),
         Key("session.editor", (EDIT,), _SESSION, "open the worktree in the editor"),
@@ -315,9 +318,11 @@ KEYS: dict[str, Key] = {
         Key("comments.delete", (DELETE,), ("comments",), "delete it"),
         Key("queue.edit", (ENTER, EDIT), ("queue",), "edit a queued prompt"),
         Key("queue.take-out", (TRASH,), ("queue",), "remove a queued prompt"),
-        Key("prompt.send", (ENTER,), ("prompt",), "send the prompt"),
-        Key("prompt.newline", (NEW_LINE,), ("prompt",), "a new line in the prompt"),
+        Key("text.send", (ENTER, GO), ("text", "line", "prompt"), "send or save what was written"),
+        Key("text.newline", (NEW_LINE,), _WRITTEN, "a new line; a backslash before Enter is one, too"),
+        Key("text.editor", (EDITOR,), _WRITTEN, "write it in the editor"),
         Key("new.start", (GO,), _FORM, "make the session and start amp"),
+        Key("new.send", (ENTER,), ("prompt of a new session",), "make the session and start amp"),
         Key("new.file", (FROM_FILE,), _FORM, "the prompt from a file"),
         Key("new.reset", (RESET,), _FORM, "begin anew, without what was typed before"),
         Key("first.look", (REFRESH,), ("first run",), "look again what is missing"),
@@ -380,9 +385,7 @@ KEYS: dict[str, Key] = {
         Key("dialog.yes", (YES, ENTER), ("question",), "yes"),
         Key("dialog.no", (NO,), ("question",), "no"),
         Key("dialog.cancel", (BACK,), ("question", "text", "line"), "close it; what was typed is kept"),
-        Key("dialog.send", (GO,), ("text",), "send or save what was written"),
         Key("dialog.reset", (RESET,), ("text", "line"), "begin anew, without what was typed before"),
-        Key("dialog.save", (ENTER,), ("line",), "save what was written"),
         Key("progress.stop", (BACK,), ("progress",), "stop after the one that is begun"),
         Key("menu.take", (ENTER,), ("menu",), "choose the line under the cursor"),
         Key("dialog.stop", (BACK,), ("script",), "stop the script, then close"),
@@ -391,6 +394,43 @@ KEYS: dict[str, Key] = {
     )
 }
 """Every binding that may have another key, in the order of the help."""
+
+
+LAYOUTS: dict[str, dict[Gesture, str]] = {
+    "vim": {},
+    # Nothing that needs AltGr on the keyboards of Germany, France, Spain, Italy, the North ...: < and > lie beside the
+    # left shift key there.
+    "iso": {
+        NEXT_HUNK: "greater_than_sign",
+        HUNK_BEFORE: "less_than_sign",
+        NEXT_FILE: "J",
+        FILE_BEFORE: "K",
+        SCROLL_DOWN: "ctrl+n",
+        SCROLL_UP: "ctrl+p",
+        SIDES: "underscore",
+        NUMBERS: "dollar_sign",
+        NOTIFICATIONS: "quotation_mark",
+    },
+    "emacs": {
+        DOWN: "ctrl+n,j,down",
+        UP: "ctrl+p,k,up",
+        FIRST: "less_than_sign,g,home",
+        LAST: "greater_than_sign,G,end",
+        PAGE_DOWN: "ctrl+v,pagedown",
+        FORWARD: "ctrl+k",
+        RIGHT: "ctrl+f,l,right",
+        SEEK: "ctrl+s,slash",
+        UNDO: "ctrl+underscore,u",
+    },
+}
+"""What other keyboards and habits press for a gesture, by the setting `keys.layout`."""
+
+
+def in_layout(name: str) -> dict[str, str]:
+    """The keys by id of a layout that differ from the defaults; none for a name that is no layout."""
+    moved = LAYOUTS.get(name, {})
+    changed = [key for key in KEYS.values() if any(gesture in moved for gesture in key.gestures)]
+    return {key.id: ",".join(moved.get(gesture, gesture.keys) for gesture in key.gestures) for key in changed}
 
 
 def known(key_id: str) -> Key:

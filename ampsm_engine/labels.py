@@ -59,6 +59,15 @@ def count(number: int | None) -> str:
     return str(number)  # pragma: no cover - the loop above covers every number from 1,000 on
 
 
+def short_count(number: int) -> str:
+    """A count in at most four cells: `999`, `9.9k`, `12k`, `4.5M`."""
+    for size, unit in ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")):
+        if number >= size:
+            tenths = number * 10 // size
+            return f"{tenths // 10}{unit}" if tenths >= 100 else f"{tenths // 10}.{tenths % 10}{unit}"
+    return str(number)
+
+
 def size(number: int) -> str:
     """A number of bytes: `512 bytes`, `4.1 kB`, `1.2 GB`."""
     for unit, bound in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
@@ -74,15 +83,25 @@ def state_word(row: BoardRow) -> str:
     return row.session.status.value
 
 
+def session_names(sessions: Sequence[Session]) -> str:
+    """The one name, or how many."""
+    return sessions[0].name if len(sessions) == 1 else f"{len(sessions)} sessions"
+
+
+def is_away(row: BoardRow) -> bool:
+    """Whether lists leave a session out: it was put away, and nothing goes on in it."""
+    return row.session.archived_at is not None and state_word(row) not in ("running", "queued")
+
+
 def repository_name(session: Session) -> str:
     """The last part of the path of a session's repository."""
     return session.repo_root.rstrip("/").rpartition("/")[2]
 
 
 def status_counts(rows: Sequence[BoardRow]) -> dict[str, int]:
-    """How many sessions are in which status, in the order of `STATES`; `queued` counts the queued iterations."""
-    words = [row.session.status.value for row in rows]
-    return {word: sum(row.queued for row in rows) if word == "queued" else words.count(word) for word in STATES}
+    """How many sessions are in which state, in the order of `STATES`: each once, by the word that a list has for it."""
+    words = [state_word(row) for row in rows if not is_away(row)]
+    return {word: words.count(word) for word in STATES}
 
 
 def outcome_word(outcome: Outcome | None, state: State) -> str:

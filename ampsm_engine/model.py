@@ -76,6 +76,10 @@ class Session:
     """The id of the batch item that it was made for, which no other session has; None for one that a person made."""
     history_from: str | None = None
     """The database that it was imported from when its worktree was gone already: history, in no list of sessions."""
+    tags: tuple[str, ...] = ()
+    """Words of a person's own by which sessions are grouped and found."""
+    archived_at: str | None = None
+    """When it was put away: everything of it stays where it is, and lists leave it out unless they are asked."""
 
     @property
     def owns_branch(self) -> bool:

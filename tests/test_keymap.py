@@ -71,11 +71,30 @@ def test_the_defaults_do_not_clash() -> None:
         assert keymap.checked(key.id, key.keys) == key.keys
 
 
-def test_a_key_means_one_thing_on_all_screens() -> None:
+@pytest.mark.parametrize("layout", keymap.LAYOUTS)
+def test_a_key_means_one_thing_on_all_screens(layout: str) -> None:
     """Boxes are apart: a question has yes and no of its own, and what is typed in the others is text."""
     on_screens = [key for key in keymap.KEYS.values() if not set(key.screens) <= keymap.BOXES]
     meanings: dict[str, set[str]] = {}
     for gesture in {gesture for key in on_screens for gesture in key.gestures}:
-        for one in gesture.keys.split(","):
+        for one in keymap.LAYOUTS[layout].get(gesture, gesture.keys).split(","):
             meanings.setdefault(one, set()).add(gesture.words)
     assert {key: words for key, words in meanings.items() if len(words) > 1} == {}
+
+
+@pytest.mark.parametrize("layout", keymap.LAYOUTS)
+def test_a_layout_is_one_setting_and_a_key_of_ones_own_goes_before_it(tmp_path: Path, layout: str) -> None:
+    path = tmp_path / "config.toml"
+    assert config.store(path, "keys.layout", layout) == layout
+    config.store(path, "keys.session.trash", "Q")
+    assert config.load(path).keys == {**keymap.in_layout(layout), "session.trash": "Q"}
+    assert config.load(path).problems == ()
+    for key_id, keys in keymap.in_layout(layout).items():
+        assert keymap.checked(key_id, keys) == keys
+    assert (
+        keymap.clashes({key.id: keymap.in_layout(layout).get(key.id, key.keys) for key in keymap.KEYS.values()}) == ()
+    )
+
+
+def test_the_screens_have_the_layouts_of_the_setting() -> None:
+    assert config.SETTINGS["keys.layout"].choices == tuple(keymap.LAYOUTS)

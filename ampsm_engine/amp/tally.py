@@ -34,6 +34,7 @@ CANCELLED = "User cancelled"
 
 _FIELDS = ("input_tokens", "output_tokens", "cache_creation_tokens", "cache_read_tokens")
 
+_SHELLS = frozenset({"shell_command", "Bash"})
 _MAIN_ARGUMENTS = (
     *("command", "cmd", "path", "pattern", "filePattern", "query", "url", "description", "prompt", "patchText"),
 )
@@ -142,7 +143,7 @@ class Fold:
 
     @property
     def activity(self) -> str | None:
-        """What amp says or which tool it runs, on one clean line: `shell_command: npm test`."""
+        """What amp says or which tool it runs, on one clean line: `$ npm test`."""
         if isinstance(self._latest, TextBlock):
             return one_line(self._latest.text) or None
         return described(self._latest) if self._latest else None
@@ -278,12 +279,19 @@ def is_cancelled(result: RunResult) -> bool:
 
 
 def described(tool: ToolUse) -> str:
-    """A tool call on one line: its name and its main argument."""
-    for name in _MAIN_ARGUMENTS:
-        value = tool.arguments.get(name)
-        if isinstance(value, str) and value.strip():
-            return one_line(f"{tool.name}: {one_line(value)}")
-    return one_line(tool.name) or "?"
+    """A tool call on one line, as `$ npm test` or `Read app/login.py`: its name and its main argument."""
+    return f"{tool_name(tool)} {main_argument(tool)}".rstrip()
+
+
+def tool_name(tool: ToolUse) -> str:
+    """How a tool is called wherever it is shown: a shell by its prompt, any other by its name on one line."""
+    return "$" if tool.name in _SHELLS else one_line(tool.name) or "?"
+
+
+def main_argument(tool: ToolUse) -> str:
+    """What a tool is called with, on one line: of several arguments the most telling one; empty without any."""
+    values = (tool.arguments.get(name) for name in _MAIN_ARGUMENTS)
+    return next((one_line(value) for value in values if isinstance(value, str) and value.strip()), "")
 
 
 def summary(result: ToolResult) -> str:

@@ -13,23 +13,12 @@ from ampsm_engine.cli.tables import TableColumn, table
 from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.model import Batch, BatchItem, BatchProgress, BatchState, BatchTry, ItemState, camel
 from ampsm_engine.plain_text import plural
+from ampsm_engine.states import SHOWN
 
 if TYPE_CHECKING:
     from ampsm_engine.batch.runs import BatchStatus
     from ampsm_engine.batch.values import Plan, PlannedItem
     from ampsm_engine.context import Engine
-
-STYLES = {
-    ItemState.QUEUED: ("◌", "dim"),
-    ItemState.RUNNING: ("●", "cyan"),
-    ItemState.SUCCESS: ("✓", "green"),
-    ItemState.FAIL: ("✗", "red"),
-    ItemState.TIMEOUT: ("⧖", "red"),
-    ItemState.ERROR: ("!", "red"),
-    ItemState.CONFLICT: ("≠", "yellow"),
-    ItemState.STOPPED: ("■", "yellow"),
-}
-"""Glyph and colour of an item's state."""
 
 BAR = 20
 """Cells of the progress bar."""
@@ -70,8 +59,8 @@ def item_document(item: BatchItem, tries: Sequence[BatchTry] | None = None) -> d
 
 
 def counts_text(progress: BatchProgress) -> str:
-    """The counts that are not nought, as `✓ 10 success  ✗ 2 fail`."""
-    return "  ".join(f"{STYLES[state][0]} {count} {state}" for state, count in progress.counts.items() if count)
+    """The counts that are not nought, as `✓ 10 success  ⊘ 2 fail`."""
+    return "  ".join(f"{SHOWN[state].glyph} {count} {state}" for state, count in progress.counts.items() if count)
 
 
 def left_text(progress: BatchProgress) -> str:
@@ -159,7 +148,7 @@ def print_status(status: "BatchStatus") -> None:
     )
     columns: list[TableColumn[BatchItem]] = [
         TableColumn("item", lambda item: item.id),  # what `retry` is given
-        TableColumn("state", lambda item: Styled(f"{STYLES[item.state][0]} {item.state}", STYLES[item.state][1])),
+        TableColumn("state", lambda item: Styled(f"{SHOWN[item.state].glyph} {item.state}", SHOWN[item.state].ansi)),
         TableColumn("name", lambda item: item.name, least=8, most=60),
         TableColumn("repo", lambda item: Path(item.repo).name, goes=3, most=30),
         TableColumn("mode", lambda item: item.mode or "", goes=4),
@@ -177,8 +166,8 @@ def _print_reasons(items: Iterable[BatchItem]) -> None:
     """Write why items did not pass, in full: a column of a table is cut, and there may be a command to type in it."""
     for item in items:
         if item.state is not ItemState.SUCCESS:
-            glyph, style = STYLES[item.state]
-            output.line(Styled(f"{glyph} {item.state} ", style), f"{item.id}  {one_line(item.name)}")
+            look = SHOWN[item.state]
+            output.line(Styled(f"{look.glyph} {item.state} ", look.ansi), f"{item.id}  {one_line(item.name)}")
             if item.reason:
                 output.line(Styled(f"    {one_line(item.reason)}", "dim"))
 

@@ -17,12 +17,12 @@ from ampsm_engine.model import (
     Iteration,
     Merge,
     Session,
-    Status,
     camel,
 )
 
 if TYPE_CHECKING:
     from ampsm_engine.store import Store
+    from ampsm_engine.store.sessions import SessionFilter
 
 Document = dict[str, object]
 
@@ -62,9 +62,9 @@ def session_document(
     return _SESSION.document(session) | amiss | {"iterations": listed}
 
 
-def listed_sessions(store: "Store", repo_root: str | None, statuses: Sequence[Status]) -> str:
+def listed_sessions(store: "Store", wanted: "SessionFilter") -> str:
     """The same of many sessions, as JSON text `"sessions":[...]`: the store writes it, for there are thousands."""
-    sessions, iterations = store.sessions.as_json(repo_root=repo_root, statuses=statuses)
+    sessions, iterations = store.sessions.as_json(wanted)
     notes = store.facts.notes_of([session_id for session_id, _ in sessions])
     theirs: dict[str, list[str]] = {session_id: [] for session_id, _ in sessions}
     for session_id, iteration_id, text in iterations:
@@ -72,7 +72,7 @@ def listed_sessions(store: "Store", repo_root: str | None, statuses: Sequence[St
         if facts := notes.get(iteration_id):
             noted = json.dumps(note_documents(store.iterations.get(iteration_id), facts))
         theirs[session_id].append(f'{text[:-1]},"notes":{noted}}}')
-    amiss = _amiss(store, repo_root, statuses)
+    amiss = _amiss(store, wanted)
     listed = (
         f'{text[:-1]},{amiss[session_id]},"iterations":[{",".join(theirs[session_id])}]}}'
         for session_id, text in sessions
@@ -81,10 +81,10 @@ def listed_sessions(store: "Store", repo_root: str | None, statuses: Sequence[St
     return f'"sessions":[{",".join(listed)}]'
 
 
-def _amiss(store: "Store", repo_root: str | None, statuses: Sequence[Status]) -> dict[str, str]:
+def _amiss(store: "Store", wanted: "SessionFilter") -> dict[str, str]:
     """By session id, the members `missing`, `conflict` and `baseGone` as JSON text without braces."""
     waiting = session_problems.sessions_in_conflict(store)
-    places = store.sessions.places(repo_root=repo_root, statuses=statuses)
+    places = store.sessions.places(wanted)
     gone = gone_bases(places)
     roots: dict[str, bool] = {}
     written: dict[tuple[str | None, bool, bool], str] = {}  # a handful of kinds among thousands

@@ -278,7 +278,7 @@ class TranscriptWriter:
 
     def _called(self, event: ToolUse) -> str:
         """What a tool is called with, on one line."""
-        return self._near(tally.described(event).removeprefix(event.name).removeprefix(":").strip())
+        return self._near(tally.main_argument(event))
 
     def _result(self, event: ToolResult) -> Styled:
         told = self._near(tally.summary(event))

@@ -72,6 +72,8 @@ def _facts(view: "SessionView") -> list[tuple[str, str]]:
         ("outside", one_line(session.outside or "")),
         ("cost", "" if view.cost_micros is None else f"${view.cost_micros / 1e6:,.2f} by amp's own figure"),
         ("history", f"imported from {session.history_from}" if session.history_from else ""),
+        ("tags", " ".join(f"#{tag}" for tag in session.tags)),
+        ("archived", session.archived_at or ""),
         ("notes", (session.notes or "").strip().replace("\n", "\n              ")),
     ]
 

@@ -13,17 +13,30 @@ if TYPE_CHECKING:
     from ampsm_engine.model import Status
 
 
-def list_sessions(repo: "Path | None", statuses: "Sequence[Status]", *, as_json: bool) -> int:
-    """Write the sessions of the repository around a path, or of all, in any of these statuses, or in any; exit code."""
+def list_sessions(
+    repo: "Path | None",
+    statuses: "Sequence[Status]",
+    *,
+    tags: "Sequence[str]" = (),
+    archived: bool = False,
+    as_json: bool,
+) -> int:
+    """Write the sessions of the repository around a path, or of all, in any of these statuses, or in any; exit code.
+
+    `tags`: those that have all of them; `archived`: those that were put away, which are left out otherwise.
+    """
     engine = engine_access.open_engine()
     root = engine_access.repository_root(engine, repo) if repo is not None else None
+    from ampsm_engine.store.sessions import SessionFilter
+
+    wanted = SessionFilter(root, statuses, tags, archived)
     store = engine.store
     if as_json:
         from ampsm_engine.cli import documents
 
-        output.written_document(documents.listed_sessions(store, root, statuses))
+        output.written_document(documents.listed_sessions(store, wanted))
         return diagnostics.OK
-    found = store.sessions.all(repo_root=root, statuses=statuses)
+    found = store.sessions.chosen(wanted)
     ids = [session.id for session in found]
     if found:
         from ampsm_engine import session_problems
@@ -36,11 +49,11 @@ def list_sessions(repo: "Path | None", statuses: "Sequence[Status]", *, as_json:
             session_problems.sessions_in_conflict(store),
         )
         _warn_of_workers(engine)
-    elif not (root or statuses) and (lost := _lost_sessions(engine)):
+    elif not (root or statuses or tags or archived) and (lost := _lost_sessions(engine)):
         diagnostics.warning(lost.message)
         diagnostics.hint(lost.hint)
     else:
-        diagnostics.note("No sessions." if root or statuses else "No sessions yet.")
+        diagnostics.note("No sessions." if root or statuses or tags or archived else "No sessions yet.")
         diagnostics.hint("ampsm new 'what amp is to do'")
     return diagnostics.OK
 

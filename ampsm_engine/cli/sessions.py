@@ -170,8 +170,14 @@ def _print_json(engine: "Engine", session_id: str) -> None:
     "--status", "-s", "statuses", metavar="S", type=arguments.STATUS, multiple=True,
     help=f"Only those in a status: {', '.join(Status)}. May be given more than once.",
 )  # fmt: skip
+@click.option(
+    "--tag", "-t", "tags", metavar="T", multiple=True, help="Only those with this tag; given twice: with both."
+)
+@click.option("--archived", is_flag=True, help="Those that were put away, which no other list has.")
 @arguments.json_option
-def ls_command(repo: Path | None, statuses: tuple[str, ...], *, as_json: bool) -> int:
+def ls_command(
+    repo: Path | None, statuses: tuple[str, ...], tags: tuple[str, ...], *, archived: bool, as_json: bool
+) -> int:
     """List the sessions, newest first.
 
     ● running   ◌ queued   ◆ awaiting input (its script failed, or it could not be committed)
@@ -179,9 +185,18 @@ def ls_command(repo: Path | None, statuses: tuple[str, ...], *, as_json: bool) -
     !           something changed outside of its worktree while amp ran: `ampsm show` says what
 
     ampsm ls --status running --status awaiting-input
+    ampsm ls --tag urgent
     ampsm ls --json | jq -r '.sessions[] | select(.status == "error") | .id'
     """
-    return session_views.list_sessions(repo, tuple(Status(status) for status in statuses), as_json=as_json)
+    from ampsm_engine.engine import sessions
+
+    return session_views.list_sessions(
+        repo,
+        tuple(Status(status) for status in statuses),
+        tags=sessions.checked_tags(tags) if tags else (),
+        archived=archived,
+        as_json=as_json,
+    )
 
 
 @click.command(cls=Command, short_help="Show one session with its iterations.")
@@ -196,21 +211,32 @@ def show_command(reference: str, *, as_json: bool) -> int:
     return session_views.show_session(reference, as_json=as_json)
 
 
-@click.command(cls=Command, short_help="Change a session's name, notes, script or mode.")
+@click.command(cls=Command, short_help="Change a session's name, notes, tags, script or mode.")
 @arguments.session_argument
 @name_option
 @click.option("--notes", metavar="T", type=arguments.TEXT, help="Notes of your own.")
 @arguments.script_option
 @arguments.mode_option
+@click.option("--tag", "tags", metavar="T", multiple=True, help="A word of your own to find it by; may be given often.")
+@click.option("--untag", "untags", metavar="T", multiple=True, help="Take a tag away.")
+@click.option(
+    "--archive/--unarchive",
+    "archived",
+    default=None,
+    help="Put it away: it stays as it is, and lists leave it out. Or bring it back.",
+)
 @click.option("--seen", is_flag=True, help="Take away the mark `!`: you know what changed outside of its worktree.")
 @arguments.json_option
 def edit_command(
     reference: str,
     name: str | None,
     notes: str | None,
+    *,
     script: str | None,
     mode: str | None,
-    *,
+    tags: tuple[str, ...],
+    untags: tuple[str, ...],
+    archived: bool | None,
     seen: bool,
     as_json: bool,
 ) -> int:
@@ -220,9 +246,11 @@ def edit_command(
 
       ampsm edit dark --name 'Dark mode' --notes 'ask Ann about the logo'
       ampsm edit dark --script ''
+      ampsm edit dark --tag design --tag urgent && ampsm ls --tag design
     """
-    if name is None and notes is None and script is None and mode is None and not seen:
-        raise click.UsageError("Say what to change: --name, --notes, --script, --mode or --seen.")
+    nothing = name is None and notes is None and script is None and mode is None and archived is None
+    if nothing and not (tags or untags or seen):
+        raise click.UsageError("Say what to change: --name, --notes, --tag, --archive, --script, --mode or --seen.")
     engine = arguments.open_engine()
     session = arguments.target(engine, reference)
     from ampsm_engine.engine import sessions
@@ -231,7 +259,18 @@ def edit_command(
         message = "A session's name needs at least one visible character."
         raise Refused(message, f"ampsm edit {session.id} --name 'NAME'")
     diagnostics.warn_of_modes([mode])
-    changed = sessions.edit(engine, session.id, name=name, notes=notes, script=script, mode=mode, seen=seen)
+    kept = [tag for tag in session.tags if tag not in sessions.checked_tags(untags)]
+    changed = sessions.edit(
+        engine,
+        session.id,
+        name=name,
+        notes=notes,
+        script=script,
+        mode=mode,
+        seen=seen,
+        tags=[*kept, *tags] if tags or untags else None,
+        archived=archived,
+    )
     if as_json:
         _print_json(engine, session.id)
     else:

@@ -12,11 +12,13 @@ from ampsm_engine.folders import database_file
 from ampsm_engine.states import status_line
 
 _QUESTION = """
-SELECT status, count(*) FROM sessions WHERE "trashedAt" IS NULL AND sessions."historyFrom" IS NULL GROUP BY status
-UNION ALL
-SELECT 'queued', count(*) FROM iterations i JOIN sessions s ON s.id = i."sessionId"
- WHERE i.state = 'queued' AND s."trashedAt" IS NULL
+SELECT CASE WHEN status != 'running' AND waits THEN 'queued' ELSE status END AS word, count(*)
+  FROM (SELECT status, "archivedAt", EXISTS (
+          SELECT 1 FROM iterations i WHERE i."sessionId" = s.id AND i.state = 'queued') AS waits
+          FROM sessions s WHERE "trashedAt" IS NULL AND "historyFrom" IS NULL)
+ WHERE "archivedAt" IS NULL OR waits OR status = 'running' GROUP BY word
 """
+"""The counts of `labels.status_counts`."""
 
 
 def print_status_line() -> bool:
@@ -34,7 +36,7 @@ def print_status_line() -> bool:
 
 
 def count_sessions(database: "str | os.PathLike[str]") -> dict[str, int] | None:
-    """Sessions by status, and queued iterations as `queued`, of a schema of any version that has these columns.
+    """Sessions by the words of their states, of a schema of any version that has these columns.
 
     None when the store itself has to be asked.
     """

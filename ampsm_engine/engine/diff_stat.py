@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from ampsm_engine import session_problems
+from ampsm_engine import list_memory, session_problems
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound
 from ampsm_engine.git import branch_files, libgit2, program, repository
 from ampsm_engine.git import changes as diffs
 from ampsm_engine.git.entities import FileChange
-from ampsm_engine.lean_dataclass import dataclass, replace
+from ampsm_engine.lean_dataclass import replace
+from ampsm_engine.list_memory import ChangeCounts
 from ampsm_engine.model import Iteration, Session
 
 LISTED = 40
@@ -23,34 +24,14 @@ MOST_FOLDERS = 1_000
 """Folders of one worktree that are watched; a larger one is watched in its upper part."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeCounts:
-    """How far a session has come from its base, uncommitted work included."""
-
-    additions: int = 0
-    deletions: int = 0
-    files: int = 0
-    ahead: int = 0
-    behind: int = 0
-    uncommitted: int = 0
-    """Paths that no commit holds."""
-    listed: tuple[FileChange, ...] = ()
-    """The first of the files."""
-    earlier_tokens: int | None = None
-    """Tokens of all iterations but the one that the board shows; None when amp told of none."""
-    trouble: str | None = None
-    """Why there are no counts."""
-    missing: str = ""
-    """What of the session is gone, in words; empty when all is at its place."""
-
-
 def changes(engine: Engine, session_ids: Sequence[str]) -> dict[str, ChangeCounts]:
     """The counts of these sessions by id; an unknown session is left out."""
     libgit2.load()  # many questions, and a process that stays
     known = tuple(_known(engine, session_ids))
     iterations = engine.store.iterations.of_sessions([session.id for session in known])
-    shown = {row.session.id: row.current.id for row in engine.store.sessions.board().rows if row.current}
-    return {
+    rows = engine.store.sessions.board().rows
+    shown = {row.session.id: row.current.id for row in rows if row.current}
+    found = {
         session.id: replace(
             _counted_in_time(session),
             missing=session_problems.MISSING.get(session_problems.missing(session) or "", ""),
@@ -58,6 +39,8 @@ def changes(engine: Engine, session_ids: Sequence[str]) -> dict[str, ChangeCount
         )
         for session in known
     }
+    list_memory.keep_counts(engine.home, found, (row.session.id for row in rows))
+    return found
 
 
 def folders(engine: Engine, session_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:

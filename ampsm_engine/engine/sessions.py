@@ -3,7 +3,8 @@
 import contextlib
 import importlib
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from ampsm_engine.git.entities import Base, Worktree
 from ampsm_engine.model import FILES_COPIED, SCRIPT_CHANGED, Iteration, Session, Status
 from ampsm_engine.naming import new_id, session_name
 from ampsm_engine.plain_text import printable
+
+_TAG = re.compile(r"[\w./-]{1,40}")
 
 
 def new(
@@ -211,11 +214,15 @@ def edit(
     script: str | None = None,
     mode: str | None = None,
     seen: bool = False,
+    tags: Sequence[str] | None = None,
+    archived: bool | None = None,
 ) -> Session:
     """Change the fields of a session; None leaves one as it is, an empty text clears it.
 
     `seen` takes away the mark of what changed outside of its worktree. Refused for the script and the mode while a run
     is at the session: its plan says by what it is judged.
+    `tags` are all that it has afterwards;
+    `archived` puts it away or brings it back.
     """
     check_script(script)
     check_mode(mode)
@@ -230,6 +237,10 @@ def edit(
     before = store.sessions.get(session_id)
     if any(name in columns and columns[name] != getattr(before, name) for name in ("script_command", "model_override")):
         _refuse_in_run(engine, before)
+    if tags is not None:
+        columns["tags"] = checked_tags(tags)
+    if archived is not None and archived != (before.archived_at is not None):
+        columns["archived_at"] = timestamps.now() if archived else None
     if seen:
         from ampsm_engine.worker import outside
 
@@ -247,6 +258,28 @@ def _refuse_in_run(engine: Engine, session: Session) -> None:
         raise Refused(
             message, f"ampsm batch stop {item.batch_id}, then again, then: ampsm batch resume {item.batch_id}"
         )
+
+
+def archive(engine: Engine, session_id: str) -> Session:
+    """Put a session away: it stays as it is, and lists leave it out."""
+    return edit(engine, session_id, archived=True)
+
+
+def unarchive(engine: Engine, session_id: str) -> Session:
+    """Bring a session back that was put away."""
+    return edit(engine, session_id, archived=False)
+
+
+def checked_tags(typed: Iterable[str]) -> tuple[str, ...]:
+    """Tags as they are kept, in order, each once, lower case; Refused for what is none."""
+    found = []
+    for one in typed:
+        tag = one.strip().removeprefix("#").casefold()
+        if not _TAG.fullmatch(tag):
+            message = f"A tag is one word of at most 40 letters, digits, - _ . and /, not {printable(one)[:60]!r}."
+            raise Refused(message, "ampsm edit SESSION --tag backend")
+        found.append(tag)
+    return tuple(dict.fromkeys(found))
 
 
 def adopt(

@@ -10,7 +10,7 @@ from typing import Any
 from peewee import Field, IntegerField, Model, TextField
 
 from ampsm_engine.model import camel
-from ampsm_engine.store.statements import clean, redacted
+from ampsm_engine.store.statements import array, clean, redacted
 
 
 class CamelColumn(Field):
@@ -48,6 +48,14 @@ class RedactedJson(CamelColumn, TextField):
     def db_value(self, value: object) -> str | None:
         """The JSON as it is stored."""
         return None if value is None else json.dumps(_redacted(json.loads(str(value))), ensure_ascii=False)
+
+
+class Tags(CamelColumn, TextField):
+    """Words by people as a JSON array: secrets are taken out of each."""
+
+    def db_value(self, value: "tuple[str, ...]") -> str:
+        """The words as they are stored."""
+        return array(value)
 
 
 def _redacted(value: Any) -> Any:

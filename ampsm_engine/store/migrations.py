@@ -176,6 +176,11 @@ _MEASUREMENTS = (
     """CREATE INDEX "cost_of_iteration" ON "costQueries" ("iterationId") WHERE "iterationId" IS NOT NULL""",
 )
 
+_TAGS = (
+    """ALTER TABLE "sessions" ADD COLUMN "tags" TEXT NOT NULL DEFAULT '[]'""",
+    """ALTER TABLE "sessions" ADD COLUMN "archivedAt" TEXT""",
+)
+
 _PREDECESSORS_MEASUREMENTS = {
     (
         "tool_calls",
@@ -226,6 +231,11 @@ def add_measurements(connection: sqlite3.Connection) -> None:
             connection.execute(sql)
 
 
+def add_tags(connection: sqlite3.Connection) -> None:
+    """The eighth version: tags of a person's own, and sessions that were put away."""
+    predecessor.execute_all(connection, _TAGS)
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     # 1: sessions, iterations, tool calls, facts; the predecessor's tables are extended, its rows kept.
     predecessor.adopt,
@@ -235,6 +245,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     add_outside,
     create_batches,
     add_measurements,
+    add_tags,
 )
 
 LATEST = len(STEPS)

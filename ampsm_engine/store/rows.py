@@ -6,6 +6,7 @@ unknown word in it reads as something harmless and never as an error.
 
 # ruff: noqa: S608 - every piece is a field of the model or a word of this file
 
+import json
 import os
 from collections.abc import Iterable
 from enum import StrEnum
@@ -65,7 +66,7 @@ BATCH_COLUMNS = _columns((field.name for field in fields(Batch)), "b")
 ITEM_COLUMNS = _columns((field.name for field in fields(BatchItem)), "n")
 TRY_COLUMNS = _columns((field.name for field in fields(BatchTry)), "t")
 
-_STATUS = SESSION_FIELDS.index("status")
+_STATUS, _TAGS = (SESSION_FIELDS.index(name) for name in ("status", "tags"))
 _STATE, _OUTCOME, _TEST = (ITERATION_FIELDS.index(name) for name in ("state", "outcome", "test_result"))
 _SUCCESS = [field.name for field in fields(ToolCall)].index("success")
 
@@ -81,7 +82,19 @@ def session(row: Row) -> Session:
     """The session of a row of SESSION_COLUMNS; an unknown status becomes awaiting-input."""
     values = list(row)
     values[_STATUS] = _STATUSES.get(values[_STATUS], Status.AWAITING_INPUT)
+    values[_TAGS] = tags(values[_TAGS])
     return Session(*values)
+
+
+def tags(stored: str) -> tuple[str, ...]:
+    """The words of a column of tags; what is no array of texts has none."""
+    if stored == "[]":
+        return ()
+    try:
+        found = json.loads(stored)
+    except ValueError:
+        return ()
+    return tuple(one for one in found if isinstance(one, str)) if isinstance(found, list) else ()
 
 
 def place(row: Row) -> SessionPlace:
@@ -157,7 +170,11 @@ def _sum(table: str) -> str:
     return f"CASE WHEN coalesce({', '.join(columns)}) IS NOT NULL THEN {total} END"
 
 
+TAGS = "json_each(CASE WHEN json_valid(s.tags) AND json_type(s.tags) = 'array' THEN s.tags ELSE '[]' END)"
+"""The words of a session's tags as rows; what is no array has none."""
+
 _JSON_VALUES = {
+    "s.tags": f"(SELECT json_group_array(value) FROM {TAGS} WHERE type = 'text')",
     "s.status": _known("s.status", Status, "'awaiting-input'"),
     "i.state": _known("i.state", State, "'settled'"),
     "i.outcome": _known("i.outcome", Outcome, "NULL"),

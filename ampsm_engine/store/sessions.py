@@ -41,6 +41,22 @@ ReferenceKind = Literal["id", "name", "beginning of the name", "beginning of the
 
 _EXACT = ("id", "name")
 
+_AWAY = """(s."archivedAt" IS NOT NULL AND s.status != 'running'
+    AND NOT EXISTS (SELECT 1 FROM iterations q WHERE q."sessionId" = s.id AND q.state = 'queued'))"""
+"""As `labels.is_away`."""
+
+
+class SessionFilter(NamedTuple):
+    """Which sessions a list has: those that fit all of it."""
+
+    repo_root: str | None = None
+    statuses: Sequence[Status] = ()
+    """Any of them; empty: whichever."""
+    tags: Sequence[str] = ()
+    """All of them."""
+    archived: bool | None = None
+    """Those that were put away, or those that were not; None: both."""
+
 
 class Match(NamedTuple):
     """The session that a reference names, and how it names it."""
@@ -77,24 +93,28 @@ class Sessions(StorePart):
         self, *, repo_root: str | None = None, statuses: Sequence[Status] = (), trashed: bool = False
     ) -> tuple[Session, ...]:
         """Sessions, newest first; with `trashed`, those in the trash alone."""
-        where, values = _chosen(repo_root, statuses, trashed=trashed)
+        where, values = _chosen(SessionFilter(repo_root, statuses), trashed=trashed)
         found = self._db.select(records.SESSIONS + where + _NEWEST_FIRST, values)
         return tuple(rows.session(row) for row in found)
 
-    def as_json(
-        self, *, repo_root: str | None = None, statuses: Sequence[Status] = ()
-    ) -> tuple[list[tuple[str, str]], list[tuple[str, str, str]]]:
-        """Sessions, newest first, as (id, JSON), and their iterations by number as (session id, id, JSON)."""
-        where, values = _chosen(repo_root, statuses, trashed=False)
+    def chosen(self, wanted: SessionFilter) -> tuple[Session, ...]:
+        """The sessions that a filter wants, newest first."""
+        where, values = _chosen(wanted)
+        found = self._db.select(records.SESSIONS + where + _NEWEST_FIRST, values)
+        return tuple(rows.session(row) for row in found)
+
+    def as_json(self, wanted: SessionFilter) -> tuple[list[tuple[str, str]], list[tuple[str, str, str]]]:
+        """What `chosen` gives as (id, JSON), and their iterations by number as (session id, id, JSON)."""
+        where, values = _chosen(wanted)
         theirs = f' WHERE i."sessionId" IN (SELECT s.id FROM sessions s{where}) ORDER BY i."sessionId", i.number'
         with self._db.reading():
             sessions = self._db.select(rows.SESSION_JSON + where + _NEWEST_FIRST, values)
             iterations = self._db.select(rows.ITERATION_JSON + theirs, values)
         return sessions, iterations
 
-    def places(self, *, repo_root: str | None = None, statuses: Sequence[Status] = ()) -> list[SessionPlace]:
+    def places(self, wanted: SessionFilter) -> list[SessionPlace]:
         """Where the sessions are that `as_json` gives; in no order."""
-        where, values = _chosen(repo_root, statuses, trashed=False)
+        where, values = _chosen(wanted)
         found = self._db.select(f"SELECT {rows.PLACE_COLUMNS} FROM sessions s{where}", values)
         return [rows.place(row) for row in found]
 
@@ -186,15 +206,20 @@ def _where(trashed: bool, *more: str) -> str:
     return " WHERE " + " AND ".join([kept, *more])
 
 
-def _chosen(repo_root: str | None, statuses: Sequence[Status], *, trashed: bool) -> tuple[str, list[object]]:
+def _chosen(wanted: SessionFilter, *, trashed: bool = False) -> tuple[str, list[object]]:
     conditions: list[str] = []
     values: list[object] = []
-    if repo_root is not None:
+    if wanted.repo_root is not None:
         conditions.append('s."repoRoot" = ?')
-        values.append(repo_root)
-    if statuses:
+        values.append(wanted.repo_root)
+    if wanted.statuses:
         conditions.append("s.status IN (SELECT value FROM json_each(?))")
-        values.append(json.dumps(list(statuses)))
+        values.append(json.dumps(list(wanted.statuses)))
+    if wanted.archived is not None:
+        conditions.append(_AWAY if wanted.archived else f"NOT {_AWAY}")
+    for tag in wanted.tags:
+        conditions.append(f"EXISTS (SELECT 1 FROM {rows.TAGS} WHERE value = ?)")
+        values.append(tag)
     return _where(trashed, *conditions), values
 
 
@@ -243,8 +268,8 @@ def _quoted(name: str) -> str:
 def match_reference(reference: str, everyone: Sequence[Session], *, trashed: bool = False) -> Match:
     """The session that a reference names, and how; NotFound, or Refused when it may name several.
 
-    In this order: an exact id, an exact name, a unique beginning of a name, a unique beginning of an id of
-    LEAST_OF_AN_ID characters or more. What names a session exactly that is elsewhere (in the trash, or not)
+    In this order: an exact id, an exact name, a unique beginning of a name (large or small), a unique beginning of an
+    id of LEAST_OF_AN_ID characters or more. What names a session exactly that is elsewhere (in the trash, or not)
     is no beginning of another's.
     """
     wanted = reference.strip()
@@ -272,7 +297,7 @@ def _kinds_of_reference(reference: str, wanted: str) -> tuple[tuple[ReferenceKin
     return (
         ("id", lambda session: session.id in (lower, wanted)),
         ("name", lambda session: session.name in (reference, wanted)),
-        ("beginning of the name", lambda session: session.name.startswith(wanted)),
+        ("beginning of the name", lambda session: session.name.casefold().startswith(wanted.casefold())),
         ("beginning of the id", lambda session: long_enough and session.id.startswith(lower)),
     )
 
@@ -297,6 +322,12 @@ def _elsewhere(session: Session, *, trashed: bool) -> NotFound:
     return NotFound(f"{named} is in the trash.", f"ampsm trash restore {session.id}")
 
 
+def _holds_words(name: str, reference: str) -> bool:
+    """Whether a name has each word of a reference in it, however large or small it is written."""
+    words = reference.casefold().split()
+    return bool(words) and all(word in name.casefold() for word in words)
+
+
 def _unknown(reference: str, everyone: Sequence[Session], here: Sequence[Session], *, trashed: bool) -> NotFound:
     for _, fits in _kinds_of_reference(reference, reference):
         if elsewhere := [session for session in everyone if fits(session)]:
@@ -306,6 +337,8 @@ def _unknown(reference: str, everyone: Sequence[Session], here: Sequence[Session
     import difflib
 
     begun = [s.id for s in here if reference and s.id.startswith(reference.lower())]
-    near = begun[:3] or difflib.get_close_matches(reference, [*(s.name for s in here), *(s.id for s in here)], n=3)
+    holding = [s.name for s in here if _holds_words(s.name, reference)]
+    names = [*(s.name for s in here), *(s.id for s in here)]
+    near = begun[:3] or holding[:3] or difflib.get_close_matches(reference, names, n=3)
     overview = _overview(trashed=trashed)
     return NotFound(message, f"Did you mean {' or '.join(map(repr, near))}? {overview}" if near else overview)

@@ -15,7 +15,7 @@ Statement = tuple[str, tuple[object, ...]]
 
 PLAIN = {
     "sessions": "id repo_root base_branch branch_name worktree_path created_at base_commit model_override last_run"
-    " thread_id trashed_at branch_made_by origin history_from",
+    " thread_id trashed_at branch_made_by origin history_from archived_at",
     "iterations": "id session_id queued_at start_time end_time commit_sha start_sha failure thread_id mode"
     " stop_requested_at",
     "toolCalls": "iteration_id tool_id started_at",
@@ -42,6 +42,13 @@ def redacted(value: object) -> str:
     from ampsm_engine import redact  # only who writes pays for its rules
 
     return clean(redact.text(clean(value)))
+
+
+def array(words: "tuple[object, ...]") -> str:
+    """Texts as a JSON array, each without secrets."""
+    import json
+
+    return json.dumps([redacted(word) for word in words], ensure_ascii=False) if words else "[]"
 
 
 def insert(table: str, values: Mapping[str, object]) -> Statement:
@@ -87,4 +94,6 @@ def _stored(table: str, values: Mapping[str, object]) -> tuple[object, ...]:
 def _value(table: str, name: str, value: object) -> object:
     if value is None or isinstance(value, int):
         return value
+    if isinstance(value, tuple):
+        return array(value)
     return clean(value) if isinstance(value, StrEnum) or name in _PLAIN[table] else redacted(value)

@@ -34,7 +34,7 @@ from ampsm_engine.model import (
     Tally,
     ToolCall,
 )
-from ampsm_engine.store.columns import Count, Plain, RedactedJson
+from ampsm_engine.store.columns import Count, Plain, RedactedJson, Tags
 from ampsm_engine.store.columns import RedactedText as RedactedText  # noqa: PLC0414 - handed on
 from ampsm_engine.store.statements import PLAIN
 
@@ -91,6 +91,7 @@ _MADE: "dict[str, Callable[[], Any]]" = {
         "sessions",
         Session,
         amp_prompt=RedactedText(null=True),
+        tags=Tags(null=False),
     ),
     "IterationRow": lambda: _model(
         "iterations",

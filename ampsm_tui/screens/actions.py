@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from textual.binding import BindingType
 
+from ampsm_engine import labels
 from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.model import BoardRow, Iteration, Merge, Session, State, Status
 from ampsm_engine.plain_text import plural
@@ -19,6 +20,9 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_to_end, run_while_open, show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.screens.base import AppScreen
+
+_NAMED = ("message", "review", "merge", "stop")
+"""The actions that a line of keys names."""
 
 _FOR_WATCHERS = frozenset({"review", "copy"})
 """The actions that change nothing and start no program in a worktree."""
@@ -40,6 +44,13 @@ class SessionActions:
     def run(self, action: str) -> None:
         """Do what a key stands for: `action` is the name of a method, such as `message`."""
         (self._own.get(action) or getattr(self, action))()
+
+    def lives(self, action: str) -> bool:
+        """Whether there is anything for it to act on."""
+        sessions = self._selected_sessions()
+        if action == "stop":
+            return any(row.queued or _is_at_work(row) for row in self._rows(sessions))
+        return bool(sessions)
 
     def is_allowed(self, action: str) -> bool:
         """Whether the screen may do it; one that only watches changes nothing."""
@@ -64,7 +75,7 @@ class SessionActions:
         waits = [row for row in self._rows(sessions) if row.queued or _is_at_work(row)]
         note = "It is queued until amp has finished." if waits else "amp starts at once."
         owner = "+".join(one.id for one in sessions)
-        title = f"Message to {names(sessions)}"
+        title = f"Message to {labels.session_names(sessions)}"
         screen = TextScreen(title, send, owner=owner, purpose=MESSAGE, note=note, may_be_empty=False)
         self._screen.app.push_screen(screen)
 
@@ -84,13 +95,13 @@ class SessionActions:
         rows = [row for row in self._rows(sessions) if row.queued or _is_at_work(row)]
         if not rows:
             if sessions:
-                app_of(self._screen).show_toast(f"Nothing is running or queued in {names(sessions)}")
+                app_of(self._screen).show_toast(f"Nothing is running or queued in {labels.session_names(sessions)}")
             return
         queued = sum(row.queued for row in rows)
         sentence = "amp is asked to end; what it changed is committed"
         sentence += f", and {plural(queued, 'queued prompt')} will not run." if queued else "."
         stopped = [row.session for row in rows]
-        self._confirm(f"Stop {names(stopped)}?", sentence, "Stop", lambda: self._stop(stopped))
+        self._confirm(f"Stop {labels.session_names(stopped)}?", sentence, "Stop", lambda: self._stop(stopped))
 
     def _stop(self, sessions: Sequence[Session]) -> None:
         from ampsm_engine.engine import runs
@@ -155,7 +166,7 @@ class SessionActions:
     def trash(self) -> None:
         """Into the trash, after one sentence about what that takes away."""
         if sessions := self._selected():
-            self.trash_these(sessions, f"Move {names(sessions)} to the trash?", "To the trash")
+            self.trash_these(sessions, f"Move {labels.session_names(sessions)} to the trash?", "To the trash")
 
     def trash_these(self, sessions: Sequence[Session], title: str, yes: str, note: str = "") -> None:
         """The same for given sessions, under a title of its own; `note` stands before what that takes away."""
@@ -211,54 +222,11 @@ class SessionActions:
         return True
 
     def about(self) -> None:
-        """Choose what is changed of what a person notes about a session."""
-        from ampsm_tui.screens.letter_menu import LetterMenu, MenuLine
+        """Choose what is changed of what a person notes about the selected sessions."""
+        from ampsm_tui.screens.session_about import SessionAbout
 
-        if session := self.only_one("A name or notes for"):
-            lines = [MenuLine("n", "name", session.name), MenuLine("o", "notes", session.notes or "")]
-            change = {"name": self._rename, "notes": self._write_notes}
-
-            def chosen(word: str | None) -> None:
-                if word is not None:
-                    change[word](session)
-
-            self._screen.app.push_screen(LetterMenu(f"Change of {session.name}", lines), chosen)
-
-    def _rename(self, session: Session) -> None:
-        from ampsm_engine.engine import sessions as verbs
-        from ampsm_tui.screens.text_dialogs import LineScreen
-
-        async def rename(text: str) -> None:
-            await ask(verbs.edit, app_of(self._screen).engine, session.id, name=text)
-
-        screen = LineScreen(
-            f"Rename {session.name}",
-            rename,
-            owner=session.id,
-            purpose="name",
-            text=session.name,
-            note="Its branch and its folder keep their names.",
-            may_be_empty=True,
-        )
-        self._screen.app.push_screen(screen)
-
-    def _write_notes(self, session: Session) -> None:
-        from ampsm_engine.engine import sessions as verbs
-        from ampsm_tui.screens.text_dialogs import KeptTextScreen
-
-        async def keep(text: str) -> None:
-            await ask(verbs.edit, app_of(self._screen).engine, session.id, notes=text.rstrip())
-
-        screen = KeptTextScreen(
-            f"Notes on {session.name}",
-            keep,
-            owner=session.id,
-            purpose="notes",
-            text=session.notes or "",
-            note="For people: amp is not told of them.",
-            may_be_empty=True,
-        )
-        self._screen.app.push_screen(screen)
+        if sessions := self._selected():
+            SessionAbout(self._screen, self._ask_each).open(sessions)
 
     def script(self) -> None:
         """Run the script, and see what it prints."""
@@ -366,7 +334,7 @@ class SessionActions:
                 if progress.unwanted:
                     break
         if done and finished:
-            app_of(self._screen).show_toast(done.format(names(finished)))
+            app_of(self._screen).show_toast(done.format(labels.session_names(finished)))
 
 
 class SessionActionsScreen(AppScreen[None]):
@@ -387,7 +355,23 @@ class SessionActionsScreen(AppScreen[None]):
         bind("session.copy", "session('copy')"),
     ]
 
+    PASSING_KEYS: ClassVar[tuple[str, ...]] = tuple(f"session.{action}" for action in _NAMED)
+    """The ids of the keys in the line of keys that live now and then."""
+
     actions: SessionActions
+    _living: tuple[bool, ...] = ()
+
+    def renew_keys(self) -> None:
+        """Have the line of keys shown anew where other keys live than before."""
+        living = tuple(map(self.offers, self.PASSING_KEYS))
+        if living != self._living:
+            self._living = living
+            self.refresh_bindings()
+
+    def offers(self, key_id: str) -> bool:
+        """The keys that act on sessions live where there is one to act on."""
+        room, _, action = key_id.partition(".")
+        return self.actions.lives(action) if room == "session" and action in _NAMED else super().offers(key_id)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether a key does anything: of the actions on sessions those that are allowed here."""
@@ -398,11 +382,6 @@ class SessionActionsScreen(AppScreen[None]):
     def action_session(self, action: str) -> None:
         """Act on the selected sessions."""
         self.actions.run(action)
-
-
-def names(sessions: Sequence[Session]) -> str:
-    """The one name, or how many."""
-    return sessions[0].name if len(sessions) == 1 else f"{len(sessions)} sessions"
 
 
 def _is_at_work(row: BoardRow) -> bool:

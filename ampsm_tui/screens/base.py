@@ -27,6 +27,10 @@ class AppScreen(Screen[ScreenResultType]):
     _answer: "tuple[ScreenResultType | None] | None" = None
     """What is answered once this screen is in front again."""
 
+    def offers(self, key_id: str) -> bool:  # noqa: ARG002 - of screens whose keys live only now and then
+        """Whether a key does something at this moment, so that the line of keys names it; pressed, it tells why not."""
+        return True
+
     def place(self) -> "LastPlace | None":
         """What a later start may bring one back to; None: no place of its own."""
         return None
@@ -58,4 +62,6 @@ async def store_setting(node: DOMNode, name: str, text: str) -> config.Value:
     value = config.checked(name, text)
     await run_to_end(ask(config.store, app_of(node).engine.config, name, text))
     app_of(node).settings = config.Settings({**app_of(node).settings.values, name: value})
+    if name.startswith("keys."):
+        node.app.set_keymap(app_of(node).settings.keys)
     return value

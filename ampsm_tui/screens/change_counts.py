@@ -18,7 +18,7 @@ from ampsm_tui.folder_watch import watch_folders
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
-    from ampsm_engine.engine.diff_stat import ChangeCounts
+    from ampsm_engine.list_memory import ChangeCounts
 
 AT_ONCE = 8
 """Sessions in one question: the first counts come soon, and a changed one need not wait long."""
@@ -61,18 +61,25 @@ class Allowance:
 
 
 class ChangeCounter:
-    """The counts of one screen. `node` runs the workers; `show` takes all counts whenever some are new."""
+    """The counts of one screen. `node` runs the workers; `show` takes all counts whenever some are new.
 
-    def __init__(self, node: DOMNode, engine: "Engine", show: Callable[[Counts], None]) -> None:
+    `before`: the counts as they were when they were last asked.
+    """
+
+    def __init__(
+        self, node: DOMNode, engine: "Engine", show: Callable[[Counts], None], before: Counts | None = None
+    ) -> None:
         self._node = node
         self._engine = engine
         self._show = show
-        self._counts: dict[str, ChangeCounts] = {}
+        self._counts: dict[str, ChangeCounts] = dict(before or {})
         self._seen: dict[str, object] = {}
         self._stale: set[str] = set()
         """Something has changed in them."""
         self._unsure: set[str] = set()
         """Something may have changed before their folders were watched."""
+        self._asked: set[str] = set()
+        """Counted since the start."""
         self._shown_ids: tuple[str, ...] = ()
         self._is_counting = False
         self._has_complained = False
@@ -119,6 +126,7 @@ class ChangeCounter:
                 changed = self._stale.intersection(wanted)
                 self._stale -= changed
                 self._unsure.difference_update(wanted)
+                self._asked.update(wanted)
                 began = time.monotonic()
                 self._counts |= await ask_until_answered(diff_stat.changes, self._complain, self._engine, wanted)
                 self._show(dict(self._counts))
@@ -138,7 +146,7 @@ class ChangeCounter:
             show_error(self._node, refusal)
 
     def _is_first_round_over(self) -> bool:
-        return all(one in self._counts for one in self._shown_ids)
+        return all(one in self._asked for one in self._shown_ids)
 
     async def _watch(self) -> None:
         """Watch the folders of what is on screen; a change makes its counts stale."""

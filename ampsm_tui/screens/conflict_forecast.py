@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from textual.dom import DOMNode
 
+from ampsm_engine import list_memory
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, BoardRow
 from ampsm_tui.ask import ask_until_answered, ignore, run_while_open
-from ampsm_tui.widgets.forecast import Forecasts, forecasts
+from ampsm_tui.widgets.forecast import ConflictForecast, ForecastConflict, Forecasts, forecasts, with_merges
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
@@ -44,8 +45,13 @@ class ForecastWatcher:
         self._engine = engine
         self._show = show
         self._seen: object = None
-        self._shown: Forecasts = {}
+        before = list_memory.conflicts(engine.home)
+        self._shown: Forecasts = {
+            name: ConflictForecast(tuple(ForecastConflict(*one) for one in found)) for name, found in before.items()
+        }
         self._found: SessionConflicts | None = None
+        if self._shown:
+            show(self._shown)
 
     def take_board(self, board: Board) -> None:
         """Take note of what may have changed it; a merge that began or ended is shown at once."""
@@ -76,10 +82,15 @@ class ForecastWatcher:
             return  # a forecast is a help; preflight shows what is wrong
 
     def _update(self, merges: "dict[str, Merge] | None") -> None:
-        found = forecasts(self._found.conflicts if self._found else (), merges or {})
+        if self._found is None:  # what was foreseen at the last start holds until something else is known
+            found = with_merges(self._shown, merges or {})
+        else:
+            found = forecasts(self._found.conflicts, merges or {})
         if found != self._shown:
             self._shown = found
             self._show(found)
+            if self._found is not None and not self._found.pending:
+                list_memory.keep_conflicts(self._engine.home, {name: one.conflicts for name, one in found.items()})
 
 
 _ABOUT_MERGES = frozenset(

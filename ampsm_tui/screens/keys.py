@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from ampsm_engine.keymap import KEYS, Key
+from ampsm_engine.keymap import KEYS, Key, in_layout
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import in_background
 from ampsm_tui.bindings import bind
@@ -92,10 +92,13 @@ class KeysScreen(AppScreen[None]):
     def _keys(self, key: Key) -> str:
         return app_of(self).settings.keys.get(key.id, key.keys)
 
+    def _default(self, key: Key) -> str:
+        return in_layout(app_of(self).settings.text("keys.layout")).get(key.id, key.keys)
+
     def _line(self, key: Key) -> Content:
         given = self._keys(key)
         names = " ".join(self.app.get_key_display(Binding(one, "")) for one in given.split(","))
-        dot = "•" if given != key.keys else " "
+        dot = "•" if given != self._default(key) else " "
         width = self.app.size.width
         room = KEYS_ROOM if width >= WITH_ROOM else 8
         line = Content(f" {dot} ").stylize("$accent").append(Content(fit(names, room)).stylize("bold"))
@@ -117,7 +120,7 @@ class KeysScreen(AppScreen[None]):
         async def give(text: str) -> None:
             await self._give(key, text)
 
-        note = f"As ampsm comes: {key.keys}. Several are joined by commas, such as n, N, ctrl+n."
+        note = f"As ampsm comes: {self._default(key)}. Several are joined by commas, such as n, N, ctrl+n."
         title = f"{key.meaning}: {key.id}"
         screen = LineScreen(
             title, give, owner="keys", purpose=key.id, text=self._keys(key), note=note, may_be_empty=False
@@ -128,9 +131,8 @@ class KeysScreen(AppScreen[None]):
     async def action_default(self) -> None:
         """The key under the cursor as ampsm comes."""
         if (key := self._chosen) is not None:
-            await self._give(key, key.keys)
+            await self._give(key, self._default(key))
 
     async def _give(self, key: Key, text: str) -> None:
         await store_setting(self, f"keys.{key.id}", text)
-        self.app.set_keymap(app_of(self).settings.keys)
         self._listed.replace_option_prompt(key.id, self._line(key))

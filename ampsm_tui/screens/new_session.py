@@ -125,6 +125,7 @@ class NewSessionScreen(AppScreen[FormResult | None]):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("new.start", "make(True)", "Start", priority=True),
+        bind("new.send", "send_prompt", priority=True),
         bind("new.file", "read_file", "Prompt from file", priority=True),
         bind("new.reset", "reset", priority=True),
         bind("back", "cancel", "Cancel"),
@@ -323,6 +324,17 @@ class NewSessionScreen(AppScreen[FormResult | None]):
             self.action_cancel()
         else:
             self.action_make(event.button.id == "start")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Enter in the prompt starts amp; in another field it is that field's."""
+        if action == "send_prompt":
+            return self.focused is not None and self.focused.id == "prompt"
+        return super().check_action(action, parameters)
+
+    def action_send_prompt(self) -> None:
+        """Make the session and start amp; behind a backslash, begin a new line instead."""
+        if not self.query_one("#prompt", TextInput).begin_line():
+            self.action_make(True)
 
     def action_make(self, start: bool) -> None:
         """Check everything; make the session when nothing is wrong."""

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.reactive import var
 
-from ampsm_engine import labels
+from ampsm_engine import labels, list_memory
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Board, BoardRow, Session
 from ampsm_engine.states import STATES
@@ -25,14 +25,14 @@ from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.line_widgets import Piece, TextLine
 from ampsm_tui.widgets.preview import Preview
 from ampsm_tui.widgets.return_notice import ReturnNotice
-from ampsm_tui.widgets.session_order import NEED, Arrangement, home_of
+from ampsm_tui.widgets.session_order import NEED, Arrangement, home_of, needs_me
 from ampsm_tui.widgets.session_table import SessionTable
 from ampsm_tui.widgets.stale_notice import StaleNotice
 
 if TYPE_CHECKING:
     from textual.widgets import Input
 
-    from ampsm_engine.engine.diff_stat import ChangeCounts
+    from ampsm_engine.list_memory import ChangeCounts
     from ampsm_tui.widgets.forecast import Forecasts
     from ampsm_tui.widgets.inputs import FilterBox
 
@@ -73,6 +73,10 @@ class SessionsScreen(SessionActionsScreen):
     """One row a session; beside it, where there is room, a preview."""
 
     TITLE = "sessions"
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
+        *((0, "-narrow"), (45, "-slim"), (70, "-normal"), (100, "-wide"), (140, "-broad")),
+    ]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (16, "-high"), (36, "-tall")]  # noqa: RUF012
     PURPOSE = (
         "A line a session: what it does, what it changed, if it needs you.",
         "What needs you stands at the top; n goes from one to the next.",
@@ -94,6 +98,8 @@ class SessionsScreen(SessionActionsScreen):
         bind("list.runs", "runs"),
         bind("list.metrics", "metrics"),
     ]
+
+    PASSING_KEYS = (*SessionActionsScreen.PASSING_KEYS, "list.open", "list.next", "list.filter")
 
     board: var[Board | None] = var(None, init=False)
     counts: var[Mapping[str, "ChangeCounts"]] = var(dict, init=False)
@@ -123,7 +129,10 @@ class SessionsScreen(SessionActionsScreen):
         self.table.focus()
         engine = app_of(self).engine
         if engine is not None:
-            self._counter = ChangeCounter(self, engine, self._set_counts)
+            self.counts = list_memory.counts(engine.home)
+            if not app_of(self).read_only:
+                self.table.marked = list_memory.marks(engine.home)
+            self._counter = ChangeCounter(self, engine, self._set_counts, self.counts)
             self._forecasts = ForecastWatcher(self, engine, self._set_forecasts)
         self.set_interval(LOOK_AGAIN, self._look_again)
 
@@ -134,6 +143,18 @@ class SessionsScreen(SessionActionsScreen):
         if self._forecasts and board:
             self._forecasts.take_board(board)
         self._summarize()
+        self.renew_keys()
+
+    def offers(self, key_id: str) -> bool:
+        """What opens, finds and goes on lives where there is something to open, to find or to go to."""
+        rows = self.table.rows
+        if key_id == "list.next":
+            return any(map(needs_me, rows))
+        if key_id == "list.open":
+            return bool(rows)
+        if key_id == "list.filter":
+            return bool(rows or self.table.arrangement.text)
+        return super().offers(key_id)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether a key does anything: while a filter is typed, `/` is a letter; a watcher makes no session."""
@@ -154,7 +175,7 @@ class SessionsScreen(SessionActionsScreen):
         self.query_one(Preview).refresh_changed()
 
     def _summarize(self) -> None:
-        rows = self.board.rows if self.board else ()
+        rows = [row for row in self.board.rows if not labels.is_away(row)] if self.board else []
         table = self.table
         self.query_one(SummaryBar).show(rows, table.arrangement, len(table.marked), read_only=app_of(self).read_only)
 
@@ -170,10 +191,15 @@ class SessionsScreen(SessionActionsScreen):
     def on_session_table_highlighted(self, event: SessionTable.Highlighted) -> None:
         """Show what is under the cursor."""
         self.query_one(Preview).session_id = event.session_id
+        self.renew_keys()
 
     def on_session_table_marks_changed(self) -> None:
-        """Say how many are marked."""
+        """Say how many are marked, and keep which."""
         self._summarize()
+        self.renew_keys()
+        engine = app_of(self).engine
+        if engine is not None and not app_of(self).read_only:
+            list_memory.keep_marks(engine.home, self.table.marked)
 
     def on_filter_box_list_moved(self, event: "FilterBox.ListMoved") -> None:
         """Move in the list while a filter is typed."""
@@ -232,8 +258,9 @@ class SessionsScreen(SessionActionsScreen):
         app_of(self).show_toast(f"Sorted by {self.table.arrangement.sort}")
 
     def action_group(self) -> None:
-        """By repository, or not."""
-        self._arrange(by_repository=not self.table.arrangement.by_repository)
+        """By the next thing: repository, tag, nothing."""
+        rows = self.board.rows if self.board else ()
+        self._arrange(group=self.table.arrangement.next_group(rows).group)
 
     def action_here(self) -> None:
         """Only the repository that ampsm was started in, or all."""
@@ -250,8 +277,10 @@ class SessionsScreen(SessionActionsScreen):
         app_of(self).open_radar()
 
     def action_preview(self) -> None:
-        """Show or hide the preview."""
-        self.toggle_class("-without-preview")
+        """Show the preview, below the list where there is no room beside it, or hide it."""
+        is_shown = self.query_one(Preview).display
+        self.set_class(is_shown, "-without-preview")
+        self.set_class(not is_shown, "-below")
 
     def action_runs(self) -> None:
         """Open the list of the batch runs."""
@@ -286,7 +315,7 @@ def _counts(counted: Counter[str], *, words: bool, gap: str) -> list[Piece]:
     parts = []
     for word in NEED:
         if counted[word]:
-            name = f" {word.replace('-', ' ')}" if words else ""
+            name = f" {word}" if words else ""
             parts.append(Piece(f"{gap}{STATES[word].glyph} {counted[word]}{name}", word))
     return parts
 
@@ -299,8 +328,8 @@ def _chosen(how: Arrangement, marked: int) -> list[Piece]:
         parts.append(f"only {how.status}")
     if how.inside is not None:
         parts.append(f"in {one_line(how.inside.rstrip('/').rpartition('/')[2], 24)}")
-    if how.by_repository:
-        parts.append("by repository")
+    if how.group:
+        parts.append(f"by {how.group}")
     if how.sort != "needs me":
         parts.append(f"by {how.sort}")
     return [Piece("  ".join(filter(None, parts)), "chosen")]

@@ -10,11 +10,10 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.widgets import Input, Static, TextArea
 
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.keymap import SEND
 from ampsm_tui.ask import run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.screens.dialog import Dialog
@@ -26,7 +25,7 @@ Deliver = Callable[[str], Awaitable[None]]
 
 
 class KeptTextScreen(Dialog[bool]):
-    """A text of many lines that is kept here: a comment, notes, the message of a commit. Enter is a new line.
+    """A text of many lines that is kept here: a comment, notes, the message of a commit. Ctrl+j is a new line.
 
     Hands what was written to `deliver` and closes when that went well; answers whether it did.
 
@@ -38,7 +37,7 @@ class KeptTextScreen(Dialog[bool]):
     """What handing it over is called."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("dialog.send", "send", "Save", priority=True),
+        bind("text.send", "send", "Save", priority=True),
         bind("dialog.reset", "reset", priority=True),
     ]
 
@@ -111,6 +110,9 @@ class KeptTextScreen(Dialog[bool]):
 
     def action_send(self) -> None:
         """Hand over what was written; a text that must not be empty is refused when it is."""
+        box = self.focused
+        if isinstance(box, TextInput) and box.begin_line():
+            return
         if not self.written().strip() and not self._may_be_empty:
             self.show_trouble(f"There is nothing to {self.WORD} yet.")
             return
@@ -132,16 +134,11 @@ class TextScreen(KeptTextScreen):
     """A text that goes to amp."""
 
     WORD = "send"
-    BINDINGS: ClassVar[list[BindingType]] = [bind("dialog.send", "send", "Send", priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [bind("text.send", "send", "Send", priority=True)]
 
 
 class LineScreen(KeptTextScreen):
     """One line; Enter hands it over."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        bind("dialog.save", "send", "Save", priority=True),
-        Binding(SEND, "send", show=False, priority=True),
-    ]
 
     def compose_box(self, text: str) -> Input:
         """The box of one line, with this text in it."""

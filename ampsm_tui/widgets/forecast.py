@@ -56,6 +56,16 @@ def forecasts(conflicts: Iterable["SessionConflict"], merges: Mapping[str, "Merg
     }
 
 
+def with_merges(known: Forecasts, merges: Mapping[str, "Merge"]) -> dict[str, ConflictForecast]:
+    """Forecasts with the merges that are open now."""
+    return {
+        one: ConflictForecast(
+            known[one].conflicts if one in known else (), merges[one].state.value if one in merges else ""
+        )
+        for one in known.keys() | merges.keys()
+    }
+
+
 def forecast_lines(
     forecast: ConflictForecast, base: str, names: Mapping[str, str], width: int, most: int = 8
 ) -> list[tuple[Piece, ...]]:

@@ -1,6 +1,6 @@
 """The line at the bottom: the keys that do something here and now, each whole or not at all; help always fits."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from textual.binding import Binding
 
@@ -12,6 +12,14 @@ if TYPE_CHECKING:
 
 _LAST = ("help", "quit")
 """The ids of what stays when the room is little."""
+
+
+@runtime_checkable
+class OffersKeys(Protocol):
+    """A screen that knows which of its keys do something at this moment."""
+
+    def offers(self, key_id: str) -> bool:
+        """Whether the line of keys names it."""
 
 
 class KeyBar(TextLine):
@@ -40,7 +48,8 @@ class KeyBar(TextLine):
         shown: dict[str, Binding] = {}
         for active in screen.active_bindings.values():
             binding = active.binding
-            if binding.description and active.enabled and (binding.show or binding.id in _LAST):
+            is_shown = binding.description and active.enabled and (binding.show or binding.id in _LAST)
+            if is_shown and (not isinstance(screen, OffersKeys) or screen.offers(binding.id or "")):
                 shown.setdefault(binding.id or binding.action, binding)
         last = [shown.pop(name) for name in _LAST if name in shown]
         entries = [self._pieces(binding) for binding in (*shown.values(), *last)]

@@ -91,8 +91,8 @@ def choices(options: "Options", target: str, keys: Mapping[str, str], width: int
 def plan(found: "MergePlan", width: int) -> list[PieceLine]:
     """The steps of a plan in their order, the conflicts that it would meet, and its commits."""
     lines = heading("What will happen")
-    for number, step in enumerate(found.steps, 1):
-        mark = (Piece(f"{number} ", "key"), Piece(fit(step.name.replace("-", " "), LABEL), "label"))
+    for step in found.steps:
+        mark = (Piece("· ", "quiet"), Piece(fit(step.name.replace("-", " "), LABEL), "label"))
         lines += _hanging(mark, wrapped(one_line(step.text, 400), _room(width, LABEL + 2), 4), "text", width)
     if found.conflicts:
         many = plural(len(found.conflicts), "file")

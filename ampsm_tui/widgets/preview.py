@@ -19,9 +19,15 @@ from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece
 from ampsm_tui.widgets.session_columns import Subject
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.diff_stat import ChangeCounts
+    from ampsm_engine.list_memory import ChangeCounts
 
 Painted = tuple[Piece, ...]
+
+TWO_COLUMNS = 76
+"""Cells from which on a preview that is low has two columns."""
+
+GAP = 3
+"""Cells between them."""
 
 _STYLES = ("title", "label", "quiet", "text", "added", "deleted", *STATES)
 
@@ -90,26 +96,38 @@ class Preview(ForecastWidget):
 
     def _lay_out(self, row: BoardRow) -> list[Painted]:
         width, height = self.size
+        wide = width >= TWO_COLUMNS and height < width // 3
+        width = (width - GAP) // 2 if wide else width
         clock = getattr(self.app, "clock", None)
         subject = Subject(row, self.counts.get(row.session.id), clock() if clock else datetime.now(UTC))
         facts = [fact for fact in (self.board.facts if self.board else ()) if fact.session_id == row.session.id]
         lines = [*_head(subject, width), *_numbers(subject, width)]
+        files = _section("files", _files(subject, width, max(4, height // 3)))
         sections = [
             _section("outside its worktree", _outside(row, width)),
             _section("prompt", _wrapped(many_lines(_prompt(row), 4000), width, max(3, height // 4))),
             _section(*_last_words(row, width, max(3, height // 5))),
             _section("conflicts", self._conflicts(row, width)),
-            _section("files", _files(subject, width, max(4, height // 3))),
+            [] if wide else files,
             _section("history", _facts(facts, subject.at, width)),
         ]
-        for section in sections:
-            lines += section
-        return lines
+        told = [line for section in sections for line in section]
+        return _side_by_side([*lines, *files], told[1:], width) if wide else [*lines, *told]
 
     def _conflicts(self, row: BoardRow, width: int) -> list[Painted]:
         found = self.forecasts.get(row.session.id)
         names = {one.session.id: one.session.name for one in (self.board.rows if self.board else ())}
         return forecast_lines(found, row.session.base_branch, names, width) if found else []
+
+
+def _side_by_side(left: list[Painted], right: list[Painted], width: int) -> list[Painted]:
+    """Two columns of lines, the left one `width` cells wide."""
+    rows = []
+    for at in range(max(len(left), len(right))):
+        pieces = left[at] if at < len(left) else ()
+        gap = Piece(" " * max(0, width - sum(cells(piece.text) for piece in pieces) + GAP))
+        rows.append((*pieces, gap, *right[at]) if at < len(right) else pieces)
+    return rows
 
 
 def _head(subject: Subject, width: int) -> list[Painted]:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from ampsm_engine import labels
 from ampsm_engine.model import BoardRow, ScriptResult
 from ampsm_engine.states import STATES
-from ampsm_tui.clean import one_line
+from ampsm_tui.clean import cells, one_line
 from ampsm_tui.widgets.line_widgets import Piece
 from ampsm_tui.widgets.record_columns import GAP
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.diff_stat import ChangeCounts
+    from ampsm_engine.list_memory import ChangeCounts
     from ampsm_tui.widgets.forecast import ConflictForecast
 
 
@@ -50,7 +50,18 @@ def _name(subject: Subject) -> tuple[Piece, ...]:
     name = Piece(one_line(subject.row.session.name, 300), "name")
     would_conflict = subject.forecast is not None and subject.forecast.conflicts and not subject.forecast.open
     marks = (labels.OUTSIDE_MARK if subject.row.session.outside else "") + ("≠" if would_conflict else "")
-    return (Piece(f"{marks} ", "awaiting-input"), name) if marks else (name,)
+    tags = _tags(subject.row)
+    tail = (Piece(tags, "quiet"),) if tags else ()
+    return (Piece(f"{marks} ", "awaiting-input"), name, *tail) if marks else (name, *tail)
+
+
+def _tags(row: BoardRow) -> str:
+    return "".join(f" #{one_line(tag, 60)}" for tag in row.session.tags)
+
+
+def name_cells(row: BoardRow) -> int:
+    """The cells that a session's name needs, with its tags."""
+    return cells(one_line(row.session.name, 100)) + cells(_tags(row))
 
 
 def _repository(subject: Subject) -> tuple[Piece, ...]:
@@ -79,8 +90,8 @@ def _lines(subject: Subject) -> tuple[Piece, ...]:
     if not counts.files:
         return (Piece("·", "quiet"),)
     return (
-        Piece(f"+{labels.count(counts.additions)}", "added"),
-        Piece(f" -{labels.count(counts.deletions)}", "deleted"),
+        Piece(f"+{labels.short_count(counts.additions)}", "added"),
+        Piece(f" -{labels.short_count(counts.deletions)}", "deleted"),
     )
 
 
@@ -130,9 +141,9 @@ def age(stamped: str | None, at: datetime) -> str:
     return "now" if text.endswith("s") else text
 
 
-STATE = Column("STATUS", 16, 16, 4, _state)
+STATE = Column("STATUS", 16, 16, 0, _state)
 GLYPH = Column("", 1, 1, 0, _glyph)
-NAME = Column("NAME", 16, 34, 0, _name)
+NAME = Column("NAME", 16, 60, 0, _name)
 REPOSITORY = Column("REPOSITORY", 10, 18, 7, _repository)
 DOING = Column("DOING", 14, 60, 3, _doing)
 LINES = Column("+/-", 11, 11, 5, _lines, right=True)
@@ -145,33 +156,37 @@ AGE = Column("AGE", 4, 4, 1, _age, right=True)
 
 ALL = (STATE, NAME, REPOSITORY, DOING, ITERATIONS, LINES, FILES, AHEAD, TESTS, TOKENS, AGE)
 
-COMFORT = 8
+COMFORT = 20
 """Cells that name and doing have above their least before a column of figures may be there."""
 
-_SHARES = (
-    *((NAME, 20), (DOING, 18), (REPOSITORY, 12), (NAME, 26), (DOING, 26)),
-    *((REPOSITORY, 14), (NAME, 34), (DOING, 60), (REPOSITORY, 18)),
-)
-"""How room to spare is given out: each in turn grows to so many cells."""
+COMFORT_BESIDE_LINES = 8
+"""The same where the changed lines are the only figures."""
+
+WORDS_FROM = 96
+"""Cells of a list from which on the state has its word: less is less than 100 columns of a terminal."""
 
 
-def layout(width: int, *, repositories: int = 2) -> tuple[tuple[Column, int], ...]:
+def layout(width: int, *, repositories: int = 2, longest: int = 60) -> tuple[tuple[Column, int], ...]:
     """The columns that `width` cells have room for, each with its cells.
 
-    With one repository alone its name is worth no column.
+    With one repository alone its name is worth no column. `longest`: the cells of the longest name; what the names do
+    not need is for what the sessions do.
     """
     columns = [column for column in ALL if repositories > 1 or column is not REPOSITORY]
+    columns[0] = STATE if width >= WORDS_FROM else GLYPH
     while _wanted(columns) > width and any(column.goes for column in columns):
-        first = max(columns, key=lambda column: column.goes)
-        at = columns.index(first)
-        columns[at : at + 1] = [GLYPH] if first is STATE else []
+        columns.remove(max(columns, key=lambda column: column.goes))
     room = {column.title: column.least for column in columns}
     spare = width - _least(columns)
-    for flexible, cells in _SHARES:
-        if flexible in columns:
-            more = max(0, min(spare, cells - room[flexible.title]))
-            room[flexible.title] += more
-            spare -= more
+    if DOING in columns:
+        longest = max(NAME.least, min(longest, NAME.most))
+        given = max(0, min(longest - NAME.least, spare * 2 // 5))
+        room[NAME.title] += given
+        spare -= given
+        if REPOSITORY in columns:
+            given = max(0, min(REPOSITORY.most - REPOSITORY.least, spare - (DOING.most - DOING.least) // 2))
+            room[REPOSITORY.title] += given
+            spare -= given
     widest = DOING if DOING in columns else NAME
     room[widest.title] = max(1, room[widest.title] + spare)
     return tuple((column, room[column.title]) for column in columns)
@@ -183,5 +198,6 @@ def _least(columns: list[Column]) -> int:
 
 def _wanted(columns: list[Column]) -> int:
     """The cells that these columns need; figures only come in where name and doing can be read."""
-    figures = any(column.goes > STATE.goes for column in columns)
-    return _least(columns) + (COMFORT if figures else 0)
+    most = max(column.goes for column in columns)
+    comfort = COMFORT if most > LINES.goes else COMFORT_BESIDE_LINES if most == LINES.goes else 0
+    return _least(columns) + comfort

@@ -14,7 +14,9 @@ NEED = ("awaiting-input", "error", "running", "queued", "idle", "done")
 
 NEEDS_ME = frozenset(NEED[:2])
 
-STATUSES = ("all", "needs me", "running", "queued", "idle", "done")
+STATUSES = ("all", "needs me", "running", "queued", "idle", "done", "archived")
+GROUPS = ("", "repository", "tag")
+UNTAGGED = "no tag"
 SORTS = ("needs me", "newest", "last run", "name")
 
 
@@ -25,9 +27,10 @@ class Arrangement:
     text: str = ""
     status: str = "all"
     sort: str = "needs me"
-    by_repository: bool = False
-    by_need: bool = False
-    """Sections instead of a word in each row: where there is no room for the word."""
+    group: str = ""
+    """One of GROUPS."""
+    in_two_lines: bool = False
+    """What a session does stands below its name where it needs a person: where there is no room for it beside."""
     inside: str | None = None
     """Only the sessions of this repository."""
 
@@ -42,6 +45,12 @@ class Arrangement:
         """The next way to sort."""
         return replace(self, sort=SORTS[(SORTS.index(self.sort) + 1) % len(SORTS)])
 
+    def next_group(self, rows: Sequence[BoardRow]) -> "Arrangement":
+        """The next way to group; by tags only where a session has one."""
+        order = [one for one in GROUPS if one != "tag" or any(row.session.tags for row in rows)]
+        at = order.index(self.group) if self.group in order else 0
+        return replace(self, group=order[(at + 1) % len(order)])
+
 
 class Heading(NamedTuple):
     """A line above the sessions that belong together."""
@@ -50,7 +59,13 @@ class Heading(NamedTuple):
     members: int
 
 
-Line = BoardRow | Heading
+class Detail(NamedTuple):
+    """The second line of a session: what it waits for."""
+
+    row: BoardRow
+
+
+Line = BoardRow | Heading | Detail
 
 
 def needs_me(row: BoardRow) -> bool:
@@ -59,6 +74,8 @@ def needs_me(row: BoardRow) -> bool:
 
 
 def _status(row: BoardRow) -> str:
+    if labels.is_away(row):
+        return "archived"
     word = labels.state_word(row)
     return "needs me" if word in NEEDS_ME else word
 
@@ -74,12 +91,15 @@ def arranged(rows: Sequence[BoardRow], how: Arrangement) -> list[Line]:
     """The lines of the list."""
     kept = [row for row in rows if _is_wanted(row, how)]
     kept.sort(key=_KEYS[how.sort])
-    if how.by_repository:
-        return _grouped(kept, lambda row: row.session.repo_root, lambda row: labels.repository_name(row.session))
-    if how.by_need:
-        kept.sort(key=_need)
-        return _grouped(kept, _section, _section)
-    return list(kept)
+    if how.group == "repository":
+        return _grouped(kept, how, lambda row: row.session.repo_root, lambda row: labels.repository_name(row.session))
+    if how.group == "tag":
+        return _grouped(kept, how, _first_tag, _first_tag)
+    return [line for row in kept for line in _lines_of(row, how)]
+
+
+def _lines_of(row: BoardRow, how: Arrangement) -> list[Line]:
+    return [row, Detail(row)] if how.in_two_lines and needs_me(row) else [row]
 
 
 def nothing_of(how: Arrangement) -> str:
@@ -87,8 +107,13 @@ def nothing_of(how: Arrangement) -> str:
     return f"Nothing matches {one_line(how.text, 40)!r}" if how.text else "None of these; Esc shows all"
 
 
+def _first_tag(row: BoardRow) -> str:
+    return f"#{row.session.tags[0]}" if row.session.tags else UNTAGGED
+
+
 def _is_wanted(row: BoardRow, how: Arrangement) -> bool:
-    if how.status != "all" and _status(row) != how.status:
+    status = _status(row)
+    if status != how.status and (how.status != "all" or status == "archived"):
         return False
     if how.inside is not None and row.session.repo_root != how.inside:
         return False
@@ -96,27 +121,30 @@ def _is_wanted(row: BoardRow, how: Arrangement) -> bool:
         return True
     session = row.session
     fields = f"{session.name}\n{session.repo_root}\n{session.branch_name}\n{session.id}\n{labels.state_word(row)}\n"
-    haystack = f"{fields}{session.amp_prompt[:2000]}\n{session.notes or ''}".casefold()
-    return all(word in haystack for word in how.text.casefold().split())
+    haystack = f"{fields}{session.amp_prompt[:2000]}\n{session.notes or ''}\n{' '.join(session.tags)}".casefold()
+    words = how.text.casefold().split()
+    # A word that begins with # is a tag, or the beginning of one.
+    tagged = [word.removeprefix("#") for word in words if word.startswith("#")]
+    if not all(any(tag.startswith(word) for tag in session.tags) for word in tagged):
+        return False
+    return all(word in haystack for word in words if not word.startswith("#"))
 
 
-def _grouped(rows: list[BoardRow], key: Callable[[BoardRow], str], title: Callable[[BoardRow], str]) -> list[Line]:
+def _grouped(
+    rows: list[BoardRow], how: Arrangement, key: Callable[[BoardRow], str], title: Callable[[BoardRow], str]
+) -> list[Line]:
     groups: dict[str, list[BoardRow]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)
     lines: list[Line] = []
     for members in groups.values():
-        lines += [Heading(one_line(title(members[0]), 200), len(members)), *members]
+        lines.append(Heading(one_line(title(members[0]), 200), len(members)))
+        lines += [line for row in members for line in _lines_of(row, how)]
     return lines
 
 
 def _need(row: BoardRow) -> int:
     return NEED.index(labels.state_word(row))
-
-
-def _section(row: BoardRow) -> str:
-    word = labels.state_word(row)
-    return "needs you" if word in NEEDS_ME else "idle" if word == "done" else word
 
 
 def _newest(text: str | None) -> tuple[int, ...]:
@@ -162,6 +190,15 @@ class SessionLines:
         """The first line to show so that a line is seen with the heading right above it."""
         return place - 1 if place and isinstance(self._lines[place - 1], Heading) else place
 
+    def last_of(self, place: int) -> int:
+        """The last line of the session on a line."""
+        return place + 1 if place + 1 < len(self) and isinstance(self._lines[place + 1], Detail) else place
+
+    def session_on(self, index: int) -> BoardRow | None:
+        """The session that a line belongs to; None for a heading, and below the last line."""
+        line = self._lines[index] if 0 <= index < len(self) else None
+        return line.row if isinstance(line, Detail) else line if isinstance(line, BoardRow) else None
+
     def neighbour(self, session_id: str | None, by: int, *, around: bool = False) -> str | None:
         """The session so many further down, or up; beyond the end that at the end, or `around` at the other end."""
         if not self.rows:
@@ -184,4 +221,6 @@ class SessionLines:
 
 
 def _key_of(line: Line) -> str:
-    return f"{line.title} {line.members}" if isinstance(line, Heading) else line.session.id
+    if isinstance(line, Heading):
+        return f"{line.title} {line.members}"
+    return f"{line.row.session.id} below" if isinstance(line, Detail) else line.session.id

@@ -29,11 +29,11 @@ from ampsm_tui.widgets.forecast import ForecastWidget
 from ampsm_tui.widgets.line_widgets import BlendedStyles
 from ampsm_tui.widgets.record_columns import GAP
 from ampsm_tui.widgets.session_columns import Column, Subject
-from ampsm_tui.widgets.session_order import Arrangement, Heading, SessionLines, arranged, needs_me, nothing_of
+from ampsm_tui.widgets.session_order import Arrangement, Detail, Heading, SessionLines, arranged, needs_me, nothing_of
 from ampsm_tui.widgets.table_lines import GUTTER, Cells, ListViewport, RowState, paint_row
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.diff_stat import ChangeCounts
+    from ampsm_engine.list_memory import ChangeCounts
     from ampsm_tui.widgets.forecast import Forecasts
 
 FAR = 1_000_000
@@ -64,14 +64,14 @@ class RowPainter:
         self._painted: dict[str, tuple[RowState, Cells, Strip]] = {}
 
     @property
-    def has_words(self) -> bool:
-        """Whether there is room for the word of each session's state."""
-        return session_columns.STATE in dict(self.columns)
+    def has_doing(self) -> bool:
+        """Whether there is room beside the name for what a session does."""
+        return session_columns.DOING in dict(self.columns)
 
-    def lay_out(self, width: int, *, repositories: int) -> bool:
-        """Choose the columns for so many cells; whether they are others than before."""
+    def lay_out(self, width: int, *, repositories: int, longest: int) -> bool:
+        """Choose the columns for so many cells; whether they are others than before. `longest`: that of the names."""
         self.width = width
-        columns = session_columns.layout(width - GUTTER - 1, repositories=repositories)
+        columns = session_columns.layout(width - GUTTER - 1, repositories=repositories, longest=longest)
         if columns == self.columns:
             return False
         self.columns = columns
@@ -104,6 +104,13 @@ class RowPainter:
         """What stands where no session does."""
         return Strip([Segment(fit(" " * GUTTER + text, width), self.style("-quiet"))], width)
 
+    def detail(self, row: BoardRow, look: RowState) -> Strip:
+        """The second line of a session: what it does, below its name."""
+        pieces = session_columns.DOING.value(self._subject(row))
+        column = session_columns.DOING
+        indent = 3
+        return paint_row(((column, look.width - GUTTER - indent - 1),), (pieces,), look, self.style, indent=indent)
+
     def row(self, row: BoardRow, look: RowState) -> Strip:
         """The line of a session."""
         values = self._values(row)
@@ -111,14 +118,18 @@ class RowPainter:
         if painted is not None and painted[:2] == (look, values):
             return painted[2]
         name = "needs-me" if needs_me(row) else "name"
-        strip = paint_row(self.columns, values, look, self.style, name)
+        strip = paint_row(self.columns, values[: len(self.columns)], look, self.style, name)
         self._painted[row.session.id] = (look, values, strip)
         return strip
 
-    def _values(self, row: BoardRow) -> Cells:
+    def _subject(self, row: BoardRow) -> Subject:
         session_id = row.session.id
-        subject = Subject(row, self.counts.get(session_id), self.clock(), self.forecasts().get(session_id))
-        return tuple(column.value(subject) for column, _ in self.columns)
+        return Subject(row, self.counts.get(session_id), self.clock(), self.forecasts().get(session_id))
+
+    def _values(self, row: BoardRow) -> Cells:
+        subject = self._subject(row)
+        values = tuple(column.value(subject) for column, _ in self.columns)
+        return values if self.has_doing else (*values, session_columns.DOING.value(subject))
 
 
 class SessionTable(ScrollView, ForecastWidget, can_focus=True):
@@ -245,14 +256,16 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
 
     def _lay_out(self) -> None:
         rows = self.board.rows if self.board else ()
-        if self._painter.lay_out(self.size.width, repositories=len({row.session.repo_root for row in rows})):
+        repositories = len({row.session.repo_root for row in rows})
+        longest = max(map(session_columns.name_cells, rows), default=0)
+        if self._painter.lay_out(self.size.width, repositories=repositories, longest=longest):
             self.refresh()
-        self._viewport.titles = 1 if self.size.height >= 10 and self._painter.has_words else 0
+        self._viewport.titles = 1 if self.size.height >= 10 and self._painter.has_doing else 0
 
     def _arrange(self, *, repaint: bool = False) -> None:
         how, old, at = self.arrangement, self._lines, self._lines.place(self.cursor)
-        if not self._painter.has_words and self.size.height >= 12:
-            how = replace(how, by_need=True)
+        if not self._painter.has_doing:
+            how = replace(how, in_two_lines=True)
         self._lines = SessionLines(arranged(self.board.rows, how) if self.board else ())
         if repaint or not self._lines.rows or self._lines.keys != old.keys:
             self.virtual_size = Size(self.size.width, len(self._lines) + self._viewport.titles)
@@ -273,8 +286,8 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
     def refresh_changed(self) -> None:
         """Repaint the lines on screen whose values differ from those that were painted."""
         for index in self._viewport.indexes(len(self._lines)):
-            line = self._lines[index]
-            if isinstance(line, BoardRow) and self._painter.is_stale(line):
+            row = self._lines.session_on(index)
+            if row is not None and self._painter.is_stale(row):
                 self._viewport.refresh(index)
 
     def _post_shown(self) -> None:
@@ -287,12 +300,13 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
     def _refresh_of(self, *session_ids: str | None) -> None:
         for session_id in session_ids:
             if (at := self._lines.place(session_id)) is not None:
-                self._viewport.refresh(at)
+                for index in range(at, self._lines.last_of(at) + 1):
+                    self._viewport.refresh(index)
 
     def _scroll_to_cursor(self) -> None:
         at = self._lines.place(self.cursor)
         if at is not None and self._viewport.height:
-            self._viewport.scroll_to(at, self._lines.top_of(at))
+            self._viewport.scroll_to(self._lines.last_of(at), self._lines.top_of(at))
 
     def render_line(self, y: int) -> Strip:
         """One line as it is seen."""
@@ -309,16 +323,17 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
         line = self._lines[index]
         if isinstance(line, Heading):
             return self._painter.heading(line, width)
-        session_id = line.session.id
+        row = line.row if isinstance(line, Detail) else line
+        session_id = row.session.id
         look = RowState(width, session_id == self.cursor, session_id in self.marked, has_focus=self.has_focus)
-        return self._painter.row(line, look)
+        return self._painter.detail(row, look) if isinstance(line, Detail) else self._painter.row(row, look)
 
     def on_click(self, event: events.Click) -> None:
         """The first click moves the cursor, a second one opens."""
         index = self._viewport.index_at(event.y)
-        is_line = self._viewport.titles <= event.y and index < len(self._lines)
-        if is_line and isinstance(line := self._lines[index], BoardRow):
-            self.cursor = line.session.id
+        row = self._lines.session_on(index) if self._viewport.titles <= event.y else None
+        if row is not None:
+            self.cursor = row.session.id
             if event.chain > 1:
                 self.action_choose()
 

@@ -43,13 +43,19 @@ def paint_row(
     look: RowState,
     style: Callable[..., Style],
     name: str = "name",
+    *,
+    indent: int = 0,
 ) -> Strip:
-    """The line of a row. `style` answers component classes laid over each other; `name`: that of pieces named so."""
+    """The line of a row. `style` answers component classes laid over each other; `name`: that of pieces named so.
+
+    `indent`: cells between the gutter and the first column.
+    """
     ground = "-cursor" if look.is_cursor else ""
     pointer = ("▌" if look.has_focus else "│") if look.is_cursor else " "
     segments = [
         Segment(pointer, style(ground, "-pointer")),
         Segment("*" if look.is_marked else " ", style(ground, "-marked")),
+        *([Segment(" " * indent, style(ground))] if indent else ()),
     ]
     for at, ((column, room), pieces) in enumerate(zip(columns, values, strict=True)):
         if at:

@@ -195,13 +195,13 @@ def test_the_activity_is_what_amp_says_or_runs_now_on_one_line():
     folded.add(TextBlock("\n# Looking\x1b[31m\nat it"))
     assert folded.activity == "# Looking[31m"
     folded.add(ToolUse("t", "shell_command", {"command": "npm\ttest\nrm x"}))
-    assert folded.activity == "shell_command: npm test"
+    assert folded.activity == "$ npm test"
     folded.add(TextBlock(""))
     assert folded.activity is None
 
 
 def test_what_tools_and_answers_read_like():
-    assert described(ToolUse("", "Read", {"path": "/a"})) == "Read: /a"
+    assert described(ToolUse("", "Read", {"path": "/a"})) == "Read /a"
     assert described(ToolUse("", "odd", {"x": 1, "command": 5, "path": " "})) == "odd"
     assert described(ToolUse("", "\x00", {})) == "?"
     assert summary(ToolResult("", '{"summary":"add: a","files":[]}')) == "add: a"

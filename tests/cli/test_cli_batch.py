@@ -33,7 +33,7 @@ def test_a_run_is_told_for_people_and_for_programs(ampsm: Ampsm, shelf: Shelf) -
     a_run(shelf, ItemState.SUCCESS, ItemState.FAIL, ItemState.CONFLICT)
     assert "Nightly" in ampsm("batch", "ls").out
     shown = ampsm("batch", "status", "Night").out
-    assert "✓ 1 success  ✗ 1 fail  ≠ 1 conflict" in shown
+    assert "✓ 1 success  ⊘ 1 fail  ≠ 1 conflict" in shown
     assert "It is so." in shown
     told = ampsm("batch", "status", "nightly", "--json").json
     assert list(told) == ["version", "batch", "items"]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ampsm_engine.cli import documents, output
 from ampsm_engine.model import Merge, MergeState, Status
 from ampsm_engine.store import Store
+from ampsm_engine.store.sessions import SessionFilter
 from tests.cli.conftest import Ampsm, Shelf
 from tests.conftest import examples, git
 from tests.store.values import a_session, an_iteration
@@ -28,7 +29,7 @@ def both(store: Store) -> tuple[object, object]:
     ids = [session.id for session in found]
     iterations, notes = store.iterations.of_sessions(ids), store.facts.notes_of(ids)
     made = [documents.session_document(session, iterations[session.id], notes) for session in found]
-    written = json.loads(f"{{{documents.listed_sessions(store, None, ())}}}")["sessions"]
+    written = json.loads(f"{{{documents.listed_sessions(store, SessionFilter())}}}")["sessions"]
     return written, json.loads(output.encoded(made))
 
 

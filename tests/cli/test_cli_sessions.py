@@ -71,7 +71,7 @@ def board(shelf: Shelf) -> Shelf:
     )
     shelf.session("not begun")
     running = shelf.session("the long one")
-    shelf.iteration(running, State.RUNNING, activity="shell_command: make test")
+    shelf.iteration(running, State.RUNNING, activity="$ make test")
     return shelf
 
 
@@ -83,7 +83,7 @@ def test_ls_on_a_pipe(ampsm: Ampsm, board: Shelf) -> None:
     assert re.fullmatch(r"\d+[mhdwy]|now", age), "by the clock of the machine"
     assert table == [
         ["STATUS", "NAME", "REPO", "DOING", "ITER", "TOKENS", "AGE", "ID"],
-        ["●", "running", "the long one", "shop", "shell_command: make test", "1", "-", "now", "5a2b3c4d5e"],
+        ["●", "running", "the long one", "shop", "$ make test", "1", "-", "now", "5a2b3c4d5e"],
         ["○", "idle", "not begun", "shop", "no iteration yet", "0", "-", "AGE", "4a2b3c4d5e"],
         ["✗", "error", "export", "shop", "amp is out of credits.", "1", "-", "now", "3a2b3c4d5e"],
         [
@@ -371,3 +371,32 @@ def test_adopt(ampsm: Ampsm, repo: Path) -> None:
     assert (ran.json["session"]["branchName"], ran.json["session"]["name"]) == ("mine", "taken in")
     assert ampsm("adopt", str(repo.parent / "mine")).code == 4
     assert ampsm("adopt", str(repo)).code == 4
+
+
+def test_tags_and_an_archive_of_ones_own(ampsm: Ampsm, board: Shelf) -> None:
+    assert ampsm("edit", "dark mode", "--tag", "Design", "--tag", "#urgent").code == 0
+    assert ampsm("edit", "fix login", "--tag", "urgent").code == 0
+    tagged = ampsm("ls", "--tag", "urgent", "--json").json["sessions"]
+    assert [(one["name"], one["tags"]) for one in tagged] == [
+        ("dark mode", ["design", "urgent"]),
+        ("fix login", ["urgent"]),
+    ]
+    assert [one["name"] for one in ampsm("ls", "--tag", "urgent", "--tag", "design", "--json").json["sessions"]] == [
+        "dark mode"
+    ]
+    assert ampsm("edit", "dark mode", "--untag", "design", "--archive").code == 0
+    assert ampsm("show", "dark mode", "--json").json["session"]["tags"] == ["urgent"]
+    assert "dark mode" not in ampsm("ls").out
+    assert "dark mode" in ampsm("ls", "--archived").out
+    assert ampsm("status", "--json").json["awaitingInput"] == 0
+    assert ampsm("edit", "dark mode", "--unarchive").code == 0
+    assert "dark mode" in ampsm("ls").out
+    wrong = ampsm("edit", "dark mode", "--tag", "two words")
+    assert (wrong.code, "one word" in wrong.err) == (4, True)
+
+
+def test_a_session_is_found_by_a_beginning_large_or_small_and_a_word_of_its_name_is_offered(
+    ampsm: Ampsm, board: Shelf
+) -> None:
+    assert ampsm("show", "DARK", "--json").json["session"]["name"] == "dark mode"
+    assert "Did you mean 'fix login'?" in ampsm("show", "login").err

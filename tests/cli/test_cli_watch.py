@@ -23,10 +23,10 @@ def some(shelf: Shelf) -> Shelf:
 
 
 def test_status(ampsm: Ampsm, some: Shelf) -> None:
-    counts = {"running": 1, "queued": 1, "awaitingInput": 0, "error": 1, "idle": 1, "done": 0}
+    counts = {"running": 1, "queued": 0, "awaitingInput": 0, "error": 1, "idle": 1, "done": 0}
     counts |= {"conflict": 0, "missing": 0}
     assert ampsm("status", "--json").json == {"version": 1, **counts}
-    assert ampsm("status", "--tmux").out == "●1 ◌1 ✗1\n"
+    assert ampsm("status", "--tmux").out == "●1 ✗1\n"
     assert ampsm("status").out.splitlines()[0] == "●    1 running"
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ampsm_engine import timestamps
-from ampsm_engine.engine.diff_stat import ChangeCounts
 from ampsm_engine.git.entities import FileChange
+from ampsm_engine.list_memory import ChangeCounts
 from ampsm_engine.model import (
     Board,
     BoardRow,

@@ -29,7 +29,7 @@ async def test_a_message_is_written_and_sent_to_the_session(desk: Desk, snapshot
         desk.sees("Message to fix login", "amp starts at once", "send")
         await snapshot_svg.tour(desk)
         await desk.type("add a test")
-        await desk.press("enter", "x", "ctrl+g")
+        await desk.press("ctrl+j", "x", "enter")
         desk.asked("iterate", desk.engine, "s000000001", "add a test\nx")
         desk.sees_not("Message to")
 
@@ -115,7 +115,7 @@ async def test_renaming_keeps_a_refused_name_in_the_box(desk: Desk) -> None:
 
 async def test_notes_have_many_lines(desk: Desk) -> None:
     async with desk.open(one(notes="first")):
-        await desk.press("E", "o", "enter", "b", "ctrl+g")
+        await desk.press("E", "o", "ctrl+j", "b", "ctrl+g")
         desk.asked("edit", "s000000001", notes="first\nb")
 
 

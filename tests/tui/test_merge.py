@@ -344,7 +344,7 @@ async def test_what_would_conflict_is_marked_in_the_list_and_told_beside_it(
         desk, forecast_conflicts=lambda *_, **__: SessionConflicts(conflicts), open_merges=lambda *_: {"s3": waits}
     )
     rows = [a_session(name, id=one) for name, one in (("fix login", "s1"), ("dark mode", "s2"), ("mails", "s3"))]
-    async with desk.open(a_board(*rows), size=(120, 24)):
+    async with desk.open(a_board(*rows), size=(150, 24)):
         await shows(
             desk.pilot, "≠ fix login", "≠ dark mode", "conflicts wait: M", "≠ main: app.py", "≠ dark mode: b.py"
         )

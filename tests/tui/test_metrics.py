@@ -106,14 +106,13 @@ async def test_tools(numbers: Desk, snapshot_svg: Camera) -> None:
         await snapshot_svg.tour(numbers)
 
 
-async def test_light_and_without_colour(numbers: Desk, snapshot_svg: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_light_and_without_colour(numbers: Desk, snapshot_svg: Camera) -> None:
     async with numbers.open(BOARD, size=(120, 40)):
         await numbers.press("number_sign")
         numbers.app.theme = "ampsm-light"
         await numbers.settle()
         snapshot_svg(numbers.app, "light")
-    monkeypatch.setenv("NO_COLOR", "1")
-    async with numbers.open(BOARD, size=(120, 40)):
+    async with numbers.open(BOARD, size=(120, 40), colours=0):
         await numbers.press("number_sign", "b")
         snapshot_svg(numbers.app, "no-colour")
 

@@ -106,8 +106,6 @@ async def test_a_script_at_work(list_desk: Desk, snapshot_svg: Camera, monkeypat
 
 
 async def test_lists_with_little_in_them(desk: Desk, snapshot_svg: Camera) -> None:
-    async with desk.open(a_board(), read_only=True):
-        await snapshot_svg.tour(desk, "watch")
     async with desk.open(a_board()):
         await desk.press("escape")
         await snapshot_svg.tour(desk, "empty")

@@ -408,7 +408,7 @@ async def test_hostile_text_is_inert_and_breaks_no_layout(desk: Desk, size: tupl
 async def test_looks(desk: Desk, snapshot_svg: Camera, state: str, size: tuple[int, int]) -> None:
     row = {
         "settled": a_row(),
-        "running": replace(a_row(RUNNING, activity="shell_command: make test"), queued=1, iterations=3),
+        "running": replace(a_row(RUNNING, activity="$ make test"), queued=1, iterations=3),
         "failed": a_row(
             ERROR, outcome=Outcome.FAILED, error="amp's model is overloaded.", hint="Send a follow-up later."
         ),
@@ -446,3 +446,18 @@ async def test_looks_writing(desk: Desk, snapshot_svg: Camera) -> None:
         await desk.press("ctrl+j")
         await desk.type("and a second one")
         snapshot_svg(desk.app)
+
+
+async def test_text_is_selected_by_dragging_and_copied(desk: Desk) -> None:
+    async with opened(desk, a_row()):
+        view = desk.app.screen.query_one(TranscriptView)
+        folded = [block.is_open for block in view.blocks]
+        await desk.pilot.mouse_down(view, offset=(2, 1))
+        await desk.pilot.hover(view, offset=(8, 2))
+        await desk.pilot.mouse_up(view, offset=(8, 2))
+        await desk.settle()
+        selected = view.selected_text
+        assert selected.count("\n") == 1
+        assert [block.is_open for block in view.blocks] == folded, "a drag is no click"
+        await desk.press("ctrl+c")
+        assert desk.app.clipboard == selected

@@ -49,12 +49,11 @@ def test_the_status_goes_round_those_that_somebody_has() -> None:
 
 
 def test_groups_have_headings_in_the_order_of_their_first_session() -> None:
-    grouped = arranged(a_day().rows, Arrangement(by_repository=True))
+    grouped = arranged(a_day().rows, Arrangement(group="repository"))
     assert [(line.title, line.members) for line in grouped if isinstance(line, Heading)] == [
         ("shop", 5),
         ("documentation", 3),
     ]
-    assert ids(Arrangement(by_need=True))[:3] == ["needs you", "asks", "fails"]
 
 
 def test_a_folder_belongs_to_the_innermost_repository(tmp_path) -> None:

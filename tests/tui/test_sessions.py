@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from ampsm_engine import list_memory
+from ampsm_engine.list_memory import ChangeCounts
 from ampsm_engine.model import State
 from ampsm_tui.screens import change_counts
 from ampsm_tui.screens.sessions import SessionsScreen
@@ -57,9 +59,8 @@ async def test_all_states(counted: Desk, snapshot_svg: Camera, size: tuple[int, 
             assert cell_len(line) <= size[0]
 
 
-@pytest.mark.parametrize("size", [(30, 24), (80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
-async def test_watching(counted: Desk, snapshot_svg: Camera, size: tuple[int, int]) -> None:
-    async with counted.open(a_day(), size=size, read_only=True):
+async def test_watching(counted: Desk, snapshot_svg: Camera) -> None:
+    async with counted.open(a_day(), read_only=True):
         snapshot_svg(counted.app)
         await counted.press("x", "d", "a", "m", "e", "exclamation_mark")
         assert isinstance(counted.app.screen, SessionsScreen)
@@ -71,21 +72,21 @@ async def test_without_colour(counted: Desk, snapshot_svg: Camera) -> None:
         snapshot_svg(counted.app)
 
 
-async def test_light(counted: Desk, snapshot_svg: Camera) -> None:
+@pytest.mark.parametrize("theme", ["ampsm-light", "ansi-dark"])
+async def test_other_colours(counted: Desk, snapshot_svg: Camera, theme: str) -> None:
     async with counted.open(a_day(), size=(120, 40)):
-        counted.app.theme = "ampsm-light"
+        counted.app.theme = theme
         await counted.settle()
         snapshot_svg(counted.app)
 
 
-async def test_by_repository_and_marked(counted: Desk, snapshot_svg: Camera) -> None:
+async def test_by_repository_and_marked(counted: Desk) -> None:
     async with counted.open(a_day()):
         await counted.press("b", "space", "space")
         counted.sees("shop  5", "documentation  3", "2 marked", "by repository")
-        snapshot_svg(counted.app)
 
 
-async def test_filter_without_a_match(counted: Desk, snapshot_svg: Camera) -> None:
+async def test_filter_without_a_match(counted: Desk) -> None:
     async with counted.open(a_day()):
         await counted.press("slash")
         await counted.type("login")
@@ -93,7 +94,6 @@ async def test_filter_without_a_match(counted: Desk, snapshot_svg: Camera) -> No
         counted.sees_not("changelog")
         await counted.type(" zebra")
         counted.sees("Nothing matches")
-        snapshot_svg(counted.app)
         await counted.press("escape")
         counted.sees("changelog")
 
@@ -208,10 +208,10 @@ async def test_layouts_switch_while_the_pane_is_resized(counted: Desk) -> None:
     async with counted.open(a_day(), size=(120, 40)):
         counted.sees("STATUS", "iterations")
         await counted.resize(30, 24)
-        counted.sees("needs you", "running")
+        counted.sees("script failed (2)", "◆ 1 ✗ 1")
         counted.sees_not("STATUS", "iterations")
         await counted.resize(80, 10)
-        counted.sees("awaiting-input", "quit")
+        counted.sees("script failed (2)", "quit")
         await counted.resize(200, 50)
         counted.sees("TOKENS", "iterations")
 
@@ -326,3 +326,44 @@ def test_counting_now_and_then_is_free_and_without_end_is_bounded() -> None:
     assert counted / (waited + counted) < change_counts.SHARE + 0.05
     at += 60
     assert allowance.debt() == 0
+
+
+async def test_marks_and_counts_are_there_at_the_next_start(desk: Desk) -> None:
+    rows = [a_session(name, id=name) for name in ("one", "two", "three")]
+    list_memory.keep_counts(desk.engine.home, {"two": ChangeCounts(12_345, 123_456, files=2)}, ["two"])
+    desk.answers["changes"] = lambda *_: {}
+    list_memory.keep_conflicts(desk.engine.home, {"two": (("", ("a.py",)),)})
+    async with desk.open(a_board(*rows)):
+        desk.sees("≠ two")
+        assert "+12k -123k" in desk.line_with("two"), "before anybody has counted"
+        await desk.press("j", "space")
+    async with desk.open(a_board(*rows[1:])):
+        assert desk.app.screen.table.marked == {"two"}  # type: ignore[attr-defined]
+        desk.sees("1 marked")
+
+
+async def test_a_session_that_was_put_away_is_in_the_list_of_its_own_status_alone(desk: Desk) -> None:
+    away = replace(
+        a_session("old", id="old"),
+        session=replace(a_session("old", id="old").session, archived_at="2026-09-14T10:00:00.000Z"),
+    )
+    tagged = a_session("new", id="new")
+    tagged = replace(tagged, session=replace(tagged.session, tags=("urgent", "shop")))
+    async with desk.open(a_board(away, tagged)):
+        desk.sees("#urgent", "○ 1")
+        desk.sees_not("old")
+        await desk.press("f", "f")
+        desk.sees("only archived", "old")
+        desk.sees_not("#urgent")
+        await desk.press("E", "a")
+        desk.asked("unarchive", "old")
+        await desk.press("escape", "slash", *"#urg", "enter")
+        desk.sees("#urgent")
+        await desk.press("escape", "slash", *"#shoes", "enter")
+        desk.sees("Nothing matches")
+
+
+async def test_at_thirty_columns_a_session_that_needs_me_says_so_in_a_line_of_its_own(desk: Desk) -> None:
+    async with desk.open(a_day(), size=(30, 24)):
+        at = desk.lines.index(desk.line_with("◆  Move the billing"))
+        assert "script failed" in desk.lines[at + 1]

@@ -105,6 +105,7 @@ class SessionScreen(SessionActionsScreen):
             return
         at = app_of(self).clock()
         self._head.show(row, at)
+        self.renew_keys()
         self.content.show(row, at)
         queued = [one for one in self.history.iterations if one.state is State.QUEUED]
         self.follow_up.show(queued if self.history.answer else None, is_busy=self.history.is_busy)

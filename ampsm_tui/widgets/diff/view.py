@@ -79,9 +79,9 @@ class DiffView(Widget, can_focus=True):
         bind("review.half-up", "page(-0.5)"),
         bind("review.page-down", "page(1)"),
         bind("review.page-up", "page(-1)"),
-        bind("review.hunk", "hunk(1)"),
+        bind("review.hunk", "hunk(1)", "Hunk"),
         bind("review.hunk-before", "hunk(-1)"),
-        bind("review.file", "file(1)"),
+        bind("review.file", "file(1)", "File"),
         bind("review.file-before", "file(-1)"),
         bind("review.scroll-down", "scroll(3)"),
         bind("review.scroll-up", "scroll(-3)"),
@@ -104,6 +104,8 @@ class DiffView(Widget, can_focus=True):
         self.source = DiffSource()
         self.cursor = 0
         self.selected_from: int | None = None
+        self._pressed: int | None = None
+        """The row where the button of the mouse went down."""
         self._strips = RowStrips(self)
         self.painter = self._strips.painter = DiffPainter(self.document, self.source, self._strips.style)
         self.viewport = DiffViewport(self, self._strips)
@@ -308,11 +310,38 @@ class DiffView(Widget, can_focus=True):
             manner.left = left
             self.repaint()
 
-    def on_click(self, event: events.Click) -> None:
-        """The cursor to where one clicks."""
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """The cursor to where the button goes down; from there lines are selected by dragging."""
+        if event.button == 1:
+            self.selected_from, self._pressed = None, self._row_at(event.y)
+            self.capture_mouse()
+            self._drag_to(self._pressed)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Select all lines from where the button went down to here."""
+        if self._pressed is None:
+            return
+        if not 0 <= event.y < self.size.height:
+            self._scroll(-1 if event.y < 0 else 1, hold_y=False)
+        row = self._row_at(event.y)
+        if row is not None and (row != self._pressed or self.selected_from is not None):
+            self.selected_from = self._pressed
+            self._drag_to(row)
+
+    def on_mouse_up(self) -> None:
+        """What is selected stays so, to be commented on or copied."""
+        if self._pressed is not None:
+            self.release_mouse()
+        self._pressed = None
+
+    def _row_at(self, y: int) -> int | None:
         places = self.viewport.places()
-        if event.y < len(places):
-            self.go(places[event.y][0])
+        return places[min(max(y, 0), len(places) - 1)][0] if places else None
+
+    def _drag_to(self, row: int | None) -> None:
+        if row is not None:
+            self.go(row)
+            self.refresh()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Scroll up by the wheel."""

@@ -22,6 +22,7 @@ from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_tui import clipboard
 from ampsm_tui.ask import show_error
 from ampsm_tui.bindings import bind
+from ampsm_tui.widgets.line_drag import LineDrag, copy_selected
 from ampsm_tui.widgets.transcript.blocks import FOLDED, Block
 from ampsm_tui.widgets.transcript.layout import TranscriptLayout
 from ampsm_tui.widgets.transcript.painter import PALETTE_NAMES, TranscriptPainter, TranscriptStyles
@@ -224,6 +225,7 @@ class BlockView(ScrollView, can_focus=True):
         self.painter = TranscriptPainter(TranscriptStyles())
         self.viewport = BlockViewport(self)
         self.cursor: Block | None = None
+        self._drag = LineDrag(self, self._line, lambda: self.scroll_offset.y, self.viewport.scroll)
 
     @property
     def blocks(self) -> list[Block]:
@@ -257,10 +259,18 @@ class BlockView(ScrollView, can_focus=True):
             reverse=whole.reverse,
         )
 
+    @property
+    def selected_text(self) -> str:
+        """What was selected by dragging."""
+        return self._drag.text
+
     def render_line(self, y: int) -> Strip:
         """One line of the view."""
-        layout = self.viewport.layout
         line = self.scroll_offset.y + y
+        return self._drag.marked(self._line(line), line)
+
+    def _line(self, line: int) -> Strip:
+        layout = self.viewport.layout
         width = self.viewport.width + GUTTER
         if line >= layout.total:
             return Strip.blank(width, self.rich_style)
@@ -389,8 +399,10 @@ class BlockView(ScrollView, can_focus=True):
         self.viewport.adjust(anchor)
 
     def action_copy(self) -> None:
-        """Copy what the block with the cursor says."""
-        if self.blocks:
+        """Copy what is selected, else what the block with the cursor says."""
+        if self._drag.text:
+            copy_selected(self, self._drag.text)
+        elif self.blocks:
             text = self.blocks[self.cursor_index()].searched
             if CUT in text:
                 self.notify("This is too long to be shown whole: ampsm log --raw has it.", markup=False)
@@ -402,8 +414,22 @@ class BlockView(ScrollView, can_focus=True):
             else:
                 self.notify("Copied, where the terminal allows it", markup=False)
 
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Begin to select."""
+        self._drag.press(event)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Select to here."""
+        self._drag.move(event)
+
+    def on_mouse_up(self) -> None:
+        """What is selected stays so until the next click."""
+        self._drag.release()
+
     def on_click(self, event: events.Click) -> None:
         """Open or close what one clicks on."""
+        if self._drag.was_dragged:
+            return
         line = self.scroll_offset.y + event.y
         if line < self.viewport.layout.total:
             index, _ = self.viewport.layout.at(line)

@@ -22,7 +22,6 @@ DIFF_LINES = 8
 """Lines of an edit that are shown while it is folded."""
 
 MARK = "❯ "  # noqa: RUF001 - the mark of a prompt, and no letter
-_SHELLS = frozenset({"shell_command", "Bash"})
 _SUBAGENT = "│ "
 _SIGNS = {"+": "added", "-": "removed", " ": "dim", "@": "dim", "f": "strong"}
 
@@ -162,9 +161,9 @@ class TranscriptPainter:
         """One line: mark, name, main argument, and how it went as far as there is room."""
         call = block.call
         mark = "▾ " if block.is_open else "▸ "
-        name = "?" if call is None else inert(call.name)
+        name = "?" if call is None else tally.tool_name(call)
         argument = "" if call is None else self._argument(call)
-        name = "$" if name in _SHELLS else cut(name, max(8, width // 2))
+        name = cut(name, max(8, width // 2))
         room = width - cells(name) - 3
         size = sum(cells(segment.text) for segment in right)
         wanted = cells(inert(argument)) + 2 + size
@@ -180,7 +179,7 @@ class TranscriptPainter:
     def _argument(self, call: ToolUse) -> str:
         """What a call is about, on one line: of a patch the files, else its main argument."""
         named = ", ".join(self.near(name) for name in edits.files_of(call)[:3])
-        return named or self.near(tally.described(call).removeprefix(call.name).removeprefix(":").strip())
+        return named or self.near(tally.main_argument(call))
 
     def _inside(self, block: Block, width: int, lines: tuple[edits.DiffLine, ...]) -> list[Line]:
         """What an open call shows: its arguments, and its answer or its whole diff."""

@@ -1,0 +1,108 @@
+"""What a person notes about sessions: their names, tags and notes, and whether they are put away."""
+
+from collections.abc import Callable, Sequence
+
+from ampsm_engine import labels
+from ampsm_engine.model import Session
+from ampsm_tui.app_context import app_of
+from ampsm_tui.ask import ask
+from ampsm_tui.screens.base import AppScreen
+from ampsm_tui.screens.letter_menu import LetterMenu, MenuLine
+from ampsm_tui.screens.text_dialogs import KeptTextScreen, LineScreen
+
+
+class SessionAbout:
+    """Changes it from a screen; `ask_each` asks a verb for one session after the other."""
+
+    def __init__(self, screen: AppScreen[None], ask_each: Callable[..., None]) -> None:
+        self._screen = screen
+        self._ask_each = ask_each
+
+    def open(self, sessions: Sequence[Session]) -> None:
+        """Choose what is changed."""
+        first, is_away = sessions[0], all(one.archived_at for one in sessions)
+        lines = [
+            MenuLine("t", "tags", " ".join(f"#{tag}" for tag in _common_tags(sessions))),
+            MenuLine("a", "bring back" if is_away else "archive", "in no list, but by its status" if is_away else ""),
+        ]
+        if len(sessions) == 1:
+            lines = [MenuLine("n", "name", first.name), MenuLine("o", "notes", first.notes or ""), *lines]
+
+        def chosen(word: str | None) -> None:
+            if word == "name":
+                self._rename(first)
+            elif word == "notes":
+                self._write_notes(first)
+            elif word == "tags":
+                self._write_tags(sessions)
+            elif word is not None:
+                self._put_away(sessions, archived=not is_away)
+
+        self._screen.app.push_screen(LetterMenu(f"Change of {labels.session_names(sessions)}", lines), chosen)
+
+    def _put_away(self, sessions: Sequence[Session], *, archived: bool) -> None:
+        from ampsm_engine.engine import sessions as verbs
+
+        done = "Archived: {}; the last status of the list shows it" if archived else "Back in the list: {}"
+        self._ask_each(verbs.archive if archived else verbs.unarchive, sessions, done=done)
+
+    def _write_tags(self, sessions: Sequence[Session]) -> None:
+        from ampsm_engine.engine import sessions as verbs
+
+        common = _common_tags(sessions)
+
+        async def keep(text: str) -> None:
+            typed = verbs.checked_tags(text.replace(",", " ").split())
+            for one in sessions:
+                own = [tag for tag in one.tags if tag not in common]
+                await ask(verbs.edit, app_of(self._screen).engine, one.id, tags=[*own, *typed])
+
+        screen = LineScreen(
+            f"Tags of {labels.session_names(sessions)}",
+            keep,
+            owner="+".join(one.id for one in sessions),
+            purpose="tags",
+            text=" ".join(common),
+            note="Words of your own, with spaces between. A filter finds them: #word.",
+            may_be_empty=True,
+        )
+        self._screen.app.push_screen(screen)
+
+    def _rename(self, session: Session) -> None:
+        from ampsm_engine.engine import sessions as verbs
+
+        async def rename(text: str) -> None:
+            await ask(verbs.edit, app_of(self._screen).engine, session.id, name=text)
+
+        screen = LineScreen(
+            f"Rename {session.name}",
+            rename,
+            owner=session.id,
+            purpose="name",
+            text=session.name,
+            note="Its branch and its folder keep their names.",
+            may_be_empty=True,
+        )
+        self._screen.app.push_screen(screen)
+
+    def _write_notes(self, session: Session) -> None:
+        from ampsm_engine.engine import sessions as verbs
+
+        async def keep(text: str) -> None:
+            await ask(verbs.edit, app_of(self._screen).engine, session.id, notes=text.rstrip())
+
+        screen = KeptTextScreen(
+            f"Notes on {session.name}",
+            keep,
+            owner=session.id,
+            purpose="notes",
+            text=session.notes or "",
+            note="For people: amp is not told of them.",
+            may_be_empty=True,
+        )
+        self._screen.app.push_screen(screen)
+
+
+def _common_tags(sessions: Sequence[Session]) -> tuple[str, ...]:
+    """The tags that all of these sessions have."""
+    return tuple(tag for tag in sessions[0].tags if all(tag in one.tags for one in sessions))
