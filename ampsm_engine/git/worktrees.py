@@ -142,11 +142,15 @@ def _start_adding(repo: Repo, path: Path, branch: str) -> program.Running:
     with lock.writer(repo.common_dir, f"worktree {path.name}"):
         running = program.start(repo.root, *program.parallel_checkout(), "worktree", "add", "--quiet", path, branch)
         deadline = time.monotonic() + REGISTER_LIMIT
-        while not running.has_ended() and time.monotonic() < deadline:
-            with contextlib.suppress(OSError):
-                if registered.stat().st_size:
-                    break
-            time.sleep(0.001)
+        try:
+            while not running.has_ended() and time.monotonic() < deadline:
+                with contextlib.suppress(OSError):
+                    if registered.stat().st_size:
+                        break
+                time.sleep(0.001)
+        except BaseException:  # interrupted: nobody else knows of it yet, and its filter or hook may never end
+            running.end()
+            raise
     return running
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from ampsm_engine import naming
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
-from ampsm_engine.git import repository, worktrees
+from ampsm_engine.git import program, repository, worktrees
 from ampsm_engine.git.entities import Worktree
 from tests.git.sandboxes import MOMENT, SESSION, Sandbox, has_lfs
 
@@ -222,6 +223,31 @@ class TestFailures:
             str(pending.finish().path.stat().st_size // 0)
         assert leftovers(sandbox) == before
         pending.undo()
+
+    def test_ctrl_c_before_git_has_registered_it_leaves_no_git_behind(
+        self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = leftovers(sandbox)
+        begun: list[program.Running] = []
+        original = program.start
+
+        def start(*arguments: Any, **options: Any) -> program.Running:
+            running = original(*arguments, **options)
+            begun.extend([running] if "worktree" in arguments and "add" in arguments else [])
+            return running
+
+        def interrupted(_: program.Running) -> bool:
+            raise KeyboardInterrupt
+
+        hook = sandbox.root / ".git/hooks/post-checkout"
+        hook.write_text("#!/bin/sh\nexec tail -f /dev/null\n")
+        hook.chmod(0o755)
+        monkeypatch.setattr(program, "start", start)
+        monkeypatch.setattr(program.Running, "has_ended", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            worktrees.begin(sandbox.repo, repository.base(sandbox.repo, None), SESSION, "x", MOMENT)
+        assert [running._process.returncode is not None for running in begun] == [True]
+        assert leftovers(sandbox) == before
 
     def test_ctrl_c_while_git_works(self, sandbox: Sandbox, tmp_path: Path) -> None:
         """The signal comes while a filter runs, in the middle of the checkout."""
