@@ -79,7 +79,7 @@ def new(
             )
             context = _context_of(session)
             # 45 ms that are paid while git is at work.
-            importlib.import_module("ampsm_engine.engine.runs" if run else "ampsm_engine.store.tables")
+            importlib.import_module("ampsm_engine.engine.runs" if run else "ampsm_engine.store.statements")
             note = pending.finish().note
             with contextlib.suppress(AmpsmError, OSError):
                 _note_made(pending.path, session_id)

@@ -4,6 +4,7 @@ It starts with the first question and ends with its asker, dead or alive: its st
 does to a history (replaced commits) and however objects are named (SHA-256) comes right by itself.
 """
 
+import contextlib
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -96,6 +97,7 @@ class ObjectReader:
 def _ended(talk: "subprocess.Popen[bytes]") -> None:
     """Close both ends, and wait: it has nothing to do but to see that."""
     for end in (talk.stdin, talk.stdout):
-        if end is not None:
-            end.close()
+        with contextlib.suppress(OSError):  # what waits to be written to one that died
+            if end is not None:
+                end.close()
     talk.wait()

@@ -11,11 +11,13 @@ They are deleted with the session, when it is purged.
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import program, repository
-from ampsm_engine.git.integrate.outcomes import Backup
-from ampsm_engine.git.snapshot import object_variables
+
+if TYPE_CHECKING:
+    from ampsm_engine.git.integrate.outcomes import Backup
 
 LOOKED = "refs/ampsm/looked"
 REVIEW = "refs/ampsm/review"
@@ -120,6 +122,8 @@ def has(where: Path, oid: str) -> bool:
 
 def _take_in(where: Path, tree: str, objects: Path) -> None:
     """Copy the objects of a tree that HEAD does not have into the repository."""
+    from ampsm_engine.git.snapshot import object_variables  # with all that a snapshot takes
+
     own = repository.common_dir(where) / "objects"
     variables = object_variables(objects, own)
     wanted = f"{tree}\n^HEAD\n".encode()
@@ -135,7 +139,7 @@ def _checked(*names: str) -> None:
             raise Refused(f"{name[:80]!r} is no id.", "ampsm ls")
 
 
-def backup(repo_root: Path, session_id: str, moment: str, name: str, commit: str) -> Backup:
+def backup(repo_root: Path, session_id: str, moment: str, name: str, commit: str) -> "Backup":
     """Keep a commit. `moment` and `name` are letters, digits, `-` and `_`; the same again changes nothing.
 
     Refused when the ref keeps another commit already.
@@ -149,6 +153,8 @@ def backup(repo_root: Path, session_id: str, moment: str, name: str, commit: str
         if not answer.ok:
             message = f"{commit[:12]} could not be kept as {full}: {answer.reason}."
             raise Failed(message, f"git -C {repo_root} update-ref {full} {commit}")
+    from ampsm_engine.git.integrate.outcomes import Backup
+
     return Backup(full, moment, name, commit)
 
 
@@ -159,8 +165,10 @@ def backup_all(repo_root: Path, session_id: str, moment: str, commits: Mapping[s
     return program.write(repo_root, "update-ref", "-m", "ampsm: kept", "--stdin", feed=lines.encode()).ok
 
 
-def backups(repo_root: Path, session_id: str) -> tuple[Backup, ...]:
+def backups(repo_root: Path, session_id: str) -> "tuple[Backup, ...]":
     """The backup refs of a session, by moment and name."""
+    from ampsm_engine.git.integrate.outcomes import Backup
+
     place = f"{BACKUPS}/{_part(session_id)}/"
     found = []
     for full, commit in repository.refs(repo_root, place).items():

@@ -32,7 +32,7 @@ TABLES = "cli.listing cli.tables"
 
 ASKING_GIT = """
     git.entities git.hooks git.libgit2 git.lock git.own_files git.program git.records git.repository git.worktree_status
-    git.worktrees redact
+    git.pinned_refs git.worktrees redact
 """
 
 LOOKING = "engine.views git.changes git.snapshot git.staging git.unwanted_files private_folder"
@@ -43,7 +43,7 @@ REDACTING = """
 """
 
 MAKING = """
-    cli.arguments cli.root cli.sessions engine.sessions store.columns store.statements store.tables worker.agent_context
+    cli.arguments cli.root cli.sessions engine.sessions store.statements worker.agent_context
 """
 
 MERGING = """
@@ -89,8 +89,8 @@ ROWS: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     (
         ("new", "--no-run", "--name", "two"),
         f"{FRONT} {READING} {ASKING_GIT} {REDACTING} {MAKING}",
-        f"{SMALL} ast decimal hashlib inspect logging random shutil socket subprocess tempfile uuid",
-        "click peewee",
+        f"{SMALL} ast hashlib inspect random shutil subprocess tempfile uuid",
+        "click",
     ),
     (
         ("merge", "one", "-m", "All of it"),
