@@ -188,10 +188,11 @@ class ObjectStore:
     @cached_property
     def merger(self) -> trees.Merger:
         """Merges trees of this repository by their object names; it reads and writes them here."""
+        database = self.database  # not `self`, which would live on, and a git with it, until circles are looked for
         return trees.Merger(
-            lambda name: self.database.read("tree", name.hex()),
-            lambda raw: bytes.fromhex(self.database.write("tree", raw)),
-            self.database.name_size,
+            lambda name: database.read("tree", name.hex()),
+            lambda raw: bytes.fromhex(database.write("tree", raw)),
+            database.name_size,
         )
 
     @cached_property
