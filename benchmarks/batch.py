@@ -165,6 +165,9 @@ class Peak:
                         continue
                     if process.environ().get("AMPSM_HOME") != self._home:
                         continue
+                    parent = process.parent()
+                    if parent is not None and parent.cmdline() == words:
+                        continue  # a git that is about to start: until then it looks like who starts it
                     memory = process.memory_full_info()
                 except (psutil.Error, OSError):
                     continue
