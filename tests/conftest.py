@@ -39,7 +39,7 @@ def examples(many: int) -> int:
     return many if settings.get_current_profile_name() == "search" else max(many // 3, 1)
 
 
-_NOT_OURS = {"NO_COLOR", "EDITOR", "VISUAL", "PYTHONUNBUFFERED"}
+_NOT_OURS = {"NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "EDITOR", "VISUAL", "PYTHONUNBUFFERED"}
 """The last: people's programs have a buffer, and what cannot be written stays in it."""
 
 

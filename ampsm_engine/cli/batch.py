@@ -37,6 +37,9 @@ def batch_command() -> None:
     """Plans in YAML: many prompts over many repositories, unattended, and resumable at any moment.
 
     RUN is a run's id, its name, or the beginning of one. A run goes on when this terminal closes.
+
+      ampsm batch start nightly.yaml
+      ampsm batch status nightly --follow
     """
 
 
@@ -114,7 +117,10 @@ def _dry_run(plan: "Plan", concurrency: int | None, *, as_json: bool) -> int:
 @batch_command.command("ls", cls=Command, short_help="List the runs, newest first.")
 @arguments.json_option
 def batch_ls(*, as_json: bool) -> int:
-    """List the runs of batches, newest first, with how far they have come."""
+    """List the runs of batches, newest first, with how far they have come.
+
+    ampsm batch ls
+    """
     engine = arguments.open_engine()
     batches = engine.store.batches.all()
     if as_json:
@@ -136,6 +142,8 @@ def batch_status(reference: str | None, *, follow: bool, as_json: bool) -> int:
 
     Without RUN the one that is at work, or else the newest. With --follow a progress bar on a terminal, else a line of
     JSON for each change.
+
+      ampsm batch status nightly --follow
     """
     engine = arguments.open_engine()
     from ampsm_engine.batch import runs
@@ -195,6 +203,9 @@ def batch_stop(reference: str, *, now: bool, as_json: bool) -> int:
     """Stop a run: nothing of it is begun any more, and what amp is at comes to its end (with --now: is ended).
 
     `ampsm batch resume RUN` goes on from there. Stopping a run that waits takes the wait away as well.
+
+      ampsm batch stop nightly
+      ampsm batch stop nightly --now
     """
     engine = arguments.open_engine()
     from ampsm_engine.batch import runs
@@ -213,7 +224,10 @@ def batch_stop(reference: str, *, now: bool, as_json: bool) -> int:
 @click.option("--wait", "-w", is_flag=True, help="Stay until the run is over; the exit code is 0 when all passed.")
 @arguments.json_option
 def batch_resume(reference: str, *, wait: bool, as_json: bool) -> int:
-    """Take the stopped and failed items of a run up again, where they were left; a run that waits goes on at once."""
+    """Take the stopped and failed items of a run up again, where they were left; a run that waits goes on at once.
+
+    ampsm batch resume nightly --wait
+    """
     engine = arguments.open_engine()
     from ampsm_engine.batch import runs
 
@@ -228,6 +242,8 @@ def batch_retry(reference: str, *, as_json: bool) -> int:
     """Try an item again that ended badly, from the step that it failed at; ITEM is its id, or its session.
 
     An item in conflict is merged again, onto its base as it is by then.
+
+      ampsm batch retry ITEM
     """
     engine = arguments.open_engine()
     from ampsm_engine.batch import runs
@@ -249,6 +265,8 @@ def batch_rm(reference: str, *, yes: bool, as_json: bool) -> int:
     """Move the sessions of a run to the trash, and forget the run. Other sessions are not touched.
 
     Each session can be brought back with `ampsm trash restore` until it is purged; the run cannot.
+
+      ampsm batch rm nightly --yes
     """
     engine = arguments.open_engine()
     from ampsm_engine.batch import runs

@@ -45,7 +45,7 @@ def _kind(error: AmpsmError) -> type[AmpsmError]:
 
 
 def _coloured() -> bool:
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return output.takes_colour(sys.stderr)
 
 
 def _write(text: str) -> None:

@@ -23,6 +23,9 @@ def doctor_command(*, as_json: bool) -> int:
     """Check git, amp, its login, the store, the workers and the desktop. Nothing is changed.
 
     The exit code is 5 when something that ampsm needs is missing.
+
+      ampsm doctor
+      ampsm doctor --json | jq -r '.checks[] | select(.ok == false) | .text'
     """
     from ampsm_engine.context import engine_at
     from ampsm_engine.engine import doctor
@@ -55,6 +58,9 @@ def repair_command(repo: Path | None, *, apply: bool, as_json: bool) -> int:
     Nothing is ever removed here: each finding names the command that mends it. With --apply, what has a
     safe way back is mended: lost worktrees are made again, lost sessions rebuilt from branches and run directories.
     The exit code is 1 while something is left to mend.
+
+      ampsm repair
+      ampsm repair --apply
     """
     try:
         findings = _disagreements(repo, apply=apply)

@@ -48,6 +48,8 @@ def preflight_command(reference: str, onto: str | None, *, fetch: bool, no_scrip
     Looked at are the worktree, the base and its upstream, the commits, the script's result for this very
     commit (it is run when there is none), conflicts and secrets. The exit code is 4 when a merge would be
     refused. What the script prints goes to stderr.
+
+      ampsm preflight dark
     """
     engine = arguments.open_engine()
     session = arguments.session(engine, reference)
@@ -89,6 +91,8 @@ def squash_command(
     """Make one commit of all that amp did in a session, on what it shares with its base as that is now.
 
     Its files stay as they are. The commits before are kept, and `ampsm merge SESSION --undo` brings them back.
+
+      ampsm squash dark -m 'Add dark mode'
     """
     if not messages:
         raise click.UsageError("A message is needed: -m MSG.")
@@ -109,6 +113,9 @@ def rebase_command(reference: str, onto: str | None, *, yes: bool, as_json: bool
 
     Conflicts end it with exit code 4 and lie in the session's worktree then:
     `ampsm merge SESSION --continue` or `--abort`.
+
+      ampsm rebase dark
+      ampsm rebase dark --onto develop
     """
     from ampsm_engine.merging.results import Options
 

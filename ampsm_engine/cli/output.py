@@ -9,10 +9,14 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from ampsm_engine.errors import Failed
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.plain_text import visible
+
+if TYPE_CHECKING:
+    from typing import TextIO
 
 VERSION = 1
 """The version of every JSON document; it grows when a key changes its meaning or goes."""
@@ -42,9 +46,18 @@ def one_line(text: str) -> str:
     return clean(" ".join(text.split()))
 
 
+def takes_colour(stream: "TextIO") -> bool:
+    """Whether a stream takes colour: by NO_COLOR, then CLICOLOR_FORCE, then as a terminal without CLICOLOR=0."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("CLICOLOR_FORCE", "0") not in ("", "0"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb" and os.environ.get("CLICOLOR") != "0"
+
+
 def coloured() -> bool:
-    """Whether stdout is a terminal that wants colour."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Whether stdout takes colour."""
+    return takes_colour(sys.stdout)
 
 
 def line(*parts: str | Styled) -> None:

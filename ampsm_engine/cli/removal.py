@@ -86,13 +86,20 @@ def _sessions(engine: "Engine", references: tuple[str, ...], *, trashed: bool = 
 
 @click.group(short_help="List, restore or purge removed sessions.")
 def trash_command() -> None:
-    """What `ampsm rm` removed. Nothing leaves the trash by itself."""
+    """What `ampsm rm` removed. Nothing leaves the trash by itself.
+
+    ampsm trash ls
+    ampsm trash restore dark
+    """
 
 
 @trash_command.command("ls", cls=Command, short_help="List what is in the trash.")
 @arguments.json_option
 def trash_ls(*, as_json: bool) -> int:
-    """List what is in the trash, newest first, with about how much disk only the trash still holds."""
+    """List what is in the trash, newest first, with about how much disk only the trash still holds.
+
+    ampsm trash ls
+    """
     from ampsm_engine.engine import removal
 
     engine = arguments.open_engine()
@@ -137,7 +144,10 @@ def _print_trash(entries: "Sequence[TrashEntry]") -> None:
 @click.argument("reference", metavar="SESSION", type=_TRASHED)
 @arguments.json_option
 def trash_restore(reference: str, *, as_json: bool) -> int:
-    """Bring a session back from the trash exactly as it was: branch, worktree, uncommitted changes."""
+    """Bring a session back from the trash exactly as it was: branch, worktree, uncommitted changes.
+
+    ampsm trash restore dark
+    """
     from ampsm_engine.engine import removal
 
     engine = arguments.open_engine()
@@ -160,7 +170,10 @@ def trash_restore(reference: str, *, as_json: bool) -> int:
 @arguments.yes_option
 @arguments.json_option
 def trash_purge(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
-    """Remove sessions from the trash for good, their transcripts included. Without SESSION: all of them."""
+    """Remove sessions from the trash for good, their transcripts included. Without SESSION: all of them.
+
+    ampsm trash purge dark --yes
+    """
     from ampsm_engine.engine import removal
 
     engine = arguments.open_engine()

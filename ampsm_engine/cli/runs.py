@@ -101,6 +101,8 @@ def stop_command(reference: str, *, as_json: bool) -> int:
 
     amp is asked to end; if it does not, it is killed within seconds. What it changed is still committed. A commit,
     a hook or a script that does not end either is ended, after the times that the settings `stop.` give.
+
+      ampsm stop dark
     """
     engine = arguments.open_engine()
     session = arguments.target(engine, reference)
@@ -146,6 +148,8 @@ def run_command(reference: str, *, as_json: bool) -> int:
 
     What the script prints goes to stdout (with --json to stderr). The exit code is 0 when the script
     passed, 1 when it failed. A session gets its script from `ampsm new --script` or `ampsm edit --script`.
+
+      ampsm run dark
     """
     engine = arguments.open_engine()
     session = arguments.target(engine, reference)

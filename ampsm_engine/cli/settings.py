@@ -11,13 +11,20 @@ from ampsm_engine.errors import Unfit
 
 @click.group(short_help="Show or change settings.")
 def config_command() -> None:
-    """Settings: TOML in a file of yours; `ampsm config get` lists them with their meaning."""
+    """Settings: TOML in a file of yours; `ampsm config get` lists them with their meaning.
+
+    ampsm config get
+    ampsm config set slots 2
+    """
 
 
 @config_command.command("path", cls=Command, short_help="Print where the file is.")
 @arguments.json_option
 def config_path(*, as_json: bool) -> int:
-    """Print the path of the configuration file, whether it exists or not."""
+    """Print the path of the configuration file, whether it exists or not.
+
+    ampsm config path
+    """
     path = config.config_path()
     if as_json:
         output.document({"path": str(path), "exists": path.exists()})
@@ -30,7 +37,10 @@ def config_path(*, as_json: bool) -> int:
 @click.argument("name", required=False, type=arguments.SettingName())
 @arguments.json_option
 def config_get(name: str | None, *, as_json: bool) -> int:
-    """Print the value of one setting or, without NAME, all of them with their meaning."""
+    """Print the value of one setting or, without NAME, all of them with their meaning.
+
+    ampsm config get slots
+    """
     settings = config.load(config.config_path())
     diagnostics.warn_of_settings(settings)
     names = [config.known(name).name] if name is not None else list(config.SETTINGS)

@@ -13,7 +13,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.engine import startup
 from ampsm_engine.engine.creation import creation
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git import own_files, pinned_refs, repository, worktree_status, worktrees
+from ampsm_engine.git import own_files, repository, worktree_status, worktrees
 from ampsm_engine.git.entities import Base, Worktree
 from ampsm_engine.model import FILES_COPIED, SCRIPT_CHANGED, Iteration, Session, Status
 from ampsm_engine.naming import new_id, session_name
@@ -337,6 +337,8 @@ def adopt(
     own_files.ensure(repo)
     lacking = worktrees.lacking(found.path, repo.root)
     entered, _ = _enter(engine, session, None, _context_of(session), lacking)
+    from ampsm_engine.git import pinned_refs
+
     pinned_refs.keep_tip(repo.root, entered.id, found.head)  # whoever made the worktree may take it away again
     return entered
 

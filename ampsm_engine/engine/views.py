@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ampsm_engine import labels, redact, session_problems
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git import changes, pinned_refs, program, repository, worktrees
+from ampsm_engine.git import changes, program, repository, worktrees
 from ampsm_engine.git.entities import FileChange
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Fact, Iteration, Session, State
@@ -79,6 +79,8 @@ def show(engine: Engine, session: Session) -> SessionView:
 
 def _deleted_branch(session: Session) -> str:
     """A sentence about a branch that was deleted, and whose commits are kept; empty where that is not so."""
+    from ampsm_engine.git import pinned_refs
+
     root = Path(session.repo_root)
     with contextlib.suppress(AmpsmError):
         if repository.branch_tip(root, session.branch_name) is None and pinned_refs.tip(root, session.id):

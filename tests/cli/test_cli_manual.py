@@ -44,6 +44,14 @@ def test_no_command_is_left_out() -> None:
     assert [entry.name for entry in manual.entries() if not entry.paragraphs] == []
 
 
+def test_every_help_has_an_example() -> None:
+    def has_example(entry: manual.ManualEntry) -> bool:
+        lines = [line.strip() for paragraph in entry.paragraphs for line in paragraph.splitlines()]
+        return any(entry.name in line for line in lines)
+
+    assert [entry.name for entry in manual.entries() if not has_example(entry)] == []
+
+
 def test_what_begins_like_a_request_of_roff_is_text() -> None:
     assert manual._roff(".TH x") == r"\&.TH x"
     assert manual._roff('\'a\\b - "c" …') == r"\&'a\eb \- \(dqc\(dq \[u2026]"

@@ -1,5 +1,6 @@
 """Whatever a session, a repository or amp holds: what gets out is inert."""
 
+import io
 import json
 import unicodedata
 
@@ -96,3 +97,23 @@ def test_wide_letters_count_twice() -> None:
     assert tables.width("日本") == 4
     assert tables.width("é") == tables.width("e\u0301") == 1
     assert tables.cut("日本語", 4) == "日…"
+
+
+@pytest.mark.parametrize(
+    ("environ", "piped", "shown"),
+    [
+        ({}, False, True),
+        ({"CLICOLOR": "0"}, False, False),
+        ({"CLICOLOR_FORCE": "1"}, True, True),
+        ({"CLICOLOR_FORCE": "0"}, True, False),
+        ({"CLICOLOR_FORCE": "1", "NO_COLOR": "1"}, True, False),
+    ],
+)
+def test_colour_follows_the_variables_of_the_field(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], *, piped: bool, shown: bool
+) -> None:
+    for name, value in ({"TERM": "xterm"} | environ).items():
+        monkeypatch.setenv(name, value)
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: not piped)
+    assert output.takes_colour(stream) is shown
