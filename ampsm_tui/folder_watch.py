@@ -4,10 +4,10 @@ import asyncio
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-STEP = 100
+STEP = 50
 """Milliseconds of quiet after which a burst of changes is reported."""
 
-BURST = 400
+BURST = 200
 """Milliseconds after which a burst that does not end is reported."""
 
 MOST = 6_000

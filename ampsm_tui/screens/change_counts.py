@@ -27,7 +27,7 @@ FEW = 2
 """Sessions in a question that is asked to be sure: a session that is edited meanwhile need not wait for it."""
 
 SHARE = 0.25
-"""The part of a core that counting takes in the long run."""
+"""The part of a core that counting takes in the long run, of time that the processor was at it."""
 
 BURST = 1.5
 """Seconds of counting that may come at once after a rest, so that an edit now and then shows at once."""
@@ -127,11 +127,13 @@ class ChangeCounter:
                 self._stale -= changed
                 self._unsure.difference_update(wanted)
                 self._asked.update(wanted)
-                began = time.monotonic()
-                self._counts |= await ask_until_answered(diff_stat.changes, self._complain, self._engine, wanted)
+                found, seconds = await ask_until_answered(
+                    diff_stat.measured_changes, self._complain, self._engine, wanted
+                )
+                self._counts |= found
                 self._show(dict(self._counts))
                 if changed:  # to be sure is asked but once
-                    self._allowance.spend(time.monotonic() - began)
+                    self._allowance.spend(seconds)
                 if self._next():
                     await asyncio.sleep(max(PAUSE, self._allowance.debt()) if self._is_first_round_over() else 0)
         except AmpsmError as refusal:

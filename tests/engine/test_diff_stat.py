@@ -14,6 +14,8 @@ def test_committed_and_uncommitted_work_is_counted(bench: Bench) -> None:
     session = bench.new(None, name="one")
     worktree = Path(session.worktree_path)
     assert diff_stat.changes(bench.engine, [session.id]) == {session.id: diff_stat.ChangeCounts()}
+    found, seconds = diff_stat.measured_changes(bench.engine, [session.id])
+    assert (found, seconds > 0) == ({session.id: diff_stat.ChangeCounts()}, True)
     (worktree / "new.py").write_text("a\nb\n")
     git(worktree, "add", "-A")
     git(worktree, "commit", "-qm", "Add")

@@ -73,6 +73,7 @@ class Desk:
         self.verbs: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
         self.answers: dict[str, Answer | BaseException] = {
             "changes": lambda *_, **__: {},
+            "measured_changes": self._counted,
             "folders": lambda *_, **__: {},
             "repository_offer": NotFound("There is no repository here.", "ampsm new --repo PATH"),
         }
@@ -82,6 +83,13 @@ class Desk:
         self.pilot: Pilot[int]
         self.feed: Feed
         monkeypatch.setattr(ask, "call_side_process", self._answer)
+
+    def _counted(self, *arguments: Any) -> tuple[dict[str, Any], float]:
+        """The counts that the test gives, taken in no time."""
+        given = self.answers["changes"]
+        if isinstance(given, BaseException):
+            raise given
+        return given(*arguments), 0.0
 
     async def _answer(self, question: "functools.partial[Any]") -> Any:
         name = question.func.__name__

@@ -216,7 +216,7 @@ async def test_who_only_watches_changes_nothing(desk: Desk) -> None:
     async with desk.open(one(status=RUNNING), read_only=True):
         for key in ("m", "x", "d", "u", "r", "R", "T", "s", "e", "exclamation_mark", "n", "N"):
             await desk.press(key)
-        assert [name for name, _, _ in desk.verbs if name not in {"changes", "folders"}] == []
+        assert [name for name, _, _ in desk.verbs if name not in {"measured_changes", "folders"}] == []
         assert isinstance(desk.app.screen, SessionsScreen)
 
 

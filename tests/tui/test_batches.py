@@ -253,7 +253,7 @@ async def test_a_run_that_is_gone_takes_its_screen_along(runs: Desk) -> None:
 async def test_who_only_watches_looks_at_runs_and_changes_none(runs: Desk) -> None:
     async with runs.open(BOARD, read_only=True):
         await runs.press("B", "x", "ctrl+g", "d", "enter", "x", "ctrl+x", "r", "d")
-        assert {name for name, _, _ in runs.verbs} <= {"changes", "folders", "run_lines", "run_view"}
+        assert {name for name, _, _ in runs.verbs} <= {"measured_changes", "folders", "run_lines", "run_view"}
         assert isinstance(runs.app.screen, RunScreen)
 
 

@@ -64,7 +64,7 @@ async def test_watching(counted: Desk, snapshot_svg: Camera) -> None:
         snapshot_svg(counted.app)
         await counted.press("x", "d", "a", "m", "e", "exclamation_mark")
         assert isinstance(counted.app.screen, SessionsScreen)
-        assert [verb for verb, _, _ in counted.verbs if verb not in {"changes", "folders"}] == []
+        assert [verb for verb, _, _ in counted.verbs if verb not in {"measured_changes", "folders"}] == []
 
 
 async def test_without_colour(counted: Desk, snapshot_svg: Camera) -> None:
