@@ -26,6 +26,7 @@ _LABELS = {
     "not-committed": "not committed: ",
     "left-out": "left out of the commit: ",
     "rubbish": "rarely belongs in a history: ",
+    "reject-refused": "not rejected: ",
 }
 
 _NOT_THE_SCRIPTS = frozenset({124, 127})

@@ -198,9 +198,9 @@ REPORT_FORMATS = ("markdown", "html")
 def export_command(table: str | None, form: str, file: Path | None, *, wanted: SelectionOptions, force: bool) -> int:
     """Write the rows of a TABLE, or sessions as Markdown: prompts, answers, diffs.
 
-    TABLE is sessions, iterations, toolCalls, facts, merges, reviewComments, rejections, viewedHunks,
-    lookedTrees, batchRuns, batchItems, batchTries or costQueries. Secrets are taken out of every text; in CSV, what a
-    spreadsheet would calculate gets an apostrophe before it.
+    TABLE is sessions, iterations, toolCalls, facts, merges, reviewComments, rejections, reviewRounds, viewedHunks,
+    lookedTrees, pullRequests, batchRuns, batchItems, batchTries or costQueries. Secrets are taken out of every text;
+    in CSV, what a spreadsheet would calculate gets an apostrophe before it.
 
       ampsm export iterations --since 7d --format csv -o week.csv
       ampsm export toolCalls --session dark --format ndjson

@@ -1,5 +1,6 @@
 """The commands review, comments and comment: reading a session's diff, and answering amp on the line."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.home import RUN_MARK
 from ampsm_engine.plain_text import plural
 
 TYPE_CHECKING = False
@@ -48,7 +50,9 @@ def comments_command(
 ) -> int:
     """List the comments on a session's changes: where they are now, and what amp did to their lines.
 
-    open: not sent yet. sent: part of a prompt; once that iteration has ended, its lines are touched, untouched or gone.
+    open: not sent yet. sent: part of a prompt, in a numbered round. AMP is what amp says became of it, done or no with
+    its reason; GIT is what became of its lines once that iteration has ended: touched, untouched or gone. Where the two
+    do not go together, GIT has a mark: ≠.
 
       ampsm comments dark
       ampsm comments dark --prompt
@@ -68,12 +72,15 @@ def comments_command(
     if send:
         return _send(engine, session, wait=wait, as_json=as_json)
     found = [
-        one for one in comments.located_comments(engine, session.id) if everything or one.state.value != "resolved"
+        one
+        for one in comments.located_comments(engine, session.id)
+        if not one.is_note and (everything or not one.is_closed)
     ]
     if as_json:
         rejected = [documents.plain(one) for one in hunk_actions.rejections(engine, session.id)]
-        documented = [_document(one) for one in found]
-        output.document({"sessionId": session.id, "comments": documented, "rejections": rejected})
+        documented = [comment_document(one) for one in found]
+        rounds = [documents.plain(one) for one in comments.rounds(engine, session.id)]
+        output.document({"sessionId": session.id, "comments": documented, "rejections": rejected, "rounds": rounds})
     else:
         _print(found)
     return diagnostics.OK
@@ -101,9 +108,10 @@ def _send(engine: "Engine", session: "Session", *, wait: bool, as_json: bool) ->
     return code
 
 
-def _document(one: "Comment") -> documents.Document:
+def comment_document(one: "Comment") -> documents.Document:
+    """A comment or a note as JSON, with its place, and whether amp and git say different things."""
     document: documents.Document = dict(documents.plain(one))  # type: ignore[call-overload]
-    return document | {"place": one.place}
+    return document | {"place": one.place, "differs": one.differs}
 
 
 def _print(found: "list[Comment]") -> None:
@@ -116,11 +124,21 @@ def _print(found: "list[Comment]") -> None:
         TableColumn("ID", lambda one: one.id),
         TableColumn("PLACE", lambda one: one.place, least=16, most=60),
         TableColumn("SIDE", lambda one: one.side.value, goes=2),
+        TableColumn("ROUND", lambda one: str(one.round or ""), goes=3, right=True),
         TableColumn("STATE", lambda one: one.state.value),
-        TableColumn("AMP", lambda one: one.outcome.value if one.outcome else "", goes=1),
+        TableColumn("AMP", _answer, goes=1, most=40),
+        TableColumn("GIT", _fate, goes=1),
         TableColumn("TEXT", lambda one: one.text, least=20),
     )
     table(columns, found)
+
+
+def _answer(one: "Comment") -> str:
+    return ", ".join(part for part in (one.answer or "", one.answer_text or "") if part)
+
+
+def _fate(one: "Comment") -> str:
+    return f"{one.outcome or ''}{' ≠' if one.differs else ''}"
 
 
 @click.command(cls=Command, short_help="Comment on lines of a session's changes.")
@@ -135,6 +153,7 @@ def _print(found: "list[Comment]") -> None:
     "--reopen", metavar="ID", type=arguments.TEXT, help="Open it again, so that it is sent with the next prompt."
 )
 @click.option("--delete", metavar="ID", type=arguments.TEXT, help="Delete it.")
+@click.option("--answer", metavar="ID", type=arguments.TEXT, help="Say what became of it: done, or no and why.")
 @arguments.json_option
 def comment_command(
     reference: str,
@@ -147,17 +166,24 @@ def comment_command(
     resolve: str | None,
     reopen: str | None,
     delete: str | None,
+    answer: str | None,
     as_json: bool,
 ) -> int:
     """Comment on a line, on lines or on a file of a session, as it is in its worktree; scripts and editors may, too.
 
-    The comments go to amp with `ampsm comments SESSION --send`, or with S in the app.
+    The comments go to amp with `ampsm comments SESSION --send`, or with S in the app. amp answers each with --answer,
+    which needs no session: from inside an iteration it is that iteration's, and no other's.
 
       ampsm comment dark src/theme.py:12 'Take the colour from the settings'
       ampsm comment dark src/theme.py:12-18 'Why twice?'
       ampsm comment dark src/old.py:3 --side old 'This was needed'
       ampsm comment dark --resolve 4k2m
+      ampsm comment --answer 4k2m8p0xq1 no 'Others call it'
     """
+    if answer is not None:
+        if edit or resolve or reopen or delete:
+            raise click.UsageError("--answer goes with nothing but done or no, and a text.")
+        return _answer_comment(answer, [word for word in (reference, place, text) if word is not None], as_json=as_json)
     verbs = {"edit": edit, "resolve": resolve, "reopen": reopen, "delete": delete}
     named = [(verb, given) for verb, given in verbs.items() if given is not None]
     if len(named) > 1:
@@ -170,9 +196,29 @@ def comment_command(
     else:
         made = _add_comment(engine, session, place or "", text or "", side=side, number=number)
     if as_json:
-        output.document({"sessionId": session.id, "comment": _document(made)})
+        output.document({"sessionId": session.id, "comment": comment_document(made)})
     elif not named:
         output.line(f"Comment {made.id} on {one_line(made.place)}.")
+    return diagnostics.OK
+
+
+def _answer_comment(reference: str, words: list[str], *, as_json: bool) -> int:
+    """Store what amp says of a comment; the words are `done` or `no`, a text, and before both perhaps a session."""
+    from ampsm_engine.engine import comments
+    from ampsm_engine.review.annotations import CommentAnswer
+
+    named = words.pop(0) if words[0] not in set(CommentAnswer) else ""
+    if not words or words[0] not in set(CommentAnswer) or len(words) > 2:
+        raise click.UsageError("An answer is done or no, and a text: ampsm comment --answer ID no 'Others call it'.")
+    engine = arguments.open_engine()
+    session_id = arguments.target(engine, named).id if named else ""
+    text = words[1] if len(words) > 1 else ""
+    run = os.environ.get(RUN_MARK, "")
+    made = comments.answer_comment(engine, reference, CommentAnswer(words[0]), text, session_id=session_id, run=run)
+    if as_json:
+        output.document({"sessionId": made.session_id, "comment": comment_document(made)})
+    else:
+        output.line(f"Comment {made.id} on {one_line(made.place)} is answered: {made.answer}.")
     return diagnostics.OK
 
 
@@ -207,6 +253,13 @@ def _add_comment(
     from ampsm_engine.diff.deltas import Side
     from ampsm_engine.engine import comments
 
+    path, lines = named_lines(place, session)
+    range_ = f"iteration:{number}" if number is not None else "whole"
+    return comments.add_comment(engine, session.id, path, lines, text, side=Side(side), range_=range_)
+
+
+def named_lines(place: str, session: "Session") -> tuple[str, tuple[int, int]]:
+    """The path and the lines (from 1, or 0 and 0) that a place names; wrong usage where it names none."""
     parts = _PLACE.fullmatch(place)
     if parts is None:
         raise click.UsageError(f"{place!r} names no place: PATH:LINE or PATH:LINE-LINE.")
@@ -216,9 +269,7 @@ def _add_comment(
         raise click.UsageError(f"{place!r} names no lines: they count from 1.")
     if last < first:
         raise click.UsageError(f"{place!r} names no lines: its last one is before its first.")
-    path = _inside(parts["path"], session)
-    range_ = f"iteration:{number}" if number is not None else "whole"
-    return comments.add_comment(engine, session.id, path, (first, last), text, side=Side(side), range_=range_)
+    return _inside(parts["path"], session), (first, last)
 
 
 def _inside(path: str, session: "Session") -> str:

@@ -25,7 +25,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "run": "runs",
         "diff": "diff",
     },
-    "Review": {"review": "reviews", "comments": "reviews", "comment": "reviews"},
+    "Review": {"review": "reviews", "comments": "reviews", "comment": "reviews", "note": "review_notes"},
     "Merging": {
         "preflight": "merging",
         "squash": "merging",

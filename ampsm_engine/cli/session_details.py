@@ -64,6 +64,7 @@ def _facts(view: "SessionView") -> list[tuple[str, str]]:
         ("branch", f"{session.branch_name} from {session.base_branch}"),
         ("worktree", session.worktree_path),
         ("changes", _changes(view)),
+        ("comments", _comments(view)),
         ("script", one_line(session.script_command or "")),
         ("mode", one_line(session.model_override or "")),
         ("thread", session.thread_id or ""),
@@ -81,6 +82,20 @@ def _facts(view: "SessionView") -> list[tuple[str, str]]:
 def _ago(stamped: str, at: datetime) -> str:
     age = labels.age(stamped, at)
     return age if age == "now" else f"{age} ago"
+
+
+def _comments(view: "SessionView") -> str:
+    """How the comments of the review stand, rounds and amp's answers included; empty without any."""
+    now = view.comments
+    if now is None or not any(now):
+        return ""
+    parts = [f"{now.unsent} not sent" if now.unsent else "", plural(now.notes, "note") if now.notes else ""]
+    if now.sent:
+        waiting = now.sent - now.done - now.declined
+        answers = ((now.done, "done"), (now.declined, "no"), (waiting, "not answered"))
+        told = ", ".join(f"{count} {word}" for count, word in answers if count)
+        parts.append(f"{now.sent} sent in {plural(now.rounds, 'round')}: {told}")
+    return "; ".join(part for part in parts if part)
 
 
 def _changes(view: "SessionView") -> str:

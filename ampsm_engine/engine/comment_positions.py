@@ -19,7 +19,7 @@ from ampsm_engine.lean_dataclass import dataclass, field, replace
 from ampsm_engine.model import Iteration, Session, State
 from ampsm_engine.review import anchors
 from ampsm_engine.review.anchors import Edit
-from ampsm_engine.review.annotations import Comment, CommentState, Ends, Fate
+from ampsm_engine.review.annotations import Comment, Ends, Fate
 
 
 def locate_comments(engine: Engine, session_id: str) -> tuple[Comment, ...]:
@@ -27,7 +27,7 @@ def locate_comments(engine: Engine, session_id: str) -> tuple[Comment, ...]:
     store = engine.store
     every = store.reviews.comments(session_id)
     session = store.sessions.get(session_id)
-    unfinished = [one for one in every if one.state is not CommentState.RESOLVED or _awaits(one)]
+    unfinished = [one for one in every if not one.is_closed or _awaits(one)]
     if not unfinished or not Path(session.repo_root).is_dir():
         return every
     iterations = {one.id: one for one in store.iterations.of(session_id)}

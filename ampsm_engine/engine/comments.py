@@ -1,9 +1,13 @@
 """Comments: made on lines, edited, sent to amp as the next prompt, resolved."""
 
+import shlex
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from ampsm_engine import redact, timestamps
+from ampsm_engine.amp.findings import ReviewFinding
 from ampsm_engine.context import Engine
 from ampsm_engine.diff.content import is_binary, lines_of
 from ampsm_engine.diff.deltas import Side
@@ -16,7 +20,7 @@ from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Iteration
 from ampsm_engine.naming import LEAST_OF_AN_ID, new_id
 from ampsm_engine.review import prompt
-from ampsm_engine.review.annotations import WHOLE, Comment, CommentState
+from ampsm_engine.review.annotations import WHOLE, Comment, CommentAnswer, CommentState, RejectionState, ReviewRound
 from ampsm_engine.review.prompt import ReviewDraft
 
 AROUND = 3
@@ -27,6 +31,9 @@ MOST_LINES = 200
 
 WIDEST = 1000
 """Characters of a quoted line that are kept."""
+
+MOST_OF_AN_ANSWER = 4000
+"""Characters of what amp says of a comment that are kept."""
 
 
 def add_comment(
@@ -39,10 +46,13 @@ def add_comment(
     side: Side = Side.NEW,
     range_: str = WHOLE,
     old_path: str | None = None,
+    note_by: str | None = None,
 ) -> Comment:
     """Comment on lines (first and last, from 1) of one side of a range, or with 0 and 0 on the file.
 
-    NotFound when there are no such lines, Refused for lines of a binary file and without a word.
+    `note_by`: it is a note of that author's, which a person is to take as a comment or to dismiss; the same note again
+    is the one that there is, dismissed or not. NotFound when there are no such lines, Refused for lines of a binary
+    file and without a word.
     """
     store = engine.store
     line, line_end = lines
@@ -57,6 +67,11 @@ def add_comment(
             there = f"It is on the other side: --side {'new' if side is Side.OLD else 'old'}" if other else ""
             raise NotFound(f"There is no file {path!r} {where}.", there or f"ampsm diff {session.id} --name-only")
         quote, context = _quoted(at, entry, path, line, line_end)
+    if note_by is not None:
+        text = redact.text(text.strip())
+        for one in store.reviews.comments(session.id):
+            if one.author == note_by and (one.path, one.quote, one.text) == (path, redact.text(quote), text):
+                return one
     now = timestamps.now()
     made = Comment(
         id=new_id(),
@@ -71,9 +86,10 @@ def add_comment(
         blob=entry.blob,
         other_blob=other.blob if other else "",
         text=text,
-        state=CommentState.OPEN,
+        state=CommentState.OPEN if note_by is None else CommentState.NOTE,
         created_at=now,
         updated_at=now,
+        author=note_by or "",
     )
     place = Path(ends.worktree)
     pinned_refs.keep(
@@ -117,13 +133,41 @@ def edit_comment(engine: Engine, comment_id: str, text: str) -> Comment:
 
 
 def resolve_comment(engine: Engine, comment_id: str) -> Comment:
-    """Mark a comment as resolved."""
-    return engine.store.reviews.set_comment_state(comment_id, CommentState.RESOLVED)
+    """Mark a comment as resolved, a note as dismissed."""
+    reviews = engine.store.reviews
+    is_note = reviews.comment(comment_id).state in (CommentState.NOTE, CommentState.DISMISSED)
+    return reviews.set_comment_state(comment_id, CommentState.DISMISSED if is_note else CommentState.RESOLVED)
 
 
 def reopen_comment(engine: Engine, comment_id: str) -> Comment:
-    """Open a comment again, so that it is sent with the next prompt."""
+    """Open a comment again, so that it is sent with the next prompt; a note becomes a comment by that."""
     return engine.store.reviews.set_comment_state(comment_id, CommentState.OPEN)
+
+
+def answer_comment(
+    engine: Engine, reference: str, answer: CommentAnswer, text: str, *, session_id: str = "", run: str = ""
+) -> Comment:
+    """Store what became of a comment, as amp says it; `no` needs a reason.
+
+    `reference` is its id, or the beginning of one where the session is known: by `session_id`, or by `run`, the
+    iteration inside which this is called. From inside an iteration only its own session's comments can be answered:
+    Refused otherwise, and for a comment that was not sent. NotFound.
+    """
+    store = engine.store
+    why = text.strip()
+    if answer is CommentAnswer.NO and not why:
+        raise Refused("A no needs its reason.", f'ampsm comment --answer {reference} no "WHY"')
+    inside = store.iterations.get(run).session_id if run else ""
+    if inside and session_id not in ("", inside):
+        raise Refused("From inside an iteration only its own session's comments are answered.", "")
+    owner = session_id or inside
+    found = find_comment(engine, owner, reference) if owner else store.reviews.comment(reference)
+    return store.reviews.answer_comment(found.id, answer, why[:MOST_OF_AN_ANSWER] or None, run or None)
+
+
+def rounds(engine: Engine, session_id: str) -> tuple[ReviewRound, ...]:
+    """The rounds in which comments and rejections of a session were sent, by number."""
+    return engine.store.reviews.rounds(session_id)
 
 
 def delete_comment(engine: Engine, comment_id: str) -> None:
@@ -160,16 +204,41 @@ def _unsent_rejections(engine: Engine, session_id: str) -> list[str]:
     return [
         one.id
         for one in engine.store.reviews.rejections(session_id)
-        if one.reason and not one.undone_at and one.iteration_id is None
+        if one.reason and one.state is RejectionState.DONE and not one.undone_at and one.iteration_id is None
     ]
+
+
+def add_findings(
+    engine: Engine, session_id: str, findings: Sequence[ReviewFinding], author: str
+) -> tuple[tuple[Comment, ...], tuple[tuple[ReviewFinding, str], ...]]:
+    """Make a note of each finding; the notes, and the findings that have no place here, each with the reason."""
+    session = engine.store.sessions.get(session_id)
+    made, left = [], []
+    for one in findings:
+        path = one.path
+        for root in (session.worktree_path, session.repo_root):
+            path = path.removeprefix(f"{root}/")
+        try:
+            lines = (one.line, one.line_end)
+            made.append(add_comment(engine, session_id, path.removeprefix("./"), lines, one.text, note_by=author))
+        except (NotFound, Refused) as reason:
+            left.append((one, reason.message))
+    return tuple(made), tuple(left)
 
 
 def draft(engine: Engine, session_id: str) -> ReviewDraft:
     """The prompt that the open comments and the reasons of rejections make; an empty text when there are none."""
     waiting = [one for one in located_comments(engine, session_id) if one.state is CommentState.OPEN]
     unsent = set(_unsent_rejections(engine, session_id))
-    made = prompt.draft(waiting, [one for one in engine.store.reviews.rejections(session_id) if one.id in unsent])
+    rejected = [one for one in engine.store.reviews.rejections(session_id) if one.id in unsent]
+    made = prompt.draft(waiting, rejected, program=_program())
     return replace(made, text=redact.text(made.text))
+
+
+def _program() -> str:
+    """How amp calls this ampsm: by its name where that is found, else by its place beside the interpreter."""
+    own = Path(sys.executable).with_name("ampsm")
+    return "ampsm" if shutil.which("ampsm") or not own.is_file() else shlex.quote(str(own))
 
 
 def send(engine: Engine, session_id: str, text: str, answers: Sequence[str]) -> Iteration:

@@ -2,7 +2,8 @@
 
 A rejection is a commit of ours on the session's branch, as far as the change was committed: subject `ampsm: reject
 ...`, trailers `Ampsm-Session` and `Ampsm-Review: reject <id>` (`restore <id>` for undoing it). Never while amp is at
-work in the session, and never over somebody's own changes.
+work in the session, and never over somebody's own changes. What is rejected while amp works can wait in a queue: the
+worker carries it out when the turn has ended.
 """
 
 import contextlib
@@ -13,17 +14,18 @@ from ampsm_engine import lifecycle, redact, session_problems, timestamps
 from ampsm_engine.context import Engine
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.chosen_lines import ChosenLines
-from ampsm_engine.engine import ranges
+from ampsm_engine.engine import ranges, views
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import commits, hunk_changes, lock, pinned_refs, repository
 from ampsm_engine.git.hunk_changes import HunkPlan, StagedChanges
 from ampsm_engine.git.worktree_entries import Scratch, scratch
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Session
 from ampsm_engine.naming import new_id
 from ampsm_engine.plain_text import printable
-from ampsm_engine.review.annotations import WHOLE, Rejection
+from ampsm_engine.review.annotations import WHOLE, Rejection, RejectionState
+from ampsm_engine.worker import rejections as worker_rejections
 
-SUBJECT_LENGTH = 72
 MOST_QUOTED = 64 * 1024
 """Bytes of a rejected change that are kept for the prompt."""
 
@@ -38,57 +40,122 @@ def reject(
     reason: str | None = None,
     old_path: str | None = None,
     range_: str = WHOLE,
+    queues: bool = False,
+    key: str | None = None,
 ) -> Rejection:
     """Reject a hunk of a range (None: all changes of the file), and record why; it can be undone.
 
     With `rows`, `hunk` is the whole patch of the file, and the lines in these rows of it are rejected.
-    Committed changes go by a commit, others in the worktree alone. Refused while amp works, while an operation is in
-    progress, off the session's branch, and where the content has changed since.
+    Committed changes go by a commit, others in the worktree alone. Refused while an operation is in progress, off the
+    session's branch, and where the content has changed since. While amp works it is refused, too, or with `queues` it
+    waits for the end of the turn: `take_back` calls it off. `key`: the hunk's content key, as a screen knows it.
     """
     change = _chosen(hunk, rows) if hunk is not None and rows is not None else _hunk(hunk)
+    if queues and _is_at_work(engine, session_id):
+        given = worker_rejections.written(hunk, rows) if hunk is not None else None
+        return _queue(
+            engine, session_id, path, change, given=given, reason=reason, old_path=old_path, range_=range_, key=key
+        )
     with _at_work(engine, session_id) as (session, at):
         ends = ranges.resolve(engine, session_id, range_)
         hunk_changes.may_begin(at, session.branch_name)
         plan = hunk_changes.rejecting(at, path, change, old_path=old_path, old=ends.old, new=ends.new)
         hunk_changes.check(at, plan)
-        rejection = Rejection(
-            id=new_id(),
-            session_id=session.id,
-            path=path,
-            old_path=old_path if old_path != path else None,
-            reason=(reason or "").strip() or None,
-            quote=_quote(at, plan, change),
+        rejection = replace(
+            _rejection(session, path, old_path, reason, quote=_quote(at, plan, change), key=key),
+            state=RejectionState.DOING,
             tree=hunk_changes.kept(at, plan),
-            created_at=timestamps.now(),
             note=plan.note,
         )
         pinned_refs.keep(at.worktree, session.id, rejection.id, {"tree": rejection.tree})
         engine.store.reviews.add_rejection(rejection)
-        sha = _carry_out(engine, at, plan, rejection)
-        if sha:
-            pinned_refs.keep_tip(at.worktree, session.id, sha)
-    text = f"a change in {printable(path)}" + (f": {rejection.reason}" if rejection.reason else "")
-    return engine.store.reviews.change_rejection(rejection.id, ("rejected", text), commit_sha=sha)
+        hooks = engine.settings.switch("commit.hooks")
+        try:
+            return worker_rejections.carry_out(engine.store, at, rejection, plan, hooks=hooks)
+        except BaseException:
+            if repository.resolve(at.worktree, "HEAD") == at.head:  # nothing was done yet
+                engine.store.reviews.delete_rejection(rejection.id)
+                pinned_refs.let_go(at.worktree, rejection.session_id, rejection.id)
+            raise
 
 
-def _carry_out(engine: Engine, at: Scratch, plan: HunkPlan, rejection: Rejection) -> str | None:
-    message = _message("reject", rejection, rejection.reason or "")
+def _rejection(
+    session: Session, path: str, old_path: str | None, reason: str | None, *, quote: str, key: str | None
+) -> Rejection:
+    return Rejection(
+        id=new_id(),
+        session_id=session.id,
+        path=path,
+        old_path=old_path if old_path != path else None,
+        reason=(reason or "").strip() or None,
+        quote=quote,
+        tree="",
+        created_at=timestamps.now(),
+        key=key,
+    )
+
+
+def _is_at_work(engine: Engine, session_id: str) -> bool:
+    return any(lifecycle.is_active(one.state) for one in engine.store.iterations.of(session_id))
+
+
+def _queue(
+    engine: Engine,
+    session_id: str,
+    path: str,
+    hunk: hunks.Hunk | ChosenLines | None,
+    *,
+    given: bytes | None,
+    reason: str | None,
+    old_path: str | None,
+    range_: str,
+    key: str | None,
+) -> Rejection:
+    """Let a rejection wait for the end of the turn, its hunk or lines as `given`, for the worker to read.
+
+    Refused where it could not be carried out even now.
+    """
+    session = engine.store.sessions.get(session_id)
+    worktree = Path(session.worktree_path)
+    session_problems.check_worktree(session)
+    _refuse_merge(engine, session)
+    ends = ranges.resolve(engine, session_id, range_)
+    with scratch(worktree) as at:
+        plan = hunk_changes.rejecting(at, path, hunk, old_path=old_path, old=ends.old, new=ends.new)
+        made = replace(
+            _rejection(session, path, old_path, reason, quote=_quote(at, plan, hunk), key=key),
+            state=RejectionState.QUEUED,
+            hunk=at.blob(given) if given is not None else None,
+            old_end=ends.old,
+            new_end=ends.new,
+            seen=worker_rejections.content_of(at, path),
+        )
+    objects = {"hunk": made.hunk or "", "old": ends.old, "new": ends.new or ""}
+    pinned_refs.keep(worktree, session.id, made.id, {name: oid for name, oid in objects.items() if oid})
     try:
-        return hunk_changes.carry_out(at, plan, message, hooks=engine.settings.switch("commit.hooks"))
+        return engine.store.reviews.queue_rejection(made)
     except BaseException:
-        now = repository.resolve(at.worktree, "HEAD")
-        if now == at.head:  # nothing was done yet
-            engine.store.reviews.delete_rejection(rejection.id)
-            pinned_refs.let_go(at.worktree, rejection.session_id, rejection.id)
-        else:
-            engine.store.reviews.change_rejection(rejection.id, commit_sha=now)
+        pinned_refs.let_go(worktree, session.id, made.id)
         raise
+
+
+def take_back(engine: Engine, rejection_id: str) -> Rejection:
+    """Take a queued rejection out of the queue; Refused when it waits no longer."""
+    store = engine.store
+    found = store.reviews.rejection(rejection_id)
+    store.reviews.delete_rejection(rejection_id, queued=True)
+    pinned_refs.let_go(views.place_of(store.sessions.get(found.session_id)), found.session_id, rejection_id)
+    return found
 
 
 def undo_reject(engine: Engine, rejection_id: str) -> Rejection:
     """Bring back what was rejected; Refused when it is back already, or the same lines were changed since."""
     store = engine.store
     rejection = store.reviews.rejection(rejection_id)
+    if rejection.state is RejectionState.QUEUED:
+        return take_back(engine, rejection_id)
+    if rejection.state is RejectionState.REFUSED:
+        raise Refused(f"The change in {printable(rejection.path)} was not rejected: {rejection.note}", "")
     if rejection.undone_at:
         message = f"The change in {printable(rejection.path)} was brought back already."
         raise Refused(message, f"ampsm diff {rejection.session_id}")
@@ -96,15 +163,16 @@ def undo_reject(engine: Engine, rejection_id: str) -> Rejection:
         hunk_changes.may_begin(at, session.branch_name)
         plan = hunk_changes.restoring(at, rejection.tree)
         hunk_changes.check(at, plan)
-        words = _message("restore", rejection, "")
+        words = worker_rejections.message("restore", rejection, "")
         hunk_changes.carry_out(at, plan, words, hooks=engine.settings.switch("commit.hooks"))
     fact = ("unrejected", f"a change in {printable(rejection.path)} is back")
     return store.reviews.change_rejection(rejection.id, fact, undone_at=timestamps.now())
 
 
 def undo_last(engine: Engine, session_id: str) -> Rejection:
-    """Bring back what was rejected last; Refused when there is nothing."""
-    active = [one for one in engine.store.reviews.rejections(session_id) if not one.undone_at]
+    """Bring back what was rejected last, or take it out of the queue; Refused when there is nothing."""
+    every = engine.store.reviews.rejections(session_id)
+    active = [one for one in every if not one.undone_at and one.state is not RejectionState.REFUSED]
     if not active:
         raise Refused("Nothing is rejected in this session.", f"ampsm diff {session_id}")
     return undo_reject(engine, active[-1].id)
@@ -208,15 +276,25 @@ def _at_work(engine: Engine, session_id: str) -> Iterator[tuple[Session, Scratch
         scratch(worktree) as at,
     ):
         _refuse_active(engine, session)
-        yield session, at
+        waiting = engine.store.reviews.waiting_rejections(session.id)
+        if not waiting:
+            yield session, at
+            return
+        # A program that was killed left them, or a turn that never began.
+        worker_rejections.end_all(engine.store, at, session, waiting, hooks=engine.settings.switch("commit.hooks"))
+        with scratch(worktree) as afterwards:
+            yield session, afterwards
 
 
 def _refuse_active(engine: Engine, session: Session) -> None:
-    store = engine.store
-    if any(lifecycle.is_active(one.state) for one in store.iterations.of(session.id)):
+    if _is_at_work(engine, session.id):
         message = f"amp is at work in session {session.name}."
         raise Refused(message, f"ampsm wait {session.id}, or: ampsm stop {session.id}")
-    merge = store.merges.open_of(session.id)
+    _refuse_merge(engine, session)
+
+
+def _refuse_merge(engine: Engine, session: Session) -> None:
+    merge = engine.store.merges.open_of(session.id)
     if merge is not None:
         raise Refused(f"A {merge.kind} of session {session.name} is not ended.", f"ampsm merge {session.id} --abort")
 
@@ -263,12 +341,3 @@ def _quote(at: Scratch, plan: HunkPlan, hunk: hunks.Hunk | ChosenLines | None) -
         whole = at.patch(plan.work.then, plan.work.now)
         text = whole[start:] if (start := whole.find(b"\n@@ ") + 1) else b""
     return text[:MOST_QUOTED].decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")
-
-
-def _message(verb: str, rejection: Rejection, reason: str) -> bytes:
-    head = f"ampsm: {verb} a change in "
-    path = printable(rejection.path)
-    room = SUBJECT_LENGTH - len(head)
-    subject = head + (path if len(path) <= room else f"…{path[1 - room :]}")
-    trailers = f"Ampsm-Session: {rejection.session_id}\nAmpsm-Review: {verb} {rejection.id}"
-    return commits.composed(subject, "\n\n".join(part for part in (reason, trailers) if part))

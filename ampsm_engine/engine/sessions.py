@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ampsm_engine import naming, redact, timestamps
 from ampsm_engine.context import Engine
@@ -19,6 +20,9 @@ from ampsm_engine.model import FILES_COPIED, SCRIPT_CHANGED, Iteration, Session,
 from ampsm_engine.naming import new_id, session_name
 from ampsm_engine.plain_text import printable
 
+if TYPE_CHECKING:
+    from ampsm_engine.review.annotations import PullRequest
+
 _TAG = re.compile(r"[\w./-]{1,40}")
 
 
@@ -29,6 +33,8 @@ def new(
     prompt: str | None = None,
     name: str | None = None,
     base: str | None = None,
+    head: str | None = None,
+    pull_request: "PullRequest | None" = None,
     script: str | None = None,
     mode: str | None = None,
     thread: str | None = None,
@@ -38,6 +44,8 @@ def new(
 ) -> tuple[Session, Iteration | None]:
     """Create a session with its branch and worktree and, with `run`, start its first iteration.
 
+    `head`: the commit that its branch begins at, where that is not the base: what that has beyond the base belongs to
+    the session; `pull_request`: the one that it begins from.
     `thread`: the id or address of a thread of amp's that the session goes on with; None for a new one.
     All refusals come before anything is made; what fails later is undone: no row, branch or folder stays.
     `engine` need not be ready: arguments that are refused leave not even a store behind. `origin`: the batch item that
@@ -48,17 +56,19 @@ def new(
     check_script(script)
     check_mode(mode)
     title = _safe_title(name, prompt)
-    repo, head = repository.locate_with_head(path)
-    start = head if base is None and head is not None else repository.base(repo, base)
+    repo, checked_out = repository.locate_with_head(path)
+    start = checked_out if base is None and checked_out is not None else repository.base(repo, base)
+    begun = start if head is None else Base(start.name, head)
+    common = start.commit if head is None else _common_commit(repo.root, start, head)
     thread_id = _thread_id(thread) if thread else None
     if not is_ready:
         startup.make_ready(engine)
     if thread_id:
         _refuse_shared_thread(engine, thread_id)
     session_id = new_id()
-    with creation(engine.home, session_id, repo.root, start.commit) as made:
+    with creation(engine.home, session_id, repo.root, begun.commit) as made:
         moment = datetime.now(UTC).astimezone()
-        pending = worktrees.begin(repo, start, session_id, title, moment, announce=made.announce)
+        pending = worktrees.begin(repo, begun, session_id, title, moment, announce=made.announce)
         try:
             session = Session(
                 id=session_id,
@@ -66,7 +76,7 @@ def new(
                 amp_prompt=redact.text(prompt or ""),
                 repo_root=str(repo.root),
                 base_branch=start.name,
-                base_commit=start.commit,
+                base_commit=common,
                 branch_name=pending.branch,
                 worktree_path=str(pending.path),
                 status=Status.IDLE,
@@ -85,10 +95,21 @@ def new(
                 _note_made(pending.path, session_id)
             copied, left = _included(repo.checkout, pending.path)
             notes = (*((note,) if note else ()), *left, *worktrees.lacking(pending.path, repo.root))
-            return _enter(engine, session, prompt if run else None, context, notes, copied=copied)
+            given = prompt if run else None
+            return _enter(engine, session, given, context, notes, copied=copied, pull_request=pull_request)
         except BaseException:
             pending.undo()
             raise
+
+
+def _common_commit(root: Path, start: Base, head: str) -> str:
+    """Where a branch that begins at `head` left its base; Refused when it has nothing in common with it."""
+    from ampsm_engine.git import changes
+
+    common = changes.merge_base(root, start.commit, head)
+    if common is None:
+        raise Refused(f"{head[:12]} has no commit in common with {start.name}.", "ampsm new --base REF")
+    return common
 
 
 def _thread_id(named: str) -> str:
@@ -180,6 +201,7 @@ def _enter(
     notes: Sequence[str] = (),
     *,
     copied: str = "",
+    pull_request: "PullRequest | None" = None,
 ) -> tuple[Session, Iteration | None]:
     """Store the session and write its context into the worktree; the row is removed again when that fails.
 
@@ -188,7 +210,7 @@ def _enter(
     from ampsm_engine.worker import agent_context
 
     store, iteration = engine.store, None
-    store.sessions.add(session)
+    store.sessions.add(session, pull_request)
     try:
         note = agent_context.write_files(session, made)
         for text in (*notes, *((note,) if note else ())):

@@ -12,6 +12,7 @@ from ampsm_engine.git import changes, program, repository, worktrees
 from ampsm_engine.git.entities import FileChange
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Fact, Iteration, Session, State
+from ampsm_engine.store.reviews import CommentCounts
 
 if TYPE_CHECKING:
     from ampsm_engine.amp.events import Event
@@ -33,6 +34,8 @@ class SessionView:
     """What the worktree does not have of the main one, without a word from git: hooks, submodules."""
     is_base_gone: bool = False
     """Whether the base is no branch any more: the numbers then count from where the session began."""
+    comments: CommentCounts | None = None
+    """How the comments of its review stand."""
     cost_micros: int | None = None
     """What its threads cost by amp's own figure, in millionths of a dollar; None where amp did not say."""
 
@@ -60,7 +63,7 @@ def show(engine: Engine, session: Session) -> SessionView:
     store = engine.store
     iterations = store.iterations.of(session.id)
     facts = store.facts.read(session_id=session.id)
-    cost = store.costs.of_session(session.id)
+    cost, comments = store.costs.of_session(session.id), store.reviews.counts(session.id)
     worktree = Path(session.worktree_path)
     try:
         with program.limited():
@@ -72,9 +75,9 @@ def show(engine: Engine, session: Session) -> SessionView:
             lacking = worktrees.lacking(worktree, Path(session.repo_root)) if worktree.is_dir() else ()
     except AmpsmError as reason:
         trouble = _deleted_branch(session) or str(reason)
-        return SessionView(session, iterations, facts, trouble=trouble, cost_micros=cost)
+        return SessionView(session, iterations, facts, trouble=trouble, comments=comments, cost_micros=cost)
     view = SessionView(session, iterations, facts, ahead, behind, files, lacking=lacking, is_base_gone=is_gone)
-    return replace(view, cost_micros=cost)
+    return replace(view, comments=comments, cost_micros=cost)
 
 
 def _deleted_branch(session: Session) -> str:

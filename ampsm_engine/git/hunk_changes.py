@@ -139,17 +139,29 @@ def _entry(
 
 def restoring(scratch: Scratch, tree: str) -> HunkPlan:
     """How to undo what `kept` wrote down; Refused where the content has changed too much since."""
+    pairs = _written_down(scratch, tree)
+    return _planned(scratch, {place: (after, before) for place, (before, after) in pairs.items()})
+
+
+def resuming(scratch: Scratch, tree: str) -> HunkPlan | None:
+    """What is left to do of what `kept` wrote down, by what each place has now; None when all of it is done."""
+    plan = _plan(scratch, _written_down(scratch, tree))
+    return plan if plan.work.changed or plan.index.changed or plan.head.changed else None
+
+
+def _written_down(scratch: Scratch, tree: str) -> dict[str, tuple[Entries, Entries]]:
+    """The entries before and after of each place, as `kept` wrote them."""
     states: dict[str, dict[str, TreeEntry]] = {}
     paths: set[str] = set()
     for name, entry in records.in_tree(scratch.worktree, tree).items():
         place, state, path = name.split("/", 2)
         states.setdefault(f"{place}/{state}", {})[path] = entry
         paths.add(path)
-    pairs = {
-        place: tuple({path: states.get(f"{place}/{state}", {}).get(path) for path in paths} for state in "ba")
-        for place in _PLACES
-    }
-    return _planned(scratch, {place: (after, before) for place, (before, after) in pairs.items()})
+
+    def entries(place: str, state: str) -> Entries:
+        return {path: states.get(f"{place}/{state}", {}).get(path) for path in paths}
+
+    return {place: (entries(place, "b"), entries(place, "a")) for place in _PLACES}
 
 
 def kept(scratch: Scratch, plan: HunkPlan) -> str:
@@ -162,6 +174,15 @@ def kept(scratch: Scratch, plan: HunkPlan) -> str:
 
 
 def _planned(scratch: Scratch, pairs: dict[str, tuple[Entries, Entries]]) -> HunkPlan:
+    """The same, and Refused where there is nothing to do."""
+    plan = _plan(scratch, pairs)
+    if not (plan.work.changed or plan.head.changed):
+        raise Refused("Nothing is left of that change: there is nothing to do.", f"git -C {scratch.worktree} status")
+    return plan
+
+
+def _plan(scratch: Scratch, pairs: dict[str, tuple[Entries, Entries]]) -> HunkPlan:
+    """What is to be done where, given the entries before and after of each place. Refused on a conflict of lines."""
     before, after = pairs["work"]
     now = {path: scratch.in_worktree(path) for path in before}
     then = {}
@@ -176,8 +197,6 @@ def _planned(scratch: Scratch, pairs: dict[str, tuple[Entries, Entries]]) -> Hun
     index, in_index = _as_far(scratch, {path: scratch.in_index(path) for path in now}, *pairs["index"])
     # An index that is as HEAD says the same once more.
     notes = [note for note, told in ((PARTLY, in_head), (STAGED, in_index and index.now != head.now)) if told]
-    if not (work.changed or head.changed):
-        raise Refused("Nothing is left of that change: there is nothing to do.", f"git -C {scratch.worktree} status")
     return HunkPlan(work, index, head, " ".join(notes) or None, scratch.patch(work.now, work.then))
 
 

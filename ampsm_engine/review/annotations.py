@@ -32,9 +32,15 @@ class Ends:
 class CommentState(StrEnum):
     """How far a comment has come."""
 
+    NOTE = "note"
+    """By a script or by amp's reviewer; nobody has taken it as a comment yet."""
+    DISMISSED = "dismissed"
+    """A note that somebody has read and does not take."""
     OPEN = "open"
     """Not sent yet."""
     SENT = "sent"
+    SUBMITTED = "submitted"
+    """It stands in a review at the repository's host."""
     RESOLVED = "resolved"
 
 
@@ -44,6 +50,36 @@ class Fate(StrEnum):
     TOUCHED = "touched"
     UNTOUCHED = "untouched"
     GONE = "gone"
+
+
+class CommentAnswer(StrEnum):
+    """What amp says that became of a comment."""
+
+    DONE = "done"
+    NO = "no"
+    """It was left as it is; the answer's text says why."""
+
+
+class RejectionState(StrEnum):
+    """How far a rejection has come."""
+
+    QUEUED = "queued"
+    """Asked for while amp was at work: it is carried out when the turn has ended."""
+    DOING = "doing"
+    """It was begun: whoever comes next brings it to its end."""
+    DONE = "done"
+    REFUSED = "refused"
+    """It was queued and could not be carried out; `note` says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRound:
+    """Comments and rejections that were sent together, as one iteration; numbered from 1 in their session."""
+
+    session_id: str
+    number: int
+    iteration_id: str
+    sent_at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +115,31 @@ class Comment:
     now_line: int | None = None
     now_line_end: int | None = None
     now_blob: str | None = None
+    answer: CommentAnswer | None = None
+    """What amp says of it in the round that it was sent in last; None while amp has said nothing."""
+    answer_text: str | None = None
+    answered_at: str | None = None
+    author: str = ""
+    """Who wrote it where that was no person: the name of a script, or of amp's reviewer."""
+    round: int | None = None
+    """The number of the round that it was sent in last; None before the first."""
+
+    @property
+    def is_note(self) -> bool:
+        """Whether it is a note: nobody has taken it as a comment."""
+        return self.state in (CommentState.NOTE, CommentState.DISMISSED)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more is to be done about it."""
+        return self.state in (CommentState.RESOLVED, CommentState.DISMISSED)
+
+    @property
+    def differs(self) -> bool:
+        """Whether amp and git say different things: done, and no line was touched, or no, and some were."""
+        if self.answer is None or self.outcome is None:
+            return False
+        return (self.answer is CommentAnswer.DONE) == (self.outcome is Fate.UNTOUCHED)
 
     @property
     def place(self) -> str:
@@ -90,7 +151,7 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A change that was taken back in a review."""
+    """A change that was taken back in a review, or is to be."""
 
     id: str
     session_id: str
@@ -109,7 +170,39 @@ class Rejection:
     iteration_id: str | None = None
     """The iteration whose prompt had it."""
     note: str | None = None
-    """A remark for the user, such as what else was changed."""
+    """A remark for the user, such as what else was changed, or why it was refused."""
+    state: RejectionState = RejectionState.DONE
+    key: str | None = None
+    """The content key of its hunk, by which a screen knows it; None for all changes of the file."""
+    hunk: str | None = None
+    """While it is queued: its hunk as an object of the repository, which is kept; None for all changes of the file."""
+    old_end: str | None = None
+    """While it is queued: the older object of the range that it was asked for in; kept likewise."""
+    new_end: str | None = None
+    """The newer one; None for the worktree."""
+    seen: str | None = None
+    """While it is queued: the content of the file as it was seen; empty where there was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """The pull request that a session began from, as its host had it then."""
+
+    number: int
+    url: str
+    title: str
+    body: str
+    author: str
+    base_branch: str
+    head_sha: str
+    base_sha: str
+    start_sha: str
+    """Where GitLab counts the diff from; empty at GitHub."""
+    tool: str
+    """The program that asks its host: `gh` or `glab`."""
+    host: str
+    project: str
+    remote: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@
 peewee and sqlite3 are known in this room and nowhere else. What comes out are the frozen values of `model`.
 """
 
+from ampsm_engine.store.reviews import RejectionsWait
 from ampsm_engine.store.store import PATIENCE, PatientStore, Store, follow, is_passing
 
-__all__ = ["PATIENCE", "PatientStore", "Store", "follow", "is_passing"]
+__all__ = ["PATIENCE", "PatientStore", "RejectionsWait", "Store", "follow", "is_passing"]

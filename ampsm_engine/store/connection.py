@@ -295,7 +295,8 @@ class Database:
     def _translating(self) -> Iterator[None]:
         """Turn errors of SQLite into ours."""
         try:
-            yield
+            with migrations.told_in_bytes():
+                yield
         except (sqlite3.Error, OSError) as reason:
             raise self._translated(reason) from reason
 

@@ -23,6 +23,7 @@ _NOTES = (
     "trouble",
     "not-redacted",
     "outside",
+    "reject-refused",
     "tested",
 )
 """The kinds of facts that say of an iteration what its columns do not."""

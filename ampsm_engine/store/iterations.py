@@ -137,10 +137,11 @@ class Iterations(StorePart):
     ) -> Iteration:
         """Close an iteration with its last columns, give its session a status, record facts (kind, text).
 
-        NotFound; Refused unless the iteration is settling.
+        NotFound; Refused unless the iteration is settling; RejectionsWait while rejections wait for its end.
         """
         tables.changes(tables.IterationRow, columns, fixed=records.ITERATION_FIXED)
         with self._db.writing():
+            reviews.refuse_waiting(self._db, self.get(iteration_id).session_id)
             ending = {"end_time": timestamps.now()} | columns
             before = records.move_iteration(self._db, iteration_id, State.SETTLED, **ending)
             if before.state is State.QUEUED:

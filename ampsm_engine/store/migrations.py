@@ -181,6 +181,34 @@ _TAGS = (
     """ALTER TABLE "sessions" ADD COLUMN "archivedAt" TEXT""",
 )
 
+_SENT = """(SELECT "iterationId" FROM "reviewComments" WHERE "iterationId" IS NOT NULL
+    UNION SELECT "iterationId" FROM "rejections" WHERE "iterationId" IS NOT NULL)"""
+
+_REVIEW_ROUNDS = (
+    """CREATE TABLE "reviewRounds" (
+        "sessionId" TEXT NOT NULL REFERENCES sessions(id),
+        "number" INTEGER NOT NULL,
+        "iterationId" TEXT NOT NULL REFERENCES iterations(id),
+        "sentAt" TEXT NOT NULL,
+        PRIMARY KEY ("sessionId", "number")
+    )""",
+    """CREATE UNIQUE INDEX "round_of_iteration" ON "reviewRounds" ("iterationId")""",
+    # What was sent before there were rounds was sent in some, all the same.
+    f"""INSERT INTO "reviewRounds" SELECT i."sessionId", (SELECT count(*) FROM iterations b
+            WHERE b."sessionId" = i."sessionId" AND b.number <= i.number AND b.id IN {_SENT}), i.id, i."queuedAt"
+        FROM iterations i WHERE i.id IN {_SENT}""",  # noqa: S608 - a constant of this file
+    *(f'ALTER TABLE "reviewComments" ADD COLUMN "{name}" TEXT' for name in ("answer", "answerText", "answeredAt")),
+    """ALTER TABLE "reviewComments" ADD COLUMN "author" TEXT NOT NULL DEFAULT ''""",
+    """ALTER TABLE "rejections" ADD COLUMN "state" TEXT NOT NULL DEFAULT 'done'""",
+    *(f'ALTER TABLE "rejections" ADD COLUMN "{name}" TEXT' for name in ("key", "hunk", "oldEnd", "newEnd", "seen")),
+    """CREATE INDEX "queued_rejections" ON "rejections" ("sessionId") WHERE "state" IN ('queued', 'doing')""",
+)
+
+_PULL_REQUEST = (
+    *("url", "title", "body", "author", "baseBranch", "headSha", "baseSha", "startSha", "tool", "host", "project"),
+    "remote",
+)
+
 _PREDECESSORS_MEASUREMENTS = {
     (
         "tool_calls",
@@ -236,6 +264,20 @@ def add_tags(connection: sqlite3.Connection) -> None:
     predecessor.execute_all(connection, _TAGS)
 
 
+def create_review_rounds(connection: sqlite3.Connection) -> None:
+    """The ninth version: rounds of comments, amp's answers, notes by scripts, rejections that wait for amp."""
+    predecessor.execute_all(connection, _REVIEW_ROUNDS)
+
+
+def create_pull_requests(connection: sqlite3.Connection) -> None:
+    """The tenth version: the pull request that a session began from."""
+    columns = ", ".join(f'"{name}" TEXT NOT NULL' for name in _PULL_REQUEST)
+    connection.execute(
+        f"""CREATE TABLE "pullRequests" (
+            "sessionId" TEXT NOT NULL PRIMARY KEY REFERENCES sessions(id), "number" INTEGER NOT NULL, {columns})"""
+    )
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     # 1: sessions, iterations, tool calls, facts; the predecessor's tables are extended, its rows kept.
     predecessor.adopt,
@@ -246,6 +288,8 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     create_batches,
     add_measurements,
     add_tags,
+    create_review_rounds,
+    create_pull_requests,
 )
 
 LATEST = len(STEPS)
@@ -268,10 +312,11 @@ class SchemaState:
 
 def read_state(connection: sqlite3.Connection) -> SchemaState:
     """Read the header and the names of the tables."""
-    version, application, journal = (
-        connection.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("user_version", "application_id", "journal_mode")
-    )
+    with told_in_bytes():
+        version, application, journal = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("user_version", "application_id", "journal_mode")
+        )
     ready = version == LATEST and application == APPLICATION
     rows = () if ready else connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
     return SchemaState(version, application, journal, frozenset(name for (name,) in rows))
@@ -351,8 +396,22 @@ def migrate(connection: sqlite3.Connection, path: Path, target: int) -> Path | N
 
 def check(connection: sqlite3.Connection) -> None:
     """Raise sqlite3.DatabaseError with SQLite's own code for corruption unless the database is sound."""
-    rows = connection.execute("PRAGMA quick_check(1)").fetchall()
+    with told_in_bytes():
+        rows = connection.execute("PRAGMA quick_check(1)").fetchall()
     if rows != [("ok",)]:
-        error = sqlite3.DatabaseError(f"quick_check: {rows[0][0]}")
-        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-        raise error
+        raise _corrupt(f"quick_check: {rows[0][0]}")
+
+
+@contextlib.contextmanager
+def told_in_bytes() -> Iterator[None]:
+    """Where a schema is noise, SQLite's message quotes it and Python cannot decode that: a corrupt database, too."""
+    try:
+        yield
+    except UnicodeDecodeError as reason:
+        raise _corrupt("its schema is no text") from reason
+
+
+def _corrupt(text: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(text)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error

@@ -55,6 +55,10 @@ class CommentRow(Model):
     now_line = Count(null=True)
     now_line_end = Count(null=True)
     now_blob = Plain(null=True)
+    answer = Plain(null=True)
+    answer_text = RedactedText(null=True)
+    answered_at = Plain(null=True)
+    author = RedactedText()
 
     class Meta:
         table_name = "reviewComments"
@@ -75,6 +79,47 @@ class RejectionRow(Model):
     undone_at = Plain(null=True)
     iteration_id = Plain(null=True)
     note = RedactedText(null=True)
+    state = Plain()
+    key = Plain(null=True)
+    hunk = Plain(null=True)
+    old_end = Plain(null=True)
+    new_end = Plain(null=True)
+    seen = Plain(null=True)
 
     class Meta:
         table_name = "rejections"
+
+
+class PullRequestRow(Model):
+    """A row of `pullRequests`."""
+
+    session_id = Plain(primary_key=True)
+    number = Count()
+    url = Plain()
+    title = RedactedText()
+    body = RedactedText()
+    author = RedactedText()
+    base_branch = Plain()
+    head_sha = Plain()
+    base_sha = Plain()
+    start_sha = Plain()
+    tool = Plain()
+    host = Plain()
+    project = Plain()
+    remote = Plain()
+
+    class Meta:
+        table_name = "pullRequests"
+
+
+class ReviewRoundRow(Model):
+    """A row of `reviewRounds`."""
+
+    session_id = Plain()
+    number = Count()
+    iteration_id = Plain()
+    sent_at = Plain()
+
+    class Meta:
+        table_name = "reviewRounds"
+        primary_key = CompositeKey("session_id", "number")

@@ -4,7 +4,7 @@
 
 import json
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ampsm_engine import timestamps
 from ampsm_engine.errors import NotFound, Refused
@@ -15,12 +15,40 @@ from ampsm_engine.store.lazy_tables import tables
 from ampsm_engine.store.rows import file_name
 
 if TYPE_CHECKING:
-    from ampsm_engine.review.annotations import Comment, CommentState, Looked, Rejection
+    from ampsm_engine.review.annotations import (
+        Comment,
+        CommentAnswer,
+        CommentState,
+        Looked,
+        PullRequest,
+        Rejection,
+        ReviewRound,
+    )
 
 _BATCH = 200
 """Marks a statement: the oldest SQLite takes 999 values in one."""
 
-_FIXED = frozenset({"id", "session_id", "created_at", "state", "iteration_id"})
+_FIXED = frozenset(
+    {"id", "session_id", "created_at", "state", "iteration_id", "answer", "answer_text", "answered_at", "author"}
+)
+
+
+_WAITING = "state IN ('queued', 'doing')"
+
+
+class RejectionsWait(Refused):
+    """An iteration cannot be settled: rejections wait for its end."""
+
+
+class CommentCounts(NamedTuple):
+    """How the comments of a session stand: how many are not sent, were sent, and of those answered in either way."""
+
+    unsent: int
+    sent: int
+    done: int
+    declined: int
+    notes: int
+    rounds: int
 
 
 class Reviews(StorePart):
@@ -71,6 +99,18 @@ class Reviews(StorePart):
         found = self._db.select(review_rows.COMMENTS + where, (session_id,))
         return tuple(review_rows.comment(row) for row in found)
 
+    def counts(self, session_id: str) -> CommentCounts:
+        """How the comments of a session stand; no value of a comment is made for it."""
+        where = 'FROM "reviewComments" WHERE "sessionId" = ? GROUP BY state, answer'
+        found = self._db.select(f"SELECT state, answer, count(*) {where}", (session_id,))
+        rounds = self._db.select('SELECT count(*) FROM "reviewRounds" WHERE "sessionId" = ?', (session_id,))
+
+        def count(state: str, answer: str | None = None) -> int:
+            return sum(many for s, a, many in found if s == state and answer in (None, a))
+
+        answered = (count("sent", "done"), count("sent", "no"))
+        return CommentCounts(count("open"), count("sent"), *answered, count("note"), rounds[0][0])
+
     def comment(self, comment_id: str) -> "Comment":
         """The comment of exactly this id; NotFound."""
         from ampsm_engine.store import review_rows
@@ -84,7 +124,8 @@ class Reviews(StorePart):
         with self._db.writing():
             records.session(self._db, comment.session_id)
             _refuse_empty_text(comment.text)
-            self._db.execute(tables.CommentRow.insert(**asdict(comment)))
+            columns = {name: value for name, value in asdict(comment).items() if name != "round"}
+            self._db.execute(tables.CommentRow.insert(**columns))
             return self.comment(comment.id)
 
     def change_comment(self, comment_id: str, **columns: object) -> "Comment":
@@ -107,6 +148,38 @@ class Reviews(StorePart):
                 values: dict[str, object] = {"state": state, "updated_at": timestamps.now()}
                 self._db.execute(tables.CommentRow.update(**values).where(tables.CommentRow.id == comment_id))
             return self.comment(comment_id)
+
+    def answer_comment(
+        self, comment_id: str, answer: "CommentAnswer", text: str | None, iteration_id: str | None = None
+    ) -> "Comment":
+        """Store what amp says of a comment. NotFound; Refused before it was sent. Fact: answered.
+
+        `iteration_id`: the iteration that says so; None where it is not known.
+        """
+        with self._db.writing():
+            before = self.comment(comment_id)
+            if before.iteration_id is None:
+                raise Refused(f"Comment {comment_id} was not sent to amp.", f"ampsm comments {before.session_id}")
+            values: dict[str, object] = {"answer": answer, "answer_text": text, "answered_at": timestamps.now()}
+            self._db.execute(tables.CommentRow.update(**values).where(tables.CommentRow.id == comment_id))
+            told = f"{before.place}: {answer}{f', {text}' if text else ''}"
+            about = iteration_id or before.iteration_id
+            records.note(self._db, "answered", told, session_id=before.session_id, iteration_id=about)
+            return self.comment(comment_id)
+
+    def rounds(self, session_id: str) -> "tuple[ReviewRound, ...]":
+        """The rounds in which comments and rejections of a session were sent, by number."""
+        from ampsm_engine.store import review_rows
+
+        found = self._db.select(f'{review_rows.ROUNDS} WHERE "sessionId" = ? ORDER BY number', (session_id,))
+        return tuple(review_rows.ReviewRound(*row) for row in found)
+
+    def pull_request(self, session_id: str) -> "PullRequest | None":
+        """The pull request that a session began from; None when it began from none."""
+        from ampsm_engine.store import review_rows
+
+        found = self._db.select(f'{review_rows.PULL_REQUESTS} WHERE "sessionId" = ?', (session_id,))
+        return review_rows.PullRequest(*found[0]) if found else None
 
     def delete_comment(self, comment_id: str) -> None:
         """Delete a comment for good; NotFound."""
@@ -137,39 +210,98 @@ class Reviews(StorePart):
             self._db.execute(tables.RejectionRow.insert(**asdict(rejection)))
             return self.rejection(rejection.id)
 
+    def queue_rejection(self, rejection: "Rejection") -> "Rejection":
+        """Add a rejection that waits for the end of the turn that runs; NotFound without the session.
+
+        Refused when no iteration of it is at work any more: nobody would come for it.
+        """
+        with self._db.writing():
+            records.session(self._db, rejection.session_id)
+            where = "\"sessionId\" = ? AND state IN ('running', 'settling')"
+            if not self._db.select(f"SELECT 1 FROM iterations WHERE {where}", (rejection.session_id,)):
+                raise Refused("amp has just ended its turn: nothing was rejected yet.", "Reject it once more.")
+            self._db.execute(tables.RejectionRow.insert(**asdict(rejection)))
+            return self.rejection(rejection.id)
+
+    def waiting_rejections(self, session_id: str) -> "tuple[Rejection, ...]":
+        """The rejections of a session that are queued, or begun and not ended, oldest first."""
+        from ampsm_engine.store import review_rows
+
+        where = f' WHERE "sessionId" = ? AND {_WAITING}{review_rows.OLDEST_FIRST}'
+        found = self._db.select(review_rows.REJECTIONS + where, (session_id,))
+        return tuple(review_rows.rejection(row) for row in found)
+
+    def begin_rejection(self, rejection_id: str, **columns: object) -> "Rejection | None":
+        """Take a queued rejection out of the queue to carry it out, with these columns; None when it is gone."""
+        changed = tables.changes(tables.RejectionRow, columns | {"state": "doing"}, fixed=_FIXED - {"state"})
+        with self._db.writing():
+            mine = (tables.RejectionRow.id == rejection_id) & (tables.RejectionRow.state == "queued")
+            begun = self._db.execute(tables.RejectionRow.update(changed).where(mine))
+            return self.rejection(rejection_id) if begun else None
+
     def change_rejection(
-        self, rejection_id: str, fact: tuple[str, str] | None = None, **columns: object
+        self,
+        rejection_id: str,
+        fact: tuple[str, str] | None = None,
+        *,
+        iteration_id: str | None = None,
+        **columns: object,
     ) -> "Rejection":
-        """Change columns of a rejection, named as its fields, and record a fact (kind, text) of it; NotFound."""
+        """Change columns of a rejection, named as its fields, and record a fact (kind, text) of it; NotFound.
+
+        `iteration_id`: the iteration that the fact is about.
+        """
         changed = tables.changes(tables.RejectionRow, columns, fixed=frozenset({"id", "session_id", "created_at"}))
         with self._db.writing():
             before = self.rejection(rejection_id)
             if changed:
                 self._db.execute(tables.RejectionRow.update(changed).where(tables.RejectionRow.id == rejection_id))
             if fact:
-                records.note(self._db, *fact, session_id=before.session_id)
+                records.note(self._db, *fact, session_id=before.session_id, iteration_id=iteration_id)
             return self.rejection(rejection_id)
 
-    def delete_rejection(self, rejection_id: str) -> None:
-        """Take a rejection back that did not come to be; NotFound."""
+    def delete_rejection(self, rejection_id: str, *, queued: bool = False) -> None:
+        """Take a rejection back that did not come to be; NotFound.
+
+        `queued`: Refused where it is not queued any more.
+        """
         with self._db.writing():
-            self.rejection(rejection_id)
+            found = self.rejection(rejection_id)
+            if queued and found.state != "queued":
+                raise Refused("That rejection does not wait any more.", f"ampsm comments {found.session_id} --json")
             self._db.execute(tables.RejectionRow.delete().where(tables.RejectionRow.id == rejection_id))
 
 
+def refuse_waiting(db: Database, session_id: str) -> None:
+    """RejectionsWait where rejections of a session wait for the end of its turn."""
+    if db.select(f'SELECT 1 FROM "rejections" WHERE "sessionId" = ? AND {_WAITING} LIMIT 1', (session_id,)):
+        raise RejectionsWait("Rejections wait for the end of this turn.")
+
+
 def bind(db: Database, session_id: str, iteration_id: str, answers: Sequence[str]) -> None:
-    """Tie comments and rejections of a session to the iteration that answers them; ids of others change nothing."""
+    """Tie comments and rejections of a session to the iteration that answers them, as the session's next round.
+
+    Ids of others change nothing.
+    """
     chosen = json.dumps(list(answers))
     which = ' WHERE "sessionId" = ? AND id IN (SELECT value FROM json_each(?))'
-    sent = f'UPDATE "reviewComments" SET state = \'sent\', outcome = NULL, "iterationId" = ?{which}'
+    anew = 'outcome = NULL, answer = NULL, "answerText" = NULL, "answeredAt" = NULL'
+    sent = f'UPDATE "reviewComments" SET state = \'sent\', {anew}, "iterationId" = ?{which}'
+    connection, bound = db.connection(), 0
     for update in (sent, f'UPDATE "rejections" SET "iterationId" = ?{which}'):
-        db.connection().execute(update, (iteration_id, session_id, chosen))
+        bound += connection.execute(update, (iteration_id, session_id, chosen)).rowcount
+    if bound:
+        made = 'SELECT ?, coalesce(max(number), 0) + 1, ?, ? FROM "reviewRounds" WHERE "sessionId" = ?'
+        columns = '("sessionId", number, "iterationId", "sentAt")'
+        values = (session_id, iteration_id, timestamps.now(), session_id)
+        connection.execute(f'INSERT INTO "reviewRounds" {columns} {made}', values)
 
 
 def release(db: Database, iteration_id: str) -> None:
     """Open again what an iteration was to answer that never began."""
     opened = "UPDATE \"reviewComments\" SET state = 'open' WHERE \"iterationId\" = ? AND state = 'sent'"
     db.connection().execute(opened, (iteration_id,))
+    db.connection().execute('DELETE FROM "reviewRounds" WHERE "iterationId" = ?', (iteration_id,))
     for table in ("reviewComments", "rejections"):
         db.connection().execute(f'UPDATE "{table}" SET "iterationId" = NULL WHERE "iterationId" = ?', (iteration_id,))
 

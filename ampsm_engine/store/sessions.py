@@ -5,7 +5,7 @@
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ampsm_engine import timestamps
 from ampsm_engine.errors import NotFound, Refused
@@ -17,6 +17,9 @@ from ampsm_engine.store import copies, records, rows
 from ampsm_engine.store.connection import Row, StorePart
 from ampsm_engine.store.facts import FACTS
 from ampsm_engine.store.lazy_tables import tables
+
+if TYPE_CHECKING:
+    from ampsm_engine.review.annotations import PullRequest
 
 NEWEST_FACTS = 50
 
@@ -135,12 +138,14 @@ class Sessions(StorePart):
         everyone = [rows.session(row) for row in self._db.select(records.SESSIONS + _NEWEST_FIRST)]
         return match_reference(reference, everyone, trashed=trashed)
 
-    def add(self, session: Session) -> None:
-        """Add a session; Refused when its id is taken. Fact: created."""
+    def add(self, session: Session, pull_request: "PullRequest | None" = None) -> None:
+        """Add a session, with the pull request that it begins from; Refused when its id is taken. Fact: created."""
         with self._db.writing():
             if self._db.select("SELECT 1 FROM sessions WHERE id = ?", (session.id,)):
                 raise Refused(f"There is a session {session.id} already.", f"ampsm show {session.id}")
             self._db.insert("sessions", asdict(session))
+            if pull_request is not None:
+                self._db.execute(tables.PullRequestRow.insert(session_id=session.id, **asdict(pull_request)))
             records.note(self._db, "created", session.name, session_id=session.id)
         copies.note_repository(self._db.path, session.repo_root)
 

@@ -50,6 +50,8 @@ _FILTERS: Mapping[str, _TableFilter] = {
     "lookedTrees": _TableFilter('t."sessionId"', 't."lookedAt"'),
     "reviewComments": _TableFilter('t."sessionId"', 't."createdAt"'),
     "rejections": _TableFilter('t."sessionId"', 't."createdAt"'),
+    "reviewRounds": _TableFilter('t."sessionId"', 't."sentAt"'),
+    "pullRequests": _TableFilter('t."sessionId"', '(SELECT s."createdAt" FROM sessions s WHERE s.id = t."sessionId")'),
     "batchRuns": _TableFilter("NULL", 't."createdAt"'),
     "batchItems": _TableFilter('t."sessionId"', 't."startedAt"'),
     "batchTries": _TableFilter('(SELECT n."sessionId" FROM "batchItems" n WHERE n.id = t."itemId")', 't."startedAt"'),

@@ -84,6 +84,8 @@ if TYPE_CHECKING:
     LookedTreeRow: Any
     CommentRow: Any
     RejectionRow: Any
+    ReviewRoundRow: Any
+    PullRequestRow: Any
     TABLES: tuple[type[Model], ...]
 
 _MADE: "dict[str, Callable[[], Any]]" = {
@@ -116,7 +118,9 @@ _MADE: "dict[str, Callable[[], Any]]" = {
 }
 """What makes each model: a class of peewee takes 2 ms, and no command writes to all."""
 
-_OF_REVIEWS = frozenset({"ViewedHunkRow", "LookedTreeRow", "CommentRow", "RejectionRow"})
+_OF_REVIEWS = frozenset(
+    {"ViewedHunkRow", "LookedTreeRow", "CommentRow", "RejectionRow", "ReviewRoundRow", "PullRequestRow"}
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -34,6 +34,7 @@ from ampsm_engine.worker import (
     commit_message,
     desktop_notices,
     outside,
+    rejections,
     run_directory,
     session_limits,
 )
@@ -142,6 +143,7 @@ class Run:
             await phases.run("waiting for a review to let go of the worktree", self._wait_for_review, worktree)
             with contextlib.suppress(AmpsmError, OSError):  # where that cannot be, a commit leaves them out
                 agent_context.hide(session)
+            await self._end_rejections(phases, session)
         # Whatever changes once this is written is amp's, also when this worker dies and another one starts amp.
         if self.iteration.start_sha is None and worktree.is_dir():
             what = "committing what was edited by hand"
@@ -167,6 +169,14 @@ class Run:
             again=not first,
             had_thread=any(iteration.thread_id for iteration in earlier),
         )
+
+    async def _end_rejections(self, phases: Phases, session: Session) -> None:
+        """Bring to its end what a killed program began to reject: it is no edit by hand, and not amp's."""
+        if self.store.reviews.waiting_rejections(session.id):
+            hooks = self.settings.switch("commit.hooks")
+            options = {"hooks": hooks, "iteration_id": self.iteration.id, "begun_only": False}
+            work = rejections.carry_out_waiting
+            await phases.run("taking back what was rejected", work, self.store, session, **options)
 
     def _take_hand_edits(self, session: Session) -> None:
         """Commit what a person left uncommitted, or hold it apart from amp's work; facts say which.

@@ -19,8 +19,17 @@ from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.lean_dataclass import dataclass, field, replace
 from ampsm_engine.model import Iteration, Outcome, ScriptResult, Session, State, Status
 from ampsm_engine.plain_text import plural
-from ampsm_engine.store import PatientStore
-from ampsm_engine.worker import agent_context, attempt, commit_message, desktop_notices, outside, run_directory, script
+from ampsm_engine.store import PatientStore, RejectionsWait
+from ampsm_engine.worker import (
+    agent_context,
+    attempt,
+    commit_message,
+    desktop_notices,
+    outside,
+    rejections,
+    run_directory,
+    script,
+)
 from ampsm_engine.worker.phases import Phases, StopRequest
 
 FRESH_THREAD_AFTER = frozenset({"context-full", "thread-gone"})
@@ -52,7 +61,7 @@ async def settle(
     else:
         it.facts.append(("trouble", f"{trouble.message} {trouble.hint}".strip()))
     await it.phases.run("settling", it.leave)
-    it.finish()
+    await it.finish(trouble)
     run_directory.write_record(home, store.sessions.get(session.id), store.iterations.get(iteration.id))
     desktop_notices.announce_end(home, store, settings, iteration.id)
 
@@ -89,6 +98,8 @@ class Settlement:
         for command_line in attempt.end_strays(self.iteration.id, self.settings):
             self.facts.append(("stray", f"ended what was left running: {command_line}"))
         result = self._last_words(said)
+        # Of a worker that was killed: what is half taken back would be committed as amp's.
+        await self._reject(begun_only=True)
         if self._is_merging():
             # amp was at a conflict that a merge of ours laid out: nothing is committed before a person looked at it.
             self.commit_refused = True
@@ -98,6 +109,7 @@ class Settlement:
             await self.phases.run("committing", self._keep_commits, result)
         if self.phases.hung:
             self.called_off = f"{self.phases.hung} did not end"
+        await self._reject()  # the script is to judge what stays
         await self._run_script()
 
     def leave(self) -> None:
@@ -113,16 +125,40 @@ class Settlement:
         except (OSError, AmpsmError) as reason:
             self.facts.append(("not-redacted", f"{self.run.path} could not be cleaned of secrets: {reason}"))
 
-    def finish(self) -> None:
-        """Write the end, with all that was found out."""
+    async def finish(self, trouble: AmpsmError | None = None) -> None:
+        """Write the end, with all that was found out; what was rejected until then is carried out before.
+
+        In `trouble` nothing can be: it is refused with that reason.
+        """
+        while not self._write_end():
+            if trouble is None:
+                await self._reject()
+                continue
+            for one in self.store.reviews.waiting_rejections(self.session.id):
+                rejections.refuse(self.store, self.session, one, trouble, iteration_id=self.iteration.id)
+
+    async def _reject(self, *, begun_only: bool = False) -> None:
+        """Carry out what was rejected in a review while amp was at work."""
+        if self.store.reviews.waiting_rejections(self.session.id):
+            hooks = self.settings.switch("commit.hooks")
+            options = {"hooks": hooks, "iteration_id": self.iteration.id, "begun_only": begun_only}
+            work = rejections.carry_out_waiting
+            await self.phases.run("taking back what was rejected", work, self.store, self.session, **options)
+
+    def _write_end(self) -> bool:
+        """Whether it is written: False where rejections wait."""
         outcome = self._outcome()
         words = {"done": "finished", "failed": "failed", "stopped": "stopped", "crashed": "crashed"}
         text = self.iteration.error or f"iteration {self.iteration.number} {words[outcome.value]}"
         text += f": {self.called_off}" if self.called_off else ""
         ends = [*self.facts, (words[outcome.value], text)]
-        self.store.iterations.settle(
-            self.iteration.id, status=self._status(), facts=ends, outcome=outcome, activity=None
-        )
+        try:
+            self.store.iterations.settle(
+                self.iteration.id, status=self._status(), facts=ends, outcome=outcome, activity=None
+            )
+        except RejectionsWait:
+            return False
+        return True
 
     def _is_merging(self) -> bool:
         return self.store.merges.open_of(self.session.id) is not None
@@ -156,7 +192,8 @@ class Settlement:
             rescued = commits.keep_stray(self.worktree, branch=branch, start=start, iteration_id=iteration_id)
             if rescued:
                 self.facts.append(("branch", rescued))
-            if self._commit(result):
+            committed = self._commit(result)
+            if committed:
                 # Once more: a commit made just now on another branch than the session's is kept by a ref, too.
                 commits.keep_stray(self.worktree, branch=branch, start=start, iteration_id=iteration_id)
             head = commits.head(self.worktree)
@@ -164,6 +201,8 @@ class Settlement:
                 self.commit_refused = True  # it is safe, but not where a merge would find it: a person has to look
             if head.commit != start:
                 pinned_refs.keep_tip(self.worktree, self.session.id, head.commit)
+            # Settled once more after a kill, the branch may have what was rejected meanwhile on top.
+            if head.commit != start and (committed or self.iteration.commit_sha is None):
                 files = changes.files(self.worktree, start, head.commit)
                 text = f"{head.commit[:12]} changes {plural(len(files), 'file')}"
                 self.facts.append(("committed", text))

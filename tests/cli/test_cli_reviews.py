@@ -91,9 +91,70 @@ def test_comments_are_sent_and_come_back_with_what_amp_did(
     assert (ran.code, ran.json["iteration"]["outcome"]) == (0, "done")
     (one,) = ampsm("comments", session, "--json").json["comments"]
     assert (one["state"], one["outcome"], one["iterationId"]) == ("sent", "untouched", ran.json["iteration"]["id"])
+    assert ampsm("comment", "--answer", one["id"], "done", "It was \x1b[31mso").code == 0
+    answered = ampsm("comments", session, "--json").json
+    (one,) = answered["comments"]
+    assert (one["answer"], one["answerText"], one["round"], one["differs"]) == ("done", "It was \x1b[31mso", 1, True)
+    assert [(each["number"], each["iterationId"]) for each in answered["rounds"]] == [(1, one["iterationId"])]
+    shown = ampsm("comments", session).out
+    assert "untouched ≠" in shown
+    assert is_inert(shown, "\n\t")
+    assert "1 sent in 1 round: 1 done" in ampsm("show", session).out
     assert ampsm("comments", session, "--prompt").out == ""
     ampsm("comment", session, "--reopen", one["id"])
     assert "Why 42?" in ampsm("comments", session, "--prompt").out
+
+
+def test_notes_of_scripts_are_taken_or_dismissed_and_dismissed_ones_stay_away(
+    ampsm: Ampsm, changed: tuple[str, Path], tmp_path: Path
+) -> None:
+    session, worktree = changed
+    made = ampsm("note", session, "app.py:2", f"magic \x1b[31m{KEY}", "--by", "ruff", "--json").json["notes"][0]
+    assert (made["state"], made["author"], made["place"]) == ("note", "ruff", "app.py:2")
+    assert ampsm("note", session, "app.py:2", f"magic \x1b[31m{KEY}", "--by", "ruff", "--json").json["notes"][0] == made
+    shown = ampsm("note", session).out
+    assert "ruff" in shown
+    assert KEY not in shown
+    assert is_inert(shown, "\n\t")
+    assert ampsm("comments", session, "--json").json["comments"] == []
+    assert ampsm("comments", session, "--prompt").out == ""
+    findings = tmp_path / "findings"
+    findings.write_text(f"app.py:2: too short\n{worktree}/new.txt:1 - what for?\nnosuch.py:3: gone\n")
+    ran = ampsm("note", session, "--findings", str(findings))
+    assert ("nosuch.py:3" in ran.err, "2 notes" in ran.err) == (True, True)
+    (worktree / "app.py").write_text("# one line more\n" + (worktree / "app.py").read_text())
+    places = {one["text"]: (one["place"], one["author"]) for one in ampsm("note", session, "--json").json["notes"]}
+    assert (places["too short"], places["what for?"]) == (("app.py:3", "amp review"), ("new.txt:1", "amp review"))
+    assert ampsm("note", session, "--take", made["id"]).code == 0
+    assert ampsm("note", session, "--take", made["id"]).code == 4
+    assert [one["id"] for one in ampsm("comments", session, "--json").json["comments"]] == [made["id"]]
+    assert "magic" in ampsm("comments", session, "--prompt").out
+    for one in ampsm("note", session, "--json").json["notes"]:
+        assert ampsm("note", session, "--dismiss", one["id"]).code == 0
+    (worktree / "app.py").write_text((worktree / "app.py").read_text().removeprefix("# one line more\n"))
+    assert ampsm("note", session, "--findings", str(findings)).code == 0
+    assert ampsm("note", session, "--json").json["notes"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("note", "app.py:1"), 2, "place and a text"),
+        (("note", "app.py:1", "x", "--take", "y"), 2, "Choose one"),
+        (("note", "app.py:99", "x"), 3, "no line 99"),
+        (("note", "--take", "nosuch"), 3, "no comment"),
+        (("note", "--findings", "/nosuch"), 3, "cannot be read"),
+        (("comment", "--answer", "nosuch", "done"), 3, "no comment"),
+        (("comment", "--answer", "x", "perhaps"), 2, "done or no"),
+        (("comment", "--answer", "x", "no"), 4, "needs its reason"),
+    ],
+)
+def test_what_is_no_note_and_no_answer_is_said(
+    ampsm: Ampsm, changed: tuple[str, Path], arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    command, *rest = arguments
+    ran = ampsm(command, changed[0], *rest)
+    assert (ran.code, words in ran.err) == (code, True), ran.err
 
 
 def test_review_needs_a_terminal(ampsm: Ampsm, changed: tuple[str, Path]) -> None:

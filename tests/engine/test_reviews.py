@@ -1,21 +1,25 @@
 """The verbs of a review on a real repository with the scripted amp: what is looked at, marked, said, taken back, sent."""
 
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.engine import comments, history, hunk_actions, ranges, removal, runs
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import changes, hunk_changes, snapshot
-from ampsm_engine.git.hunk_changes import HunkPlan
-from ampsm_engine.git.worktree_entries import Scratch
+from ampsm_engine.git import changes, hunk_changes, pinned_refs, snapshot
+from ampsm_engine.git.hunk_changes import HunkPlan, Step
+from ampsm_engine.git.worktree_entries import Scratch, scratch
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Session
-from ampsm_engine.review.annotations import CommentState, Fate
+from ampsm_engine.review.annotations import CommentAnswer, CommentState, Fate, Rejection, RejectionState
+from ampsm_engine.worker import rejections as worker_rejections
 from tests.conftest import git
 from tests.waiting import until
-from tests.worker.bench import Bench
+from tests.worker.bench import Bench, kill
 
 APP = "def answer() -> int:\n    return 42\n\n\ndef other() -> str:\n    return 'x'\n\n\nLAST = 1\n"
 
@@ -145,7 +149,40 @@ def test_comments_come_back_touched_untouched_or_gone(bench: Bench) -> None:
     assert engine.store.data_version() == version, "looking again writes nothing"
     again = comments.reopen_comment(engine, ids[1])
     assert comments.draft(engine, session.id).answers == (again.id,)
-    assert "Line 10:" in comments.draft(engine, session.id).text
+    assert f"Line 10 [{again.id}]:" in comments.draft(engine, session.id).text
+
+
+def test_what_amp_says_of_a_comment_stands_beside_what_git_says_and_the_two_may_differ(bench: Bench) -> None:
+    session, other = work(bench, {"app.py": APP}), work(bench, {"b.py": APP})
+    engine = bench.engine
+    ids = [comments.add_comment(engine, session.id, "app.py", (line, line), "Why?").id for line in (2, 6, 9)]
+    foreign = comments.add_comment(engine, other.id, "b.py", (1, 1), "Of another").id
+    for early in (ids[0], foreign):
+        with pytest.raises(Refused, match="was not sent"):
+            comments.answer_comment(engine, early, CommentAnswer.DONE, "")
+    program = f"{Path(sys.executable).with_name('ampsm')} comment --answer"
+    bench.scenario(
+        {"create_file": "app.py", "content": APP.replace("42", "43")},
+        {"shell": f"{program} {ids[0]} done; cd /; {program} {ids[1][:4]} done 'It was \x1b]0;owned\x07 so'"},
+        {"shell": f"{program} {ids[2]} no; {program} {ids[2]} no 'Others use it'; {program} {foreign} done"},
+        {"say": "Done."},
+    )
+    sent = comments.send(engine, session.id, comments.draft(engine, session.id).text, ids)
+    bench.settled(session)
+    found = comments.located_comments(engine, session.id)
+    assert [(one.answer, one.outcome, one.differs) for one in found] == [
+        (CommentAnswer.DONE, Fate.TOUCHED, False), (CommentAnswer.DONE, Fate.UNTOUCHED, True), (CommentAnswer.NO, Fate.UNTOUCHED, False),
+    ]  # fmt: skip
+    assert found[2].answer_text == "Others use it"
+    assert engine.store.reviews.comment(foreign).answer is None, "it is of another session"
+    assert [(one.number, one.iteration_id) for one in comments.rounds(engine, session.id)] == [(1, sent.id)]
+    assert bench.facts(session).count("answered") == 3
+    again = comments.reopen_comment(engine, ids[1])
+    bench.scenario({"say": "Done."})
+    comments.send(engine, session.id, "Once more", [again.id])
+    bench.settled(session)
+    found = comments.located_comments(engine, session.id)
+    assert [(one.round, one.answer) for one in found] == [(1, CommentAnswer.DONE), (2, None), (1, CommentAnswer.NO)]
 
 
 def test_comments_of_an_iteration_that_never_began_are_open_again(bench: Bench) -> None:
@@ -204,6 +241,147 @@ def test_nothing_is_written_while_amp_is_at_work(bench: Bench) -> None:
     bench.flag("go").touch()
     bench.settled(session)
     hunk_actions.reject(engine, session.id, "app.py", None)
+
+
+TWO_HUNKS = "".join(f"line {number}\n" for number in range(40))
+
+
+def hunk_of(bench: Bench, session: Session, number: int, path: str = "long.txt") -> bytes:
+    """A hunk of what the whole session did to a file, as a screen has it."""
+    ends = ranges.resolve(bench.engine, session.id)
+    patch = changes.patch(Path(ends.worktree), ends.old, ends.new)
+    section = next(one for one in patch.split(b"diff --git ") if one.startswith(f"a/{path} ".encode()))
+    return hunks.text(hunks.split(section)[number])
+
+
+def long_session(bench: Bench) -> Session:
+    """A session of two hunks in a file that its base has, and amp at work on the file's last line."""
+    (bench.repo / "long.txt").write_text(TWO_HUNKS)
+    git(bench.repo, "add", "long.txt")
+    git(bench.repo, "commit", "-qm", "long")
+    changed = TWO_HUNKS.replace("line 12\n", "twelve\n").replace("line 30\n", "thirty\n")
+    session = work(bench, {"long.txt": changed})
+    bench.scenario(
+        {"wait_for": str(bench.flag("go"))},
+        {"create_file": "long.txt", "content": changed.replace("line 31\n", "thirty-one\n").replace("line 39", "end")},
+        {"say": "Done."},
+    )
+    bench.amp(bench.iterate(session))
+    return session
+
+
+def test_what_is_rejected_while_amp_works_is_carried_out_at_the_end_of_the_turn(bench: Bench) -> None:
+    session = long_session(bench)
+    engine, worktree = bench.engine, Path(session.worktree_path)
+    first, second = hunk_of(bench, session, 0), hunk_of(bench, session, 1)
+    kept = hunk_actions.reject(engine, session.id, "long.txt", first, reason="Not twelve", queues=True)
+    changed = hunk_actions.reject(engine, session.id, "long.txt", second, queues=True)
+    gone = hunk_actions.reject(engine, session.id, "long.txt", None, queues=True)
+    assert {one.state for one in (kept, changed, gone)} == {RejectionState.QUEUED}
+    assert "twelve" in (worktree / "long.txt").read_text(), "amp has the worktree for itself"
+    assert comments.draft(engine, session.id).text == "", "it is no rejection yet"
+    assert hunk_actions.undo_last(engine, session.id).id == gone.id
+    bench.flag("go").touch()
+    ended = bench.settled(session)
+    states = {one.id: one.state for one in hunk_actions.rejections(engine, session.id)}
+    assert states == {kept.id: RejectionState.DONE, changed.id: RejectionState.REFUSED}
+    text = (worktree / "long.txt").read_text()
+    assert ("line 12\n" in text, "thirty\n" in text, "end\n" in text) == (True, True, True)
+    assert "has changed since" in bench.fact(session, "reject-refused")
+    assert git(worktree, "status", "--porcelain") == ""
+    told = history.timeline(engine, session.id).commits
+    assert told[0].subject == "ampsm: reject a change in long.txt"
+    assert ended.commit_sha == told[1].sha, "amp's commit is amp's"
+    assert "Not twelve" in comments.draft(engine, session.id).text
+    hunk_actions.undo_reject(engine, kept.id)
+    assert "twelve\n" in (worktree / "long.txt").read_text()
+    with pytest.raises(Refused, match="was not rejected"):
+        hunk_actions.undo_reject(engine, changed.id)
+    git(worktree, "fsck", "--strict")
+
+
+def test_chosen_lines_wait_for_the_end_of_the_turn_too(bench: Bench) -> None:
+    session = long_session(bench)
+    ends = ranges.resolve(bench.engine, session.id)
+    patch = changes.patch(Path(ends.worktree), ends.old, ends.new)
+    patch = patch[patch.index(b"@@ ") :]
+    rows = frozenset(at for at, line in enumerate(patch.split(b"\n")) if line == b"+twelve")
+    made = hunk_actions.reject(bench.engine, session.id, "long.txt", patch, rows=rows, queues=True)
+    bench.flag("go").touch()
+    bench.settled(session)
+    assert bench.engine.store.reviews.rejection(made.id).state is RejectionState.DONE
+    text = (Path(session.worktree_path) / "long.txt").read_text()
+    assert ("twelve" in text, "line 12\n" in text, "thirty\n" in text) == (False, False, True)
+
+
+def test_a_file_that_is_rejected_whole_is_spared_what_nobody_has_seen(bench: Bench) -> None:
+    session = long_session(bench)
+    made = hunk_actions.reject(bench.engine, session.id, "long.txt", None, queues=True)
+    bench.flag("go").touch()
+    bench.settled(session)
+    assert bench.engine.store.reviews.rejection(made.id).state is RejectionState.REFUSED
+    assert "end\n" in (Path(session.worktree_path) / "long.txt").read_text()
+
+
+@pytest.mark.parametrize("after", ["nothing", "tree", "commit", "index", "files"])
+def test_a_worker_that_is_killed_while_it_rejects_is_followed_by_one_that_does_the_rest(
+    bench: Bench, after: str
+) -> None:
+    """The steps that a kill comes between are done here; the rest is what the next worker finds."""
+    session = long_session(bench)
+    engine, worktree = bench.engine, Path(session.worktree_path)
+    made = hunk_actions.reject(engine, session.id, "long.txt", hunk_of(bench, session, 0), queues=True)
+    amp = psutil.Process(bench.amp(bench.last(session)))
+    bench.kill_workers()
+    kill(amp)
+    store, steps = engine.store, ["nothing", "tree", "commit", "index", "files"]
+    done = steps[1 : steps.index(after) + 1]
+    with scratch(worktree) as at:
+        plan = worker_rejections._planned(at, session, made)
+        if "tree" in done:
+            worker_rejections._begin(store, at, made, plan)
+        work = plan.work if "files" in done else Step(plan.work.now, plan.work.now)
+        index = plan.index if "index" in done else Step(plan.index.now, plan.index.now)
+        if "commit" in done:
+            partly = replace(plan, work=work, index=index, patch=plan.patch if "files" in done else b"")
+            hunk_changes.carry_out(at, partly, worker_rejections.message("reject", made, ""), hooks=True)
+    bench.sweep()
+    bench.settled(session)
+    found = store.reviews.rejection(made.id)
+    assert found.state is RejectionState.DONE
+    text = (worktree / "long.txt").read_text()
+    assert ("line 12\n" in text, "thirty\n" in text) == (True, True)
+    assert git(worktree, "status", "--porcelain") == ""
+    log = git(worktree, "log", "--format=%H %s", f"{session.base_commit}..").splitlines()
+    assert [line for line in log if "ampsm: reject" in line] == [
+        f"{found.commit_sha} ampsm: reject a change in long.txt"
+    ]
+
+
+def test_what_an_app_left_half_rejected_is_ended_before_anything_else(bench: Bench) -> None:
+    session = work(bench, {"app.py": APP})
+    engine, worktree = bench.engine, Path(session.worktree_path)
+    with scratch(worktree) as at:
+        ends = ranges.resolve(engine, session.id)
+        plan = hunk_changes.rejecting(at, "app.py", None, old_path=None, old=ends.old, new=ends.new)
+        tree = hunk_changes.kept(at, plan)
+        begun = Rejection("r1", session.id, "app.py", None, None, "", tree, "2026", state=RejectionState.DOING)
+        pinned_refs.keep(worktree, session.id, "r1", {"tree": tree})
+        engine.store.reviews.add_rejection(begun)
+    (worktree / "b.txt").write_text("b\n")
+    hunk_actions.stage(engine, session.id, "b.txt", None)
+    assert engine.store.reviews.rejection("r1").state is RejectionState.DONE
+    assert not git(worktree, "diff", "main", "--", "app.py")
+    hunk_actions.undo_last(engine, session.id)
+    assert (worktree / "app.py").read_text() == APP
+
+
+def test_a_turn_that_has_just_ended_takes_no_rejection(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = work(bench, {"app.py": APP})
+    monkeypatch.setattr(hunk_actions, "_is_at_work", lambda *_: True)
+    with pytest.raises(Refused, match="just ended its turn"):
+        hunk_actions.reject(bench.engine, session.id, "app.py", None, queues=True)
+    assert not git(bench.repo, "for-each-ref", "refs/ampsm/review")
 
 
 def test_amp_does_not_begin_while_a_change_is_taken_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

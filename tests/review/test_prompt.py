@@ -41,13 +41,28 @@ def test_it_groups_by_file_and_goes_by_line() -> None:
     )
     assert made.answers == ("c3", "c2", "c4", "r1", "c5", "c1")
     assert made.text.startswith("Address 5 review comments, and leave out 1 change that I took back.\n")
-    before = "3. Line 30 before your change, in what was `src/before.py`:"
+    before = "3. Line 30 before your change, in what was `src/before.py` [c4]:"
     order = [
-        *("## `src/app.py`", "1. Line 2:", "First", "2. Line 20:", before, "4. I took this change back:", "+new"),
-        *("Not this way", "## `z.py`", "5. The whole file:", "6. Lines 3-5:"),
+        *(
+            "## `src/app.py`",
+            "1. Line 2 [c3]:",
+            "First",
+            "2. Line 20 [c2]:",
+            before,
+            "4. I took this change back:",
+            "+new",
+        ),
+        *("Not this way", "## `z.py`", "5. The whole file [c5]:", "6. Lines 3-5 [c1]:"),
     ]
     places = [made.text.index(piece) for piece in order]
     assert places == sorted(places)
+
+
+def test_amp_is_told_how_to_answer_each_comment_and_nothing_else() -> None:
+    text = prompt.draft([a_comment()], [a_rejection()], program="/opt/a b/ampsm").text
+    assert "\nAt the end say of the comment, by its id in brackets" in text
+    assert "\n    /opt/a b/ampsm comment --answer ID done\n" in text
+    assert "--answer" not in prompt.draft([], [a_rejection()]).text
 
 
 def test_what_has_moved_is_told_where_it_is_now() -> None:
@@ -55,7 +70,7 @@ def test_what_has_moved_is_told_where_it_is_now() -> None:
     stays = a_comment("c2", path="src/new.py", line=20, line_end=20)
     text = prompt.draft([moved, stays]).text
     assert [line for line in text.split("\n") if line.startswith(("##", "1", "2"))] == [
-        *("## `src/new.py`", "1. Line 20:", "2. Lines 30-32:"),
+        *("## `src/new.py`", "1. Line 20 [c2]:", "2. Lines 30-32 [c1]:"),
     ]
     assert (moved.place, stays.place) == ("src/new.py:30-32", "src/new.py:20")
     assert a_comment(line=0, line_end=0).place == "src/app.py"

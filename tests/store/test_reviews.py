@@ -7,7 +7,7 @@ import pytest
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Status
-from ampsm_engine.review.annotations import Comment, CommentState, Rejection
+from ampsm_engine.review.annotations import Comment, CommentAnswer, CommentState, Rejection
 from ampsm_engine.store import Store
 from tests.store.values import a_session, an_iteration
 
@@ -61,6 +61,22 @@ def test_what_a_prompt_answers_is_bound_with_it_or_not_at_all(kept: Store) -> No
     with pytest.raises(Refused):
         kept.queue.add(an_iteration("i1"), answers=["other"])
     assert kept.reviews.comment("other").state is CommentState.OPEN
+
+
+def test_rounds_are_numbered_in_their_session_and_one_that_never_began_is_none(kept: Store) -> None:
+    kept.reviews.add_comment(a_comment("c2"))
+    kept.queue.add(an_iteration("i1"), answers=["c1"])
+    kept.queue.add(an_iteration("i2"), answers=["c2"])
+    kept.queue.drop("i2")
+    kept.queue.add(an_iteration("i3"), answers=["nobody"])
+    kept.queue.add(an_iteration("i4"), answers=["c2", "c1"])
+    assert [(one.number, one.iteration_id) for one in kept.reviews.rounds("s1")] == [(1, "i1"), (2, "i4")]
+    assert [one.round for one in kept.reviews.comments("s1")] == [2, 2]
+    kept.reviews.answer_comment("c1", CommentAnswer.NO, "because")
+    kept.queue.add(an_iteration("i5"), answers=["c1"])
+    assert kept.reviews.comment("c1").answer is None, "it is asked once more"
+    assert [fact.text for fact in kept.facts.read() if fact.kind == "answered"] == ["app.py:1-2: no, because"]
+    kept.sessions.remove("s1")
 
 
 @pytest.mark.parametrize("way", ["drop", "stop"])

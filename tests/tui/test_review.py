@@ -7,8 +7,12 @@ import pytest
 from textual.actions import parse
 from textual.binding import Binding
 
+from ampsm_engine.engine import comments
+from ampsm_engine.review.annotations import CommentAnswer, CommentState, Fate
+from ampsm_engine.store import Store
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens.review.screen import CHANGING, DIFF_BINDINGS, DiffScreen, ReviewScreen
+from tests.store.values import an_iteration
 from tests.tui.builders import NOW, a_board
 from tests.tui.conftest import Camera
 from tests.tui.desk import Desk, Feed
@@ -269,6 +273,70 @@ async def test_a_hunk_is_rejected_and_brought_back(reviewed: Reviewed) -> None:
         await reviewed.until(lambda: "2 of" not in desk.text and "15 hunks" in desk.text, "the new diff")
         await reviewed.press("u")
         await reviewed.until(lambda: login.read_text() == changed, "the hunk to come back")
+
+
+async def test_what_is_rejected_while_amp_works_waits_is_shown_and_is_taken_back_by_a_key(reviewed: Reviewed) -> None:
+    reviewed.commit()
+    store, session_id = reviewed.desk.engine.store, reviewed.session.id
+    store.queue.add(an_iteration("i1", session_id))
+    store.queue.claim()
+    login = reviewed.worktree / "app/login.py"
+    changed = login.read_text()
+    async with reviewed.open() as desk:
+        await reviewed.press("right_curly_bracket", "right_curly_bracket", "right_square_bracket", "X", "enter")
+        await reviewed.until(lambda: "1 rejection waiting" in desk.text, "the queue")
+        desk.sees("✗ goes when amp's turn ends", "✗ 1/2")
+        assert login.read_text() == changed
+        await reviewed.press("X")
+        await reviewed.until(lambda: "rejection waiting" not in desk.text, "the queue to be empty")
+        assert store.reviews.rejections(session_id) == ()
+        await reviewed.press("X", "enter")
+        await reviewed.until(lambda: "1 rejection waiting" in desk.text, "the queue")
+        await reviewed.press("u")
+        await reviewed.until(lambda: "rejection waiting" not in desk.text, "the queue to be empty")
+        await reviewed.press("X", "enter")
+        await reviewed.until(lambda: "1 rejection waiting" in desk.text, "the queue")
+        (waiting,) = store.reviews.waiting_rejections(session_id)
+        Store(store.path).reviews.change_rejection(waiting.id, state="refused", note="app/login.py has changed since.")
+        desk.feed.pour(a_board(reviewed.row()))
+        await reviewed.until(lambda: "has changed since" in desk.text, "why it stays")
+        desk.sees_not("✗ goes when")
+
+
+async def test_amps_answer_stands_beside_what_git_says(reviewed: Reviewed) -> None:
+    store, session_id = reviewed.desk.engine.store, reviewed.session.id
+    made = comments.add_comment(reviewed.desk.engine, session_id, "Makefile", (5, 5), "Quietly?")
+    store.queue.add(an_iteration("i1", session_id), answers=[made.id])
+    async with reviewed.open() as desk:
+        desk.sees("round 1 · amp works on it")
+        other = Store(store.path)
+        other.reviews.answer_comment(made.id, CommentAnswer.DONE, "It \x1b[31mis\x1b]0;owned\x07 so")
+        other.reviews.change_comment(made.id, outcome=Fate.UNTOUCHED)
+        desk.feed.pour(a_board(reviewed.row()))
+        await reviewed.until(lambda: "they differ" in desk.text, "the answer")
+        desk.sees("≠ round 1 · amp: done · git: untouched · they differ", "↳ amp: It ␛[31mis␛]0;owned␇ so")
+        await reviewed.press("C")
+        desk.sees("amp: done · git: untouched · they differ")
+
+
+async def test_a_note_is_taken_as_a_comment_or_dismissed(reviewed: Reviewed) -> None:
+    engine, session_id = reviewed.desk.engine, reviewed.session.id
+    for line, text in ((5, "Quietly?"), (7, "Lint what?")):
+        comments.add_comment(engine, session_id, "Makefile", (line, line), text, note_by="ruff")
+    async with reviewed.open() as desk:
+        desk.sees("▪ note by ruff", "Quietly?", "Lint what?")
+        desk.sees_not("to send")
+        await reviewed.press("right_parenthesis", "enter")
+        desk.sees("Note on Makefile:5", "it is a comment of yours")
+        await desk.type("Yes: ")
+        await reviewed.press("ctrl+g")
+        await reviewed.until(lambda: "1 comment to send" in desk.text, "the comment")
+        await reviewed.press("C", "j", "t")
+        await reviewed.until(lambda: "dismissed note by ruff" in desk.text, "the note to go")
+        await reviewed.press("escape")
+        desk.sees_not("Lint what?")
+    states = {one.line: one.state for one in engine.store.reviews.comments(session_id)}
+    assert states == {5: CommentState.OPEN, 7: CommentState.DISMISSED}
 
 
 async def test_what_is_not_committed_is_staged_and_committed(reviewed: Reviewed) -> None:

@@ -171,6 +171,9 @@ async def test_the_prompt_of_comments_is_read_edited_and_sent(
 ) -> None:
     engine, session = reviewed.desk.engine, reviewed.session
     reviewed.commit()
+    ids = (f"comment{number:03}" for number in range(1, 10))
+    monkeypatch.setattr(comments, "new_id", lambda: next(ids))
+    monkeypatch.setattr(comments, "_program", lambda: "ampsm")
     for line, text in ((12, "Backslashes, too?"), (30, "Why not pop?"), (36, "And secure?")):
         comments.add_comment(engine, session.id, "app/login.py", (line, line), text)
     comments.add_comment(engine, session.id, "app/gone.py", (1, 1), "Who needed it?", side=Side.OLD)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.plain_text import plural
+from ampsm_engine.review.annotations import Rejection, RejectionState
 from ampsm_tui import suspend
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open, show_error
@@ -38,6 +39,9 @@ class _Chosen(NamedTuple):
     hunk: int = -1
 
 
+_WAITING = (RejectionState.QUEUED, RejectionState.DOING)
+
+
 class ReviewChanges:
     """Changes the worktree, the index and the branch of the session; `reopen` shows what they are then."""
 
@@ -46,13 +50,22 @@ class ReviewChanges:
         self._pane = pane
         self._reopen = reopen
         self._staged: StagedChanges | None = None
+        self._rejections: tuple[Rejection, ...] = ()
 
     def reject(self) -> None:
-        """Ask for a reason, and take back the selected lines, the hunk under the cursor, or, on its head, the file."""
-        chosen = self._chosen()
-        if chosen is None:
+        """Ask for a reason, and take back the selected lines, the hunk under the cursor, or, on its head, the file.
+
+        A hunk or file whose rejection waits for the end of amp's turn is taken out of the queue.
+        """
+        chosen, reading = self._chosen(), self._pane.reading
+        if chosen is None or reading is None:
             return
-        file = chosen.file
+        file, key = chosen.file, self._key_of(reading, chosen)
+        waiting = [one for one in self._rejections if one.state is RejectionState.QUEUED]
+        queued = next((one.id for one in waiting if (one.path, one.key) == (file.path, key)), None)
+        if queued is not None and chosen.rows is None:
+            run_while_open(self._screen, self._take_back(queued))
+            return
         from ampsm_engine.engine import hunk_actions
         from ampsm_tui.screens.text_dialogs import LineScreen
 
@@ -67,10 +80,15 @@ class ReviewChanges:
                 reason=text.strip() or None,
                 old_path=file.old_path,
                 range_=self._pane.range,
+                queues=True,
+                key=key,
             )
-            note = getattr(made, "note", "")
             self._end_selection()
-            app_of(self._screen).show_toast(f"Rejected; u brings it back{'. ' + note if note else ''}")
+            if made.state is RejectionState.QUEUED:
+                app_of(self._screen).show_toast("amp is at work: it goes when this turn ends. u takes that back")
+                self.take((*self._rejections, made))
+                return
+            app_of(self._screen).show_toast(f"Rejected; u brings it back{'. ' + made.note if made.note else ''}")
             self._reopen()
 
         note = "Enter takes it back. What you write here is told to amp with your comments; it may stay empty."
@@ -84,13 +102,51 @@ class ReviewChanges:
         )
         self._screen.app.push_screen(screen)
 
+    @staticmethod
+    def _key_of(reading: DiffReading, chosen: "_Chosen") -> str | None:
+        """The content key of the chosen hunk, or of that with the first chosen line; None for the whole file."""
+        hunk, body = chosen.hunk, chosen.file.body
+        if chosen.rows and body is not None:
+            hunk = body.hunk_at(min(chosen.rows))
+        return reading.keys(reading.document.files.index(chosen.file))[hunk] if hunk >= 0 else None
+
     async def undo_reject(self) -> None:
         """Bring back what was rejected last."""
         from ampsm_engine.engine import hunk_actions
 
         made = await ask(hunk_actions.undo_last, app_of(self._screen).engine, self._pane.session.id)
+        self._tell_back(made)
+
+    async def _take_back(self, rejection_id: str) -> None:
+        from ampsm_engine.engine import hunk_actions
+
+        self._tell_back(await ask(hunk_actions.take_back, app_of(self._screen).engine, rejection_id))
+
+    def _tell_back(self, made: Rejection) -> None:
+        if made.state is RejectionState.QUEUED:
+            app_of(self._screen).show_toast(f"Not rejected: the change in {made.path} stays")
+            self.take(tuple(one for one in self._rejections if one.id != made.id))
+            return
         app_of(self._screen).show_toast(f"It is back in {made.path}")
         self._reopen()
+
+    def take(self, rejections: tuple[Rejection, ...]) -> None:
+        """Show which hunks are rejected when amp's turn ends, and what became of those that waited until now."""
+        before, self._rejections = self._rejections, rejections
+        waited = {one.id for one in before if one.state in _WAITING}
+        for one in rejections:
+            if one.id in waited and one.state is RejectionState.REFUSED:
+                app_of(self._screen).show_toast(f"Not rejected, it stays: {one.note}")
+        if [(one.id, one.state) for one in before] == [(one.id, one.state) for one in rejections]:
+            return
+        waiting = [one for one in rejections if one.state in _WAITING]
+        self._pane.waiting_status = f"{plural(len(waiting), 'rejection')} waiting" if waiting else ""
+        if self._pane.reading is not None:
+            self._pane.reading.set_rejected(self._waiting_keys())
+            self._pane.update_counts()
+
+    def _waiting_keys(self) -> frozenset[tuple[str, str | None]]:
+        return frozenset((one.path, one.key) for one in self._rejections if one.state in _WAITING)
 
     async def toggle_staged(self) -> None:
         """Stage what is selected or under the cursor, or take it out of the index: of what is not committed."""
@@ -167,7 +223,8 @@ class ReviewChanges:
         self._pane.view.refresh()
 
     def mark_staged(self, reading: DiffReading) -> None:
-        """Let a reading of what is not committed, which is about to be shown, tell what of it is staged."""
+        """Let a reading that is about to be shown tell what of it is rejected, and staged where it is not committed."""
+        reading.rejected = self._waiting_keys()
         if self._pane.range == UNCOMMITTED:
             reading.staged = self._staged
             run_while_open(self._screen, self._ask_staged())

@@ -84,11 +84,12 @@ class CommentsScreen(Dialog[tuple[str, str]]):
             line = line.append(Content("not finished").stylize("$warning"))
             options.append(Option(line.append(f"\n  {one_line(text, 200)}")))
         for one in self._comments:
-            fate = one.outcome.value if one.outcome is not None else one.state.value
-            if one.state.value == "resolved":
-                fate = "resolved"
-            line = Content(f"{one_line(one.place, 60)}  ").append(Content(fate).stylize("$accent"))
-            options.append(Option(line.append(f"\n  {one_line(one.text, 200)}")))
+            line = Content(f"{one_line(one.place, 60)}  ")
+            line = line.append(Content(_standing(one)).stylize("$warning" if one.differs else "$accent"))
+            text = f"\n  {one_line(one.text, 200)}"
+            if one.answer_text:
+                text += f"\n  amp: {one_line(one.answer_text, 200)}"
+            options.append(Option(line.append(text)))
         yield Menu(*options, compact=True)
 
     def action_answer(self, what: str) -> None:
@@ -130,7 +131,7 @@ class ReviewComments:
         found: dict[int, list[tuple[Anchor, Note]]] = {}
         by_path = {path: at for at, file in enumerate(document.files) for path in (file.old_path, file.path) if path}
         for one in self._comments:
-            if one.state is CommentState.RESOLVED:
+            if one.is_closed:
                 continue
             index = by_path.get(one.now_path or one.path, by_path.get(one.path, -1))
             if index >= 0:
@@ -205,16 +206,22 @@ class ReviewComments:
         from ampsm_engine.engine import comments
         from ampsm_tui.screens.text_dialogs import KeptTextScreen
 
+        engine = app_of(self._screen).engine
+
         async def keep(text: str) -> None:
             if text.strip():
-                await ask(comments.edit_comment, app_of(self._screen).engine, comment.id, text.strip())
+                await ask(comments.edit_comment, engine, comment.id, text.strip())
+                if comment.is_note:
+                    await ask(comments.reopen_comment, engine, comment.id)
             else:
-                await ask(comments.delete_comment, app_of(self._screen).engine, comment.id)
+                await ask(comments.resolve_comment if comment.is_note else comments.delete_comment, engine, comment.id)
             self.fetch()
 
-        note = "Empty, it is deleted."
+        note = (
+            "Saved, it is a comment of yours; empty, it is dismissed." if comment.is_note else "Empty, it is deleted."
+        )
         screen = KeptTextScreen(
-            f"Comment on {comment.place}",
+            f"{'Note' if comment.is_note else 'Comment'} on {comment.place}",
             keep,
             owner=self._pane.session.id,
             purpose=f"comment {comment.id}",
@@ -297,7 +304,7 @@ class ReviewComments:
             self.list_all()
             return
         await ask(verbs[what], app_of(self._screen).engine, comment_id)
-        self.fetch()
+        await self._fetch()  # the list is to say what they are now
         self.list_all()
 
     def _go_to(self, comment_id: str) -> None:
@@ -325,16 +332,42 @@ def _anchor(one: Comment, new_oid: str) -> Anchor:
 
 
 def _essence_of(comments: tuple[Comment, ...]) -> object:
-    return [(one.id, one.text, one.state, one.outcome, one.iteration_id) for one in comments]
+    return [
+        (one.id, one.text, one.state, one.outcome, one.iteration_id, one.answer, one.answer_text) for one in comments
+    ]
 
 
 def _order(placed: tuple[Anchor, Note]) -> tuple[int, bool]:
     return placed[0].line, placed[0].is_new
 
 
+def _standing(one: Comment) -> str:
+    """How far a comment has come, what amp says of it and what git says: the two may differ."""
+    if one.is_note:
+        word = "dismissed note" if one.is_closed else "note"
+        return f"{word} by {one_line(one.author, 40)}" if one.author else word
+    words = {
+        CommentState.OPEN: "not sent yet",
+        CommentState.RESOLVED: "resolved",
+        CommentState.SUBMITTED: "submitted to the pull request",
+    }
+    parts = [words.get(one.state, "")]
+    if one.round is not None:
+        parts.append(f"round {one.round}")
+    if one.answer is not None:
+        parts.append(f"amp: {one.answer}")
+    if one.outcome is not None:
+        parts.append(f"git: {one.outcome}" if one.answer is not None else one.outcome.value)
+    elif one.state is CommentState.SENT:
+        parts.append("amp works on it")
+    if one.differs:
+        parts.append("they differ")
+    return " · ".join(part for part in parts if part)
+
+
 def _note(one: Comment) -> Note:
-    fate = one.outcome.value if one.outcome is not None else ""
-    state = {"open": "not sent yet", "sent": fate or "sent, amp works on it"}[one.state.value]
     first, last = one.now_line or one.line, one.now_line_end or one.line_end
     lines = f"lines {first}-{last}  " if last != first else ""
-    return Note(one.id, f"{lines}{state}", one.text, fate or one.state.value)
+    text = f"{one.text}\n↳ amp: {one.answer_text}" if one.answer_text else one.text
+    mark = "differs" if one.differs else one.outcome or one.state
+    return Note(one.id, f"{lines}{_standing(one)}", text, mark)

@@ -47,6 +47,8 @@ class DiffPane:
         """Comments that were not sent to amp."""
         self.search_status = ""
         self.staging_status = ""
+        self.waiting_status = ""
+        """What waits for the end of amp's turn."""
         self.listeners: list[Callable[[], None]] = []
         """Called whenever counts may have changed, before the head shows them."""
         self._screen = screen
@@ -130,7 +132,7 @@ class DiffPane:
                 self.unsent,
                 self.search_status,
                 "  ".join(word for word, is_on in switches if is_on),
-                self.staging_status,
+                "  ".join(word for word in (self.waiting_status, self.staging_status) if word),
             )
         )
         self.files.counted()

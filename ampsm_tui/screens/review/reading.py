@@ -68,6 +68,8 @@ class DiffReading:
         """The spans of hunks that were viewed in the reading before this one, by path."""
         self.staged: StagedChanges | None = None
         """What is in the index; None unless this is the diff of what is not committed."""
+        self.rejected: frozenset[tuple[str, str | None]] = frozenset()
+        """Paths and hunk keys of the rejections that wait; None as the key stands for the whole file."""
         self._fetching: set[tuple[int, int]] = set()
         review.listen(self._heard)
         collector.set_aside()
@@ -156,6 +158,7 @@ class DiffReading:
         self.document.put(index, body, cards(entry, patch), has_tail=has_tail)
         self.mark(index)
         self._stage(index)
+        self._reject(index)
 
     def _relist(self) -> None:
         """Join files that turned out to be one that was renamed; the view stands where it stood."""
@@ -322,6 +325,21 @@ class DiffReading:
         rows = body.rows_of(known.removed, known.missing) if known is not None and len(body.kinds) <= MOST_ROWS else ()
         file.partly_staged = frozenset(body.hunk_at(row) for row in rows) - file.staged
         file.staged_rows = frozenset(row for row in rows if body.hunk_at(row) in file.partly_staged)
+
+    def set_rejected(self, rejected: frozenset[tuple[str, str | None]]) -> None:
+        """Mark the hunks whose rejection waits for the end of amp's turn."""
+        self.rejected = rejected
+        for index in range(len(self.document.files)):
+            self._reject(index)
+        self._view.repaint()
+
+    def _reject(self, index: int) -> None:
+        file = self.document.files[index]
+        wanted = {key for path, key in self.rejected if path == file.path}
+        if file.body is None or not (wanted or file.rejected):
+            return
+        keys = self.keys(index) if wanted else ()
+        file.rejected = frozenset(at for at, key in enumerate(keys) if key in wanted or None in wanted)
 
 
 def _file(entry: "FileEntry") -> File:

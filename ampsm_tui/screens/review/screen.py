@@ -249,9 +249,9 @@ class ReviewScreen(DiffScreen):
         self.ranges = ReviewRanges(self, self.pane, self.loader, self.marks)
         self.updates = ReviewUpdates(self, self.pane, self.loader)
         self.comments = ReviewComments(self, self.pane)
-        self._stored = ReviewStoreFollower(self, self.pane, self.marks, self.comments)
-        self.prompt = ReviewPrompt(self, self.pane, self._remember_sent)
         self.changes = ReviewChanges(self, self.pane, self.loader.reopen)
+        self._stored = ReviewStoreFollower(self, self.pane, self.marks, self.comments, self.changes)
+        self.prompt = ReviewPrompt(self, self.pane, self._remember_sent)
         self.external = ReviewExternal(self, self.pane, self.loader.reopen)
         self._position = ReviewPosition(self.pane, self.loader, place)
 
@@ -294,6 +294,7 @@ class ReviewScreen(DiffScreen):
         self.marks.fetch()
         self.comments.fetch()
         self.comments.tell_begun()
+        self._stored.look()
         if self.loader.is_behind:
             self.updates.refresh()
 

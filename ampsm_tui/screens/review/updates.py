@@ -10,6 +10,7 @@ from ampsm_tui.ask import ask_until_answered, ignore, run_while_open
 from ampsm_tui.delayed_call import call_after
 from ampsm_tui.folder_watch import watch_folders
 from ampsm_tui.screens.base import AppScreen
+from ampsm_tui.screens.review.changes import ReviewChanges
 from ampsm_tui.screens.review.comments import ReviewComments
 from ampsm_tui.screens.review.loader import ReviewLoader
 from ampsm_tui.screens.review.marks import ReviewMarks
@@ -26,9 +27,17 @@ BATCH_DELAY = 0.4
 
 
 class ReviewStoreFollower:
-    """Shows marks and comments as others set them: in another terminal, or by a command."""
+    """Shows marks, comments and rejections as others set them: in another terminal, by a command, or by a worker."""
 
-    def __init__(self, screen: AppScreen[None], pane: DiffPane, marks: ReviewMarks, comments: ReviewComments) -> None:
+    def __init__(
+        self,
+        screen: AppScreen[None],
+        pane: DiffPane,
+        marks: ReviewMarks,
+        comments: ReviewComments,
+        changes: ReviewChanges,
+    ) -> None:
+        self._changes = changes
         self._screen = screen
         self._pane = pane
         self._marks = marks
@@ -56,11 +65,12 @@ class ReviewStoreFollower:
         reviews, session_id = app_of(self._screen).engine.store.reviews, self._pane.session.id
         version = self._marks.version
         with contextlib.suppress(AmpsmError):  # the notice that the board is stale tells of it
-            viewed, comments = await asyncio.to_thread(
-                lambda: (reviews.viewed(session_id), reviews.comments(session_id))
+            viewed, comments, rejections = await asyncio.to_thread(
+                lambda: (reviews.viewed(session_id), reviews.comments(session_id), reviews.rejections(session_id))
             )
             self._marks.follow(viewed, version)
             self._comments.follow(comments)
+            self._changes.take(rejections)
 
 
 class ReviewUpdates:

@@ -64,6 +64,8 @@ class File:
     """The rows of its patch that are in the index, where that has some lines of a hunk and not all of it."""
     partly_staged: frozenset[int] = frozenset()
     """The hunks of which some lines are in the index."""
+    rejected: frozenset[int] = frozenset()
+    """The hunks whose rejection waits for the end of amp's turn."""
     digits: int = 3
     """The room for a line number."""
     is_crlf: bool = False

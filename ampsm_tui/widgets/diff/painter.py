@@ -29,7 +29,8 @@ from ampsm_tui.widgets.diff.patch import MINUS, PLUS, Body, PatchLine
 from ampsm_tui.widgets.diff.source import DiffSource, Note, uncut
 
 STATUS = {"added": "A", "deleted": "D", "modified": "M", "renamed": "R", "copied": "C", "typechange": "T"}
-_MARKS = {"open": "◆", "sent": "◇", "resolved": "✓", "touched": "↻", "untouched": "◆", "gone": "∅"}
+_MARKS = {"note": "▪", "open": "◆", "sent": "◇", "resolved": "✓", "touched": "↻", "untouched": "◆"}
+_MARKS |= {"gone": "∅", "differs": "≠", "submitted": "◇"}
 
 _WHOLE = {"A": "new", "D": "deleted"}
 
@@ -37,6 +38,7 @@ _QUIET = {"lock": "lock file", "attributes": "not to be shown (-diff)"}
 
 STAGED = "● staged"
 PARTLY_STAGED = "◐ partly staged"
+REJECTED = "✗ goes when amp's turn ends"
 CHANGED = "↻ changed since you viewed it"
 
 Named = Callable[..., Style]
@@ -113,10 +115,7 @@ class HeadPainter:
             parts.append("✓ viewed")
         if row.a in one.changed:
             parts.append(CHANGED)
-        if row.a in one.staged:
-            parts.append(STAGED)
-        elif row.a in one.partly_staged:
-            parts.append(PARTLY_STAGED)
+        parts += _decided_hunk(one, row.a)
         if hidden:
             parts.append(f"{hidden:,} line{'s' * (hidden != 1)}")
         if where:
@@ -168,6 +167,20 @@ def _end(text: str, room: int) -> str:
     return text
 
 
+def _decided_hunk(file: File, hunk: int) -> list[str]:
+    parts = [STAGED] if hunk in file.staged else [PARTLY_STAGED] if hunk in file.partly_staged else []
+    return [*parts, REJECTED] if hunk in file.rejected else parts
+
+
+def _decided(file: File) -> list[tuple[str, str]]:
+    badges: list[tuple[str, str]] = []
+    if text := _staged(file):
+        badges.append((text, "-viewed"))
+    if file.rejected:
+        badges.append((f"✗ {len(file.rejected)}/{file.hunks}", "-note-title"))
+    return badges
+
+
 def _counts(file: File) -> list[tuple[str, str]]:
     badges: list[tuple[str, str]] = []
     if file.quiet and file.shape.folded and not file.is_viewed:
@@ -178,8 +191,7 @@ def _counts(file: File) -> list[tuple[str, str]]:
         badges.append((f"◆{len(file.shape.notes)}", "-note-title"))
     if file.changed:
         badges.append(("↻ changed", "-note-title"))
-    if text := _staged(file):
-        badges.append((text, "-viewed"))
+    badges += _decided(file)
     if file.additions:
         badges.append((f"+{file.additions:,}", "-plus"))
     if file.deletions:

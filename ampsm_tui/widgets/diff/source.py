@@ -23,7 +23,7 @@ class Note(NamedTuple):
     title: str
     text: str
     mark: str
-    """`open`, `sent`, `resolved`, `touched`, `untouched`, `gone`."""
+    """`note`, `open`, `sent`, `submitted`, `resolved`, `touched`, `untouched`, `gone`, `differs`."""
 
 
 def nowhere(_: bytes) -> tuple[tuple[int, int], ...]:
