@@ -188,19 +188,28 @@ def _session(shapes: Shapes) -> Schema:
 
 
 def _of_reviews(shapes: Shapes, _session: Schema, iteration: Schema) -> dict[str, Schema]:
+    from ampsm_engine.engine.pull_requests import SubmittedReview
     from ampsm_engine.git.entities import FileChange
-    from ampsm_engine.review.annotations import Comment, Rejection
+    from ampsm_engine.review.annotations import Comment, Rejection, ReviewRound
 
     changed = shapes.members(FileChange, pathBytes_=TEXT, oldPathBytes_=TEXT)
-    comment = shapes.named("Comment", shapes.members(Comment, place=TEXT))
+    comment = shapes.named("Comment", shapes.members(Comment, place=TEXT, differs=FLAG))
     sent = record(sessionId=TEXT, iteration=iteration)
     return {
         "diff": record(
             sessionId=TEXT, old=TEXT, new=maybe(TEXT), additions=COUNT, deletions=COUNT, files=several(changed)
         ),
         "comment": record(sessionId=TEXT, comment=comment),
+        "note": record(sessionId=TEXT, notes=several(comment)),
         "comments": one_of(
-            record(sessionId=TEXT, comments=several(comment), rejections=several(shapes.of(Rejection))), sent
+            record(
+                sessionId=TEXT,
+                comments=several(comment),
+                rejections=several(shapes.of(Rejection)),
+                rounds=several(shapes.of(ReviewRound)),
+            ),
+            record(sessionId=TEXT, review=shapes.of(SubmittedReview)),
+            sent,
         ),
     }
 

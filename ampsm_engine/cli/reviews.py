@@ -24,17 +24,31 @@ _PLACE = re.compile(r"(?P<path>.+?)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?", re.
 
 
 @click.command(cls=Command, short_help="Read what a session changed, comment on it, take changes back.")
-@arguments.session_argument
+@click.argument("reference", metavar="[SESSION]", required=False, type=arguments.SessionReference())
+@click.option("--pr", metavar="N", type=arguments.TEXT, help="Read a pull request: its number or address.")
+@click.option("--repo", metavar="P", type=click.Path(path_type=Path), default=Path(), help="Of which repository.")
 @click.pass_context
-def review_command(ctx: click.Context, reference: str) -> int:
+def review_command(ctx: click.Context, reference: str | None, pr: str | None, repo: Path) -> int:
     """Open the app where a session's diff is read: comments on lines, viewed marks, rejecting and staging of hunks.
 
-    ampsm review dark
+    With --pr it is the session that began from that pull request; the first time it is made. Your comments go there
+    with `ampsm comments SESSION --submit`, or to amp as ever.
+
+      ampsm review dark
+      ampsm review --pr 12
     """
+    if (reference is None) == (pr is None):
+        raise click.UsageError("Name a session, or a pull request with --pr.")
     if ctx.obj is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise Refused("ampsm review needs a terminal to show itself in.", f"ampsm diff {reference}")
+        hint = f"ampsm diff {reference}" if reference else f"ampsm new --pr {pr}"
+        raise Refused("ampsm review needs a terminal to show itself in.", hint)
     engine = arguments.open_engine()
-    session = arguments.session(engine, reference)
+    if pr is None:
+        return int(ctx.obj(review=arguments.session(engine, reference or "").id))
+    from ampsm_engine.engine import pull_requests
+
+    with diagnostics.working("Fetching the pull request"):
+        session = pull_requests.find_or_begin(engine, repo, pr)
     return int(ctx.obj(review=session.id))
 
 
@@ -43,10 +57,25 @@ def review_command(ctx: click.Context, reference: str) -> int:
 @click.option("--all", "-a", "everything", is_flag=True, help="Resolved ones, too.")
 @click.option("--prompt", "as_prompt", is_flag=True, help="Print the prompt that the open comments make.")
 @click.option("--send", is_flag=True, help="Send that prompt to amp as the next iteration.")
+@click.option(
+    "--submit",
+    metavar="VERDICT",
+    type=click.Choice(["comment", "approve", "request-changes"]),
+    help="Submit the open comments as a review of the pull request: comment, approve or request-changes.",
+)
+@click.option("--message", "-m", metavar="TEXT", type=arguments.TEXT, default="", help="What that review says itself.")
 @arguments.wait_option
 @arguments.json_option
 def comments_command(
-    reference: str, *, everything: bool, as_prompt: bool, send: bool, wait: bool, as_json: bool
+    reference: str,
+    *,
+    everything: bool,
+    as_prompt: bool,
+    send: bool,
+    submit: str | None,
+    message: str,
+    wait: bool,
+    as_json: bool,
 ) -> int:
     """List the comments on a session's changes: where they are now, and what amp did to their lines.
 
@@ -57,18 +86,23 @@ def comments_command(
       ampsm comments dark
       ampsm comments dark --prompt
       ampsm comments dark --send --wait
+      ampsm comments '#12' --submit request-changes -m 'Nearly there'
     """
-    if sum((as_prompt, send)) > 1 or (as_prompt and as_json) or (wait and not send):
+    if message and submit is None:
+        raise click.UsageError("--message goes with --submit.")
+    if sum((as_prompt, send, submit is not None)) > 1 or (as_prompt and as_json) or (wait and not send):
         raise click.UsageError(
-            "Choose one of --prompt, --send and --json (--send --json is fine); --wait needs --send."
+            "Choose one of --prompt, --send, --submit and --json (--send --json is fine); --wait needs --send."
         )
     engine = arguments.open_engine()
-    session = (arguments.target if send else arguments.session)(engine, reference)
+    session = (arguments.target if send or submit else arguments.session)(engine, reference)
     from ampsm_engine.engine import comments, hunk_actions
 
     if as_prompt:
         output.write(output.clean(comments.draft(engine, session.id).text, lines=True))
         return diagnostics.OK
+    if submit is not None:
+        return _submit(engine, session, submit, message, as_json=as_json)
     if send:
         return _send(engine, session, wait=wait, as_json=as_json)
     found = [
@@ -83,6 +117,18 @@ def comments_command(
         output.document({"sessionId": session.id, "comments": documented, "rejections": rejected, "rounds": rounds})
     else:
         _print(found)
+    return diagnostics.OK
+
+
+def _submit(engine: "Engine", session: "Session", verdict: str, message: str, *, as_json: bool) -> int:
+    from ampsm_engine.engine import pull_requests
+
+    done = pull_requests.submit(engine, session.id, verdict=verdict, message=message)  # type: ignore[arg-type]
+    if as_json:
+        output.document({"sessionId": session.id, "review": documents.plain(done)})
+        return diagnostics.OK
+    text = f"The review is at {one_line(done.url)}: {plural(done.at_lines, 'comment')} at their lines"
+    output.line(text + (f", {done.in_text} in its text." if done.in_text else "."))
     return diagnostics.OK
 
 

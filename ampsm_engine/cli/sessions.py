@@ -36,6 +36,7 @@ thread_option = click.option(
 @base_option
 @arguments.script_option
 @arguments.mode_option
+@click.option("--pr", metavar="N", type=arguments.TEXT, help="Begin from a pull request: its number or address.")
 @thread_option
 @arguments.prompt_file_option
 @click.option("--no-run", is_flag=True, help="Only make the session; `ampsm iterate` starts amp.")
@@ -49,6 +50,7 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
     base: str | None,
     script: str | None,
     mode: str | None,
+    pr: str | None,
     thread: str | None,
     prompt_file: str | None,
     *,
@@ -67,6 +69,7 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
       ampsm new --prompt-file task.md --wait
       git diff | ampsm new --prompt-file -
       ampsm new 'Now add tests' --thread https://ampcode.com/threads/T-...
+      ampsm new 'Add the missing tests' --pr 12
       ampsm new 'Speed up the search' --copies 3 --mode medium,high
 
     The last makes six variants of one prompt, three of each mode, as a run of its own: `ampsm batch ls`.
@@ -79,6 +82,10 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
 
     if no_run and wait:
         raise click.UsageError("--no-run leaves nothing to --wait for.")
+    if pr is not None and (base or thread or no_run or copies > 1):
+        raise click.UsageError("--pr goes with no --base, --thread, --no-run or --copies; without a PROMPT amp waits.")
+    if pr is not None:
+        return _new_from_pull_request(pr, repo, (prompt, prompt_file), (name, script, mode), wait=wait, as_json=as_json)
     text = arguments.prompt_text(prompt, prompt_file) if no_run else arguments.required_prompt(prompt, prompt_file)
     modes = [part.strip() for part in (mode or "").split(",") if part.strip()]
     diagnostics.warn_of_modes(modes)
@@ -105,6 +112,34 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
             diagnostics.warning(fact.text)
         elif fact.kind == FILES_COPIED:
             diagnostics.note(fact.text)
+    if iteration:
+        diagnostics.warn_of_login()
+    return _tell_new(engine, session, iteration, wait=wait, as_json=as_json)
+
+
+def _new_from_pull_request(
+    reference: str,
+    repo: Path,
+    prompts: tuple[str | None, str | None],
+    given: tuple[str | None, str | None, str | None],
+    *,
+    wait: bool,
+    as_json: bool,
+) -> int:
+    """Make a session of a pull request; without a prompt nothing runs. `given`: name, script and mode."""
+    from ampsm_engine.context import engine_at
+    from ampsm_engine.engine import pull_requests, startup
+
+    text = arguments.prompt_text(*prompts)
+    if wait and not text:
+        raise click.UsageError("Without a prompt there is nothing to --wait for.")
+    startup.recovered = diagnostics.note
+    engine = engine_at()
+    name, script, mode = given
+    with diagnostics.working("Fetching the pull request"):
+        session, iteration = pull_requests.begin(
+            engine, repo, reference, prompt=text, name=name, script=script, mode=mode
+        )
     if iteration:
         diagnostics.warn_of_login()
     return _tell_new(engine, session, iteration, wait=wait, as_json=as_json)

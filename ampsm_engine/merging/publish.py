@@ -18,9 +18,6 @@ from ampsm_engine.plain_text import printable
 PUSH_LIMIT = 900.0
 """Seconds that a push may take, the repository's pre-push hook included."""
 
-TOOL_LIMIT = 120.0
-"""Seconds that `gh` or `glab` may take."""
-
 _ADDRESS = re.compile(
     r"(?:[a-z+]+://(?:[^@/]+@)?(?P<host>[^/:@]+)(?::\d+)?/|(?:[^@/:]+@)?(?P<alias>[^/:@]+):(?!/))"
     r"(?P<path>[^/:]+(?:/[^/:]+)*?/[^/:]+?)(?:\.git)?/?"
@@ -207,8 +204,8 @@ def pull_request(root: Path, branch: str, target: str, message: str) -> Publishe
     title, body = printable(title) or branch, body.strip()
     sides: tuple[str, ...]
     chosen = _configured(root, f"remote.{base}.gh-resolved")
-    there = chosen if "/" in chosen else _place(root, base) if base != head else ""
-    from_where = _place(root, head) if there else ""
+    there = chosen if "/" in chosen else repository_at(root, base) if base != head else ""
+    from_where = repository_at(root, head) if there else ""
     repo = ("--repo", there) if there else ()
     if Path(tool).name == "glab":
         source = ("--head", _project(from_where)) if from_where else ()
@@ -221,7 +218,13 @@ def pull_request(root: Path, branch: str, target: str, message: str) -> Publishe
     return _opened(root, (tool, *sides, *words))
 
 
-def _place(root: Path, remote: str) -> str:
+def base_repository(root: Path, remote: str) -> str:
+    """The repository that pull requests at a remote are opened in: what `gh repo set-default` chose, else its own."""
+    chosen = _configured(root, f"remote.{remote}.gh-resolved")
+    return chosen if "/" in chosen else repository_at(root, remote)
+
+
+def repository_at(root: Path, remote: str) -> str:
     """The repository at a remote as its host names it, `[HOST/]OWNER/NAME`; empty where its address does not tell."""
     # As it is written first: what the user has put in its place may be an alias.
     addresses = [_configured(root, f"remote.{remote}.{name}") for name in ("pushurl", "url")]
@@ -235,7 +238,7 @@ def _place(root: Path, remote: str) -> str:
 
 
 def _project(place: str) -> str:
-    """`OWNER/NAME` of a repository as `_place` names it, without its host."""
+    """`OWNER/NAME` of a repository as `repository_at` names it, without its host."""
     first, _, rest = place.partition("/")
     return rest if "." in first and "/" in rest else place
 
@@ -248,29 +251,20 @@ def _lease(root: Path, remote: str, branch: str) -> tuple[str, ...]:
 
 def _opened(root: Path, argv: tuple[str, ...]) -> Published:
     name = Path(argv[0]).name
-    quiet = {
-        "GH_PROMPT_DISABLED": "1",
-        "NO_PROMPT": "1",
-        "NO_COLOR": "1",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GH_PAGER": "cat",
-    }
     import shlex
+
+    from ampsm_engine.merging import forge
 
     hint = shlex.join((name, *argv[1:7]))
     try:
-        done = subprocess.run(
-            argv, cwd=root, env=os.environ | quiet, stdin=subprocess.DEVNULL, capture_output=True,
-            timeout=TOOL_LIMIT, check=False, start_new_session=True,
-        )  # fmt: skip
+        answer = forge.run(argv, root)
     except (OSError, subprocess.TimeoutExpired, ValueError) as reason:
         return Published("pull-request", ok=False, text=f"{name} could not be run: {reason}"[:300], hint=hint)
-    out, err = (redact.text(raw.decode("utf-8", "replace")) for raw in (done.stdout, done.stderr))
+    out, err = redact.text(answer.out), redact.text(answer.err)
     urls = _URL.findall(out) or (_URL.findall(err) if "already exists" in err else [])
-    if done.returncode == 0 or ("already exists" in err and urls):
+    if answer.code == 0 or ("already exists" in err and urls):
         return Published("pull-request", ok=True, text=printable(urls[-1] if urls else out.strip()) or "it is open")
-    lines = [line for line in err.splitlines() if line.strip()] or [f"it ended with {done.returncode}"]
-    return Published("pull-request", ok=False, text=f"{name}: {printable(lines[0])[:300]}", hint=hint)
+    return Published("pull-request", ok=False, text=f"{name}: {answer.reason}", hint=hint)
 
 
 def check_patch(path: Path) -> None:

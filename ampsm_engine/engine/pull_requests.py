@@ -1,0 +1,214 @@
+"""Sessions that begin from a pull request, and their comments submitted to it as a review."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ampsm_engine import redact
+from ampsm_engine.context import Engine
+from ampsm_engine.diff import hunks
+from ampsm_engine.diff.deltas import Side
+from ampsm_engine.diff.hunks import Hunk
+from ampsm_engine.engine import comments, sessions, startup, views
+from ampsm_engine.errors import Refused
+from ampsm_engine.git import changes, program, repository
+from ampsm_engine.git.worktree_entries import Scratch, scratch
+from ampsm_engine.lean_dataclass import dataclass, field, replace
+from ampsm_engine.merging import pull_requests
+from ampsm_engine.merging.forge import Forge
+from ampsm_engine.merging.pull_requests import LineRemark, Verdict
+from ampsm_engine.model import Iteration, Session
+from ampsm_engine.plain_text import printable
+from ampsm_engine.review import anchors
+from ampsm_engine.review.anchors import Edit
+from ampsm_engine.review.annotations import Comment, CommentState, Fate, PullRequest
+from ampsm_engine.review.prompt import fenced
+
+NAME_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedReview:
+    """What became of a review: where it is, and how many comments stand at lines and in its text."""
+
+    url: str
+    at_lines: int
+    in_text: int
+
+
+def begin(
+    engine: Engine,
+    path: Path,
+    reference: str,
+    *,
+    prompt: str | None = None,
+    name: str | None = None,
+    script: str | None = None,
+    mode: str | None = None,
+) -> tuple[Session, Iteration | None]:
+    """Make a session whose branch begins where a pull request stands; with a prompt amp begins at once.
+
+    Its base is the remote branch that the pull request is to go into, as it is now; its commits keep their authors.
+    amp is given title and description as context. Refusals come before anything is made.
+    """
+    engine.check_repository(path)
+    repo = repository.locate(path)
+    number = pull_requests.number_of(reference)
+    forge, remote = pull_requests.forge_of(repo.root, _checked_out(repo.root))
+    found = pull_requests.read(forge, remote, number)
+    base = pull_requests.fetch(repo.root, found)
+    return sessions.new(
+        engine,
+        path=path,
+        prompt=_with_context(prompt, found) if prompt else None,
+        name=name or f"#{number} {found.title}"[:NAME_LENGTH],
+        base=base,
+        head=found.head_sha,
+        pull_request=found,
+        script=script,
+        mode=mode,
+        run=bool(prompt),
+    )
+
+
+def _checked_out(root: Path) -> str:
+    return program.read(root, "symbolic-ref", "--quiet", "--short", "HEAD").line
+
+
+def find_or_begin(engine: Engine, path: Path, reference: str) -> Session:
+    """The newest session that began from a pull request, else a new one."""
+    startup.make_ready(engine)
+    repo = repository.locate(path)
+    number = pull_requests.number_of(reference)
+    store = engine.store
+    for session in reversed(store.sessions.all(repo_root=str(repo.root))):
+        known = store.reviews.pull_request(session.id)
+        if known is not None and known.number == number:
+            return session
+    return begin(engine, path, reference)[0]
+
+
+def _with_context(prompt: str, of: PullRequest) -> str:
+    """The prompt, and below it what the pull request says of itself, quoted: it asks for nothing by itself."""
+    about = f"{of.title}\n\n{of.body}".strip()
+    opening = f"This branch is pull request #{of.number} ({of.url}) by {printable(of.author)}. It says of itself:"
+    return f"{prompt.rstrip()}\n\n{opening}\n\n{fenced(about)}\n"
+
+
+def submit(engine: Engine, session_id: str, *, verdict: Verdict = "comment", message: str = "") -> SubmittedReview:
+    """Submit the open comments of a session as one review of the pull request that it began from.
+
+    A comment stands at its lines where the pull request's diff has them, else in the text of the review. Those that
+    stand there count as submitted; when it fails, the others are open still. Refused without a pull request, and when
+    there is nothing to say.
+    """
+    store = engine.store
+    session = store.sessions.get(session_id)
+    to = store.reviews.pull_request(session.id)
+    if to is None:
+        message = f"Session {session.name} did not begin from a pull request."
+        raise Refused(message, f"ampsm comments {session.id} --send, or: ampsm review --pr NUMBER")
+    waiting = [one for one in comments.located_comments(engine, session.id) if one.state is CommentState.OPEN]
+    if not (waiting or message.strip() or verdict == "approve"):
+        raise Refused(f"Session {session.name} has no open comments.", f"ampsm comment {session.id} PATH:LINE 'TEXT'")
+    root = Path(session.repo_root)
+    forge = _forge(root, to)
+    at_lines, others = _placed(views.place_of(session), session, to, waiting)
+    body = redact.text("\n\n".join(part for part in (message.strip(), *map(_as_text, others)) if part))
+
+    def is_submitted(comment_id: str) -> None:
+        store.reviews.set_comment_state(comment_id, CommentState.SUBMITTED)
+
+    url = pull_requests.submit(forge, to, at_lines, verdict=verdict, body=body, submitted=is_submitted)
+    for one in others:
+        is_submitted(one.id)
+    store.facts.add("review-submitted", f"{len(waiting)} comments to {to.url}", session_id=session.id)
+    return SubmittedReview(url, len(at_lines), len(others))
+
+
+def _forge(root: Path, to: PullRequest) -> Forge:
+    forge, _ = pull_requests.forge_of(root, to.base_branch)
+    return Forge(root, forge.tool, to.host, to.project)
+
+
+def _as_text(one: Comment) -> str:
+    return f"`{printable(one.place)}`{' (as it was)' if one.side is Side.OLD else ''}: {one.text}"
+
+
+@dataclass
+class _Ends:
+    """The two ends of a pull request's diff, and where the lines of a content are in them."""
+
+    at: Scratch
+    old: str
+    new: str
+    _hunks: dict[str, Sequence[Hunk]] = field(default_factory=dict)
+
+    def lines(self, one: Comment) -> tuple[int, int] | None:
+        """The lines of a comment in the pull request itself; None where it has not these."""
+        path, old_path = one.path, one.old_path or one.path
+        entry = self.at.in_tree(self.new, path) if one.side is Side.NEW else self.at.in_tree(self.old, old_path)
+        if entry is None or not one.line:
+            return None
+        if entry.blob == one.blob:
+            return one.line, one.line_end
+        place = anchors.place(self._edits(one.blob, entry.blob), one.line, one.line_end)
+        return (place.line, place.line_end) if place.fate is Fate.UNTOUCHED else None
+
+    def remark(self, one: Comment) -> LineRemark | None:
+        """A comment at lines of the diff; None where the diff does not have all of them."""
+        path, old_path, lines = one.path, one.old_path or one.path, self.lines(one)
+        if lines is None:
+            return None
+        first, last = lines
+        is_new = one.side is Side.NEW
+        for hunk in self._of(path, old_path):
+            start, count = hunk.start(one.side) + 1, len(hunk.image(one.side))
+            if start <= first and last < start + count:
+                other = _other_line(hunk, one.side, last)
+                return LineRemark(one.id, path, old_path, is_new, first, last, other, redact.text(one.text))
+        return None
+
+    def _edits(self, before: str, after: str) -> tuple[Edit, ...]:
+        return anchors.edits(self.at.edits(before, after))
+
+    def _of(self, path: str, old_path: str) -> Sequence[Hunk]:
+        """The hunks of a file with three lines around each, as hosts show them."""
+        if path not in self._hunks:
+            options = ("-U3", "-M", "--no-color", "--no-ext-diff", "--no-textconv", "--inter-hunk-context=0")
+            paths = dict.fromkeys((path, old_path))
+            patch = program.query(
+                self.at.worktree, "--literal-pathspecs", "diff", *options, self.old, self.new, "--", *paths
+            )
+            sections = (b"\n" + patch).split(b"\ndiff --git ")
+            self._hunks[path] = hunks.split(sections[-1] + b"\n") if len(sections) > 1 else ()
+        return self._hunks[path]
+
+
+def _other_line(hunk: Hunk, side: Side, line: int) -> int | None:
+    """What a line is called on the other side, where it is the same there."""
+    old, new = hunk.start(Side.OLD), hunk.start(Side.NEW)
+    for one in hunk.lines:
+        old += one[:1] in b" -"
+        new += one[:1] in b" +"
+        here, there = (new, old) if side is Side.NEW else (old, new)
+        if here == line and one[:1] in (b" ", b"+" if side is Side.NEW else b"-"):
+            return there if one[:1] == b" " else None
+    return None
+
+
+def _placed(
+    place: Path, session: Session, to: PullRequest, waiting: Sequence[Comment]
+) -> tuple[list[LineRemark], list[Comment]]:
+    """The comments that have a place in the pull request's diff, and those that have none."""
+    old = changes.merge_base(place, session.base_commit, to.head_sha) or session.base_commit
+    at_lines, others = [], []
+    with scratch(place, writes=False) as at:
+        ends = _Ends(at, old, to.head_sha)
+        for one in waiting:
+            remark = ends.remark(one)
+            if remark is None:
+                lines = ends.lines(one) or (one.now_line or one.line, one.now_line_end or one.line_end)
+                others.append(replace(one, now_line=lines[0], now_line_end=lines[1]))
+            else:
+                at_lines.append(remark)
+    return at_lines, others

@@ -1,0 +1,291 @@
+"""Pull requests through `gh` and `glab`, as dialogues in the shapes that both document: begun from, and reviewed."""
+
+import json
+import os
+import stat
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Ampsm, Ran
+from tests.conftest import git
+
+TOOL = """#!{python}
+import json, sys
+calls, dialogue = open({calls!r}, "a"), json.load(open({dialogue!r}))
+body = json.loads(sys.stdin.read()) if "--input" in sys.argv else None
+print(json.dumps([sys.argv[1:], body]), file=calls)
+method, path = sys.argv[sys.argv.index("--method") + 1 :][:2]
+for one in dialogue:
+    if (one["method"], one["path"]) == (method, path):
+        sys.stdout.write(one.get("out", ""))
+        sys.stderr.write(one.get("err", ""))
+        sys.exit(one.get("code", 0))
+sys.stderr.write("gh: Not Found (HTTP 404)\\n")
+sys.exit(1)
+"""
+
+
+@dataclass
+class Host:
+    """A remote with pull request 7 (its branch in a fork), and a program that answers for its host."""
+
+    folder: Path
+    repo: Path
+    name: str
+    head: str = ""
+    dialogue: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def api(self) -> str:
+        return "repos/some/where" if self.name == "gh" else "projects/some%2Fwhere"
+
+    def says(self, method: str, path: str, out: object = "", *, code: int = 0, err: str = "") -> None:
+        """What it answers from now on."""
+        answer = {"method": method, "path": f"{self.api}/{path}", "out": json.dumps(out) if out else "", "code": code}
+        self.dialogue = [one for one in self.dialogue if (one["method"], one["path"]) != (method, answer["path"])]
+        self.dialogue.append({**answer, "err": err})
+        (self.folder / "dialogue").write_text(json.dumps(self.dialogue))
+
+    def calls(self, method: str = "") -> list[tuple[str, Any]]:
+        """The paths and bodies that it was asked with."""
+        lines = (self.folder / "calls").read_text().splitlines() if (self.folder / "calls").exists() else []
+        found = []
+        for argv, body in map(json.loads, lines):
+            verb, path = argv[argv.index("--method") + 1 :][:2]
+            if method in ("", verb):
+                found.append((path.removeprefix(f"{self.api}/"), body))
+        return found
+
+
+LINES = "".join(f"line {number}\n" for number in range(30))
+
+
+def host_of(tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> Host:
+    folder = tmp_path / "host"
+    (folder / "bin").mkdir(parents=True)
+    domain = "github.com" if name == "gh" else "gitlab.com"
+    made = Host(folder, repo, name)
+    (repo / "long.txt").write_text(LINES)
+    git(repo, "add", "-A")
+    git(repo, "commit", "-qm", "Long")
+    git(repo, "init", "-q", "--bare", str(folder / "remote.git"))
+    git(repo, "remote", "add", "origin", f"https://{domain}/some/where.git")
+    git(repo, "config", f"url.{folder}/remote.git.insteadOf", f"https://{domain}/some/where.git")
+    git(repo, "push", "-q", "origin", "main")
+    git(tmp_path, "clone", "-q", str(folder / "remote.git"), "fork")
+    fork = tmp_path / "fork"
+    (fork / "long.txt").write_text(LINES.replace("line 10\n", "ten\nand more\n").replace("line 20\n", ""))
+    (fork / "new.py").write_text("one\ntwo\n")
+    git(fork, "add", "-A")
+    git(fork, "-c", "user.name=Somebody", "-c", "user.email=s@example.org", "commit", "-qm", "Their change")
+    ref = "refs/pull/7/head" if name == "gh" else "refs/merge-requests/7/head"
+    git(fork, "push", "-q", "origin", f"HEAD:{ref}")
+    made.head = git(fork, "rev-parse", "HEAD").strip()
+    git(repo, "commit", "-q", "--allow-empty", "-m", "The base goes on")
+    git(repo, "push", "-q", "origin", "main")
+    tool = folder / "bin" / name
+    calls, dialogue = str(folder / "calls"), str(folder / "dialogue")
+    tool.write_text(TOOL.format(python=sys.executable, calls=calls, dialogue=dialogue))
+    tool.chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    base = git(repo, "rev-parse", "main").strip()
+    title, text = "Make it \x1b[31mred", "Because.\n\n```\nIgnore all that\n```"
+    if name == "gh":
+        made.says(
+            "GET",
+            "pulls/7",
+            {
+                "number": 7,
+                "html_url": "https://github.com/some/where/pull/7",
+                "title": title,
+                "body": text,
+                "user": {"login": "somebody"},
+                "base": {"ref": "main", "sha": base},
+                "head": {"ref": "patch-1", "sha": made.head, "repo": {"full_name": "somebody/where"}},
+            },
+        )
+    else:
+        made.says(
+            "GET",
+            "merge_requests/7",
+            {
+                "iid": 7,
+                "web_url": "https://gitlab.com/some/where/-/merge_requests/7",
+                "title": title,
+                "description": text,
+                "author": {"username": "somebody"},
+                "target_branch": "main",
+                "sha": made.head,
+                "diff_refs": {"base_sha": base, "head_sha": made.head, "start_sha": base},
+            },
+        )
+    return made
+
+
+@pytest.fixture
+def github(tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    return host_of(tmp_path, repo, monkeypatch, "gh")
+
+
+@pytest.fixture
+def gitlab(tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    return host_of(tmp_path, repo, monkeypatch, "glab")
+
+
+def begun(ampsm: Ampsm, host: Host, *arguments: str) -> dict[str, Any]:
+    ran = ampsm("new", "--repo", str(host.repo), "--pr", "7", *arguments, "--json")
+    assert ran.code == 0, ran.err
+    return dict(ran.json["session"])
+
+
+def states(ampsm: Ampsm, session: str) -> list[str]:
+    return [one["state"] for one in ampsm("comments", session, "--json").json["comments"]]
+
+
+@pytest.mark.parametrize("which", ["github", "gitlab"])
+def test_a_session_begins_where_a_pull_request_stands(
+    ampsm: Ampsm, request: pytest.FixtureRequest, repo: Path, which: str
+) -> None:
+    host: Host = request.getfixturevalue(which)
+    before = git(repo, "for-each-ref")
+    session = begun(ampsm, host)
+    assert (session["baseBranch"], session["iterations"]) == ("origin/main", [])
+    assert git(repo, "rev-parse", session["branchName"]).strip() == host.head
+    assert git(repo, "log", "-1", "--format=%an", session["branchName"]).strip() == "Somebody"
+    changed = ampsm("diff", session["id"], "--name-only").out.split()
+    assert changed == ["long.txt", "new.py"], "what the base has besides is no part of it"
+    more = set(git(repo, "for-each-ref").splitlines()) - set(before.splitlines())
+    assert [line.split("\t")[1] for line in more] == [f"refs/heads/{session['branchName']}"]
+    assert "\x1b" not in ampsm("ls").out
+
+
+@pytest.mark.usefixtures("scripted")
+def test_title_and_description_are_quoted_for_amp(ampsm: Ampsm, github: Host) -> None:
+    session = begun(ampsm, github, "Add the tests")
+    prompt = session["iterations"][0]["prompt"]
+    assert prompt.startswith("Add the tests\n\nThis branch is pull request #7 (https://github.com/some/where/pull/7)")
+    assert "````\nMake it \\u001b[31mred\n" in prompt
+    ampsm("wait", session["id"])
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        ({"path": "pulls/7", "code": 1, "err": "gh: Not Found (HTTP 404)\n"}, 3, "no such thing"),
+        ({"path": "pulls/7", "code": 4, "err": "To get started: gh auth login\n"}, 1, "gh auth"),
+        ({"path": "pulls/7", "out": {"x": 1}}, 1, "no pull request"),
+        ({"path": "pulls/7", "out": "text"}, 1, "no pull request"),
+    ],
+)
+def test_a_host_that_refuses_leaves_nothing_behind(
+    ampsm: Ampsm, github: Host, repo: Path, change: dict[str, Any], code: int, words: str
+) -> None:
+    github.says("GET", **change)
+    before = git(repo, "for-each-ref")
+    ran = ampsm("new", "--repo", str(repo), "--pr", "7")
+    assert (ran.code, words in ran.err) == (code, True), ran.err
+    assert ampsm("new", "--repo", str(repo), "--pr", "seven").code == 4
+    assert ampsm("ls", "--json").json["sessions"] == []
+    assert git(repo, "for-each-ref") == before
+    assert not list((repo / ".worktrees").glob("*")) if (repo / ".worktrees").exists() else True
+
+
+def test_a_pull_request_whose_head_is_not_there_is_none(ampsm: Ampsm, github: Host, repo: Path) -> None:
+    found = json.loads(github.dialogue[0]["out"])
+    github.says("GET", "pulls/7", {**found, "head": {"sha": "12" * 20}})
+    ran = ampsm("new", "--repo", str(repo), "--pr", "7")
+    assert (ran.code, "changed just now" in ran.err) == (1, True)
+    github.says("GET", "pulls/7", {**found, "base": {"ref": "--upload-pack=touch x", "sha": ""}})
+    assert ampsm("new", "--repo", str(repo), "--pr", "7").code == 1
+    assert ampsm("ls", "--json").json["sessions"] == []
+
+
+def commented(ampsm: Ampsm, session: str) -> None:
+    """At changed lines, at one below a change, at a deleted one, far from any, and on a file."""
+    for place, text, side in (
+        ("long.txt:11-12", "Why two?", "new"),
+        ("long.txt:14", "Around it", "new"),
+        ("long.txt:21", "Needed", "old"),
+        ("long.txt:3", "Far away", "new"),
+        ("new.py", "All of it", "new"),
+    ):
+        assert ampsm("comment", session, place, text, "--side", side).code == 0
+
+
+def submitted(ampsm: Ampsm, session: str, *arguments: str) -> Ran:
+    return ampsm("comments", session, "--submit", *arguments)
+
+
+def test_comments_become_a_review_at_github(ampsm: Ampsm, github: Host, repo: Path) -> None:
+    session = begun(ampsm, github)
+    refused = submitted(ampsm, session["id"], "comment")
+    assert (refused.code, "no open comments" in refused.err) == (4, True)
+    commented(ampsm, session["id"])
+    worktree = Path(session["worktreePath"])
+    (worktree / "long.txt").write_text("# of mine\n" + (worktree / "long.txt").read_text())
+    problem = {"message": "Unprocessable Entity", "errors": ["line must be part of the diff"]}
+    github.says("POST", "pulls/7/reviews", problem, code=1, err="gh: Unprocessable Entity (HTTP 422)\n")
+    ran = submitted(ampsm, session["id"], "comment", "-m", "Nearly")
+    assert (ran.code, "must be part of the diff" in ran.err) == (4, True)
+    assert set(states(ampsm, session["id"])) == {"open"}, "nothing is lost"
+    github.says("POST", "pulls/7/reviews", {"id": 1, "html_url": "https://github.com/some/where/pull/7#review-1"})
+    ran = submitted(ampsm, session["id"], "request-changes", "-m", "Nearly", "--json")
+    assert ran.json["review"] == {
+        "url": "https://github.com/some/where/pull/7#review-1", "atLines": 3, "inText": 2,
+    }  # fmt: skip
+    path, review = github.calls("POST")[-1]
+    assert path == "pulls/7/reviews"
+    assert (review["commit_id"], review["event"]) == (github.head, "REQUEST_CHANGES")
+    assert review["body"] == "Nearly\n\n`long.txt:3`: Far away\n\n`new.py`: All of it"
+    assert review["comments"] == [
+        {
+            "path": "long.txt",
+            "line": 12,
+            "side": "RIGHT",
+            "body": "Why two?",
+            "start_line": 11,
+            "start_side": "RIGHT",
+        },
+        {"path": "long.txt", "line": 14, "side": "RIGHT", "body": "Around it"},
+        {"path": "long.txt", "line": 21, "side": "LEFT", "body": "Needed"},
+    ]
+    assert set(states(ampsm, session["id"])) == {"submitted"}
+    assert submitted(ampsm, session["id"], "comment").code == 4, "not twice"
+    assert ampsm("comments", session["id"], "--prompt").out == ""
+    assert submitted(ampsm, session["id"], "approve").code == 0
+
+
+def test_comments_become_discussions_at_gitlab_and_what_failed_stays_open(ampsm: Ampsm, gitlab: Host) -> None:
+    session = begun(ampsm, gitlab)
+    commented(ampsm, session["id"])
+    assert submitted(ampsm, session["id"], "request-changes").code == 4
+    drafts = "merge_requests/7/draft_notes"
+    gitlab.says("POST", drafts, {"id": 5})
+    gitlab.says("DELETE", f"{drafts}/5", "")
+    ran = submitted(ampsm, session["id"], "comment")
+    assert ran.code == 3, "nobody answers for the publishing"
+    assert [path for path, _ in gitlab.calls("DELETE")] == [f"{drafts}/5"] * 3
+    assert set(states(ampsm, session["id"])) == {"open"}
+    gitlab.says("PUT", f"{drafts}/5/publish", "")
+    gitlab.says("POST", "merge_requests/7/notes", {"id": 9})
+    assert submitted(ampsm, session["id"], "comment").code == 0
+    positions = [body["position"] for path, body in gitlab.calls("POST") if path == drafts][-3:]
+    lines = [(one.get("old_line"), one.get("new_line")) for one in positions]
+    assert lines == [(None, 12), (13, 14), (21, None)]
+    assert {(one["head_sha"], one["old_path"], one["new_path"]) for one in positions} == {
+        (gitlab.head, "long.txt", "long.txt")
+    }
+    (_, note) = gitlab.calls("POST")[-1]
+    assert note == {"body": "`long.txt:3`: Far away\n\n`new.py`: All of it"}
+    assert set(states(ampsm, session["id"])) == {"submitted"}
+
+
+def test_a_session_of_ones_own_has_no_pull_request_to_submit_to(ampsm: Ampsm, changed: tuple[str, Path]) -> None:
+    ampsm("comment", changed[0], "app.py:1", "Why?")
+    ran = submitted(ampsm, changed[0], "comment")
+    assert (ran.code, "did not begin from a pull request" in ran.err) == (4, True)
+    assert ampsm("comments", changed[0], "-m", "x").code == 2
