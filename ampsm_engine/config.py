@@ -88,6 +88,21 @@ SETTINGS = {
             "ui.theme", "ampsm", "the colours of the screens; t in the settings and the palette list them", None, THEMES
         ),
         Setting("ui.mouse", True, "clicks and the wheel are for the app; off: the terminal selects text by dragging"),
+        Setting("review.context", 3, "unchanged lines that a review shows around each change", 3),
+        Setting("review.tab-width", 4, "columns from one tab stop to the next in a review", 1),
+        Setting(
+            "review.split",
+            "auto",
+            "both sides of a review side by side; auto: where there is room",
+            choices=("auto", "always", "never"),
+        ),
+        Setting("review.wrap", False, "wrap long lines in a review"),
+        Setting(
+            "review.order",
+            "path",
+            "the order of the files in a review; size: the largest change first",
+            choices=("path", "tests-last", "size"),
+        ),
         Setting(
             "keys.layout",
             "vim",

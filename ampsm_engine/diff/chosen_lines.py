@@ -5,6 +5,8 @@ second, and so on: whichever of them are chosen, the lines of each side keep the
 the whole change.
 """
 
+import itertools
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
@@ -15,8 +17,8 @@ from ampsm_engine.diff.hunks import Hunk
 
 SAME, PLUS, MINUS = b" +-"
 
-MOST_STEPS = 2_000_000
-"""Comparisons of lines after which nobody waits any longer for what an index has of a diff: some seconds."""
+MOST_STEPS = 400_000
+"""Comparisons of lines after which nobody waits any longer for what an index has of a diff."""
 
 
 class _Element(NamedTuple):
@@ -148,37 +150,66 @@ class _Decoder:
         self._elements = elements
         self._chosen = chosen
         self._is_in = is_in
+        self._places: dict[bytes, list[int]] = {}
+        for at, one in enumerate(elements):
+            self._places.setdefault(_bare(one.text), []).append(at)
+        skips = (0 if one.sign == SAME else self._price(one, made=one.sign == MINUS) for one in elements)
+        self._skipped = list(itertools.accumulate(skips, initial=0))
+        """What it costs to leave out all before a place."""
+        self._ends = [0] * (len(elements) + 1)
+        """The next line of context from each place on, which cannot be left out."""
+        end = len(elements)
+        for at in range(len(elements), -1, -1):
+            end = at if at < len(elements) and elements[at].sign == SAME else end
+            self._ends[at] = end
         self.left = MOST_STEPS
 
-    def price(self, one: _Element, *, made: bool) -> int:
-        """What it costs that a row is made, or is not."""
+    def _price(self, one: _Element, *, made: bool) -> int:
         return 2 * (one.row in self._chosen and made != self._is_in)
 
     def step(self, ends: dict[int, _Step], line: bytes) -> dict[int, _Step]:
         """The places behind each element that the next line may be."""
-        bare, following = line.rstrip(b"\r\n"), dict[int, _Step]()
+        places, following = self._places.get(_bare(line), []), dict[int, _Step]()
         for start, step in ends.items():
-            cost = step.cost
-            for at in range(start, len(self._elements)):
-                one = self._elements[at]
-                self.left -= 1
-                if one.text == line or one.text.rstrip(b"\r\n") == bare:
-                    total = cost + (one.text != line) + self.price(one, made=one.sign == PLUS)
-                    if at + 1 not in following or total < following[at + 1].cost:
-                        following[at + 1] = _Step(total, start)
-                if one.sign == SAME:
+            end = self._ends[start]
+            for which in range(bisect_left(places, start), len(places)):
+                at = places[which]
+                if at > end:
                     break
-                cost += self.price(one, made=one.sign == MINUS)
-        return following
+                self.left -= 1
+                one = self._elements[at]
+                cost = step.cost + self._skipped[at] - self._skipped[start] + (one.text != line)
+                cost += 0 if one.sign == SAME else self._price(one, made=one.sign == PLUS)
+                if at + 1 not in following or cost < following[at + 1].cost:
+                    following[at + 1] = _Step(cost, start)
+                if cost + 2 <= step.cost + self._skipped[at + 1] - self._skipped[start]:
+                    break  # what is further down leads nowhere more cheaply
+        return self._best(following)
+
+    def _best(self, ends: dict[int, _Step]) -> dict[int, _Step]:
+        """Without the places to which another one leads as cheaply, by leaving out what is between them."""
+        kept: dict[int, _Step] = {}
+        end, least = -1, 0
+        for at in sorted(ends):
+            worth = ends[at].cost - self._skipped[at]
+            if self._ends[at] != end or worth < least:
+                kept[at] = ends[at]
+                end, least = self._ends[at], worth
+        return kept
 
     def last(self, ends: dict[int, _Step]) -> int | None:
         """The cheapest place at which the content may end; None where lines are missing."""
-        costs = {}
-        for at, step in ends.items():
-            rest = self._elements[at:]
-            if all(one.sign != SAME for one in rest):
-                costs[at] = step.cost + sum(self.price(one, made=one.sign == MINUS) for one in rest)
+        whole = len(self._elements)
+        costs = {
+            at: step.cost + self._skipped[whole] - self._skipped[at]
+            for at, step in ends.items()
+            if self._ends[at] == whole
+        }
         return min(costs, key=lambda at: (costs[at], at)) if costs else None
+
+
+def _bare(line: bytes) -> bytes:
+    return line.rstrip(b"\r\n")
 
 
 def _found(

@@ -38,6 +38,8 @@ class Hunks:
     new_size: int = -1
     is_cut: bool = False
     """Whether long lines were cut: such data is for reading, not for applying."""
+    encoding: str = ""
+    """What the file is in, where the data is in UTF-8 and the file is not: for reading, not for applying."""
 
 
 class TooLarge(Exception):

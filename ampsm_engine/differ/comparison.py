@@ -4,16 +4,21 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from ampsm_engine.diff.content import is_binary
 from ampsm_engine.diff.deltas import BlobGone, Delta, Hunks, TooLarge
+from ampsm_engine.diff.encodings import as_utf8, of_lines, utf16
 from ampsm_engine.differ.protocol import SUBMODULE, FileEntry, Kind, Side
 from ampsm_engine.git import diff_library
 from ampsm_engine.git.attributes import Attributes
 from ampsm_engine.git.diff_library import Source
 from ampsm_engine.git.diff_program import Rename
-from ampsm_engine.lean_dataclass import astuple, dataclass, field
+from ampsm_engine.lean_dataclass import astuple, dataclass, field, replace
 
 DATA_LIMIT = 16 << 20
 """Bytes of one file's patch that cross; the rest is counted."""
+
+CONVERTED_LARGEST = 4 << 20
+"""Bytes of a file in UTF-16 that is made comparable."""
 
 _LFS = b"version https://git-lfs.github.com/spec/v1\n"
 _LFS_LARGEST = 1_024
@@ -44,6 +49,7 @@ class Comparison:
     new_tree: str
     ignore_whitespace: bool
     context: int
+    order: str = "path"
     entries: list[FileEntry] = field(default_factory=list)
     sent: set[Key] = field(default_factory=set)
     pending: set[int] = field(default_factory=set)
@@ -53,19 +59,37 @@ class Comparison:
     is_complete: bool = False
     has_renames: bool = False
     plain: list[FileEntry] = field(default_factory=list)
+    _attributes: Attributes | None = None
     _at: int = 0
     _below: int = 0
     _above: int = -1
 
     def list_files(self) -> None:
         """List the files; those of which one deleted and one added one have the same content are one renamed file."""
-        attributes = Attributes(lambda path: self.source.file(self.new_tree, path))
-        deltas = self.source.deltas(self.old_tree, self.new_tree)
+        self._attributes = attributes = Attributes(lambda path: self.source.file(self.new_tree, path))
+        deltas = self._ordered(self.source.deltas(self.old_tree, self.new_tree))
         for index, (delta, kind) in enumerate(zip(deltas, diff_library.kinds(deltas), strict=True)):
             self.entries.append(_entry(index, delta, kind, by_name(delta.path) or attributes.fold(delta.path)))
         self.plain = list(self.entries)
         self.join_renames(_exact_renames(deltas))
         self.pending = {entry.index for entry in self.entries if entry.merged_into < 0}
+
+    def _ordered(self, deltas: list[Delta]) -> list[Delta]:
+        """The files as they are read one after the other; those that are alike in it by their paths."""
+        if self.order == "tests-last":
+            return sorted(deltas, key=lambda delta: is_test(delta.path))
+        if self.order == "size":
+            return sorted(deltas, key=self._changed_lines, reverse=True)
+        return deltas
+
+    def _changed_lines(self, delta: Delta) -> int:
+        if SUBMODULE in (delta.old_mode, delta.new_mode):
+            return 1
+        try:
+            found = self.source.patch(delta, context=0, ignore_whitespace=self.ignore_whitespace)
+        except (BlobGone, TooLarge):
+            return 0
+        return found.additions + found.deletions
 
     def join_renames(self, renames: Iterable[Rename]) -> list[int]:
         """Join renamed and copied files to their old paths, in place of earlier joins; the entries that changed."""
@@ -124,7 +148,36 @@ class Comparison:
         delta = self.delta(index)
         if SUBMODULE in (delta.old_mode, delta.new_mode):
             return diff_library.submodule(delta)
-        return self.source.patch(delta, context=self.context, ignore_whitespace=self.ignore_whitespace)
+        found = self.source.patch(delta, context=self.context, ignore_whitespace=self.ignore_whitespace)
+        return self._readable(delta, found) if found.binary else found
+
+    def _readable(self, delta: Delta, found: Hunks) -> Hunks:
+        """The changed lines of a file in UTF-16, which git takes for binary; of any other as they were found."""
+        if max(found.old_size, found.new_size) > CONVERTED_LARGEST:
+            return found
+        said, sides, encoding = self.encoding_of(delta.path), [], ""
+        for oid in (delta.old_oid, delta.new_oid):
+            content = self.source.blob(oid) if oid else b""
+            kind = utf16(content, said) if is_binary(content) else ""
+            converted = as_utf8(content, kind) if kind else None if is_binary(content) else content
+            if converted is None:
+                return found
+            sides.append(converted)
+            encoding = kind or encoding
+        made = diff_library.compared(*sides, context=self.context, ignore_whitespace=self.ignore_whitespace)
+        return replace(made, old_size=found.old_size, new_size=found.new_size, encoding=encoding)
+
+    def text(self, index: int, side: Side) -> bytes:
+        """One side of a file as it is read: in UTF-8 where it is in UTF-16. BlobGone."""
+        content = self.source.blob(self.entries[index].oid(side))
+        if not is_binary(content) or len(content) > CONVERTED_LARGEST:
+            return content
+        kind = utf16(content, self.encoding_of(self.entries[index].path))
+        return (as_utf8(content, kind) if kind else None) or content
+
+    def encoding_of(self, path: str) -> str:
+        """What attributes say that a file is in; empty: nothing."""
+        return self._attributes.encoding(path) if self._attributes is not None else ""
 
     def row(self, index: int) -> list[Any]:
         """An entry as it crosses the pipe."""
@@ -176,7 +229,10 @@ class Comparison:
         data, rest = limited(found.data)
         fold = entry.fold or self._fold(entry, found)
         counts = [found.additions, found.deletions, found.binary, found.old_size, found.new_size]
-        return [index, len(data), *counts, fold, "", *lfs, found.is_cut, rest], data
+        encoding = found.encoding or of_lines(data, self.encoding_of(entry.path))
+        commits = self.source.submodule_commits(self.delta(index)) if entry.is_submodule else ()
+        facts = [fold, "", *lfs, found.is_cut, rest, encoding, commits, bool(found.encoding)]
+        return [index, len(data), *counts, *facts], data
 
     def _card(self, entry: FileEntry, note: str) -> list[Any]:
         sizes = []
@@ -274,6 +330,17 @@ _GENERATED_HEAD = re.compile(
 _HEAD = 1_024
 _MINIFIED_ROW = 400
 """Bytes of an average row of something that no person wrote."""
+
+
+_TEST = re.compile(
+    r"(?:^|/)(?:tests?|specs?|__tests__|testing|testdata|fixtures|e2e|snapshots|__snapshots__)/"
+    r"|(?:^|/)(?:test_[^/]*|conftest\.py|[^/]*(?:_test|_spec|\.test|\.spec|\.snap|Test|Tests|Spec)\.?\w*)$"
+)
+
+
+def is_test(path: str) -> bool:
+    """Whether a file tests others, by the names that languages and their tools give to such."""
+    return _TEST.search(path) is not None
 
 
 def by_name(path: str) -> str:

@@ -193,7 +193,7 @@ class JobQueue:
             return [], 0
         if self._last_text[0] != oid:
             try:
-                content = made.source.blob(oid)
+                content = made.text(index, side)
             except BlobGone:
                 return [], 0
             ends = array("Q", [found.end() for found in _LINE.finditer(content)])

@@ -7,7 +7,7 @@ Paths are text as Python names files; code is bytes as git has it. Neither is fi
 import json
 import struct
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from ampsm_engine.diff.content import CUT as CUT  # noqa: PLC0414 - part of what crosses
@@ -44,6 +44,8 @@ class DiffRequest:
     new: str | None
     ignore_whitespace: bool = False
     context: int = 3
+    order: str = "path"
+    """Of the files: `path`, `tests-last`, or `size` (the largest change first)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,12 @@ class FilePatch:
     """Whether lines were cut (see CUT): such data is for reading, not for applying."""
     rest: int = 0
     """Rows at the end that were left out of the data, which is too large; the counts are of all."""
+    encoding: str = ""
+    """What the lines are in, where it is not UTF-8."""
+    commits: Sequence[str] = ()
+    """Of a submodule: what leads from its old commit to its new one, a line each, the newest first."""
+    is_converted: bool = False
+    """Whether the data is in UTF-8 although the file is not: such data is for reading, not for applying."""
 
     @property
     def hidden(self) -> bool:

@@ -1,4 +1,4 @@
-"""What .gitattributes of a tree say about paths: `linguist-generated` and `-diff`, read from the tree itself.
+"""What .gitattributes of a tree say about paths, read from the tree itself: `linguist-generated`, `-diff`, encodings.
 
 Not asked of the git program, which before 2.40 reads attributes of a worktree or an index only. They fold, and
 never hide: an agent writes them.
@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-Facts = dict[str, bool | None]
-"""Attributes by name: set, unset, or None for left unspecified again."""
+Facts = dict[str, bool | str | None]
+"""Attributes by name: set, unset, their value, or None for left unspecified again."""
 
 _WANTED = ("linguist-generated", "diff")
+_ENCODINGS = ("encoding", "working-tree-encoding")
 _FALSE = frozenset({"false", "0", "no", "off"})
 _BINARY: Facts = {"diff": False}
 """What git's own macro `binary` says."""
@@ -35,6 +36,17 @@ class Attributes:
 
     def fold(self, path: str) -> str:
         """Why a file starts folded: `generated`, `attributes` (no diff is wanted), or empty."""
+        facts = self._facts(path)
+        if facts.get("linguist-generated"):
+            return "generated"
+        return "attributes" if facts.get("diff") is False else ""
+
+    def encoding(self, path: str) -> str:
+        """The encoding that a file is said to be in; empty where nothing is said."""
+        facts = self._facts(path)
+        return next((value for name in _ENCODINGS if isinstance(value := facts.get(name), str)), "")
+
+    def _facts(self, path: str) -> Facts:
         facts: Facts = {}
         folder, name = "", path.rpartition("/")[2]
         for part in ("", *path.split("/")[:-1]):
@@ -45,9 +57,7 @@ class Attributes:
             for pattern, plain, said in rules:
                 if _matches(pattern, plain, path[len(folder) :], name):
                     facts.update(said)
-        if facts.get("linguist-generated"):
-            return "generated"
-        return "attributes" if facts.get("diff") is False else ""
+        return facts
 
     def _parsed(self, folder: str) -> list[tuple[re.Pattern[str] | None, str, Facts]]:
         content = (self._read(f"{folder}.gitattributes") or b"")[:MOST]
@@ -90,6 +100,8 @@ def _said(words: list[str]) -> Facts:
         elif name in _WANTED:
             # A named diff driver is no refusal to show the text.
             said[name] = True if name == "diff" and value else state
+        elif name in _ENCODINGS:
+            said[name] = value if state and value else None
     return said
 
 

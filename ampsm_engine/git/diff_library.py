@@ -5,12 +5,14 @@ with it. git's rule for files without attributes does: a NUL in the first 8,000 
 pygit2 holds the GIL: nothing with a screen may import this. What libgit2 cannot open, `diff_program` reads.
 """
 
+import contextlib
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 import pygit2
-from pygit2.enums import DiffOption
+from pygit2.enums import DiffOption, SortMode
 
 from ampsm_engine.diff.content import cut, is_binary
 from ampsm_engine.diff.deltas import BlobGone, Delta, Hunks, TooLarge
@@ -22,6 +24,9 @@ LARGEST = 256 << 20
 
 MANY_LINES = 1_500_000
 """Lines of a file beyond which it is not compared: each takes a hundred bytes of memory and more."""
+
+MOST_COMMITS = 30
+"""Commits of a submodule that are told."""
 
 _SUBMODULE = 0o160000
 _CACHE = 4 << 20
@@ -50,6 +55,9 @@ class Source(Protocol):
 
     def file(self, tree: str, path: str) -> bytes | None:
         """The content of a file of a tree; None without such a file."""
+
+    def submodule_commits(self, delta: Delta) -> list[str]:
+        """What leads from a submodule's old commit to its new one, a line each; empty where it is not checked out."""
 
     def rest(self) -> None:
         """Forget what only makes the next question faster."""
@@ -147,6 +155,20 @@ class Library:
             return None
         return found.data if isinstance(found, pygit2.Blob) else None
 
+    def submodule_commits(self, delta: Delta) -> list[str]:
+        """What leads from a submodule's old commit to its new one, a line each; empty where it is not checked out."""
+        if not (delta.old_mode == delta.new_mode == _SUBMODULE) or not self._repository.workdir:
+            return []
+        modules = Path(self._repository.path).joinpath("commondir")
+        places = [Path(self._repository.workdir, delta.path)]
+        with contextlib.suppress(OSError):
+            places.append(modules.parent.joinpath(modules.read_text().strip(), "modules", delta.path))
+        for place in places:
+            with contextlib.suppress(KeyError, ValueError, OSError, pygit2.GitError):
+                if not place.is_symlink():
+                    return _log(pygit2.Repository(str(place)), delta.old_oid, delta.new_oid)
+        return []
+
     def _tree(self, oid: str) -> pygit2.Tree:
         return self._repository[oid].peel(pygit2.Tree)
 
@@ -166,6 +188,20 @@ class Library:
         """Now and then forget: what packs keep unpacked is not worth its memory for long."""
         if self._read > _REMEMBERED:
             self.rest()
+
+
+def compared(old: bytes, new: bytes, *, context: int, ignore_whitespace: bool) -> Hunks:
+    """The changed lines of two contents that are in no repository as they are here."""
+    flag = DiffOption.FORCE_TEXT | DiffOption.INDENT_HEURISTIC
+    if ignore_whitespace:
+        flag |= DiffOption.IGNORE_WHITESPACE
+    contents = [cut(side) for side in (old, new)]
+    is_cut = any(content is not None for content in contents)
+    patch = pygit2.Patch.create_from(contents[0] or old, contents[1] or new, context_lines=context, flag=flag)
+    _, additions, deletions = patch.line_stats
+    begin = patch.data.find(b"\n@@ ") + 1
+    body = patch.data[begin:] if begin else b""
+    return Hunks(body, additions, deletions, binary=False, is_cut=is_cut)
 
 
 def library(path: Path, objects: Path | None = None) -> Library | None:
@@ -194,6 +230,18 @@ def submodule(delta: Delta) -> Hunks:
     old, new = (sum(row.startswith(sign) for row in rows) for sign in "-+")
     head = f"@@ -{'1' if old else '0,0'} +{'1' if new else '0,0'} @@\n"
     return Hunks("".join([head, *rows]).encode(), new, old, binary=False)
+
+
+def _log(repository: pygit2.Repository, old: str, new: str) -> list[str]:
+    """The commits of `new` that `old` does not have; where there are none, those that are gone from it."""
+    for sign, first, hidden in (("", new, old), ("gone: ", old, new)):
+        walker = repository.walk(first, SortMode.TOPOLOGICAL)
+        walker.hide(hidden)
+        found = list(itertools.islice(walker, MOST_COMMITS + 1))
+        if found:
+            lines = [f"{sign}{str(one.id)[:10]} {one.message.strip().partition(chr(10))[0]}" for one in found]
+            return lines[:MOST_COMMITS] + (["… and more"] if len(found) > MOST_COMMITS else [])
+    return []
 
 
 def _delta(found: pygit2.DiffDelta) -> Delta:

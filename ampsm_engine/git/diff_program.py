@@ -77,6 +77,10 @@ class Program:
         answer = self._asked("cat-file", "blob", f"{tree}:{path}") if tree else None
         return answer.output if answer is not None and answer.ok else None
 
+    def submodule_commits(self, _delta: Delta) -> list[str]:
+        """Nothing: what libgit2 cannot open is not looked into further."""
+        return []
+
     def rest(self) -> None:
         """Nothing is remembered between questions."""
 

@@ -158,7 +158,7 @@ class Differ:
         """Ask for a review; one that was here before the process died is asked for by its trees."""
         asked, base = review.request, self._bases.get(review.number)
         pinned = [review.old_tree, review.new_tree] if review.is_open else None
-        options = [asked.ignore_whitespace, asked.context]
+        options = [asked.ignore_whitespace, asked.context, asked.order]
         ground = [asked.worktree, asked.repo_root]
         before = base.number if base else 0
         self.send("open", review.number, ground, [asked.old, asked.new], options, before, pinned)

@@ -85,7 +85,7 @@ class Review:
         """
         patch = self._patches.get(index)
         shown = (patch.additions, patch.deletions) if patch is not None else (0, 0)
-        return self._counts.get(index, shown)
+        return shown if patch is not None and patch.is_converted else self._counts.get(index, shown)
 
     # What the reader wants
 
@@ -328,9 +328,11 @@ def _size(colours: Colours) -> int:
     return 4 * len(colours.offsets) + 2 * len(colours.spans)
 
 
-def request_of(ends: Ends, *, ignores_whitespace: bool = False, new: str | None = None) -> DiffRequest:
+def request_of(
+    ends: Ends, *, ignores_whitespace: bool = False, new: str | None = None, order: str = "path"
+) -> DiffRequest:
     """To be compared; `new` in the place of a worktree that has to be written down first."""
-    return DiffRequest(ends.worktree, ends.repo_root, ends.old, ends.new or new, ignores_whitespace)
+    return DiffRequest(ends.worktree, ends.repo_root, ends.old, ends.new or new, ignores_whitespace, order=order)
 
 
 def ends_of(session: Session, range_: str, looked: str = "") -> Ends | None:

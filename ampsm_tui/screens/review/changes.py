@@ -280,6 +280,9 @@ class ReviewChanges:
             return None
         ((index, chosen),) = rows.items()
         file = reading.document.files[index]
+        if file.is_converted:
+            app_of(self._screen).show_toast("git takes a file in UTF-16 as a whole; on its head, keys act on all of it")
+            return None
         data = file.body.data if file.body is not None else b""
         return _Chosen(file, plural(len(chosen), "line"), data, chosen)
 

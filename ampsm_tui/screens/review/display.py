@@ -5,12 +5,17 @@ and hunks, and more lines around a hunk than its patch has.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ampsm_tui.ask import run_while_open
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.widgets.diff.document import Document
 from ampsm_tui.widgets.diff.layout import GROWTH, RowKind, still_hidden
+from ampsm_tui.widgets.diff.patch import CONTEXT
+
+if TYPE_CHECKING:
+    from ampsm_engine.config import Settings
 
 SPLIT_FROM = 150
 """Columns of the diff from which on both sides stand side by side, unless the user wants otherwise."""
@@ -27,6 +32,14 @@ class ReviewDisplay:
         self._view = pane.view
         self._wants_split: bool | None = None
         """None: side by side where there is room."""
+
+    def apply(self, settings: "Settings") -> None:
+        """Draw as the settings want it, until a key says otherwise."""
+        manner = self._view.painter.manner
+        manner.tab, manner.wrap = int(settings.number("review.tab-width")), settings.switch("review.wrap")
+        manner.extra_context = int(settings.number("review.context")) - CONTEXT
+        self._wants_split = {"always": True, "never": False}.get(settings.text("review.split"))
+        self._pane.files.is_flat = settings.text("review.order") == "size"
 
     def fit(self) -> None:
         """Draw both sides side by side where there is room, or as the user wants it."""

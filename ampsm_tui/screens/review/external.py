@@ -99,7 +99,8 @@ class ReviewExternal:
             raw = self._view.source.grown(row.file, row.b)
         elif body is not None and row.kind in (RowKind.LINE, RowKind.PAIR):
             raw = body.line(row.b if row.kind is RowKind.PAIR and row.b >= 0 else row.a).text
-        return raw.decode("utf-8", "surrogateescape") if raw is not None else None
+        encoding = self._view.document.files[row.file].line_encoding or "utf-8"
+        return raw.decode(encoding, "surrogateescape") if raw is not None else None
 
     def _put(self, text: str, what: str) -> None:
         instead = f"ampsm diff {self._pane.session.id} --exact > change.patch"

@@ -48,7 +48,7 @@ class ReviewLoader:
         """Show a range; with `is_same` it is the one that is shown, so the cursor stays on its line."""
         generation = self._begin()
         ends = await self._resolve(range_)
-        request = request_of(ends, ignores_whitespace=self._pane.ignores_whitespace)
+        request = self._request(ends)
         review = await app_of(self._screen).differ.open(request)
         if is_same:
             await self._wait_for_visible(review)
@@ -59,14 +59,11 @@ class ReviewLoader:
     async def open_committed(self, ends: Ends, branch: str) -> None:
         """Show the range as far as it is committed, which is there at once; `wanted` has the worktree besides."""
         generation = self._begin()
-        ignores_whitespace = self._pane.ignores_whitespace
-        review = await app_of(self._screen).differ.open(
-            request_of(ends, new=branch, ignores_whitespace=ignores_whitespace)
-        )
+        review = await app_of(self._screen).differ.open(self._request(ends, branch))
         await _wait_for_first_patch(review)
         if self._accept(review, ends, generation):
             self._show(review, False)
-            self.wanted = request_of(ends, ignores_whitespace=self._pane.ignores_whitespace)
+            self.wanted = self._request(ends)
 
     def toggle_whitespace(self) -> None:
         """Leave out changes of white space alone, or show them."""
@@ -102,6 +99,10 @@ class ReviewLoader:
             review.close()
             return
         self._show(review, True)
+
+    def _request(self, ends: Ends, new: str | None = None) -> "DiffRequest":
+        order = app_of(self._screen).settings.text("review.order")
+        return request_of(ends, new=new, ignores_whitespace=self._pane.ignores_whitespace, order=order)
 
     def _begin(self) -> int:
         self._generation += 1

@@ -89,7 +89,9 @@ class DiffPane:
         if file.body is None:
             return None
         patch = file.body.slice(hunk)
-        if self.ignores_whitespace:
+        if file.is_converted:
+            reason = "git takes a file in UTF-16 as a whole; on its head, keys act on all of it"
+        elif self.ignores_whitespace:
             reason = "While white space is ignored, hunks are not what git has; W shows them as they are"
         elif not hunks.is_whole(patch):
             reason = "This hunk is too long to be shown whole; on the head of the file, keys act on all of it"

@@ -17,6 +17,7 @@ from ampsm_tui.widgets import collector
 from ampsm_tui.widgets.diff.cards import cards
 from ampsm_tui.widgets.diff.document import Document, File, ViewedSpans, changed_hunks
 from ampsm_tui.widgets.diff.layout import RowKind, parts
+from ampsm_tui.widgets.diff.moved import MovedLines
 from ampsm_tui.widgets.diff.painter import STATUS
 from ampsm_tui.widgets.diff.patch import Body
 from ampsm_tui.widgets.diff.source import DiffSource
@@ -53,7 +54,11 @@ class DiffReading:
         self.review = review
         self.marks = marks
         self.source = DiffSource(review)
-        self.document = Document([_file(entry) for entry in review.files], is_split=view.document.is_split)
+        self.document = Document(
+            [_file(entry) for entry in review.files],
+            is_split=view.document.is_split,
+            extra_context=view.painter.manner.extra_context,
+        )
         self._view = view
         self._changed = changed
         self._waiting: deque[int] = deque()
@@ -116,6 +121,24 @@ class DiffReading:
                 self.is_complete = True
                 collector.set_aside()
                 self._changed()
+                await self._find_moved()
+
+    async def _find_moved(self) -> None:
+        """Mark the lines that were moved; what changes of the diff meanwhile begins anew with another reading."""
+        moved = MovedLines([file.body for file in self.document.files if not file.is_gone])
+        places = [index for index, file in enumerate(self.document.files) if not file.is_gone]
+        until = time.perf_counter() + SLICE
+        for _ in moved.steps():
+            if time.perf_counter() > until:
+                await asyncio.sleep(0)  # keys and frames have their turn
+                if self._is_gone:
+                    return
+                until = time.perf_counter() + SLICE
+        for at, rows in moved.rows.items():
+            self.document.files[places[at]].moved = rows
+            self._view.forget(places[at])
+        if self.on_screen() & {places[at] for at in moved.rows}:
+            self._view.refresh()
 
     async def _take_some(self) -> None:
         """Read patches for some milliseconds; the view stands where it stood."""
@@ -152,6 +175,7 @@ class DiffReading:
             return
         file = self.document.files[index]
         file.quiet = patch.fold
+        file.encoding, file.is_converted = patch.encoding, patch.is_converted
         file.additions, file.deletions = self.review.counts(index)
         self.source.forget((index,))
         has_tail = entry.kind not in ("added", "deleted") and not patch.binary

@@ -106,6 +106,10 @@ class DiffScreen(AppScreen[None]):
         yield self._box
         yield KeyBar()
 
+    def on_mount(self) -> None:
+        """Draw as the settings want it."""
+        self.diff_display.apply(app_of(self).settings)
+
     def show_review(self, review: "Review", is_same: bool) -> None:
         """Show a review; with `is_same` it is the same range as before, so the cursor stays on its line."""
         reading = DiffReading(self.view, review, Marks(), self.pane.schedule_update)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ampsm_engine.diff.content import LINE_LIMIT
+from ampsm_engine.diff.encodings import shown_name
 from ampsm_engine.differ.protocol import FileEntry, FilePatch
 
 _FOLDED = {
@@ -47,6 +48,9 @@ def _content(patch: FilePatch) -> Iterator[str]:
         yield f"kept by Git LFS: {_sizes(patch.lfs_old, patch.lfs_new)}; the lines below are its pointer"
     if patch.binary:
         yield f"binary, {_sizes(patch.old_size, patch.new_size)}"
+    yield from (f"  {one}" for one in patch.commits)
+    if patch.is_converted:
+        yield f"in {shown_name(patch.encoding)}, which git compares as binary: {_sizes(patch.old_size, patch.new_size)}"
     if patch.fold:
         yield _FOLDED.get(patch.fold, patch.fold)
     if patch.cut:

@@ -66,6 +66,12 @@ class File:
     """The hunks of which some lines are in the index."""
     rejected: frozenset[int] = frozenset()
     """The hunks whose rejection waits for the end of amp's turn."""
+    moved: frozenset[int] = frozenset()
+    """The rows of its patch whose lines were moved: they are elsewhere in the diff, too."""
+    encoding: str = ""
+    """What its lines are in, where it is not UTF-8."""
+    is_converted: bool = False
+    """Its lines are shown in UTF-8, and are in the file otherwise: no key can act on some of them."""
     digits: int = 3
     """The room for a line number."""
     is_crlf: bool = False
@@ -75,6 +81,11 @@ class File:
 
     is_filtered: bool = False
     """A filter left it out."""
+
+    @property
+    def line_encoding(self) -> str:
+        """What the lines of its patch are in, where it is not UTF-8."""
+        return "" if self.is_converted else self.encoding
 
     @property
     def is_hidden(self) -> bool:
@@ -109,9 +120,10 @@ def has_unseen(data: bytes) -> bool:
 class Document:
     """The files with their rows. Rows are counted from 0 over all of them."""
 
-    def __init__(self, files: Sequence[File], *, is_split: bool = False) -> None:
+    def __init__(self, files: Sequence[File], *, is_split: bool = False, extra_context: int = 0) -> None:
         self.files = tuple(files)
         self.is_split = is_split
+        self._extra_context = extra_context
         for one in self.files if is_split else ():
             one.shape.is_split = True
         self._heights = array("q", [0 if one.is_hidden else height(one.body, one.shape) for one in self.files])
@@ -218,6 +230,9 @@ class Document:
             one.quiet = one.quiet or "large"
         if is_first and one.quiet:
             one.shape.folded = True
+        if is_first and self._extra_context > 0:
+            extra = self._extra_context
+            one.shape.grown = {at: Growth(extra, extra) for at in range(len(body.hunks))}
         self.changed(file)
 
     def split(self, *, is_split: bool) -> None:

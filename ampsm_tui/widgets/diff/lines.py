@@ -49,15 +49,15 @@ class Shown(NamedTuple):
         return min(self.moved[at] + letter - self.raw[at], len(self.text))
 
 
-def shown(raw: bytes, tab: int = 4, *, length: int = 0) -> Shown:
+def shown(raw: bytes, tab: int = 4, *, length: int = 0, encoding: str = "") -> Shown:
     """A line without its end as it is shown; a CR at its end is the end's, and left to whoever marks line ends.
 
-    `length`: its true one, where what is given was cut already.
+    `length`: its true one, where what is given was cut already. What is not in `encoding` (UTF-8) is escaped.
     """
     if raw[-1:] == b"\r":
         raw = raw[:-1]
     cut = len(raw) > LONGEST or length > len(raw) + 1
-    text = raw[:LONGEST].decode("utf-8", "surrogateescape")
+    text = raw[:LONGEST].decode(encoding or "utf-8", "surrogateescape")
     if not (text.isascii() and text.isprintable()) and (not text.isprintable() or _BAD.search(text)):
         line = _visible(text, tab)
     else:
@@ -132,14 +132,17 @@ Ink = Callable[[int, int], Style]
 
 
 class LineGround(NamedTuple):
-    """What a line is drawn on: 0 same, 1 added, 2 removed, 3 nothing; 0 plain, 1 cursor, 2 selected."""
+    """What a line is drawn on: 0 same, 1 added, 2 removed, 3 nothing, 4 and 5 added and removed by a move.
+
+    The state: 0 plain, 1 cursor, 2 selected.
+    """
 
     kind: int
     state: int = 0
 
     @property
     def number(self) -> int:
-        """Kind and state as one number, from 0 to 11."""
+        """Kind and state as one number, from 0 to 17."""
         return self.kind * 3 + self.state
 
 

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from rich.segment import Segment
 from rich.style import Style
 
+from ampsm_engine.diff.encodings import has_one_byte_a_letter, shown_name
 from ampsm_engine.differ.protocol import CLASSES
 from ampsm_engine.lean_dataclass import dataclass
-from ampsm_tui.clean import cells, cut, many_lines, one_line, wrapped
+from ampsm_tui.clean import cells, cut, inert, many_lines, one_line, wrapped
 from ampsm_tui.widgets.diff.document import Document, File
 from ampsm_tui.widgets.diff.layout import Row, RowKind, still_hidden
 from ampsm_tui.widgets.diff.lines import (
@@ -65,7 +66,8 @@ class HeadPainter:
         if row.kind is RowKind.NOTE:
             return self._note(row, state, manner.width)
         if row.kind is RowKind.CARD:
-            return [self._text_row(self._document.files[row.file].cards[row.a], "-card", state, manner.width)]
+            card = inert(self._document.files[row.file].cards[row.a][:1000])
+            return [self._text_row(card, "-card", state, manner.width)]
         text = "…" if row.kind is RowKind.WAIT else "⋯ more lines below"
         return [self._text_row(text, "-gap", state, manner.width)]
 
@@ -185,8 +187,7 @@ def _counts(file: File) -> list[tuple[str, str]]:
     badges: list[tuple[str, str]] = []
     if file.quiet and file.shape.folded and not file.is_viewed:
         badges.append((_QUIET.get(file.quiet, file.quiet), "-head-folder"))
-    if file.has_unseen:
-        badges.append(("⚠ hidden characters", "-unseen-badge"))
+    badges += [(text, style) for text, style in _warnings(file) if text]
     if file.shape.notes:
         badges.append((f"◆{len(file.shape.notes)}", "-note-title"))
     if file.changed:
@@ -201,13 +202,22 @@ def _counts(file: File) -> list[tuple[str, str]]:
     return badges
 
 
+def _warnings(file: File) -> tuple[tuple[str, str], ...]:
+    hidden = "⚠ hidden characters" if file.has_unseen else ""
+    return (hidden, "-unseen-badge"), (shown_name(file.encoding) if file.encoding else "", "-head-folder")
+
+
 def _staged(file: File) -> str:
     if file.staged:
         return STAGED if file.is_staged else f"{STAGED} {len(file.staged)}/{file.hunks}"
     return PARTLY_STAGED if file.partly_staged else ""
 
 
-KINDS = ("same", "added", "removed", "nothing")
+KINDS = ("same", "added", "removed", "nothing", "added-moved", "removed-moved")
+MOVED = {1: 4, 2: 5}
+"""The kind of a moved line, by what it would be."""
+SIGNS = " +- »«"
+"""By kind. A moved line points to where its other side was, or is: from elsewhere, to elsewhere."""
 STATES = ("", "cursor", "selected")
 NO_EOL = " ⊘ no newline"
 SLIM = 60
@@ -237,6 +247,8 @@ class Manner:
     wrap: bool = False
     is_split: bool = False
     tab: int = 4
+    extra_context: int = 0
+    """Lines around each hunk beside those that its patch has."""
     has_air: bool = True
     """A blank line above each file that is not folded."""
 
@@ -309,7 +321,8 @@ class DiffPainter:
         room = file.digits
         old = str(line.old) if kind != 1 else ""
         new = str(line.new) if kind != 2 else ""
-        sign = " +-"[kind]
+        kind = MOVED[kind] if row.a in file.moved else kind
+        sign = SIGNS[kind]
         numbers = manner.numbers(old.rjust(room), new.rjust(room), (new or old).rjust(room))
         sign += manner.gap
         side = self._side(row.file, row.a, line, LineGround(kind, state), (numbers, sign))
@@ -320,10 +333,13 @@ class DiffPainter:
         """`column`: the line numbers and the sign."""
         source = self.source
         raw, length = uncut(line.text) if len(line.text) > 4096 else (line.text, 0)
-        text = shown(raw, self.manner.tab, length=length)
+        encoding = self.document.files[file].line_encoding
+        text = shown(raw, self.manner.tab, length=length, encoding=encoding)
         is_new = line.kind != MINUS
-        spans = source.spans(file, is_new=is_new, number=line.new if is_new else line.old)
-        words = source.words(file, at) if ground.kind else ()
+        # Places are counted in letters of UTF-8, or in bytes of what is not.
+        is_placed = not encoding or has_one_byte_a_letter(encoding)
+        spans = source.spans(file, is_new=is_new, number=line.new if is_new else line.old) if is_placed else ()
+        words = source.words(file, at) if ground.kind in MOVED and is_placed else ()
         return CodeLine(
             *column,
             text,
@@ -369,8 +385,9 @@ class DiffPainter:
             return drawn(side, width, self.ink, mark=mark)
         line = body.line(at)
         kind = 1 if line.kind == PLUS else 2 if line.kind == MINUS else 0
+        kind = MOVED[kind] if at in self.document.files[row.file].moved else kind
         numbers = str(line.new if is_new else line.old).rjust(room)
-        side = self._side(row.file, at, line, LineGround(kind, state), (numbers, f" {' +-'[kind]} "))
+        side = self._side(row.file, at, line, LineGround(kind, state), (numbers, f" {SIGNS[kind]} "))
         return drawn(side, width, self.ink, left=self.manner.left, wrap=self.manner.wrap, mark=mark)
 
     def _grown(self, row: Row, state: int) -> list[list[Segment]]:

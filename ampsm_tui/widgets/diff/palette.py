@@ -33,6 +33,8 @@ def _ground(name: str, share: int = 100, ink: str = "", manner: str = "") -> Ton
 _STATUS = {"A": "success", "D": "error", "M": "warning", "T": "warning", "R": "primary", "C": "primary"}
 _TYPE, _FUNCTION, _STRING, _NUMBER = "syntax-type", "syntax-function", "syntax-string", "syntax-number"
 
+_KINDS = ("same", "added", "removed", "nothing", "added-moved", "removed-moved")
+
 TONES: dict[str, Tone] = {
     "-same": Tone(),
     "-added": _ground("success", 13),
@@ -42,7 +44,8 @@ TONES: dict[str, Tone] = {
     "-cursor-added": _ground("success", 13),
     "-cursor-removed": _ground("error", 13),
     "-cursor-nothing": _ground("foreground", 9),
-    **{f"-selected-{kind}": _ground("primary", 22) for kind in ("same", "added", "removed", "nothing")},
+    **{f"-{state}{kind}-moved": _ground("primary", 9) for state in ("", "cursor-") for kind in ("added", "removed")},
+    **{f"-selected-{kind}": _ground("primary", 22) for kind in _KINDS},
     "-word-added": _ground("success", 26),
     "-word-removed": _ground("error", 26),
     "-match": _ground("accent", 45, "foreground"),
@@ -51,6 +54,7 @@ TONES: dict[str, Tone] = {
     "-number-column": _ink("foreground", 38),
     "-sign-added": _ink("success", 85),
     "-sign-removed": _ink("error", 85),
+    **{f"-sign-{kind}-moved": _ink("primary", 85) for kind in ("added", "removed")},
     "-mark-here": _ink("accent"),
     "-rule": _ink("border"),
     **dict.fromkeys(("-keyword", "-tag"), _ink("primary")),
@@ -86,8 +90,6 @@ TONES: dict[str, Tone] = {
 }
 """Each name with what it adds; a name that is not here adds nothing."""
 
-
-_KINDS = ("same", "added", "removed", "nothing")
 
 _FEW = TONES | {
     **{f"-{kind}": Tone() for kind in _KINDS},
