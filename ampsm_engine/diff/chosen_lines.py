@@ -17,7 +17,7 @@ from ampsm_engine.diff.hunks import Hunk
 
 SAME, PLUS, MINUS = b" +-"
 
-MOST_STEPS = 400_000
+MOST_STEPS = 150_000
 """Comparisons of lines after which nobody waits any longer for what an index has of a diff."""
 
 
@@ -38,7 +38,9 @@ class ChosenLines:
         changed = {one.row for _, elements in self._hunks for one in elements if one.sign != SAME}
         self._changed = frozenset(changed)
         self.rows = frozenset(rows) & self._changed
-        """The chosen rows that are a change."""
+        """The chosen rows that are a change; a last line and the same one with another end are chosen together."""
+        for twins in (twins for _, elements in self._hunks for twins in _twins(elements)):
+            self.rows |= twins if self.rows & twins else frozenset()
         self._touched = [(hunk, elements) for hunk, elements in self._hunks if self._chosen(elements)]
         sizes = zip(hunks.slices(patch), self._hunks, strict=True)
         self.is_exact = all(hunks.is_whole(data) for data, (_, elements) in sizes if self._chosen(elements))
@@ -126,6 +128,15 @@ def _elements(hunk: Hunk, first: int) -> Iterator[_Element]:
     yield from _paired(removed, added)
 
 
+def _twins(elements: Sequence[_Element]) -> Iterator[frozenset[int]]:
+    """Rows that only differ in having a line feed or none: what is below them decides that, and not who chooses."""
+    for _, run in itertools.groupby(elements, key=lambda one: one.sign == SAME):
+        block = list(run)
+        for one in (one for one in block if not one.text.endswith(b"\n")):
+            alike = [two for two in block if two.sign != one.sign and _bare(two.text) == _bare(one.text)]
+            yield from (frozenset({one.row, two.row}) for two in alike[:1])
+
+
 def _paired(removed: Sequence[_Element], added: Sequence[_Element]) -> Iterator[_Element]:
     for at in range(max(len(removed), len(added))):
         yield from removed[at : at + 1]
@@ -150,6 +161,8 @@ class _Decoder:
         self._elements = elements
         self._chosen = chosen
         self._is_in = is_in
+        self._other_end = 2 * len(elements) + 1
+        """What a line with another end costs: more than all that is preferred."""
         self._places: dict[bytes, list[int]] = {}
         for at, one in enumerate(elements):
             self._places.setdefault(_bare(one.text), []).append(at)
@@ -172,19 +185,25 @@ class _Decoder:
         places, following = self._places.get(_bare(line), []), dict[int, _Step]()
         for start, step in ends.items():
             end = self._ends[start]
-            for which in range(bisect_left(places, start), len(places)):
-                at = places[which]
-                if at > end:
-                    break
+            first, last = bisect_left(places, start), bisect_left(places, end)
+            base = step.cost - self._skipped[start]
+            for at in map(places.__getitem__, range(first, last)):
                 self.left -= 1
-                one = self._elements[at]
-                cost = step.cost + self._skipped[at] - self._skipped[start] + (one.text != line)
-                cost += 0 if one.sign == SAME else self._price(one, made=one.sign == PLUS)
-                if at + 1 not in following or cost < following[at + 1].cost:
-                    following[at + 1] = _Step(cost, start)
-                if cost + 2 <= step.cost + self._skipped[at + 1] - self._skipped[start]:
-                    break  # what is further down leads nowhere more cheaply
+                cost = self._take(at, line, following, _Step(base, start))
+                if cost + 2 <= base + self._skipped[at + 1]:
+                    break  # what is further down leads nowhere more cheaply, before the next line of context
+            if places[last : last + 1] == [end]:
+                self._take(end, line, following, _Step(base, start))
         return self._best(following)
+
+    def _take(self, at: int, line: bytes, following: dict[int, _Step], before: _Step) -> int:
+        """Let the next line be an element; what it costs up to there. `before`: the cost without what is left out."""
+        one = self._elements[at]
+        cost = before.cost + self._skipped[at] + self._other_end * (one.text != line)
+        cost += 0 if one.sign == SAME else self._price(one, made=one.sign == PLUS)
+        if at + 1 not in following or cost < following[at + 1].cost:
+            following[at + 1] = _Step(cost, before.before)
+        return cost
 
     def _best(self, ends: dict[int, _Step]) -> dict[int, _Step]:
         """Without the places to which another one leads as cheaply, by leaving out what is between them."""
@@ -218,7 +237,7 @@ def _found(
     """Which rows are made in a content; None where it has other lines.
 
     Where equal lines leave a choice, the chosen rows are made as far as they can be (`is_in`), or as few of them.
-    Line ends may differ: a last line that has got one below it has a line feed.
+    Line ends may differ where nothing else fits: a last line that has got one below it has a line feed.
     """
     decoder = _Decoder(elements, chosen, is_in=is_in)
     ends: dict[int, _Step] = {0: _Step(0, 0)}
