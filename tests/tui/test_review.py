@@ -47,7 +47,8 @@ async def test_every_kind_of_file(reviewed: Reviewed, snapshot_svg: Camera) -> N
             "no newline",
             "⟨U+202E⟩",
             "␛[31m",
-            "caf\\xe9",
+            "café olé",
+            "Latin-1 (windows-1252)",
         )
         await reviewed.there()
         snapshot_svg(desk.app)
