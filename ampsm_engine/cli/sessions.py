@@ -36,6 +36,7 @@ thread_option = click.option(
 @base_option
 @arguments.script_option
 @arguments.mode_option
+@click.option("--fetch", is_flag=True, help="Begin from the base as its remote has it now.")
 @click.option("--pr", metavar="N", type=arguments.TEXT, help="Begin from a pull request: its number or address.")
 @thread_option
 @arguments.prompt_file_option
@@ -54,6 +55,7 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
     thread: str | None,
     prompt_file: str | None,
     *,
+    fetch: bool,
     no_run: bool,
     copies: int,
     wait: bool,
@@ -69,6 +71,7 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
       ampsm new --prompt-file task.md --wait
       git diff | ampsm new --prompt-file -
       ampsm new 'Now add tests' --thread https://ampcode.com/threads/T-...
+      ampsm new 'Update the changelog' --fetch
       ampsm new 'Add the missing tests' --pr 12
       ampsm new 'Speed up the search' --copies 3 --mode medium,high
 
@@ -82,11 +85,15 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
 
     if no_run and wait:
         raise click.UsageError("--no-run leaves nothing to --wait for.")
-    if pr is not None and (base or thread or no_run or copies > 1):
-        raise click.UsageError("--pr goes with no --base, --thread, --no-run or --copies; without a PROMPT amp waits.")
     if pr is not None:
+        _refuse_beside_pull_request(base, thread, mode, copies, is_other=no_run or fetch)
         return _new_from_pull_request(pr, repo, (prompt, prompt_file), (name, script, mode), wait=wait, as_json=as_json)
     text = arguments.prompt_text(prompt, prompt_file) if no_run else arguments.required_prompt(prompt, prompt_file)
+    if fetch:
+        from ampsm_engine.engine import bases
+
+        with diagnostics.working("Fetching the base"):
+            base = bases.fetched(repo, base)
     modes = [part.strip() for part in (mode or "").split(",") if part.strip()]
     diagnostics.warn_of_modes(modes)
     if copies > 1 or len(modes) > 1:
@@ -115,6 +122,14 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
     if iteration:
         diagnostics.warn_of_login()
     return _tell_new(engine, session, iteration, wait=wait, as_json=as_json)
+
+
+def _refuse_beside_pull_request(
+    base: str | None, thread: str | None, mode: str | None, copies: int, *, is_other: bool
+) -> None:
+    if base or thread or copies > 1 or "," in (mode or "") or is_other:
+        message = "--pr goes with no --base, --fetch, --thread, --no-run or variants; without a PROMPT amp waits."
+        raise click.UsageError(message)
 
 
 def _new_from_pull_request(

@@ -1,4 +1,4 @@
-"""Which sessions have lost their base branch: cheap enough for a list."""
+"""Bases of sessions: which have lost theirs, cheap enough for a list, and what one has come to at its remote."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,12 @@ from ampsm_engine.git import branch_files
 from ampsm_engine.model import Session, Status
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ampsm_engine.model import SessionPlace
+
+FETCH_LIMIT = 300.0
+"""Seconds that a fetch may take."""
 
 
 def gone_bases(sessions: "Iterable[Session | SessionPlace]") -> frozenset[str]:
@@ -36,3 +41,33 @@ def _unresolved(root: str, theirs: Mapping[str, list[str]]) -> frozenset[str]:
     from ampsm_engine.git import repository
 
     return repository.unresolved(Path(root), sorted(doubtful))
+
+
+def fetched(path: "Path", base: str | None) -> str:
+    """The remote branch that a base follows (None: what is checked out), fetched just now: the newest to begin from.
+
+    A remote branch is its own. NotFound for an unknown base, Refused where it follows none, Failed when the remote
+    does not answer.
+    """
+    from ampsm_engine import redact
+    from ampsm_engine.errors import Failed, Refused
+    from ampsm_engine.git import program, repository
+
+    repo = repository.locate(path)
+    name = repository.base(repo, base).name
+    remotes = program.text(program.query(repo.root, "remote")).split()
+    remote, _, branch = name.partition("/")
+    if remote not in remotes or repository.branch_tip(repo.root, name) is not None:
+        remote = program.read(repo.root, "config", "--get", f"branch.{name}.remote").line
+        merge = program.read(repo.root, "config", "--get", f"branch.{name}.merge").line
+        branch = merge.removeprefix(repository.BRANCHES)
+    if remote not in remotes or not branch:
+        message = f"{name} follows no remote branch: there is nothing to fetch."
+        raise Refused(message, f"git -C {repo.root} branch --set-upstream-to origin/{name} {name}")
+    ref = f"+{repository.BRANCHES}{branch}:refs/remotes/{remote}/{branch}"
+    options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--")
+    answer = program.write(repo.root, "fetch", *options, remote, ref, limit=FETCH_LIMIT)
+    if not answer.ok:
+        message = f"{branch} could not be fetched from {remote}: {redact.text(answer.reason)}."
+        raise Failed(message, f"git -C {repo.root} fetch {remote}, or without --fetch")
+    return f"{remote}/{branch}"

@@ -163,6 +163,31 @@ def test_a_session_begins_where_a_pull_request_stands(
     assert "\x1b" not in ampsm("ls").out
 
 
+def test_a_session_begins_from_the_base_as_its_remote_has_it(ampsm: Ampsm, github: Host, tmp_path: Path) -> None:
+    repo, fork = github.repo, tmp_path / "fork"
+
+    def made(*arguments: str) -> Ran:
+        return ampsm("new", "x", "--no-run", "--repo", str(repo), "--fetch", "--json", *arguments)
+
+    ran = made()
+    assert (ran.code, "follows no remote branch" in ran.err) == (4, True)
+    git(repo, "branch", "-q", "--set-upstream-to", "origin/main", "main")
+    git(fork, "fetch", "-q")
+    git(fork, "checkout", "-q", "-b", "later", "origin/main")
+    git(fork, "commit", "-q", "--allow-empty", "-m", "Newer")
+    git(fork, "push", "-q", "origin", "HEAD:main")
+    before = git(repo, "rev-parse", "main", "HEAD")
+    for arguments in ((), ("--base", "main"), ("--base", "origin/main")):
+        session = made(*arguments).json["session"]
+        assert session["baseBranch"] == "origin/main"
+        assert git(repo, "log", "-1", "--format=%s", session["branchName"]).strip() == "Newer"
+    assert git(repo, "rev-parse", "main", "HEAD") == before, "the user's own branches stay"
+    (github.folder / "remote.git").rename(github.folder / "gone.git")
+    ran = made()
+    assert (ran.code, "could not be fetched" in ran.err) == (1, True)
+    assert len(ampsm("ls", "--json").json["sessions"]) == 3
+
+
 @pytest.mark.usefixtures("scripted")
 def test_title_and_description_are_quoted_for_amp(ampsm: Ampsm, github: Host) -> None:
     session = begun(ampsm, github, "Add the tests")
