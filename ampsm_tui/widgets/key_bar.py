@@ -52,7 +52,9 @@ class KeyBar(TextLine):
             if is_shown and (not isinstance(screen, OffersKeys) or screen.offers(binding.id or "")):
                 shown.setdefault(binding.id or binding.action, binding)
         last = [shown.pop(name) for name in _LAST if name in shown]
-        entries = [self._pieces(binding) for binding in (*shown.values(), *last)]
+        # What a box or a form is for goes before the keys of its text, which have the focus.
+        ordered = sorted(shown.values(), key=lambda binding: not binding.priority)
+        entries = [self._pieces(binding) for binding in (*ordered, *last)]
         room = self.size.width + 2
         tail = sum(_width(pieces) for pieces in entries[len(entries) - len(last) :])
         kept: list[Piece] = []
