@@ -56,3 +56,11 @@ def test_on_a_line_it_is_for_that_line_and_selected_for_all_of_one_file() -> Non
     assert remarked(document, first + 3) == (0, Side.NEW, 3, 3)
     assert remarked(document, first + 3, first) == (0, Side.NEW, 1, 3)
     assert remarked(document, first, first + 3) == (0, Side.NEW, 1, 3)
+
+
+def test_in_a_file_that_is_shown_converted_it_is_for_the_file() -> None:
+    """git has no lines of UTF-16: a comment on one would be refused once its text is written."""
+    document = shown()
+    document.files[0].is_converted = True
+    first = at(document, RowKind.LINE, 0)
+    assert remarked(document, first + 3, first) == remarked(document, first + 3) == (0, Side.NEW, 0, 0)

@@ -115,11 +115,12 @@ class Remarked(NamedTuple):
 def remarked(document: Document, cursor: int, selected_from: int | None = None) -> Remarked | None:
     """What is selected in one file, else the file, the hunk or the line under the cursor; None: nothing to comment on.
 
-    New lines come before old ones: of a hunk those that it adds, or, where it adds none, those that it removes.
+    New lines come before old ones: of a hunk those that it adds, or, where it adds none, those that it removes. A file
+    whose lines are shown otherwise than git has them is meant as a whole.
     """
     first, last = sorted((cursor if selected_from is None else selected_from, cursor))
     row = document.row(cursor)
-    if row.kind is RowKind.HEAD and first == last:
+    if document.files[row.file].is_converted or (row.kind is RowKind.HEAD and first == last):
         return Remarked(row.file, Side.OLD if document.files[row.file].status == "D" else Side.NEW, 0, 0)
     rows = [one for one in (document.row(at) for at in range(first, last + 1)) if one.file == row.file]
     if row.kind is RowKind.HUNK and first == last:
