@@ -48,7 +48,7 @@ def counts(home: Home) -> dict[str, ChangeCounts]:
     """The counts that were kept last, by session id."""
     found = {}
     for name, fields in _read(home.cache / _COUNTS).items():
-        with suppress(TypeError, AttributeError):  # another version wrote it
+        with suppress(TypeError, AttributeError, KeyError):  # another version wrote it
             listed = tuple(FileChange(**one) for one in fields.pop("listed"))
             found[name] = ChangeCounts(**fields, listed=listed)
     return found

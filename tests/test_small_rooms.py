@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine import home, labels, lifecycle, timestamps
+from ampsm_engine import home, labels, lifecycle, list_memory, timestamps
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 from ampsm_engine.model import BoardRow, Outcome, ScriptResult, Session, State, Status, Tally
 from ampsm_engine.states import STATES
@@ -126,3 +126,13 @@ def test_a_home_that_is_a_file_is_unfit(tmp_path: Path) -> None:
 def test_every_state_of_a_session_has_its_glyph_and_colour() -> None:
     assert set(STATES) == {*(status.value for status in Status), "queued"}
     assert len({state.glyph for state in STATES.values()}) == len(STATES), "they differ without colour"
+
+
+@pytest.mark.parametrize(
+    "content", ['{"one": {}}', '{"one": {"listed": [3]}}', '{"one": 3}', '{"one": null}', "[]", "{"]
+)
+def test_counts_that_cannot_be_read_are_none(tmp_path: Path, content: str) -> None:
+    place = home.Home(tmp_path, tmp_path / "db")
+    place.cache.mkdir()
+    (place.cache / "list-counts.json").write_text(content)
+    assert list_memory.counts(place) == {}

@@ -73,7 +73,7 @@ def reject(
         try:
             return worker_rejections.carry_out(engine.store, at, rejection, plan, hooks=hooks)
         except BaseException:
-            if repository.resolve(at.worktree, "HEAD") == at.head:  # nothing was done yet
+            if repository.resolve(at.worktree, "HEAD") == at.head and hunk_changes.is_undone(at, plan):
                 engine.store.reviews.delete_rejection(rejection.id)
                 pinned_refs.let_go(at.worktree, rejection.session_id, rejection.id)
             raise

@@ -247,6 +247,12 @@ def carry_out(scratch: Scratch, plan: HunkPlan, message: bytes, *, hooks: bool) 
     return sha
 
 
+def is_undone(scratch: Scratch, plan: HunkPlan) -> bool:
+    """Whether files and index are still as a plan found them: who has to go on, or to undo, needs it otherwise."""
+    index = {path: scratch.in_index(path) for path in plan.index.now}
+    return index == plan.index.now and scratch.all_in_worktree(plan.work.now) == plan.work.now
+
+
 def refresh(scratch: Scratch, paths: Iterable[str]) -> None:
     """Let git know these files' times again, so that it need not compare them byte by byte."""
     known = [path for path in paths if scratch.in_index(path) is not None]

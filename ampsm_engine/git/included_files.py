@@ -141,7 +141,9 @@ def _copy_link(checkout: Path, path: str, name: str, target: int) -> str:
     """Make a link again whose target lies in the checkout and is named from where it stands."""
     link = checkout / path
     named = link.readlink()
-    if named.is_absolute() or not (link.parent / named).resolve().is_relative_to(checkout.resolve()):
+    # Not `Path.resolve`, which raises on a link that leads to itself.
+    leads_to = Path(os.path.realpath(link.parent / named))
+    if named.is_absolute() or not leads_to.is_relative_to(os.path.realpath(checkout)):
         return LEADS_OUT
     os.symlink(named, name, dir_fd=target)
     return ""

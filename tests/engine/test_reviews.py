@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import psutil
 import pytest
@@ -373,6 +374,20 @@ def test_what_an_app_left_half_rejected_is_ended_before_anything_else(bench: Ben
     assert engine.store.reviews.rejection("r1").state is RejectionState.DONE
     assert not git(worktree, "diff", "main", "--", "app.py")
     hunk_actions.undo_last(engine, session.id)
+    assert (worktree / "app.py").read_text() == APP
+
+
+def test_what_was_rejected_can_be_undone_when_the_program_is_interrupted_right_after(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = work(bench, {})
+    worktree = Path(session.worktree_path)
+    (worktree / "app.py").write_text(APP)
+    monkeypatch.setattr(hunk_changes, "refresh", Mock(side_effect=[KeyboardInterrupt, None, None]))
+    with pytest.raises(KeyboardInterrupt):
+        hunk_actions.reject(bench.engine, session.id, "app.py", None)
+    assert (worktree / "app.py").read_text() != APP
+    hunk_actions.undo_last(bench.engine, session.id)
     assert (worktree / "app.py").read_text() == APP
 
 

@@ -118,6 +118,12 @@ def test_no_repository_pipe_or_file_of_ampsm_is_copied_and_none_is_written_over(
     assert checkout.there() == {"taken.local"}
 
 
+def test_a_link_that_leads_to_itself_is_copied_as_it_is(checkout: Checkout) -> None:
+    (checkout.root / "loop.local").symlink_to("loop.local")
+    assert checkout.copy("*.local\n").left == ()
+    assert (checkout.worktree / "loop.local").readlink() == Path("loop.local")
+
+
 @pytest.mark.parametrize("patterns", ["[\n", "**/**/**\n" * 50, "\x00\xff\n", "!*\n", "/../*\n", "\n" * 1000, "\\"])
 def test_no_pattern_takes_more_than_ignored_files(checkout: Checkout, patterns: str) -> None:
     checkout.write(".env")
