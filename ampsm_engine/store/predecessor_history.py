@@ -93,7 +93,7 @@ def _why_unsound(one: _Part) -> str:
     for known in fields(one):
         value, kinds = getattr(one, known.name), (known.type, *get_args(known.type))
         name = camel(known.name)
-        if value is None:
+        if value is None or isinstance(value, tuple):  # the predecessor has no lists: what we added is empty
             continue
         if int in kinds and not (isinstance(value, int) and abs(value) <= _LARGEST):
             return f"its {name} is no number"
