@@ -16,6 +16,9 @@ from ampsm_engine.amp.transcript import without_escapes
 MOST = 500
 """Findings that are taken of one review."""
 
+LONGEST_PLACE = 1000
+"""Characters of a line in which its place has to be."""
+
 _PATHS = ("path", "file", "filename", "filePath", "file_path")
 _FIRST = ("line", "startLine", "start_line", "lineStart", "line_start")
 _LAST = ("endLine", "end_line", "lineEnd", "line_end")
@@ -25,6 +28,7 @@ _LINK = re.compile(r"\[[^\]\n]*\]\(file://(?P<path>[^)#\s]+)#L(?P<first>\d+)(?:-
 _PLACE = re.compile(
     r"(?<![\w/:.])(?P<path>/?(?:[\w.@+-]+/)*[\w@+-][\w.@+-]*):(?P<first>\d+)(?:-(?P<last>\d+)|:\d+)?(?![\w/])"
 )
+_NUMBER = re.compile(r":\d")
 _AROUND = " \t*_`-:#>."
 
 
@@ -65,17 +69,17 @@ def _values(output: str) -> Iterator[Any]:
 
 
 def _of_json(value: Any) -> Iterator[ReviewFinding]:
-    waiting = [value]
+    waiting = [value]  # the next one last
     while waiting:
-        one = waiting.pop(0)
+        one = waiting.pop()
         if isinstance(one, list):
-            waiting[:0] = one
+            waiting.extend(reversed(one))
         elif isinstance(one, dict):
             finding = _finding(one)
             if finding is not None:
                 yield finding
             else:
-                waiting[:0] = [part for part in one.values() if isinstance(part, dict | list)]
+                waiting.extend(part for part in reversed(one.values()) if isinstance(part, dict | list))
 
 
 def _finding(one: dict[str, Any]) -> ReviewFinding | None:
@@ -114,6 +118,10 @@ def _of_text(text: str) -> Iterator[ReviewFinding]:
 
 def _beginning(line: str) -> re.Match[str] | None:
     """The place that a line begins with, numbers and marks of a list aside; None where it is only mentioned."""
+    # Both take the square of a line's length where there is nothing: a drawing, or a file in base64.
+    line = line[:LONGEST_PLACE]
+    if "](file://" not in line and _NUMBER.search(line) is None:
+        return None
     place = _LINK.search(line) or _PLACE.search(line)
     if place is None or not set("./") & set(place["path"]):
         return None

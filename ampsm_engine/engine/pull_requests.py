@@ -55,6 +55,10 @@ def begin(
     number = pull_requests.number_of(reference)
     forge, remote = pull_requests.forge_of(repo.root, _checked_out(repo.root))
     found = pull_requests.read(forge, remote, number)
+    if not pull_requests.is_meant(reference, found):
+        mine = f"whose number {number} is {printable(found.url)}"
+        message = f"{printable(reference.strip())[:200]} is not of this repository, {mine}."
+        raise Refused(message, "ampsm review --pr ADDRESS --repo PATH, in a clone of that one")
     base = pull_requests.fetch(repo.root, found)
     return sessions.new(
         engine,
@@ -80,9 +84,9 @@ def find_or_begin(engine: Engine, path: Path, reference: str) -> Session:
     repo = repository.locate(path)
     number = pull_requests.number_of(reference)
     store = engine.store
-    for session in reversed(store.sessions.all(repo_root=str(repo.root))):
+    for session in store.sessions.all(repo_root=str(repo.root)):
         known = store.reviews.pull_request(session.id)
-        if known is not None and known.number == number:
+        if known is not None and known.number == number and pull_requests.is_meant(reference, known):
             return session
     return begin(engine, path, reference)[0]
 

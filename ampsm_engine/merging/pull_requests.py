@@ -46,6 +46,13 @@ def number_of(reference: str) -> int:
     return int(found[1] or found[2])
 
 
+def is_meant(reference: str, found: PullRequest) -> bool:
+    """Whether a reference that is an address is that of a pull request; a number is of any."""
+    _, is_address, given = reference.strip().casefold().partition("://")
+    known = found.url.strip().casefold().partition("://")[2]
+    return not is_address or re.match(re.escape(known) + r"(?![\w-])", given) is not None
+
+
 def forge_of(root: Path, branch: str) -> tuple[Forge, str]:
     """The host that pull requests into a branch are at, and the remote that leads there.
 

@@ -67,3 +67,9 @@ def test_nothing_brings_it_down(output: str) -> None:
     found = parse(output)
     assert len(found) <= MOST
     assert all(one.path and one.text and one.line_end >= one.line >= 0 for one in found)
+
+
+def test_a_long_output_without_findings_is_looked_through_once() -> None:
+    lines = ["-" * 1_000_000, "a+b/" * 250_000, "[" * 1_000_000]
+    assert parse("\n".join(lines)) == ()
+    assert parse(json.dumps([[]] * 200_000)) == ()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ampsm_engine.engine import pull_requests, startup
 from tests.cli.conftest import Ampsm, Ran
 from tests.conftest import git
 
@@ -186,6 +187,21 @@ def test_a_session_begins_from_the_base_as_its_remote_has_it(ampsm: Ampsm, githu
     ran = made()
     assert (ran.code, "could not be fetched" in ran.err) == (1, True)
     assert len(ampsm("ls", "--json").json["sessions"]) == 3
+
+
+def test_the_address_of_a_pull_request_elsewhere_is_not_taken_for_the_number_here(ampsm: Ampsm, github: Host) -> None:
+    ran = ampsm("new", "--repo", str(github.repo), "--pr", "https://github.com/other/place/pull/7")
+    assert (ran.code, "https://github.com/some/where/pull/7" in ran.err) == (4, True), ran.err
+    assert not ampsm("ls", "--json").json["sessions"]
+    ran = ampsm("new", "--repo", str(github.repo), "--pr", "https://github.com/Some/where/pull/7/files#diff-1")
+    assert ran.code == 0, ran.err
+
+
+def test_the_newest_session_of_a_pull_request_is_the_one_that_is_reviewed(ampsm: Ampsm, github: Host) -> None:
+    begun(ampsm, github)
+    newer = begun(ampsm, github)
+    found = pull_requests.find_or_begin(startup.open_engine(), github.repo, "7")
+    assert found.id == newer["id"]
 
 
 @pytest.mark.usefixtures("scripted")
