@@ -11,6 +11,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
 
 from ampsm_engine.errors import AmpsmError
@@ -35,6 +36,8 @@ class KeptTextScreen(Dialog[bool]):
 
     WORD: ClassVar = "save"
     """What handing it over is called."""
+    BOX: ClassVar[type[Widget]] = TextArea
+    """What it is written in."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("text.send", "send", "Save", priority=True),
@@ -60,6 +63,7 @@ class KeptTextScreen(Dialog[bool]):
         self._note = note
         self._may_be_empty = may_be_empty
         self._joins = joins
+        self._is_handing_over = False
 
     @cached_property
     def _unsent(self) -> KeptText:
@@ -111,23 +115,29 @@ class KeptTextScreen(Dialog[bool]):
     def action_send(self) -> None:
         """Hand over what was written; a text that must not be empty is refused when it is."""
         box = self.focused
-        if isinstance(box, TextInput) and box.begin_line():
+        if self._is_handing_over or (isinstance(box, TextInput) and box.begin_line()):
             return
         if not self.written().strip() and not self._may_be_empty:
             self.show_trouble(f"There is nothing to {self.WORD} yet.")
             return
         self.show_trouble("")
-        run_while_open(self, self._hand_over(self.written()), exclusive=True)
+        self._is_handing_over = True
+        run_while_open(self, self._hand_over(self.query_one(self.BOX)))
 
-    async def _hand_over(self, text: str) -> None:
+    async def _hand_over(self, box: Widget) -> None:
+        """Until the answer is here the box takes no key: a second Enter would send it twice."""
+        box.disabled = True
         try:
-            await self._deliver(text)
+            await self._deliver(self.written())
         except AmpsmError as refusal:
             self.show_trouble(refusal.message, refusal.hint)
+            box.disabled = False
+            box.focus()
         else:
-            if self.written() == text:  # else something was typed while it was handed over
-                self._unsent.drop()
+            self._unsent.drop()
             self.dismiss(True)
+        finally:
+            self._is_handing_over = False
 
 
 class TextScreen(KeptTextScreen):
@@ -139,6 +149,8 @@ class TextScreen(KeptTextScreen):
 
 class LineScreen(KeptTextScreen):
     """One line; Enter hands it over."""
+
+    BOX: ClassVar = Input
 
     def compose_box(self, text: str) -> Input:
         """The box of one line, with this text in it."""

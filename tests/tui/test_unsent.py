@@ -1,6 +1,7 @@
 """No box closes with text in it without keeping it: by session and purpose, as it is typed, to be found there again."""
 
 import ast
+import asyncio
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from textual.widgets import Input, TextArea
 
 from ampsm_engine.engine.drafts import RepositoryOffer
+from ampsm_engine.errors import Refused
 from ampsm_engine.model import Board, State
 from ampsm_engine.unsent_texts import UnsentText
 from tests.tui import merges
@@ -72,6 +74,38 @@ async def test_a_closed_box_has_its_text_again_and_no_other_session_has(desk: De
         await desk.type("x")
         await desk.press("ctrl+g")
         assert place.read() is None, "it was sent"
+
+
+async def test_what_is_being_sent_is_sent_once_and_takes_no_key(desk: Desk) -> None:
+    """A second Enter would begin it anew while the first is under way; a key for what comes next would leave a draft."""
+    go = asyncio.Event()
+
+    async def slow(*_: object) -> None:
+        await go.wait()
+
+    desk.answers["iterate"] = slow
+    async with desk.open(board()):
+        await desk.press("m")
+        await desk.type("do it")
+        await desk.pilot.press("enter", "enter", "v", "enter")
+        await desk.rest()
+        go.set()
+        await desk.settle()
+        assert [args[-1] for verb, args, _ in desk.verbs if verb == "iterate"] == ["do it"]
+        assert UnsentText(desk.engine.home, "s000000001", "message").read() is None
+
+
+async def test_a_refused_message_can_be_written_on(desk: Desk) -> None:
+    desk.answers["iterate"] = Refused("Not now.", "")
+    async with desk.open(board()):
+        await desk.press("m")
+        await desk.type("do it")
+        await desk.press("enter")
+        desk.sees("Not now.")
+        del desk.answers["iterate"]
+        await desk.type(" then")
+        await desk.press("enter")
+        desk.asked("iterate", "do it then")
 
 
 async def test_what_cannot_be_kept_is_asked_about(desk: Desk) -> None:
