@@ -1,14 +1,12 @@
 """Starting workers and coordinators, and finding what dead ones left. Light: every command calls `sweep`."""
 
 import os
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ampsm_engine import file_lock
-from ampsm_engine.errors import Failed
-from ampsm_engine.home import GIT_OWNER_MARK, PRIVATE_FOLDER, RUN_MARK, Home, open_private
+from ampsm_engine.home import PRIVATE_FOLDER, Home, open_private
 from ampsm_engine.store import Store
 from ampsm_engine.worker import slots
 
@@ -39,7 +37,8 @@ _coordinators: "dict[str, tuple[subprocess.Popen[bytes], float]]" = {}
 
 def launch(home: Home) -> None:
     """Start one detached worker: a session of its own, no terminal, nothing inherited but the environment."""
-    _launched.append((_detached(home, ["ampsm_engine.worker"], _log(home.worker_log), "worker"), time.monotonic()))
+    worker = _detached(home, "ampsm_engine.worker", log=_log(home.worker_log), what="worker")
+    _launched.append((worker, time.monotonic()))
 
 
 def launch_if_needed(home: Home, store: Store, slot_count: int) -> bool:
@@ -58,7 +57,8 @@ def launch_if_needed(home: Home, store: Store, slot_count: int) -> bool:
         if not file_lock.acquire(starting, 0):
             return False
         # The worker inherits the lock, and gives it back when it has its slot: then the next one may be started.
-        worker = _detached(home, ["ampsm_engine.worker", str(starting)], _log(home.worker_log), "worker", (starting,))
+        log, module = _log(home.worker_log), "ampsm_engine.worker"
+        worker = _detached(home, module, str(starting), log=log, what="worker", kept=(starting,))
         _launched.append((worker, time.monotonic()))
     finally:
         os.close(starting)
@@ -69,7 +69,7 @@ def launch_coordinator(home: Home, batch_id: str) -> None:
     """Start a coordinator for a batch, detached like a worker."""
     folder = home.batch(batch_id)
     folder.path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-    started = _detached(home, ["ampsm_engine.batch", batch_id], _log(folder.log), "coordinator")
+    started = _detached(home, "ampsm_engine.batch", batch_id, log=_log(folder.log), what="coordinator")
     _coordinators[batch_id] = started, time.monotonic()
 
 
@@ -104,30 +104,12 @@ def failures_in(lease: int) -> int:
 
 
 def _detached(
-    home: Home, module: list[str], log: int, what: str, kept: tuple[int, ...] = ()
+    home: Home, module: str, *arguments: str, log: int, what: str, kept: tuple[int, ...] = ()
 ) -> "subprocess.Popen[bytes]":
-    import subprocess  # most commands start nobody
+    from ampsm_engine import detached_process  # most commands start nobody
 
-    environment = os.environ | {"AMPSM_HOME": str(home.root), "AMPSM_DB_PATH": str(home.database)}
-    # Started by an agent inside an iteration, or by a hook, the worker must not be taken for something left of those.
-    environment.pop(RUN_MARK, None)
-    environment.pop(GIT_OWNER_MARK, None)
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", *module],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd="/",
-            env=environment,
-            start_new_session=True,
-            pass_fds=kept,
-        )
-    except OSError as reason:
-        message = f"No {what} could be started: {reason.strerror}."
-        raise Failed(message, "ampsm doctor") from reason
-    finally:
-        os.close(log)
+    what, hint = f"A {what}", "ampsm doctor"
+    return detached_process.start(home, module, *arguments, log=log, kept=kept, what=what, hint=hint)
 
 
 def _starting(home: Home) -> int:

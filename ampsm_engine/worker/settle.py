@@ -199,7 +199,7 @@ class Settlement:
             head = commits.head(self.worktree)
             if head.branch != branch and not repository.is_ancestor(self.worktree, head.commit, branch):
                 self.commit_refused = True  # it is safe, but not where a merge would find it: a person has to look
-            if head.commit != start:
+            if head.commit != start and head.branch == branch:
                 pinned_refs.keep_tip(self.worktree, self.session.id, head.commit)
             # Settled once more after a kill, the branch may have what was rejected meanwhile on top.
             if head.commit != start and (committed or self.iteration.commit_sha is None):
