@@ -61,8 +61,9 @@ def slot(home: Home, slots: int) -> Lock | None:
 
 
 def count_free(home: Home, slots: int) -> int:
-    """How many of N slots nobody holds."""
-    return sum(not file_lock.is_held(home.slots / str(number)) for number in range(1, slots + 1))
+    """How many of N slots nobody holds: those that were ever taken have a file, and N may be any number."""
+    known = (path for path in home.slots.iterdir() if path.name.isdecimal() and int(path.name) <= slots)
+    return slots - sum(map(file_lock.is_held, known))
 
 
 def lease(run: RunDirectory, *, wait: bool = False) -> Lock | None:
