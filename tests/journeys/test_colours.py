@@ -44,7 +44,7 @@ def test_no_terminal_gets_colours_that_it_lacks_and_each_shows_its_cursor(
     (root / "new.py").write_text("def f(a):\n    return 'x' + a  # why\n" * 20)
     subprocess.run(["git", "add", "-A"], cwd=root, check=True)
     subprocess.run(["git", "commit", "-qm", "Change"], cwd=root, check=True)
-    screen = terminal(size=(80, 24), environ=environ).sees("mend", "STATUS")
+    screen = terminal(size=(80, 24), environ=environ).sees("mend", "NAME")
     assert len({looks(screen.screen, row) for row in range(2, 6)}) > 1, "the row under the cursor looks like the others"
     screen.press("v").sees("return 'x'").press("j", "j", "j").sees("0 of 1")
     if environ["TERM"].startswith("xterm"):

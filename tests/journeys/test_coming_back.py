@@ -66,7 +66,7 @@ def test_a_lost_line_loses_no_prompt_and_whoever_leaves_by_q_is_offered_nothing(
     again.until(lambda: any("a new one" in one.read_text() for one in kept.glob("*/*.json")), "the text to be kept")
     again.kill()
     last = terminal(size=(80, 24)).sees("mend")
-    last.press("a").sees("New session, as you left it", "a new one").press("escape").sees("STATUS").press("q")
+    last.press("a").sees("New session, as you left it", "a new one").press("escape").sees("NAME").press("q")
     assert last.ended() == 0
     assert place(bench) == ""
 

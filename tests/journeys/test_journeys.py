@@ -46,7 +46,7 @@ def test_a_session_from_its_form_to_its_follow_up(bench: Bench, terminal: Open) 
     screen.sees("And now the logout", "2 iterations")
     second = bench.settled(session)
     assert (second.number, second.outcome, second.prompt) == (2, Outcome.DONE, "And now the logout")
-    screen.press("escape", "escape").sees("STATUS", "NAME").press("q")
+    screen.press("escape", "escape").sees("NAME").press("q")
     assert screen.ended() == 0
 
 
@@ -75,7 +75,7 @@ def test_whatever_ends_the_app_ends_nothing_else(bench: Bench, terminal: Open) -
         screen = terminal()
         screen.sees("● running", "fix login").press("enter").sees("I am looking around.")
         if death == "q":
-            screen.press("escape").sees("STATUS", "NAME").press("q")
+            screen.press("escape").sees("NAME").press("q")
             assert screen.ended() == 0
         elif death == "terminate":
             os.kill(screen.pid, signal.SIGTERM)

@@ -51,7 +51,7 @@ def shell(bench: Bench, tmp_path: Path) -> Iterator[Terminal]:
 
 def popup(shell: Terminal) -> None:
     """The app lies over the shell, and goes."""
-    shell.press(PREFIX, key_of("display-popup")).sees("STATUS", "mend the menu", "a new", "┌")
+    shell.press(PREFIX, key_of("display-popup")).sees("NAME", "mend the menu", "a new", "┌")
     shell.press("?").sees("Help: sessions").press("escape").sees_no_more("Help: sessions")
     shell.press("q").sees_no_more("┌")  # the popup's frame: what is typed before that goes is for who leaves
     shell.type("echo $((6 * 7))\r").sees("42")

@@ -59,7 +59,7 @@ WAYS: dict[str, tuple[str, ...]] = {
 """From the list to each screen."""
 
 SEEN = {
-    "list": "STATUS",
+    "list": "NAME",
     "review": "new.py",
     "session": "m writes a follow-up",
     "settings": "slots",
@@ -113,7 +113,7 @@ class Walk:
 
     def go(self, session: Session, screen: str) -> None:
         """From the start to a screen of that session."""
-        self.terminal.sees("STATUS", "diff" if screen != "conflict" else "Mend").press("/")
+        self.terminal.sees("NAME", "diff" if screen != "conflict" else "Mend").press("/")
         self.terminal.type(session.name).press("enter", *WAYS[screen][:1])
         if screen == "conflict":
             self.terminal.sees("would conflict").press("enter").sees("What will happen").press("ctrl+g")

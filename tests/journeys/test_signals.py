@@ -54,8 +54,8 @@ def test_ctrl_z_stops_the_app_also_while_typing_and_fg_paints_all_of_it(bench: B
     screen = Terminal(["bash", "--norc", "-im"], size=(80, 24), cwd=bench.repo, environ={"PS1": "shell> "})
     try:
         screen.sees("shell>").type(f"{AMPSM}\r")
-        screen.sees("fix login", "STATUS").press("ctrl+z").sees("Stopped")
-        screen.type("clear; fg\r").sees("fix login", "STATUS", "m message")
+        screen.sees("fix login", "NAME").press("ctrl+z").sees("Stopped")
+        screen.type("clear; fg\r").sees("fix login", "NAME", "m message")
         screen.press("m").sees("Message to fix login").type("half").sees("half").press("ctrl+z").sees("Stopped")
         screen.type("clear; fg\r").sees("Message to fix login", "half")
         screen.type(" more").sees("half more").press("escape").sees_no_more("Message to")
@@ -69,13 +69,13 @@ def test_ctrl_z_stops_the_app_also_while_typing_and_fg_paints_all_of_it(bench: B
 
 def test_a_stop_signal_from_elsewhere_leaves_no_blank_screen(bench: Bench, terminal: Open) -> None:
     bench.new(None, name="fix login")
-    screen = terminal(size=(80, 24)).sees("fix login", "STATUS")
+    screen = terminal(size=(80, 24)).sees("fix login", "NAME")
     for number in (signal.SIGTSTP, signal.SIGSTOP):
         os.kill(screen.pid, number)
         until(lambda: psutil.Process(screen.pid).status() == psutil.STATUS_STOPPED, "it to stop")
         screen.screen.erase_in_display(2)
         os.kill(screen.pid, signal.SIGCONT)
-        screen.sees("fix login", "STATUS", "m message")
+        screen.sees("fix login", "NAME", "m message")
     os.kill(screen.pid, signal.SIGSTOP)
     until(lambda: psutil.Process(screen.pid).status() == psutil.STATUS_STOPPED, "it to stop")
     screen.press("q")

@@ -35,7 +35,7 @@ async def test_a_run_is_watched_live_and_stopped_gently(desk: BatchDesk) -> None
             )
             await pilot.pause()
 
-        await sees("STATUS", "held")
+        await sees("held")
         await pilot.press("B")
         await sees("STATE", "DONE", "ITEMS")
         await pilot.press("enter")
