@@ -52,8 +52,12 @@ def list_sessions(
     elif not (root or statuses or tags or archived) and (lost := _lost_sessions(engine)):
         diagnostics.warning(lost.message)
         diagnostics.hint(lost.hint)
+    elif store.sessions.chosen(SessionFilter()):
+        is_all = not (root or statuses or tags or archived)
+        diagnostics.note("All sessions are put away." if is_all else "No session is like that.")
+        diagnostics.hint("ampsm ls --archived" if is_all else "ampsm ls")
     else:
-        diagnostics.note("No sessions." if root or statuses or tags or archived else "No sessions yet.")
+        diagnostics.note("No sessions yet.")
         diagnostics.hint("ampsm new 'what amp is to do'")
     return diagnostics.OK
 

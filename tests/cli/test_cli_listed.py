@@ -124,3 +124,15 @@ def test_a_list_that_was_lost_is_not_called_empty(ampsm: Ampsm, shelf: Shelf) ->
     assert "No sessions yet" not in shown.err
     assert "was the database lost?" in shown.err
     assert "ampsm repair" in shown.err
+
+
+def test_a_list_that_leaves_all_out_says_so(ampsm: Ampsm, shelf: Shelf) -> None:
+    """ "No sessions yet" would read as if they were lost."""
+    session = shelf.session()
+    filtered = ampsm("ls", "--tag", "other").err
+    assert "No session is like that." in filtered
+    assert "hint: ampsm ls" in filtered.splitlines()
+    ampsm("edit", session.id, "--archive")
+    shown = ampsm("ls").err
+    assert "All sessions are put away." in shown
+    assert "hint: ampsm ls --archived" in shown
