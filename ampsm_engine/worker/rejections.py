@@ -32,20 +32,29 @@ def carry_out_waiting(store: Store, session: Session, *, hooks: bool, iteration_
     `hooks`: whether the repository's hooks run for the commits. `begun_only`: only what was begun already. One that
     cannot be carried out is refused; errors that may pass by themselves (a full disk) are raised.
     """
-    waiting = [one for one in store.reviews.waiting_rejections(session.id) if not begun_only or _is_begun(one)]
+    waiting = store.reviews.waiting_rejections(session.id)
+    meant = {one.id for one in waiting if not begun_only or _is_begun(one)}  # others have their turn later
+    if not meant:
+        return
     worktree, who = Path(session.worktree_path), f"rejections of {session.id}"
     try:
         if not worktree.is_dir():
             raise Refused(f"The worktree of session {session.name} is gone: {worktree}.", "ampsm repair")
         with lock.writer(repository.common_dir(worktree), who), lock.still(repository.git_dir(worktree), who):
-            for one in waiting:  # each begins where the one before has ended
+            # Another one may have ended some until the lock is here. Each begins where the one before has ended.
+            for one in _those(store, session, meant):
                 with scratch(worktree) as at:
                     end_all(store, at, session, (one,), hooks=hooks, iteration_id=iteration_id)
     except AmpsmError as reason:
         if is_passing(reason):
             raise
-        for one in store.reviews.waiting_rejections(session.id):
+        for one in _those(store, session, meant):
             refuse(store, session, one, reason, iteration_id=iteration_id)
+
+
+def _those(store: Store, session: Session, ids: Collection[str]) -> list[Rejection]:
+    """Those of some rejections that wait still."""
+    return [one for one in store.reviews.waiting_rejections(session.id) if one.id in ids]
 
 
 def end_all(

@@ -10,7 +10,7 @@ import pytest
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.engine import comments, history, hunk_actions, ranges, removal, runs
-from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import changes, hunk_changes, pinned_refs, snapshot
 from ampsm_engine.git.hunk_changes import HunkPlan, Step
 from ampsm_engine.git.worktree_entries import Scratch, scratch
@@ -389,6 +389,19 @@ def test_what_was_rejected_can_be_undone_when_the_program_is_interrupted_right_a
     assert (worktree / "app.py").read_text() != APP
     hunk_actions.undo_last(bench.engine, session.id)
     assert (worktree / "app.py").read_text() == APP
+
+
+def test_what_waits_for_a_later_moment_is_not_refused_because_the_repository_is_busy_now(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = work(bench, {"app.py": APP})
+    reviews = bench.engine.store.reviews
+    for name, state in (("r1", RejectionState.QUEUED), ("r2", RejectionState.DOING)):
+        reviews.add_rejection(Rejection(name, session.id, "app.py", None, None, "", "", "2026", state=state))
+    monkeypatch.setattr(worker_rejections.lock, "writer", Mock(side_effect=Failed("Somebody is writing.", "Wait.")))
+    worker_rejections.carry_out_waiting(bench.engine.store, session, hooks=False, iteration_id="i", begun_only=True)
+    assert reviews.rejection("r1").state is RejectionState.QUEUED
+    assert reviews.rejection("r2").state is RejectionState.REFUSED
 
 
 def test_a_turn_that_has_just_ended_takes_no_rejection(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
