@@ -164,7 +164,9 @@ def undo_reject(engine: Engine, rejection_id: str) -> Rejection:
         plan = hunk_changes.restoring(at, rejection.tree)
         hunk_changes.check(at, plan)
         words = worker_rejections.message("restore", rejection, "")
-        hunk_changes.carry_out(at, plan, words, hooks=engine.settings.switch("commit.hooks"))
+        sha = hunk_changes.carry_out(at, plan, words, hooks=engine.settings.switch("commit.hooks"))
+        if sha:
+            pinned_refs.keep_tip(at.worktree, session.id, sha)
     fact = ("unrejected", f"a change in {printable(rejection.path)} is back")
     return store.reviews.change_rejection(rejection.id, fact, undone_at=timestamps.now())
 

@@ -215,6 +215,8 @@ def test_a_rejection_is_a_labelled_commit_its_reason_goes_into_the_prompt_and_it
     assert comments.count_unsent(engine, session.id) == 1
     hunk_actions.undo_last(engine, session.id)
     assert git(worktree, "rev-parse", "HEAD^{tree}") == before
+    kept = git(worktree, "rev-parse", f"refs/ampsm/tip/{session.id}")
+    assert kept == git(worktree, "rev-parse", "HEAD"), "what a deleted branch is made again from"
     assert comments.draft(engine, session.id).text == ""
     for again in (
         lambda: hunk_actions.undo_last(engine, session.id),
