@@ -15,7 +15,8 @@ from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
 
 from ampsm_engine.errors import AmpsmError
-from ampsm_tui.ask import run_while_open
+from ampsm_tui.app_context import app_of
+from ampsm_tui.ask import run_to_end, run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.screens.dialog import Dialog
 from ampsm_tui.screens.kept_text import KeptText
@@ -109,7 +110,11 @@ class KeptTextScreen(Dialog[bool]):
         area.replace(self._text, (0, 0), area.document.end)
 
     def action_cancel(self) -> None:
-        """Close it; what was typed is kept."""
+        """Close it; what was typed is kept. What is being handed over goes on, and is kept until that went well."""
+        if self._is_handing_over:
+            app_of(self).show_toast("It is on its way already: closing the box does not call it back")
+            self.dismiss(None)
+            return
         self._unsent.close(self.written(), self._text, lambda: self.dismiss(None))
 
     def action_send(self) -> None:
@@ -127,14 +132,19 @@ class KeptTextScreen(Dialog[bool]):
     async def _hand_over(self, box: Widget) -> None:
         """Until the answer is here the box takes no key: a second Enter would send it twice."""
         box.disabled = True
+        text = self.written()
+
+        async def deliver() -> None:
+            await self._deliver(text)
+            self._unsent.drop()
+
         try:
-            await self._deliver(self.written())
+            await run_to_end(deliver())
         except AmpsmError as refusal:
             self.show_trouble(refusal.message, refusal.hint)
             box.disabled = False
             box.focus()
         else:
-            self._unsent.drop()
             self.dismiss(True)
         finally:
             self._is_handing_over = False

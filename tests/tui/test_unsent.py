@@ -12,6 +12,7 @@ from ampsm_engine.engine.drafts import RepositoryOffer
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Board, State
 from ampsm_engine.unsent_texts import UnsentText
+from ampsm_tui.ask import UNFINISHED
 from tests.tui import merges
 from tests.tui.builders import RUNNING, a_board, a_session, an_iteration
 from tests.tui.desk import Desk
@@ -93,6 +94,29 @@ async def test_what_is_being_sent_is_sent_once_and_takes_no_key(desk: Desk) -> N
         await desk.settle()
         assert [args[-1] for verb, args, _ in desk.verbs if verb == "iterate"] == ["do it"]
         assert UnsentText(desk.engine.home, "s000000001", "message").read() is None
+
+
+async def test_a_box_closed_while_it_sends_has_sent(desk: Desk) -> None:
+    """Cut off, it may have been sent all the same, and the text would stand there to be sent again."""
+    go = asyncio.Event()
+    sent: list[object] = []
+
+    async def slow(*args: object) -> None:
+        await go.wait()
+        sent.append(args[-1])
+
+    desk.answers["iterate"] = slow
+    place = UnsentText(desk.engine.home, "s000000001", "message")
+    async with desk.open(board()):
+        await desk.press("m")
+        await desk.type("do it")
+        await desk.pilot.press("enter", "escape")
+        await desk.rest()
+        desk.sees_not("Message to", "is kept")
+        assert place.read() is not None, "until it went well"
+        go.set()
+        await asyncio.gather(*UNFINISHED)
+        assert (sent, place.read()) == (["do it"], None)
 
 
 async def test_a_refused_message_can_be_written_on(desk: Desk) -> None:
