@@ -7,10 +7,12 @@ Settings are loaded at the edges and handed down; no room below reads the file i
 import math
 import os
 import re
+import shlex
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, Literal
 
+from ampsm_engine import durations
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
 from ampsm_engine.home import platform_folder, write_private
 from ampsm_engine.lean_dataclass import dataclass, field
@@ -35,35 +37,50 @@ class Setting:
     name: str
     default: Value
     meaning: str
+    """Reads on from the value: `4 iterations may run at once`."""
     least: float | None = None
     choices: tuple[str, ...] = ()
     """The words that it takes, where it takes but few."""
+    is_duration: bool = False
+    """Whether it is a length of time: seconds, which people read and write as `2h` or `1h 30m`."""
+
+    def written(self, value: Value) -> str:
+        """A value of it as a person would type it."""
+        if isinstance(value, bool):
+            return str(value).lower()
+        if self.is_duration and isinstance(value, int | float):
+            return durations.written(value)
+        return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _time(name: str, default: float, meaning: str, least: float = 0) -> Setting:
+    return Setting(name, default, meaning, least, is_duration=True)
 
 
 SETTINGS = {
     setting.name: setting
     for setting in (
-        Setting("slots", 4, "how many iterations may run at once", 1),
+        Setting("slots", 4, "iterations may run at once", 1),
         Setting("amp.path", "", "the amp program; empty: AMP_CLI_PATH, else the PATH"),
         Setting("amp.mode", "", "amp's mode for new sessions, such as medium or high; empty: amp's own default"),
         Setting("amp.allow-all", False, "allow every tool in amp versions that would ask (before July 2026)"),
         Setting("amp.archive", False, "archive a session's thread at amp's when the session goes to the trash"),
-        Setting("cost.queries", 40, "how often an hour amp is asked what a thread cost (it allows 60); 0: never", 0),
+        Setting("cost.queries", 40, "times an hour amp is asked what a thread cost (it allows 60); 0: never", 0),
         Setting("session.tokens", 0, "tokens of a session in all at which amp is stopped; 0: no limit", 0),
         Setting("session.amount", 0.0, "dollars by amp's own figure at which a session ends; 0: no limit", 0),
-        Setting("iteration.timeout", 7200, "seconds that one iteration may take; 0: no limit", 0),
-        Setting("iteration.retries", 3, "how often a rate limit or an overload is tried again", 0),
-        Setting("iteration.retry-delay", 20.0, "seconds before the first retry; doubled for each further one", 0),
+        _time("iteration.timeout", 7200, "at most for one iteration; 0: no limit"),
+        Setting("iteration.retries", 3, "times a rate limit or an overload is tried again", 0),
+        _time("iteration.retry-delay", 20, "before the first retry; doubled for each further one"),
         Setting("iteration.keep-strays", False, "leave running what amp started in the background"),
-        Setting("silence.tell", 600, "seconds without output from amp before you are notified", 1),
-        Setting("silence.tell-in-tool", 1800, "the same while a tool of amp is running", 1),
-        Setting("silence.stop", 3600, "seconds of silence, no tool running, after which amp is stopped; 0: never", 0),
-        Setting("silence.lost-connection", 180, "seconds of silence after amp lost its server before it is stopped", 1),
-        Setting("stop.interrupt", 10.0, "seconds that amp has to end after SIGINT", 0),
-        Setting("stop.terminate", 5.0, "seconds that amp has to end after SIGTERM, before SIGKILL", 0),
-        Setting("stop.commit", 15.0, "seconds that a commit with its hooks and signing has to end after a stop", 0),
-        Setting("stop.after-result", 10.0, "seconds that amp has to exit after its result", 0),
-        Setting("script.timeout", 900, "seconds that a session's script may take; 0: no limit", 0),
+        _time("silence.tell", 600, "without output from amp before you are notified", 1),
+        _time("silence.tell-in-tool", 1800, "the same while a tool of amp is running", 1),
+        _time("silence.stop", 3600, "of silence, no tool running, before amp is stopped; 0: never"),
+        _time("silence.lost-connection", 180, "of silence after amp lost its server before it is stopped", 1),
+        _time("stop.interrupt", 10, "for amp to end after SIGINT"),
+        _time("stop.terminate", 5, "for amp to end after SIGTERM, before SIGKILL"),
+        _time("stop.commit", 15, "for a commit with its hooks and signing to end after a stop"),
+        _time("stop.after-result", 10, "for amp to exit after its result"),
+        _time("script.timeout", 900, "at most for a session's script; 0: no limit"),
         Setting("commit.hooks", True, "run the repository's commit hooks for amp's commits"),
         Setting("commit.subject", "amp: {subject}", "the first line of amp's commits, as 'chore(amp): {subject}'"),
         Setting(
@@ -84,9 +101,7 @@ SETTINGS = {
         Setting("notify.tests-failed", True, "notify when a session's script has failed"),
         Setting("notify.conflict", True, "notify when a merge meets a conflict"),
         Setting("notify.error", True, "notify when amp has failed"),
-        Setting(
-            "ui.theme", "ampsm", "the colours of the screens; t in the settings and the palette list them", None, THEMES
-        ),
+        Setting("ui.theme", "ampsm", "the colours of the screens", None, THEMES),
         Setting("ui.mouse", True, "clicks and the wheel are for the app; off: the terminal selects text by dragging"),
         Setting("review.context", 3, "unchanged lines that a review shows around each change", 3),
         Setting("review.tab-width", 4, "columns from one tab stop to the next in a review", 1),
@@ -289,16 +304,27 @@ def checked(name: str, value: object) -> Value:
     elif wanted is bool:
         words = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
         result = value if isinstance(value, bool) else words.get(str(value).lower())
+    elif setting.is_duration and not isinstance(value, bool):
+        result = durations.seconds(str(value))
     elif wanted in (int, float) and not isinstance(value, bool):
         result = _number(value, whole=wanted is int)
+    again = f"ampsm config set {name} {shlex.quote(setting.written(setting.default))}"
     if setting.choices and result not in setting.choices:
-        message = f"The setting {name} takes one of {', '.join(setting.choices)}, not {value!r}."
-        raise Unfit(message, f"ampsm config set {name} {setting.default}")
+        raise Unfit(f"The setting {name} takes one of {', '.join(setting.choices)}, not {value!r}.", again)
     if result is None or (setting.least is not None and not float(result) >= setting.least):
         kind = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}[wanted]
-        bound = f" of at least {setting.least:g}" if setting.least is not None else ""
-        message = f"The setting {name} takes {kind}{bound}, not {value!r}."
-        raise Unfit(message, f"ampsm config set {name} {str(setting.default).lower()}")
+        least = setting.least
+        if setting.is_duration:
+            kind = f"a length of time such as {durations.EXAMPLES}"
+            least = least or None  # none is less than 0
+        bound = (
+            ""
+            if least is None
+            else f", at least {setting.written(least)}"
+            if setting.is_duration
+            else f" of at least {least:g}"
+        )
+        raise Unfit(f"The setting {name} takes {kind}{bound}, not {value!r}.", again)
     return result
 
 
@@ -307,11 +333,9 @@ def _number(value: object, *, whole: bool) -> int | float | None:
         number = float(str(value))
     except ValueError:
         return None
-    if not math.isfinite(number):
+    if not math.isfinite(number) or (whole and not number.is_integer()):
         return None
-    if whole:
-        return int(number) if number.is_integer() else None
-    return number
+    return int(number) if whole else number
 
 
 def known(name: str) -> Setting:
@@ -357,7 +381,8 @@ def store(path: Path, name: str, text: str) -> Value:
             message = f"In {path}, {part} is a value, where a table belongs."
             raise Unfit(message, f"Mend it with an editor, or put it aside: mv {path} {path}.broken")
         table = inner
-    table[key] = value
+    setting = known(name)
+    table[key] = setting.written(value) if setting.is_duration else value
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(path, tomlkit.dumps(document).encode())

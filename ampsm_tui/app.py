@@ -38,6 +38,7 @@ from ampsm_tui.driver.colour_depth import FewerColours
 from ampsm_tui.driver.output import TerminalOutput
 from ampsm_tui.driver.safe_output import SafeLines
 from ampsm_tui.driver.terminal_driver import is_plain, terminal_driver
+from ampsm_tui.hints import in_app
 from ampsm_tui.place_keeper import PlaceKeeper
 from ampsm_tui.screen_opener import ScreenOpener
 from ampsm_tui.signals import EXIT_PATIENCE, exit_on_signals
@@ -164,6 +165,8 @@ class AmpsmApp(App[int]):
         self.animation_level = "none"
         for ours in (theme.DARK, theme.LIGHT):
             self.register_theme(ours)
+        self._only_shown = ""
+        """The theme that is looked at, and not kept."""
         wanted = self.settings.text("ui.theme")
         self.theme = wanted if wanted in self.available_themes else theme.DARK.name
         self.set_keymap(self.settings.keys)
@@ -249,7 +252,7 @@ class AmpsmApp(App[int]):
         for clash in keymap.clashes(self.settings.keys):
             self.notify(f"{clash}; the first has it.", title="Keys clash", severity="warning", markup=False)
         for problem in self.settings.problems[:3]:
-            text = one_line(f"{problem.message} {problem.hint}")
+            text = one_line(in_app(self, f"{problem.message} {problem.hint}"))
             self.notify(text, title="Settings", severity="warning", markup=False)
 
     def _settle_in(self) -> None:
@@ -340,9 +343,15 @@ class AmpsmApp(App[int]):
         """Show what a session changed; without a range, what the review chooses. `place`: where the cursor begins."""
         self.push_screen(_make_review(self, session, range_, place))
 
+    def show_theme(self, name: str) -> None:
+        """Put all into the colours of a theme; the settings keep theirs."""
+        self._only_shown = self.theme = name
+
     def _keep_theme(self, chosen: Theme) -> None:
         """Remember a theme that was chosen by a person."""
-        if self.engine is not None and chosen.name != self.settings.text("ui.theme"):
+        is_kept = chosen.name in (self.settings.text("ui.theme"), self._only_shown)
+        if self.engine is not None and not is_kept and chosen.name == self.theme:  # heard late, another may be shown
+            self._only_shown = ""
             self.settings = Settings({**self.settings.values, "ui.theme": chosen.name})
             run_while_open(self, ask(store, self.engine.config, "ui.theme", chosen.name))
 

@@ -66,6 +66,9 @@ class AppContext(Protocol):
     def show_list(self) -> None:
         """The list in the place of the one screen that there is."""
 
+    def show_theme(self, name: str) -> None:
+        """Put all into the colours of a theme; the settings keep theirs."""
+
     def write_ours(self, sequence: str) -> None:
         """Write a terminal sequence that the program itself has made."""
 

@@ -17,6 +17,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.engine import scripts
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused
 from ampsm_engine.git import changes, repository
+from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging import operations, preflight, situation
 from ampsm_engine.merging.results import Options
@@ -184,7 +185,8 @@ class ItemMerge:
     def _message(self, session: Session) -> str:
         now = situation.look(self.engine.store, session.id)
         commits = situation.span(self.engine.store, now).commits
-        return preflight.draft(commits, self.engine.store.iterations.of(session.id), session.name)
+        objects = ObjectStore(now.root, now.repo)
+        return preflight.draft(commits, self.engine.store.iterations.of(session.id), session.name, objects)
 
     def _try_later(self, reason: AmpsmError) -> None:
         item = self.engine.store.batches.item(self.item_id)

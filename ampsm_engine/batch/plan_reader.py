@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from ampsm_engine import durations
 from ampsm_engine.amp import command
 from ampsm_engine.batch.values import Limits
 from ampsm_engine.engine import runs, sessions
@@ -167,8 +168,11 @@ class PlanReader:
                 self.wrong(at, unknown(name, fields, what))
             elif not _is_null(value):
                 read = fields[name](self, name, value)
-                if read is not _INVALID:
-                    values[name], lines[name] = read, at
+                field = _IN_SECONDS.get(name, name)
+                if field in values and field in _IN_SECONDS.values():
+                    self.wrong(at, f"{name} and {_other_name(name)} say the same; one of them is enough.")
+                elif read is not _INVALID:
+                    values[field], lines[field] = read, at
         return Entry(values, lines, line, max(node.end_mark.line, line))
 
     def _refuse_twice(self, node: yaml.MappingNode) -> None:
@@ -274,6 +278,11 @@ class PlanReader:
         """A number above 0."""
         return self._number(name, node, least=0, whole=False)
 
+    def duration(self, name: str, node: yaml.Node) -> Any:
+        """A length of time above none, as people write it, in seconds."""
+        found = durations.seconds(str(node.value)) if isinstance(node, yaml.ScalarNode) else None
+        return found or self.refused(node, name, f"a length of time such as {durations.EXAMPLES}")
+
     def _number(self, name: str, node: yaml.Node, *, least: int, whole: bool) -> Any:
         kind = "a number above 0"
         try:
@@ -360,11 +369,21 @@ def _limits(reader: PlanReader, name: str, node: yaml.Node) -> Any:
     return Limits(**{one.name: found.get(camel(one.name)) for one in fields(Limits)})
 
 
+_IN_SECONDS = {"timeout": "timeoutSec", "scriptTimeout": "scriptTimeoutSec", "wallTime": "wallTimeSec"}
+"""Fields that take a length of time as people write it, and those that take the same in seconds."""
+
+
+def _other_name(name: str) -> str:
+    return _IN_SECONDS.get(name) or next((short for short, field in _IN_SECONDS.items() if field == name), name)
+
+
 SETTINGS: dict[str, Read] = {
     "baseBranch": PlanReader.filled,
     "scriptCommand": PlanReader.script,
     "model": PlanReader.mode,
+    "timeout": PlanReader.duration,
     "timeoutSec": PlanReader.amount,
+    "scriptTimeout": PlanReader.duration,
     "scriptTimeoutSec": PlanReader.amount,
     "retries": PlanReader.tries,
     "mergeOnPass": PlanReader.switch,
@@ -387,6 +406,7 @@ AXES: dict[str, Read] = {
 LIMITS: dict[str, Read] = {
     "tokens": PlanReader.count,
     "amount": PlanReader.amount,
+    "wallTime": PlanReader.duration,
     "wallTimeSec": PlanReader.amount,
     "failuresInARow": PlanReader.count,
 }

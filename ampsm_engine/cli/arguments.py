@@ -8,6 +8,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from ampsm_engine import durations
 from ampsm_engine.cli.engine_access import confirm_guess as confirm_guess  # noqa: PLC0414 - handed on, as those below
 from ampsm_engine.cli.engine_access import open_engine as open_engine  # noqa: PLC0414
 from ampsm_engine.cli.engine_access import repository_root as repository_root  # noqa: PLC0414
@@ -38,6 +39,19 @@ class Utf8Text(click.types.StringParamType):
 
 
 TEXT = Utf8Text()
+
+
+class LengthOfTime(Utf8Text):
+    """A length of time as people write it; seconds to the command."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The seconds."""
+        found = durations.seconds(super().convert(value, param, ctx))
+        if found is None:
+            self.fail(f"{value!r} is no length of time such as {durations.EXAMPLES}.", param, ctx)
+        return found
 
 
 class SessionReference(Utf8Text):
@@ -81,7 +95,7 @@ def _known_sessions(*, trashed: bool) -> tuple[Session, ...]:
 
 
 class SettingName(Utf8Text):
-    """The dotted name of a setting."""
+    """The dotted name of a setting, or of a key (`keys.<id>`)."""
 
     name = "name"
 

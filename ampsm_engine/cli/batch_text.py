@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ampsm_engine import labels, redact, timestamps
+from ampsm_engine import durations, labels, redact, timestamps
 from ampsm_engine.cli import diagnostics, output
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import TableColumn, table
@@ -98,7 +98,7 @@ def print_plan(plan: "Plan") -> None:
         words += [plural(len(spec.follow_up_prompts), "follow-up")] if spec.follow_up_prompts else []
         words += [f"up to {plural(spec.most_fixes, 'mend')}"] if spec.most_fixes else []
         words += ["merge on pass"] if spec.merge_on_pass else []
-        words += [f"{spec.timeout_sec:g} s at most"] if spec.timeout_sec else []
+        words += [f"{durations.written(spec.timeout_sec)} at most"] if spec.timeout_sec else []
         return ", ".join(words)
 
     numbered = list(enumerate(plan.items, start=1))

@@ -71,7 +71,7 @@ def finish_queued(engine: "Engine", session: Session, iteration: Iteration, *, w
 
 @click.command(cls=Command, short_help="Wait until sessions have nothing more to do.")
 @click.argument("references", metavar="SESSION...", nargs=-1, required=True, type=arguments.SessionReference())
-@click.option("--timeout", metavar="S", type=click.FloatRange(min=0), help="Give up after S seconds (exit code 1).")
+@click.option("--timeout", metavar="T", type=arguments.LengthOfTime(), help="Give up after T, as 90s (exit code 1).")
 @arguments.json_option
 def wait_command(references: tuple[str, ...], timeout: float | None, *, as_json: bool) -> int:
     """Wait until nothing of the sessions runs or is queued.

@@ -47,14 +47,15 @@ def config_get(name: str | None, *, as_json: bool) -> int:
     if as_json:
         output.document({"settings": {each: settings[each] for each in names}})
     elif name is not None:
-        output.line(shown(settings[name]))
+        output.line(config.known(name).written(settings[name]))
     else:
-        for each in names:
-            changed = settings[each] != config.SETTINGS[each].default
+        for setting in config.SETTINGS.values():
+            value = settings[setting.name]
             output.line(
-                Styled(each, "bold"), f" = {shown(settings[each]) or '(empty)'}", "  (changed)" if changed else ""
+                *(Styled(setting.name, "bold"), f" = {setting.written(value) or '(empty)'}"),
+                "  (changed)" if value != setting.default else "",
             )
-            output.line(Styled(f"    {config.SETTINGS[each].meaning}", "dim"))
+            output.line(Styled(f"    {setting.meaning}", "dim"))
     return diagnostics.OK
 
 
@@ -70,22 +71,17 @@ def config_set(name: str, value: str) -> int:
     """Change one setting; comments and order of the file stay.
 
     ampsm config set slots 2
-    ampsm config set amp.mode high
+    ampsm config set iteration.timeout 1h30m
     """
-    config.known(name)
+    setting = config.known(name)
     try:
         config.checked(name, value)
     except Unfit as wrong:  # in the file it makes the machine unfit; typed here it is wrong usage
         raise click.UsageError(wrong.message) from wrong
     path = config.config_path()
     written = config.store(path, name, value)
-    output.line(f"{name} = {shown(written)}")
+    output.line(f"{name} = {setting.written(written)}")
     if name == "amp.mode":
         diagnostics.warn_of_modes([str(written)])
     diagnostics.note(f"Written to {path}")
     return diagnostics.OK
-
-
-def shown(value: config.Value) -> str:
-    """A value as it would be typed."""
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)

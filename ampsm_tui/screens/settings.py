@@ -11,14 +11,16 @@ from textual.content import Content
 from textual.widgets import Static
 
 from ampsm_engine.config import SETTINGS, Setting
-from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_engine.errors import AmpsmError
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
+from ampsm_tui.hints import in_app
 from ampsm_tui.screens.base import AppScreen, store_setting
 from ampsm_tui.widgets.key_bar import KeyBar
-from ampsm_tui.widgets.setting_row import KeysRow, SettingRow, written
+from ampsm_tui.widgets.pick_one import PickOne
+from ampsm_tui.widgets.setting_row import KeysRow, SettingRow
 
 GROUPS = {
     "slots": "How much at once",
@@ -70,12 +72,15 @@ class SettingsScreen(AppScreen[None]):
             for word, held in groupby(_every(), key=lambda setting: setting.name.partition(".")[0]):
                 yield Static(GROUPS.get(word, word), classes="group")
                 for setting in held:
-                    choices = sorted(self.app.available_themes) if setting.name == "ui.theme" else setting.choices
-                    yield SettingRow(setting, app_of(self).settings[setting.name], choices=choices)
+                    yield SettingRow(setting, app_of(self).settings[setting.name])
             yield Static("Keys", classes="group")
             yield KeysRow()
         yield Static("", id="meaning")
         yield KeyBar()
+
+    def on_unmount(self) -> None:
+        """Back to the colours that are kept, where others were only looked at."""
+        app_of(self).show_theme(app_of(self).settings.text("ui.theme"))
 
     def on_setting_row_entered(self, event: SettingRow.Entered) -> None:
         """Say what it means."""
@@ -84,8 +89,12 @@ class SettingsScreen(AppScreen[None]):
 
     def _explain(self, row: SettingRow, trouble: str = "", hint: str = "") -> None:
         setting = row.setting
-        default = written(setting.default) or "not set"
-        text = f"{setting.meaning}\nas ampsm comes: {default}"
+        default = setting.written(setting.default) or "not set"
+        value = setting.written(row.value)
+        shown = (
+            f"{value} {setting.meaning}" if value.isalnum() and isinstance(row.value, int | float) else setting.meaning
+        )
+        text = f"{shown}\nas ampsm comes: {default}"
         if trouble:
             text = f"✗ {trouble}\n{hint}"
         meaning = self.query_one("#meaning", Static)
@@ -110,19 +119,21 @@ class SettingsScreen(AppScreen[None]):
         """Write it where that is allowed; whether it was."""
         name = row.setting.name
         try:
-            if name == "ui.theme" and text not in self.app.available_themes:
-                message = f"There is no theme {one_line(text, 60)!r}."
-                raise Refused(message, "The arrow down lists them.")
             value = await store_setting(self, name, text)
         except AmpsmError as refusal:
-            self._explain(row, refusal.message, refusal.hint)
+            self._explain(row, refusal.message, in_app(self, refusal.hint))
             return False
         row.accept(value)
         if self._row is row:
             self._explain(row)
         if name == "ui.theme":
-            self.app.theme = str(row.value)
+            app_of(self).show_theme(str(row.value))
         return True
+
+    def on_pick_one_previewed(self, event: PickOne.Previewed) -> None:
+        """Show all in the colours that the cursor is on, until another is chosen."""
+        if self._row is not None and self._row.setting.name == "ui.theme":
+            app_of(self).show_theme(event.value)
 
     def on_keys_row_entered(self) -> None:
         """Say what it opens."""
@@ -143,7 +154,7 @@ class SettingsScreen(AppScreen[None]):
             run_while_open(self, self._reset(self._row))
 
     async def _reset(self, row: SettingRow) -> None:
-        await self._write(row, written(row.setting.default))
+        await self._write(row, row.setting.written(row.setting.default))
         await self.recompose()
 
     def action_leave(self) -> None:

@@ -1,12 +1,12 @@
 """One setting in a list of them: its name and its value, changed where it stands."""
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
+from textual.content import Content
 from textual.events import DescendantBlur, DescendantFocus
 from textual.message import Message
 from textual.widget import Widget
@@ -14,8 +14,8 @@ from textual.widgets import Input, Label, Static
 
 from ampsm_engine.config import Setting, Value
 from ampsm_tui.bindings import bind
-from ampsm_tui.widgets.choice import Choice
 from ampsm_tui.widgets.inputs import LineInput
+from ampsm_tui.widgets.pick_one import PickOne
 
 
 class OnOff(Static, can_focus=True):
@@ -88,9 +88,12 @@ class SettingRow(Horizontal):
         height: 1;
         Label { width: 28; color: $foreground; text-wrap: nowrap; text-overflow: ellipsis; }
         Label.-here { text-style: bold; color: $accent; }
-        Input { width: 1fr; height: 1; border: none; background: $panel; }
-        Choice { width: 1fr; }
+        Input { width: 18; height: 1; border: none; background: $panel; }
+        OnOff, PickOne { width: 18; }
         .changed { width: 2; color: $accent; }
+        .meaning {
+            width: 1fr; height: 1; margin-left: 1; color: $foreground-muted; text-wrap: nowrap; text-overflow: ellipsis;
+        }
     }
     """
 
@@ -109,30 +112,29 @@ class SettingRow(Horizontal):
             self.row = row
             self.text = text
 
-    def __init__(self, setting: Setting, value: Value, *, choices: Sequence[str] = ()) -> None:
+    def __init__(self, setting: Setting, value: Value) -> None:
         super().__init__()
         self.setting = setting
         self.value = value
-        self._choices = tuple(choices)
 
     def compose(self) -> ComposeResult:
-        """A dot when it is not the default, the name, the value."""
+        """A dot when it is not the default, the name, the value with its unit, what it means."""
         yield Static("", classes="changed")
         yield Label(self.setting.name, markup=False)
         yield self._control()
+        yield Static(Content(self.setting.meaning), classes="meaning")
 
     def _control(self) -> Widget:
+        shown = self.setting.written(self.value)
         if isinstance(self.setting.default, bool):
             return OnOff(on=bool(self.value))
-        if self._choices:
-            return Choice(written(self.value))
-        return LineInput(written(self.value), compact=True, select_on_focus=False, placeholder="not set")
+        if self.setting.choices:
+            return PickOne(shown, self.setting.choices)
+        return LineInput(shown, compact=True, select_on_focus=False, placeholder="not set")
 
     def on_mount(self) -> None:
-        """Offer what may be chosen."""
+        """Mark what is not the default."""
         self._mark()
-        for choice in self.query(Choice):
-            choice.offer(self._choices)
 
     def _mark(self) -> None:
         self.query_one(".changed", Static).update("•" if self.value != self.setting.default else "")
@@ -141,19 +143,21 @@ class SettingRow(Horizontal):
     def text(self) -> str:
         """What stands there now."""
         for switch in self.query(OnOff):
-            return written(switch.on)
-        for choice in self.query(Choice):
+            return self.setting.written(switch.on)
+        for choice in self.query(PickOne):
             return choice.value
         return self.query_one(Input).value
 
     @property
     def is_typed(self) -> bool:
         """Whether what stands there is not its value yet."""
-        return self.text != written(self.value)
+        return self.text != self.setting.written(self.value)
 
     def accept(self, value: Value) -> None:
-        """It is written: this is its value."""
+        """It is written: this is its value, and shown as it reads."""
         self.value = value
+        for line in self.query(Input):
+            line.value = self.setting.written(value)
         self._mark()
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:  # noqa: ARG002 - Textual's
@@ -168,11 +172,7 @@ class SettingRow(Horizontal):
 
     @on(Input.Submitted)
     @on(OnOff.Turned)
+    @on(PickOne.Picked)
     def _give(self) -> None:
         if self.is_typed:
             self.post_message(self.Given(self, self.text))
-
-
-def written(value: Value) -> str:
-    """A value as it would be typed."""
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)

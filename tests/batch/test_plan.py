@@ -125,6 +125,17 @@ def test_repositories_come_by_pattern_and_from_a_file(place: Path) -> None:
     assert [one.variant_of for one in read(place, text).items[4:]] == [5, 5, 7, 7]
 
 
+def test_lengths_of_time_are_read_as_people_say_them(place: Path) -> None:
+    found = read(
+        place,
+        "defaults: {timeout: 1h 30m}\nlimits: {wallTime: 2 hours}\nmatrix:\n"
+        "  - {repo: repo, prompt: Go}\n  - {repo: repo, prompt: On, timeoutSec: 900, scriptTimeout: 90s}\n",
+    )
+    first, second = (planned.spec for planned in found.items)
+    assert (first.timeout_sec, second.timeout_sec, second.script_timeout_sec) == (5400, 900, 90)
+    assert found.limits.wall_time_sec == 7200
+
+
 WRONG = {
     "no YAML": ("matrix:\n  - {repo: repo, prompt: 'x\n", [(3, "This is not YAML")]),
     "no mapping": ("- repo: repo\n", [(1, "A plan has fields")]),
@@ -146,6 +157,18 @@ WRONG = {
             (7, "prompt takes text, not a list"),
             (8, "timeoutSec takes a number above 0"),
             (9, "followUpPrompts takes a list of prompts"),
+        ],
+    ),
+    "wrong lengths of time": (
+        (
+            "defaults:\n  timeout: soon\n  scriptTimeout: 0\nlimits:\n  wallTime: 1h 2h\nmatrix:\n  - repo: repo\n"
+            "    prompt: Go\n    timeout: 1h\n    timeoutSec: 90\n"
+        ),
+        [
+            (2, "timeout takes a length of time such as 90s, 10m or 1h 30m, not 'soon'"),
+            (3, "scriptTimeout takes a length of time"),
+            (5, "wallTime takes a length of time"),
+            (10, "timeoutSec and timeout say the same"),
         ],
     ),
     "what is missing": (

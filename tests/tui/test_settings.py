@@ -26,7 +26,7 @@ def path_hidden(desk: Desk) -> None:
 async def test_all_settings_are_there_with_what_they_mean(real: Desk, snapshot_svg: Camera) -> None:
     async with real.open(a_board(a_session())):
         await real.press("comma")
-        real.sees("How much at once", "slots", "how many iterations may run at once", "as ampsm comes: 4")
+        real.sees("How much at once", "4 iterations may run at once", "as ampsm comes: 4")
         path_hidden(real)
         await snapshot_svg.tour(real)
         shown = {row.setting.name for row in real.app.screen.query(SettingRow)}
@@ -59,6 +59,63 @@ async def test_a_value_is_written_on_enter_and_on_leaving_and_comments_stay(real
         assert "● on" in real.line_with("amp.allow-all")
         await real.press("shift+tab", "shift+tab", "shift+tab", "backspace", "2", "escape")
         assert config.load(real.engine.config)["slots"] == 2
+
+
+async def to(desk: Desk, name: str) -> SettingRow:
+    """The row of a setting, under the cursor."""
+    row = next(row for row in desk.app.screen.query(SettingRow) if row.setting.name == name)
+    row.children[2].focus()
+    await desk.settle()
+    return row
+
+
+async def test_a_length_of_time_is_typed_and_shown_as_people_say_it(real: Desk) -> None:
+    async with real.open(a_board(a_session()), size=(120, 60)):
+        await real.press("comma")
+        await to(real, "iteration.timeout")
+        assert " 2h " in real.line_with("iteration.timeout")
+        assert "at most for one iteration; 0: no limit" in real.line_with("iteration.timeout")
+        await real.press("ctrl+u")
+        await real.type("90 min")
+        await real.press("enter")
+        assert " 1h 30m " in real.line_with("iteration.timeout")
+        assert config.load(real.engine.config)["iteration.timeout"] == 5400
+        await real.press("ctrl+u")
+        await real.type("soon")
+        await real.press("enter")
+        real.sees("such as 90s, 10m or 1h 30m, not 'soon'")
+
+
+async def test_a_choice_is_one_of_its_words_and_never_another(real: Desk, snapshot_svg: Camera) -> None:
+    async with real.open(a_board(a_session()), size=(120, 40)):
+        await real.press("comma")
+        row = await to(real, "notify.terminal")
+        await real.press("right")
+        assert (row.value, config.load(real.engine.config)["notify.terminal"]) == ("osc9", "osc9")
+        await real.press("enter", "down", "down")
+        path_hidden(real)
+        await snapshot_svg.tour(real)
+        await real.press("escape")
+        assert row.value == "osc9"
+        await real.press("enter", "up", "enter")
+        assert (row.value, config.load(real.engine.config)["notify.terminal"]) == ("auto", "auto")
+
+
+async def test_a_theme_is_seen_before_it_is_chosen_and_only_then_kept(real: Desk) -> None:
+    async with real.open(a_board(a_session()), size=(120, 40)):
+        await real.press("comma")
+        await to(real, "ui.theme")
+        await real.press("enter", "down")
+        assert real.app.theme == "ampsm-light"
+        await real.press("escape")
+        assert real.app.theme == "ampsm"
+        await real.press("enter", "down", "down", "q")
+        assert real.app.theme == "ampsm"
+        assert not real.engine.config.exists()
+        await real.press("comma")
+        await to(real, "ui.theme")
+        await real.press("enter", "down", "enter", "escape")
+        assert real.app.theme == config.load(real.engine.config)["ui.theme"] == "ampsm-light"
 
 
 async def keys(desk: Desk) -> OptionList:
