@@ -21,6 +21,7 @@ from textual.worker import Worker, active_worker
 from ampsm_engine.errors import AmpsmError, Failed, Unfit
 from ampsm_tui import side_process
 from ampsm_tui.clean import many_lines, one_line
+from ampsm_tui.hints import in_app
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -244,4 +245,5 @@ def _report_late(node: DOMNode | None, task: "asyncio.Task[Any]") -> None:
 
 def show_error(node: DOMNode, error: AmpsmError) -> None:
     """Show an error with its hint as a toast."""
-    node.app.notify(many_lines(error.hint, 500), title=one_line(error.message, 500), severity="error", markup=False)
+    hint = many_lines(in_app(node, error.hint), 500)
+    node.app.notify(hint, title=one_line(error.message, 500), severity="error", markup=False)

@@ -19,6 +19,7 @@ from ampsm_tui import clipboard, suspend
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_to_end, run_while_open, show_error
 from ampsm_tui.bindings import bind
+from ampsm_tui.hints import in_app
 from ampsm_tui.screens.base import AppScreen
 
 _NAMED = ("message", "review", "merge", "stop")
@@ -183,7 +184,7 @@ class SessionActions:
             sentences.append(f"{more} more go with {'it' if more == 1 else 'them'}.")
         self._confirm(
             title,
-            "\n".join(sentences).replace("ampsm trash restore", "undo"),
+            in_app(self._screen, "\n".join(sentences)),
             yes,
             lambda: self._ask_each(removal.remove, sessions, done="In the trash: {}; u brings it back"),
         )

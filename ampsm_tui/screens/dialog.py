@@ -14,6 +14,7 @@ from textual.widgets import Button, Static
 
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
+from ampsm_tui.hints import in_app
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets.inputs import TroubleText
 from ampsm_tui.widgets.key_bar import KeyBar
@@ -45,7 +46,7 @@ class Dialog(AppScreen[Answer | None], ModalScreen[Answer | None]):
 
     def show_trouble(self, message: str, hint: str = "") -> None:
         """Say in the box what is wrong; an empty message takes it away."""
-        self.query_one(TroubleText).show(message, hint)
+        self.query_one(TroubleText).show(message, in_app(self, hint))
 
     def action_cancel(self) -> None:
         """Close it; nothing happens."""

@@ -18,6 +18,7 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open, show_error
 from ampsm_tui.bindings import bind, shown_key
 from ampsm_tui.clean import many_lines
+from ampsm_tui.hints import in_app
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets.key_bar import KeyBar
 
@@ -99,7 +100,7 @@ class FirstRunScreen(AppScreen[None]):
                 .append(Content(many_lines(one.text, 500)).stylize("$foreground-muted" if one.ok else "bold"))
             )
             if not one.ok and one.hint:
-                lines.append(Content(f"  {many_lines(one.hint, 500)}").stylize("$accent"))
+                lines.append(Content(f"  {many_lines(in_app(self, one.hint), 500)}").stylize("$accent"))
         self.query_one("#checks", Static).update(Content("\n").join(lines))
         bad = any(not one.ok for one in found)
         key = shown_key(self, "session.new")

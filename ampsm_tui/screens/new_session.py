@@ -27,6 +27,7 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, in_background, run_to_end, run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
+from ampsm_tui.hints import in_app
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.kept_text import KeptText
 from ampsm_tui.widgets.choice import Choice
@@ -301,9 +302,9 @@ class NewSessionScreen(AppScreen[FormResult | None]):
         by_field = {one.field: one for one in troubles}
         for field in self.query(Field):
             one = by_field.get(field.field)
-            field.query_one(TroubleText).show(one.message if one else "", one.hint if one else "")
+            field.query_one(TroubleText).show(one.message if one else "", in_app(self, one.hint) if one else "")
         start = by_field.get("start")
-        self._show_state(f"✗ {start.message}\n{start.hint}" if start else self._many())
+        self._show_state(f"✗ {start.message}\n{in_app(self, start.hint)}" if start else self._many())
 
     def _many(self) -> str:
         """How many sessions the form makes, where that is more than one; empty while that cannot be told."""
@@ -356,7 +357,7 @@ class NewSessionScreen(AppScreen[FormResult | None]):
                 return
             made = await self._made_of(draft)
         except AmpsmError as refusal:
-            self._show_state(f"✗ {refusal.message}\n{refusal.hint}")
+            self._show_state(f"✗ {refusal.message}\n{in_app(self, refusal.hint)}")
         else:
             if made is not None:
                 self._unsent.drop()

@@ -27,9 +27,9 @@ def findings(found: Iterable["Finding"], width: int, *, waiting: str = "") -> li
     """What preflight found, one thing a line; below what is not well, what to do about it."""
     lines: list[PieceLine] = []
     for finding in found:
-        style = finding.level
+        style = "stop" if finding.is_grave else finding.level
         text = wrapped(one_line(finding.text, 600), _room(width, LABEL + 2), 6)
-        mark = (Piece(f"{GLYPHS[style]} ", style), Piece(fit(finding.kind.replace("-", " "), LABEL), "label"))
+        mark = (Piece(f"{GLYPHS[finding.level]} ", style), Piece(fit(finding.kind.replace("-", " "), LABEL), "label"))
         lines += _hanging(mark, text, "text" if style == "ok" else style, width)
         if finding.hint and style != "ok":
             lines += _hint_lines(f"→ {one_line(finding.hint, 600)}", width)
@@ -88,12 +88,18 @@ def choices(options: "Options", target: str, keys: Mapping[str, str], width: int
     return lines
 
 
-def plan(found: "MergePlan", width: int) -> list[PieceLine]:
-    """The steps of a plan in their order, the conflicts that it would meet, and its commits."""
-    lines = heading("What will happen")
+def steps(found: "MergePlan", width: int) -> list[PieceLine]:
+    """The steps of a plan in their order."""
+    lines = heading("What will happen")[1:]
     for step in found.steps:
         mark = (Piece("· ", "quiet"), Piece(fit(step.name.replace("-", " "), LABEL), "label"))
         lines += _hanging(mark, wrapped(one_line(step.text, 400), _room(width, LABEL + 2), 4), "text", width)
+    return [*lines, ()]
+
+
+def commits(found: "MergePlan", width: int) -> list[PieceLine]:
+    """The conflicts that a plan would meet, and its commits."""
+    lines: list[PieceLine] = []
     if found.conflicts:
         many = plural(len(found.conflicts), "file")
         lines += [*heading(f"Conflicts foreseen in {many}"), *_conflicts(found.conflicts, width)]

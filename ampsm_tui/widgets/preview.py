@@ -12,6 +12,7 @@ from ampsm_engine import labels
 from ampsm_engine.model import Board, BoardRow, Fact
 from ampsm_engine.states import STATES
 from ampsm_tui.clean import cells, cut, cut_start, fit, many_lines, one_line, wrapped
+from ampsm_tui.hints import in_app
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets import session_columns
 from ampsm_tui.widgets.forecast import ForecastWidget, forecast_lines
@@ -106,7 +107,7 @@ class Preview(ForecastWidget):
         sections = [
             _section("outside its worktree", _outside(row, width)),
             _section("prompt", _wrapped(many_lines(_prompt(row), 4000), width, max(3, height // 4))),
-            _section(*_last_words(row, width, max(3, height // 5))),
+            _section(*_last_words(row, in_app(self, _hint(row)), width, max(3, height // 5))),
             _section("conflicts", self._conflicts(row, width)),
             [] if wide else files,
             _section("history", _facts(facts, subject.at, width)),
@@ -181,10 +182,14 @@ def _prompt(row: BoardRow) -> str:
     return (row.current.prompt if row.current else "") or row.session.amp_prompt
 
 
-def _last_words(row: BoardRow, width: int, most: int) -> tuple[str, list[Painted]]:
+def _hint(row: BoardRow) -> str:
+    return (row.current.hint if row.current else "") or ""
+
+
+def _last_words(row: BoardRow, hint: str, width: int, most: int) -> tuple[str, list[Painted]]:
     current = row.current
     if current is not None and current.error:
-        text = many_lines(f"{current.error}\n{current.hint or ''}".strip(), 2000)
+        text = many_lines(f"{current.error}\n{hint}".strip(), 2000)
         return "error", _wrapped(text, width, most, "error")
     if current is not None and current.activity:
         path = f"{row.session.worktree_path}/"

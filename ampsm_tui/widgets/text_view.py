@@ -15,6 +15,7 @@ from textual.strip import Strip
 from ampsm_engine.errors import AmpsmError
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line, wrapped
+from ampsm_tui.hints import in_app
 from ampsm_tui.widgets.line_drag import LineDrag, copy_selected
 from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece
 
@@ -100,7 +101,8 @@ class TextView(ScrollView, can_focus=True):
 
     def show_error(self, error: AmpsmError) -> None:
         """Show an error with its hint, from the first line."""
-        self.show_lines(lambda width: [(), *error_lines(error, width)], top=True)
+        hint = in_app(self, error.hint)
+        self.show_lines(lambda width: [(), *error_lines(error.message, hint, width)], top=True)
 
     def reveal(self, first: int, last: int) -> None:
         """Bring these lines into view, the first in any case."""
@@ -195,10 +197,10 @@ def paragraph(text: str, width: int, style: str = "quiet") -> list[PieceLine]:
     return [(Piece(line, style),) for line in wrapped(many_lines(text, 4000), width, 60)]
 
 
-def error_lines(error: AmpsmError, width: int) -> list[PieceLine]:
-    """An error with its hint below."""
-    lines = indented(f"✗ {one_line(error.message, 1000)}", "stop", width, indent=0)
-    return lines + (indented(f"→ {one_line(error.hint, 1000)}", "quiet", width) if error.hint else [])
+def error_lines(message: str, hint: str, width: int) -> list[PieceLine]:
+    """The message of an error with its hint below."""
+    lines = indented(f"✗ {one_line(message, 1000)}", "stop", width, indent=0)
+    return lines + (indented(f"→ {one_line(hint, 1000)}", "quiet", width) if hint else [])
 
 
 def indented(text: str, style: str, width: int, *, indent: int = 2) -> list[PieceLine]:

@@ -11,6 +11,7 @@ from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_to_end, run_while_open, show_error
 from ampsm_tui.bindings import bind
+from ampsm_tui.hints import in_app
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import confirm
 from ampsm_tui.screens.progress import Progress
@@ -101,7 +102,7 @@ class RunActions:
         sentences = [await ask(removal.describe_loss, engine, one.id) for one in sessions[:NAMED]]
         if more := len(sessions) - len(sentences):
             sentences.append(f"{more} more go with {'it' if more == 1 else 'them'}.")
-        text = "\n".join(sentences).replace("ampsm trash restore", "undo") or "It has no sessions to lose."
+        text = in_app(self._screen, "\n".join(sentences)) or "It has no sessions to lose."
 
         def go() -> None:
             run_while_open(self._screen, self._remove(batch, sessions))

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open, show_error
 from ampsm_tui.clean import one_line
+from ampsm_tui.hints import in_app
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.merge.pane import MergePane
 from ampsm_tui.screens.script import ending_of, follow_script
@@ -54,7 +56,11 @@ class MergeChecks:
         """Show what was found so far, unless another step is shown by now."""
         if self._pane.stage != "check":
             return
-        found, waiting = self._found.findings if self._found else (), self._waiting
+        waiting = self._waiting
+        found = tuple(
+            replace(one, text=in_app(self._screen, one.text), hint=in_app(self._screen, one.hint))
+            for one in (self._found.findings if self._found else ())
+        )
         verdict = self._verdict(found) if self._found and not waiting else ""
 
         def lines(width: int) -> list[PieceLine]:
@@ -62,6 +68,11 @@ class MergeChecks:
             return [*shown, *([(), *paragraph(verdict, width, "title")] if verdict else [])]
 
         self._pane.text.show_lines(lines)
+
+    @property
+    def grave_findings(self) -> "tuple[Finding, ...]":
+        """What must not be overlooked on the plan either."""
+        return tuple(one for one in (self._found.findings if self._found else ()) if one.is_grave)
 
     def allow_plan(self) -> bool:
         """Whether nothing is in the way of all that the plan offers; a toast says what is."""

@@ -14,6 +14,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.lean_dataclass import replace
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open
+from ampsm_tui.hints import in_app
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.kept_text import KeptText
 from ampsm_tui.screens.merge.checks import MergeChecks
@@ -140,11 +141,15 @@ class MergeChoices:
     def _show_plan(self, trouble: AmpsmError | None = None) -> None:
         options, target, plan = self._pane.options, self._pane.target, self.plan
         keys = self._keys()
+        hint = in_app(self._screen, trouble.hint) if trouble is not None else ""
+        grave = self._checks.grave_findings
 
         def lines(width: int) -> list[PieceLine]:
-            shown: list[PieceLine] = [*error_lines(trouble, width), ()] if trouble is not None else []
+            shown: list[PieceLine] = [*error_lines(trouble.message, hint, width), ()] if trouble is not None else []
+            shown += merge_lines.findings(grave, width)
+            shown += merge_lines.steps(plan, width) if plan else []
             shown += merge_lines.choices(options, target, keys, width)
-            return shown + (merge_lines.plan(plan, width) if plan else [])
+            return shown + (merge_lines.commits(plan, width) if plan else [])
 
         self._pane.text.show_lines(lines)
 

@@ -9,6 +9,7 @@ from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Merge, Session
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open
+from ampsm_tui.hints import in_app
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import confirm
 from ampsm_tui.screens.merge.checks import MergeChecks
@@ -54,7 +55,7 @@ class MergeOutcome:
         from ampsm_engine.engine import removal
 
         lost = await ask(removal.describe_loss, app_of(self._screen).engine, self._pane.session.id) or ""
-        self._lost = lost.replace("ampsm trash restore", "u in the list")
+        self._lost = in_app(self._screen, lost)
         self._show()
 
     def _show(self) -> None:

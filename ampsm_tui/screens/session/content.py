@@ -12,6 +12,7 @@ from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open
 from ampsm_tui.clean import fit, many_lines, one_line
+from ampsm_tui.hints import in_app
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.session.history import SessionHistory
 from ampsm_tui.widgets.timeline import EntryKind, Timeline, TimelineEntry, timeline_entries
@@ -65,7 +66,7 @@ class SessionContent:
                     prompt=iteration.prompt,
                     worktree=row.session.worktree_path,
                     is_live=iteration.state is not State.SETTLED,
-                    ending=_ending_text(iteration),
+                    ending=in_app(self._screen, _ending_text(iteration)),
                 )
             )
         if self._history.answer is not None:

@@ -1,0 +1,114 @@
+"""Hints as the app says them: the key that does a thing here, in the place of the command that does it in a shell.
+
+Errors, findings and notices are written once, by the engine, with commands that work when they are typed. What has no
+key stays a command.
+"""
+
+import re
+from typing import TYPE_CHECKING
+
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.screen import ModalScreen
+
+from ampsm_engine.keymap import KEYS, Key
+from ampsm_tui.app_context import app_of
+from ampsm_tui.bindings import shown_key
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+KEY_OF = {
+    "show": "list.open",
+    "log": "list.open",
+    "log --follow": "list.open",
+    "radar": "list.radar",
+    "check --all": "list.radar",
+    "metrics": "list.metrics",
+    "batch ls": "list.runs",
+    "batch status": "list.runs",
+    "batch status --follow": "list.runs",
+    "batch retry": "run.retry",
+    "batch stop": "run.stop",
+    "batch resume": "run.resume",
+    "batch rm": "run.remove",
+    "new": "session.new",
+    "new --base": "session.new",
+    "new --repo": "session.new",
+    "new --copies": "session.new",
+    "new --prompt-file": "session.new",
+    "iterate": "session.message",
+    "diff": "session.review",
+    "diff --name-only": "session.review",
+    "diff --uncommitted": "session.review",
+    "review": "session.review",
+    "comments": "review.comments",
+    "stop": "session.stop",
+    "retry": "session.retry",
+    "run": "session.script",
+    "edit --name": "session.rename",
+    "rm": "session.trash",
+    "trash restore": "session.undo",
+    "merge": "session.merge",
+    "merge -m": "session.merge",
+    "preflight": "merge.look",
+    "squash": "session.merge",
+    "squash -m": "session.merge",
+    "rebase": "session.merge",
+    "merge --onto -m": "merge.onto",
+    "merge --undo": "session.undo",
+    "merge --continue": "conflict.continue",
+    "merge --abort": "conflict.abort",
+    "merge --amp": "conflict.amp",
+    "merge --show": "conflict.review",
+    "merge --continue --accept": "conflict.accept",
+    "merge --reject": "conflict.reject",
+    "config get": "settings",
+    "config set": "settings",
+}
+"""The id of the key that does what a command does, with the flags that matter."""
+
+_VIA = {
+    "merge": ("session.merge",),
+    "conflicts": ("session.merge",),
+    "resolution": ("session.merge",),
+    "review": ("session.review",),
+    "runs": ("list.runs",),
+    "run": ("list.runs",),
+}
+"""The keys that lead from the list to a screen."""
+
+_ARGUMENT = r"""(?:'[^']*'|"[^"]*"|--?[a-z][a-z-]*|[0-9a-z]{10}\b|[A-Z][A-Z-]+|"?\.\.\."?)"""
+_COMMAND = re.compile(rf"ampsm ([a-z]+(?: [a-z]{{1,9}})?\b)((?: {_ARGUMENT})*)")
+"""A command of ours, without the words of the sentence that follow it."""
+
+
+def in_app(node: DOMNode, text: str) -> str:
+    """A hint or a sentence of the engine with keys in place of those commands that have one."""
+    return _COMMAND.sub(lambda found: _way(node, found), text) if "ampsm " in text else text
+
+
+def _way(node: DOMNode, found: re.Match[str]) -> str:
+    flags = re.findall(r"(?<= )--?[a-z-]+", found[2])
+    for words in (found[1], found[1].partition(" ")[0]):
+        beyond = found[1][len(words) :]  # the next word of the sentence was taken for part of the command
+        if words == "wait":
+            return f"wait until it has ended{beyond}"
+        if (key_id := KEY_OF.get(" ".join((words, *flags)))) is not None:
+            colon = ":" if words == "config set" else ""
+            return f"{_place(node, KEYS[key_id])} ({KEYS[key_id].name}){colon}{beyond}"
+    return found[0]
+
+
+def _place(node: DOMNode, key: Key) -> str:
+    """The key where it works now; elsewhere the way from the list to it."""
+    screen = next((one for one in reversed(node.app.screen_stack) if not isinstance(one, ModalScreen)), None)
+    if screen is not None and (shown := shown_key(screen, key.id)):
+        return shown
+    way = [*(KEYS[name] for name in _VIA.get(key.screens[0], ())), key]
+    return f"in the list {', then '.join(_name(node.app, one) for one in way)}"
+
+
+def _name(app: "App[object]", key: Key) -> str:
+    keys = app_of(app).settings.keys.get(key.id, key.keys)
+    return app.get_key_display(Binding(keys.partition(",")[0], ""))

@@ -1,0 +1,39 @@
+"""What the engine advises as a command, a screen advises as the key that does it there."""
+
+from ampsm_engine.config import Settings
+from ampsm_engine.errors import Refused
+from ampsm_engine.keymap import KEYS
+from ampsm_tui.hints import KEY_OF, in_app
+from tests.tui.builders import a_board, a_session
+from tests.tui.desk import Desk
+
+
+def test_the_keys_are_keys() -> None:
+    assert set(KEY_OF.values()) <= KEYS.keys()
+
+
+async def test_a_command_becomes_its_key(desk: Desk) -> None:
+    async with desk.open(a_board(a_session("fix login"))):
+        for hint, here in (
+            ("ampsm wait s000000001, or: ampsm stop s000000001", "wait until it has ended, or: x (stop)"),
+            ("ampsm diff s000000001 shows where; take it out", "v (review) shows where; take it out"),
+            ("ampsm iterate s000000001 'Make it pass'", "m (message)"),
+            ('ampsm iterate s000000001 "continue"   (or: ampsm doctor)', "m (message)   (or: ampsm doctor)"),
+            ("it goes; ampsm trash restore brings it back.", "it goes; u (undo) brings it back."),
+            ("ampsm merge s000000001 --onto BRANCH -m MESSAGE", "in the list M, then o (onto)"),
+            ("ampsm merge s000000001 --abort", "in the list M, then X (abort)"),
+            ("ampsm repair --apply takes it back", "ampsm repair --apply takes it back"),
+            ("ampsm config set slots 4", ", (settings): slots 4"),
+            ("git -C /x add, or: ampsm new 'what amp is to do' begins one", "git -C /x add, or: n (new) begins one"),
+            ("A rebase is in progress; ampsm did not begin it.", "A rebase is in progress; ampsm did not begin it."),
+        ):
+            assert in_app(desk.app.screen, hint) == here
+
+
+async def test_a_toast_names_the_keys_as_they_are_bound(desk: Desk) -> None:
+    desk.answers["last_prompt"] = Refused("amp is at work.", "ampsm wait s000000001, or: ampsm stop s000000001")
+    settings = Settings({"keys.session.stop": "ctrl+x"})
+    async with desk.open(a_board(a_session("fix login", id="s000000001")), settings=settings):
+        await desk.press("r")
+        desk.sees("wait until it has ended, or: ^x (stop)")
+        desk.sees_not("ampsm stop")
