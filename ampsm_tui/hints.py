@@ -46,7 +46,7 @@ KEY_OF = {
     "stop": "session.stop",
     "retry": "session.retry",
     "run": "session.script",
-    "edit --name": "session.rename",
+    "edit --name": "session.about",
     "rm": "session.trash",
     "trash restore": "session.undo",
     "merge": "session.merge",

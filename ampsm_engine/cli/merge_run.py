@@ -22,13 +22,20 @@ def paragraphs(messages: tuple[str, ...]) -> str:
     return "\n\n".join(part.strip() for part in messages if part.strip())
 
 
-def operate(reference: str, options: "Options", *, as_json: bool, yes: bool) -> int:
-    """Do what the options ask for with the session that a reference names; the exit code."""
+def operate(reference: str, options: "Options", *, as_json: bool, yes: bool, edit: bool = False) -> int:
+    """Do what the options ask for with the session that a reference names; the exit code.
+
+    `edit`: the message is written in the user's editor first.
+    """
     engine = engine_access.open_engine()
     session = engine_access.target(engine, reference)
     from ampsm_engine.lean_dataclass import replace
     from ampsm_engine.merging import operations
 
+    if edit:
+        from ampsm_engine.cli import message_editor
+
+        options = message_editor.written(engine, session, options)
     label = {"merge": "Merging", "squash": "Squashing", "rebase": "Rebasing"}[options.kind]
     act = lambda answered: operations.merge(engine, session.id, replace(options, answered=answered))  # noqa: E731
     return complete(engine, session, act, f"{label} {session.name}", yes=yes, as_json=as_json)
@@ -54,6 +61,10 @@ def complete(engine: "Engine", session: "Session", act: "Act", label: str, *, ye
         if as_json:
             print_conflict_document(engine, session.id)
         raise
+    if (engine.home.unsent / session.id).exists():
+        from ampsm_engine.cli import message_editor
+
+        message_editor.forget(engine, session.id)
     if as_json:
         from ampsm_engine.cli import documents
         from ampsm_engine.cli.session_details import session_document

@@ -25,6 +25,10 @@ message_option = click.option(
     "--message", "-m", "messages", metavar="MSG", type=arguments.TEXT, multiple=True,
     help="The message of the one commit; given twice, a paragraph each.",
 )  # fmt: skip
+edit_option = click.option(
+    "--edit", "-e", is_flag=True,
+    help="Write the message in your editor; without -m a terminal does so anyway.",
+)  # fmt: skip
 manual_option = click.option(
     "--manual", type=click.Choice(["include", "keep"]), default="include", show_default=True,
     help="Whether commits by hand go into the one commit, too, or stay commits of their own.",
@@ -70,7 +74,10 @@ def preflight_command(reference: str, onto: str | None, *, fetch: bool, no_scrip
     width = max(len(finding.kind) for finding in found.findings)
     for finding in found.findings:
         mark, style = _MARKS[finding.level]
-        output.line(Styled(mark, style), f" {finding.kind:<{width}}  {one_line(finding.text)}")
+        if finding.is_grave:
+            output.line(Styled(f"{mark} {finding.kind:<{width}}  {one_line(finding.text)}", "red"))
+        else:
+            output.line(Styled(mark, style), f" {finding.kind:<{width}}  {one_line(finding.text)}")
         if finding.hint and finding.level != "ok":
             output.line(Styled(f"  {'':<{width}}  {one_line(finding.hint)}", "dim"))
     if found.ready:
@@ -82,11 +89,18 @@ def preflight_command(reference: str, onto: str | None, *, fetch: bool, no_scrip
 @click.command(cls=Command, short_help="Make one commit of a session's commits.")
 @arguments.session_argument
 @message_option
+@edit_option
 @manual_option
 @yes_option
 @arguments.json_option
 def squash_command(
-    reference: str, messages: tuple[str, ...], manual: "Literal['include', 'keep']", *, yes: bool, as_json: bool
+    reference: str,
+    messages: tuple[str, ...],
+    manual: "Literal['include', 'keep']",
+    *,
+    edit: bool,
+    yes: bool,
+    as_json: bool,
 ) -> int:
     """Make one commit of all that amp did in a session, on what it shares with its base as that is now.
 
@@ -94,13 +108,26 @@ def squash_command(
 
       ampsm squash dark -m 'Add dark mode'
     """
-    if not messages:
-        raise click.UsageError("A message is needed: -m MSG.")
     from ampsm_engine.merging.results import Options
 
-    return merge_run.operate(
-        reference, Options("squash", merge_run.paragraphs(messages), manual), yes=yes, as_json=as_json
-    )
+    options = Options("squash", merge_run.paragraphs(messages), manual)
+    edit = _opens_editor(options, edit=edit, as_json=as_json)
+    return merge_run.operate(reference, options, yes=yes, as_json=as_json, edit=edit)
+
+
+def _opens_editor(options: "Options", *, edit: bool, as_json: bool) -> bool:
+    """Whether the message is written in an editor; wrong usage where one is needed, and there is no way to it."""
+    from ampsm_engine.cli import message_editor
+
+    if edit and as_json:
+        raise click.UsageError("--json is for programs, and -e for people.")
+    needs = options.kind == "squash" or options.squash
+    if edit or options.message or not needs:
+        return edit
+    if as_json or not message_editor.can_edit():
+        otherwise = " (or --no-squash)" if options.kind == "merge" else ""
+        raise click.UsageError(f"A message is needed: -m MSG{otherwise}.")
+    return True
 
 
 @click.command(cls=Command, short_help="Put a session's commits onto its base.")
@@ -127,6 +154,7 @@ def rebase_command(reference: str, onto: str | None, *, yes: bool, as_json: bool
 @click.option("--train", is_flag=True, help="Several, in this order; the base moves only to what their scripts pass.")
 @click.option("--script", metavar="CMD", type=arguments.TEXT, help="With --train: judge by this, not by their own.")
 @message_option
+@edit_option
 @manual_option
 @click.option("--no-squash", is_flag=True, help="Keep all commits as they are.")
 @click.option("--no-ff", is_flag=True, help="Make a merge commit.")
@@ -149,6 +177,7 @@ def merge_command(references: tuple[str, ...], *, train: bool, script: str | Non
 
     Your checkout moves along when it has the base checked out and nothing uncommitted is in the way.
 
+      ampsm merge dark                      the editor opens with a draft of the message
       ampsm merge dark -m 'Add dark mode'
       ampsm merge dark -m 'Add dark mode' --push
       ampsm merge dark --undo
@@ -183,9 +212,8 @@ def merge_command(references: tuple[str, ...], *, train: bool, script: str | Non
     if ways:
         return _resume(reference, ways[0], given, as_json=as_json)
     options = _options(given)
-    if options.squash and not options.message:
-        raise click.UsageError("A message is needed: -m MSG (or --no-squash).")
-    return merge_run.operate(reference, options, as_json=as_json, yes=given["yes"])
+    edit = _opens_editor(options, edit=given["edit"], as_json=as_json)
+    return merge_run.operate(reference, options, as_json=as_json, yes=given["yes"], edit=edit)
 
 
 def _options(given: dict[str, Any]) -> "Options":

@@ -3,6 +3,7 @@
 Reads only, but for two things that are asked for: a fetch, and a run of the session's script.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, assert_never
 
@@ -19,8 +20,8 @@ from ampsm_engine.merging import situation
 from ampsm_engine.merging.results import Finding, MergePlan, Options, PlannedStep, Preflight, ScriptState
 from ampsm_engine.merging.situation import SessionSpan, Situation
 from ampsm_engine.model import SCRIPT_CHANGED, Iteration, ScriptResult
-from ampsm_engine.naming import session_name
 from ampsm_engine.plain_text import list_some, plural, printable
+from ampsm_engine.worker.commit_message import whole_subject
 
 FETCH_LIMIT = 300.0
 """Seconds that a fetch may take."""
@@ -32,6 +33,11 @@ SUBJECT = 72
 
 LISTED = 40
 """Commits that a draft names."""
+
+_LEAST_TITLE = 16
+_CLAUSE_END = re.compile(
+    r"[,;:](?=\s)|\s[-\u2013\u2014(]|\s(?=(?:and|so that|because|which|but|when|while|instead of|as well as)\s)"
+)
 
 
 class Ran(NamedTuple):
@@ -278,7 +284,9 @@ def plan(engine: Engine, session_id: str, options: Options) -> MergePlan:
     span = situation.span(engine.store, now)
     commits = span.commits
     conflicts = rewrite.forecast(now.root, now.base_tip, now.branch_tip, span.start).conflicts
-    draft_text = draft(commits, engine.store.iterations.of(session_id), now.session.name)
+    draft_text = draft(
+        commits, engine.store.iterations.of(session_id), now.session.name, ObjectStore(now.root, now.repo)
+    )
     return MergePlan(session_id, now.target, commits, tuple(_steps(now, span, options)), draft_text, conflicts)
 
 
@@ -304,27 +312,43 @@ def _steps(now: Situation, span: SessionSpan, options: Options) -> Iterator[Plan
         yield PlannedStep("push", f"{target} is pushed")
 
 
-def draft(commits: Sequence[PlannedCommit], iterations: Sequence[Iteration], name: str) -> str:
-    """A message from what was asked for and what was committed; the first line has at most 72 characters."""
+def draft(commits: Sequence[PlannedCommit], iterations: Sequence[Iteration], name: str, objects: ObjectStore) -> str:
+    """A message from what was asked for, what amp said it did and what was committed.
+
+    Its first line is a whole sentence of at most 72 characters: nothing that was cut stands in a history for good.
+    """
     plain = [commit for commit in commits if not commit.merge]
-    subjects = [_words(commit) for commit in plain]
-    first = subjects[0] if len(subjects) == 1 else ""
-    asked = next((session_name(one.prompt) for one in iterations if one.prompt.strip()), "")
-    title = _title(first or asked or (subjects[0] if subjects else "") or name)
+    subjects = [_words(commit, objects) for commit in plain]
+    asked = [sentence for one in iterations for sentence in _sentences(one.prompt)[:1]]
+    wanted = [*subjects, *asked[:1]] if len(subjects) == 1 else [*asked[:1], *subjects]
+    wholes = filter(None, (*map(_title, wanted), *map(_clause, wanted), _title(name)))
+    title = next(wholes, f"Bring in {plural(len(plain), 'commit')} of a session")
     listed = [f"- {subject}" for subject in dict.fromkeys(subjects)] if len(subjects) > 1 else []
     more = [f"- and {len(listed) - LISTED} more"] if len(listed) > LISTED else []
     return redact.text("\n".join([title, *([""] if listed else []), *listed[:LISTED], *more]))
 
 
-def _words(commit: PlannedCommit) -> str:
+def _words(commit: PlannedCommit, objects: ObjectStore) -> str:
     subject = printable(commit.subject)
+    if subject.endswith("…"):
+        subject = printable(whole_subject(objects.commit(commit.sha).message.decode("utf-8", "replace")))
     return subject.removeprefix("amp:").strip() if commit.ours else subject
 
 
+def _sentences(prompt: str) -> list[str]:
+    """The sentences of the first line of a prompt that has a word in it."""
+    line = next((line for line in map(printable, prompt.splitlines()) if re.search(r"\w", line)), "")
+    return [part for part in re.split(r"(?<=[.!?])\s+", line.strip().lstrip("#> ")) if part]
+
+
 def _title(text: str) -> str:
+    """A text as the first line of a message; empty where it is too long, or was cut."""
     text = " ".join(text.split())
-    text = text[:1].upper() + text[1:]
-    if len(text) <= SUBJECT:
-        return text
-    head, _, _ = text[: SUBJECT - 1].rpartition(" ")
-    return (head or text[: SUBJECT - 1]).rstrip(" ,;:.") + "…"
+    text = text[:1].upper() + text[1:].removesuffix(".")
+    return text if len(text) <= SUBJECT and "…" not in text[-1:] else ""
+
+
+def _clause(text: str) -> str:
+    """The longest beginning of a text that ends where a clause ends; empty where there is none that says something."""
+    ends = [found.start() for found in _CLAUSE_END.finditer(text[: SUBJECT + 1])]
+    return _title(text[: ends[-1]]) if ends and ends[-1] >= _LEAST_TITLE else ""

@@ -44,6 +44,11 @@ class Finding:
     text: str
     hint: str = ""
 
+    @property
+    def is_grave(self) -> bool:
+        """Whether a merge would be allowed and could do harm that no undo takes back: a secret that gets out."""
+        return self.kind == "secrets" and self.level == "warn"
+
 
 @dataclass(frozen=True, slots=True)
 class Preflight:

@@ -4,7 +4,7 @@ Pure. Redaction is done by the caller, on the whole message.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ampsm_engine.labels import thread_address
 from ampsm_engine.model import Iteration, Session
@@ -24,6 +24,9 @@ PROMPT_LINES = 40
 """Lines of the prompt that a commit message keeps; the whole prompt is in the store."""
 
 ITERATION_TRAILER = "Ampsm-Iteration"
+_RECOGNISED = 16
+"""Characters by which a sentence is known again."""
+
 _SMALL_TALK = re.compile(
     r"^(?:done|ok|okay|sure|great|perfect|finished|all set|good|summary|result|i am done|i'm done|hello|hi)"
     r"\b[\s.!:,]*$",
@@ -76,6 +79,25 @@ def _plain(text: str) -> str:
 
 def _says_something(line: str) -> bool:
     return len(line) >= 8 and len(line.split()) >= 2 and not line.endswith("?") and not _SMALL_TALK.match(line)
+
+
+def whole_subject(message: str) -> str:
+    """The subject of a commit message; where it is cut (`…`), with the rest of its sentence from the message's body."""
+    subject_line, _, text = message.partition("\n")
+    if not subject_line.endswith("…"):
+        return subject_line
+    cut = subject_line[:-1].casefold()
+    for sentence in _unwrapped_sentences(text[: 2 * READ]):
+        at = cut.find(sentence[:_RECOGNISED].casefold()) if len(sentence) >= _RECOGNISED else -1
+        if at >= 0 and sentence.casefold().startswith(cut[at:]):
+            return subject_line[:at] + subject_line[at : at + 1] + sentence[1:]
+    return subject_line
+
+
+def _unwrapped_sentences(text: str) -> Iterator[str]:
+    """The sentences of wrapped paragraphs, without Markdown's marks; an item of a list begins one."""
+    for paragraph in re.split(r"\n\s*\n|\n(?=\s*(?:[-*+#>]|\d+[.)])\s)", text):
+        yield from map(_plain, re.split(r"(?<=[.!?])\s+", " ".join(paragraph.split())))
 
 
 def body(session: Session, iteration: Iteration, result: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shlex
 import stat
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Ampsm
+from tests.cli.conftest import Ampsm, program
 from tests.conftest import git
 from tests.merging.desk import lines
 from tests.soak import one_in
@@ -328,3 +329,46 @@ def test_amps_resolution_is_rejected(ampsm: Ampsm, task: Task, scripted: Callabl
     assert (task.at / "one.txt").read_text() == laid_out
     assert not (task.at / "more.txt").exists()
     assert git(task.at, "status", "--porcelain") == "UU one.txt\n"
+
+
+def in_editor(folder: Path, script: str, *arguments: str) -> tuple[int, str]:
+    """The exit code and the output of the program in a terminal whose editor is a shell script."""
+    editor = folder / "editor"
+    editor.write_text(f"#!/bin/sh\n{script}\n")
+    editor.chmod(stat.S_IRWXU)
+    ours, theirs = pty.openpty()
+    child = program(
+        *arguments, stdin=theirs, stdout=theirs, stderr=theirs, env=os.environ | {"GIT_EDITOR": str(editor)}
+    )
+    os.close(theirs)
+    taken = b""
+    while piece := _read(ours):
+        taken += piece
+    os.close(ours)
+    return child.wait(), taken.decode()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux's way to say that nobody holds the other end
+        return b""
+
+
+def test_without_a_message_the_editor_opens_with_a_draft_and_nothing_written_is_lost(
+    ampsm: Ampsm, task: Task, repo: Path, tmp_path: Path
+) -> None:
+    before = git(repo, "rev-parse", "main")
+    seen_file = tmp_path / "seen"
+    code, said = in_editor(tmp_path, f'cp "$1" {seen_file}; : > "$1"', "merge", task.id)
+    assert (code, "The message is empty" in said) == (4, True)
+    seen = seen_file.read_text()
+    assert seen.startswith("Paint it dark\n\n# ---")
+    assert "main is fast-forwarded" in seen
+    code, said = in_editor(tmp_path, 'echo "Half a thought" > "$1"; kill -9 $$', "merge", task.id)
+    assert (code, "what you wrote is kept" in said) == (4, True)
+    assert git(repo, "rev-parse", "main") == before
+    code, said = in_editor(tmp_path, 'grep -q "^Half a thought" "$1"', "merge", task.id, "-e")
+    assert code == 0, said
+    assert git(repo, "log", "-1", "--format=%B", "main").strip() == "Half a thought"
+    assert ampsm("squash", task.id).code == 2

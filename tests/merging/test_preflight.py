@@ -117,6 +117,25 @@ def test_the_plan_and_its_draft(desk: Desk, task: Session) -> None:
     assert plan.draft == "Paint it dark\n\n- paint it dark\n- Correct it by hand"
 
 
+LONG = "Added a dark mode to the settings, so that nobody who works at night is blinded by a page of white any more."
+
+
+@pytest.mark.parametrize(
+    ("subject", "said", "title"),
+    [
+        ("amp: added a dark mode to the settings, so that nobody who works at…", LONG, "Added a dark mode to the settings"),
+        ("amp: the flag…", "Done.\n\nThe flag `--dark`\nis read.", "Added by amp"),
+        ("amp: made the flag that turns it on…", "- made the flag that\nturns it on and off\n- more", "Made the flag that turns it on and off"),
+        ("amp: " + "word" * 30 + "…", "", "Fix login"),
+    ],
+)  # fmt: skip
+def test_what_was_cut_is_never_the_title_of_a_draft(desk: Desk, subject: str, said: str, title: str) -> None:
+    session = desk.session("Added by amp" if "flag…" in subject else "fix login")
+    desk.amp(session, {"new.txt": "x"}, f"{subject}\n\n{said}")
+    draft = preflight.plan(desk.engine, session.id, Options()).draft
+    assert draft.partition("\n")[0] == title
+
+
 @pytest.mark.parametrize(
     ("options", "steps"),
     [

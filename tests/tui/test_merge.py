@@ -177,7 +177,7 @@ async def test_what_is_in_the_way_is_said_and_keeps_one_from_the_plan(ground: Gr
         await on(app, session)
         await shows(pilot, "✗ worktree", "not committed", "is in the way")
         await pilot.press("enter")
-        await shows(pilot, "commit, or: ampsm iterate")
+        await shows(pilot, "m (message)")
         assert "What will happen" not in app.screen.query_one("#text").render_line(0).text
         git(Path(session.worktree_path), "commit", "-qam", "By hand")
         await pilot.press("R")
@@ -280,10 +280,10 @@ async def test_another_branch_is_looked_at_anew_and_a_wrong_one_stays_in_its_box
 
 
 async def test_a_refused_merge_comes_back_to_the_plan_with_its_reason(desk: Desk) -> None:
-    answered(desk, merge=Refused("main has moved on.", "ampsm preflight s1"))
+    answered(desk, merge=Refused("main has moved on.", "ampsm preflight s000000001"))
     async with desk.open(a_board(a_session("fix login", id="s1"))):
         await desk.press("M", "enter", "ctrl+g", "y")
-        desk.sees("✗ main has moved on.", "→ ampsm preflight s1", "^g do it")
+        desk.sees("✗ main has moved on.", "→ in the list M, then r (look)", "^g do it")
 
 
 async def test_a_squash_without_a_message_is_not_begun(desk: Desk) -> None:
