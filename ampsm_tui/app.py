@@ -264,7 +264,10 @@ class AmpsmApp(App[int]):
         from ampsm_tui.notifier import Notifier
 
         home = self.engine.home if self.engine else None
-        self._notifier = Notifier(self, os.environ, home, settings=lambda: self.settings, write=self.write_ours)
+        status = self.output.status if self.output is not None else None
+        self._notifier = Notifier(
+            self, os.environ, home, settings=lambda: self.settings, write=self.write_ours, status=status
+        )
         if self.board is not None:
             self._notifier.take_board(None, self.board)
         self.watch_app_focus()

@@ -5,7 +5,7 @@ On a desktop the worker notifies, app or no app; here it is the terminal, and tm
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
@@ -14,9 +14,12 @@ from ampsm_engine.config import Settings
 from ampsm_engine.home import Home
 from ampsm_engine.model import Board
 from ampsm_engine.notices import News, Notice
-from ampsm_tui import terminal
+from ampsm_tui import program_status, terminal
 from ampsm_tui.ask import run_while_open
 from ampsm_tui.delayed_call import call_after
+
+if TYPE_CHECKING:
+    from ampsm_tui.driver.status_records import StatusRecords
 
 GATHERING = 0.7
 """Seconds in which further news join the first: several at once are one notice."""
@@ -33,6 +36,7 @@ class Notifier:
         *,
         settings: Callable[[], Settings],
         write: Callable[[str], None],
+        status: "StatusRecords | None" = None,
     ) -> None:
         self._app = app
         self._environ = environ
@@ -41,6 +45,8 @@ class Notifier:
         self._viewer: viewer_lock.ViewerLock | None = None
         self._settings = settings
         self._write = write
+        self._status = status
+        """What the terminal holds of the sessions; None where there is no terminal of ours."""
         self._news: list[News] = []
         self._number = 0
         self._wanted: dict[str, str] = {}
@@ -69,6 +75,8 @@ class Notifier:
 
     def take_board(self, before: Board | None, after: Board) -> None:
         """Take a change of the board, and notify of it soon."""
+        if self._status is not None:
+            self._status.show(program_status.records(after))
         fresh = notices.news(before, after, self._settings(), looked_at=self._viewed)
         if fresh and not self._news:
             call_after(self._app, GATHERING, self._notify)
@@ -82,6 +90,8 @@ class Notifier:
     def close(self) -> None:
         """View nothing any more, and take our entry out of tmux's status bar: the app has ended."""
         self._hold_viewer_lock(None)
+        if self._status is not None:
+            self._status.clear()
         if self._status_bar is not None:
             self._status_bar.end()
 

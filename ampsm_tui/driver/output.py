@@ -7,13 +7,17 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ampsm_tui.driver.capabilities import Capabilities, capabilities_of
 from ampsm_tui.driver.encoder import SYNC_BEGIN, SYNC_END
 from ampsm_tui.driver.renderer import Renderer, is_frame
 from ampsm_tui.driver.safe_output import safe_output
+from ampsm_tui.driver.status_records import StatusRecords, may_ask
 from ampsm_tui.driver.writer import OutputThread
+
+if TYPE_CHECKING:
+    from textual.message import Message
 
 _ALTERNATE, _MAIN = "\x1b[?1049h", "\x1b[?1049l"
 
@@ -98,6 +102,8 @@ class TerminalOutput:
         self._is_probing = False
         self._answers = False
         self._timer: asyncio.TimerHandle | None = None
+        self.status = StatusRecords(self.write_own)
+        """What the terminal holds of what the program does."""
         self._hold_until = 0.0
         self._was_repainted = True
 
@@ -147,7 +153,7 @@ class TerminalOutput:
             self._is_probing = True
             self._all_answered.clear()
             self._renderer.forget()
-            self._writer.write(_ASK_MARGINS)
+            self._writer.write((self.status.ask() if may_ask(os.environ) else "") + _ASK_MARGINS)
 
     def finish_questions(self) -> None:
         """Ask nothing more, and wait a moment for the answers under way: they are not for the next who reads.
@@ -161,6 +167,13 @@ class TerminalOutput:
     def drain(self) -> None:
         """Wait until what was written has reached the terminal."""
         self._writer.drain(_DRAIN)
+
+    def take_status_answer(self, message: "Message") -> "list[Message]":
+        """What of a message is not the answer about the status, from the thread of the input."""
+        others, is_understood = self.status.take(message)
+        if is_understood:
+            self._soon(self.status.understood)
+        return others
 
     def take_answer(self, row: int, column: int) -> bool:
         """Take where the terminal says its cursor is, from the thread of the input; False where nobody asked."""

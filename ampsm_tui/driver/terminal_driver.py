@@ -53,8 +53,9 @@ class _TerminalDriver(Driver):
 
     def process_message(self, message: "Message") -> None:
         """Keep the terminal's answers to the driver's own questions; from the driver's thread."""
-        if not (isinstance(message, events.CursorPosition) and self.output.take_answer(message.y, message.x)):
-            super().process_message(message)
+        for one in self.output.take_status_answer(message):
+            if not (isinstance(one, events.CursorPosition) and self.output.take_answer(one.y, one.x)):
+                super().process_message(one)
 
     def start_application_mode(self) -> None:
         """Take the terminal, and ask it what it can do."""

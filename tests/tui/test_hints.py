@@ -14,14 +14,15 @@ def test_the_keys_are_keys() -> None:
 
 async def test_a_command_becomes_its_key(desk: Desk) -> None:
     async with desk.open(a_board(a_session("fix login"))):
+        onto, abort = KEYS["merge.onto"].keys, KEYS["conflict.abort"].keys
         for hint, here in (
             ("ampsm wait s000000001, or: ampsm stop s000000001", "wait until it has ended, or: x (stop)"),
             ("ampsm diff s000000001 shows where; take it out", "v (review) shows where; take it out"),
             ("ampsm iterate s000000001 'Make it pass'", "m (message)"),
             ('ampsm iterate s000000001 "continue"   (or: ampsm doctor)', "m (message)   (or: ampsm doctor)"),
             ("it goes; ampsm trash restore brings it back.", "it goes; u (undo) brings it back."),
-            ("ampsm merge s000000001 --onto BRANCH -m MESSAGE", "in the list M, then o (onto)"),
-            ("ampsm merge s000000001 --abort", "in the list M, then X (abort)"),
+            ("ampsm merge s000000001 --onto BRANCH -m MESSAGE", f"in the list M, then {onto} (onto)"),
+            ("ampsm merge s000000001 --abort", f"in the list M, then {abort} (abort)"),
             ("ampsm repair --apply takes it back", "ampsm repair --apply takes it back"),
             ("ampsm config set slots 4", ", (settings): slots 4"),
             ("git -C /x add, or: ampsm new 'what amp is to do' begins one", "git -C /x add, or: n (new) begins one"),
