@@ -25,7 +25,7 @@ async def test_a_command_becomes_its_key(desk: Desk) -> None:
             ("ampsm merge s000000001 --abort", f"in the list M, then {abort} (abort)"),
             ("ampsm repair --apply takes it back", "ampsm repair --apply takes it back"),
             ("ampsm config set slots 4", ", (settings): slots 4"),
-            ("git -C /x add, or: ampsm new 'what amp is to do' begins one", "git -C /x add, or: n (new) begins one"),
+            ("git -C /x add, or: ampsm new 'what amp is to do' begins one", "git -C /x add, or: a (new) begins one"),
             ("A rebase is in progress; ampsm did not begin it.", "A rebase is in progress; ampsm did not begin it."),
         ):
             assert in_app(desk.app.screen, hint) == here

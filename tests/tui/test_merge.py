@@ -283,7 +283,7 @@ async def test_a_refused_merge_comes_back_to_the_plan_with_its_reason(desk: Desk
     answered(desk, merge=Refused("main has moved on.", "ampsm preflight s000000001"))
     async with desk.open(a_board(a_session("fix login", id="s1"))):
         await desk.press("M", "enter", "ctrl+g", "y")
-        desk.sees("✗ main has moved on.", "→ in the list M, then r (look)", "^g do it")
+        desk.sees("✗ main has moved on.", "→ in the list M, then R (look)", "^g do it")
 
 
 async def test_a_squash_without_a_message_is_not_begun(desk: Desk) -> None:
