@@ -7,12 +7,10 @@ Settings are loaded at the edges and handed down; no room below reads the file i
 import math
 import os
 import re
-import shlex
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, Literal
 
-from ampsm_engine import durations
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
 from ampsm_engine.home import platform_folder, write_private
 from ampsm_engine.lean_dataclass import dataclass, field
@@ -49,6 +47,8 @@ class Setting:
         if isinstance(value, bool):
             return str(value).lower()
         if self.is_duration and isinstance(value, int | float):
+            from ampsm_engine import durations  # as everywhere here: few commands read or write a length of time
+
             return durations.written(value)
         return f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -305,27 +305,28 @@ def checked(name: str, value: object) -> Value:
         words = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
         result = value if isinstance(value, bool) else words.get(str(value).lower())
     elif setting.is_duration and not isinstance(value, bool):
+        from ampsm_engine import durations
+
         result = durations.seconds(str(value))
     elif wanted in (int, float) and not isinstance(value, bool):
         result = _number(value, whole=wanted is int)
-    again = f"ampsm config set {name} {shlex.quote(setting.written(setting.default))}"
+    again = f"ampsm config set {name} {setting.written(setting.default)}"
     if setting.choices and result not in setting.choices:
         raise Unfit(f"The setting {name} takes one of {', '.join(setting.choices)}, not {value!r}.", again)
     if result is None or (setting.least is not None and not float(result) >= setting.least):
-        kind = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}[wanted]
-        least = setting.least
-        if setting.is_duration:
-            kind = f"a length of time such as {durations.EXAMPLES}"
-            least = least or None  # none is less than 0
-        bound = (
-            ""
-            if least is None
-            else f", at least {setting.written(least)}"
-            if setting.is_duration
-            else f" of at least {least:g}"
-        )
-        raise Unfit(f"The setting {name} takes {kind}{bound}, not {value!r}.", again)
+        raise Unfit(f"The setting {name} takes {_kind(setting)}, not {value!r}.", again)
     return result
+
+
+def _kind(setting: Setting) -> str:
+    """What a setting takes, in words."""
+    if setting.is_duration:
+        from ampsm_engine import durations
+
+        bound = f", at least {setting.written(setting.least)}" if setting.least else ""
+        return f"a length of time such as {durations.EXAMPLES}{bound}"
+    kinds = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
+    return kinds[type(setting.default)] + (f" of at least {setting.least:g}" if setting.least is not None else "")
 
 
 def _number(value: object, *, whole: bool) -> int | float | None:

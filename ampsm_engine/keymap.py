@@ -44,11 +44,6 @@ class Key:
         """Its default: one key or several, joined by commas."""
         return ",".join(gesture.keys for gesture in self.gestures)
 
-    @property
-    def name(self) -> str:
-        """What it does in a word or two: `stop`, `new from`."""
-        return self.id.rpartition(".")[2].replace("-", " ")
-
 
 @dataclass(frozen=True, slots=True)
 class KeyClash:
@@ -335,8 +330,6 @@ KEYS: dict[str, Key] = {
         Key("settings.previous", (TAB_BACK, UP), ("settings",), "to the setting before"),
         Key("settings.turn", (SPACE, ENTER, LEFT, RIGHT), ("settings",), "on or off"),
         Key("choice.list", (ENTER, SPACE), ("choice",), "list what may be chosen"),
-        Key("choice.next", (RIGHT,), ("choice",), "choose the next"),
-        Key("choice.before", (LEFT,), ("choice",), "choose the one before"),
         Key("settings.default", (RESET,), ("settings",), "as ampsm comes"),
         Key("settings.keys", (ENTER, SPACE), ("keys row",), "list the keys"),
         Key("keys.change", (ENTER,), _KEYS_LIST, "give another key"),

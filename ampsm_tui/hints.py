@@ -35,7 +35,6 @@ KEY_OF = {
     "new": "session.new",
     "new --base": "session.new",
     "new --repo": "session.new",
-    "new --copies": "session.new",
     "new --prompt-file": "session.new",
     "iterate": "session.message",
     "diff": "session.review",
@@ -96,7 +95,8 @@ def _way(node: DOMNode, found: re.Match[str]) -> str:
             return f"wait until it has ended{beyond}"
         if (key_id := KEY_OF.get(" ".join((words, *flags)))) is not None:
             colon = ":" if words == "config set" else ""
-            return f"{_place(node, KEYS[key_id])} ({KEYS[key_id].name}){colon}{beyond}"
+            name = key_id.rpartition(".")[2].replace("-", " ")
+            return f"{_place(node, KEYS[key_id])} ({name}){colon}{beyond}"
     return found[0]
 
 

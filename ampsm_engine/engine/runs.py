@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from ampsm_engine import durations, redact, session_problems, timestamps
+from ampsm_engine import redact, session_problems, timestamps
 from ampsm_engine.amp import command, program
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Failed, Refused
@@ -203,6 +203,8 @@ def wait(
                 return tuple(groups[key][-1] for key in session_ids if groups.get(key))
         if deadline is not None and time.monotonic() >= deadline:
             running = sum(iteration.state is not State.SETTLED for iteration in every)
+            from ampsm_engine import durations
+
             message = f"{plural(running, 'iteration')} still unsettled after {durations.written(timeout or 0)}."
             raise Failed(message, "ampsm ls")
         if time.monotonic() - swept >= SWEEP_EVERY:

@@ -351,4 +351,4 @@ def _title(text: str) -> str:
 def _clause(text: str) -> str:
     """The longest beginning of a text that ends where a clause ends; empty where there is none that says something."""
     ends = [found.start() for found in _CLAUSE_END.finditer(text[: SUBJECT + 1])]
-    return _title(text[: ends[-1]]) if ends and ends[-1] >= _LEAST_TITLE else ""
+    return _title(text[: ends[-1]].rstrip(" ,;:")) if ends and ends[-1] >= _LEAST_TITLE else ""

@@ -40,8 +40,8 @@ class PickOne(Vertical, can_focus=True):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("choice.list", "list", "List"),
-        bind("choice.next", "walk(1)", "Other"),
-        bind("choice.before", "walk(-1)"),
+        Binding("right", "walk(1)", "Other"),
+        Binding("left", "walk(-1)", show=False),
         Binding("down,j", "move(1)", show=False, priority=True),
         Binding("up,k", "move(-1)", show=False, priority=True),
         Binding("enter,space", "take", show=False, priority=True),

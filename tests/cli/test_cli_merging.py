@@ -370,5 +370,5 @@ def test_without_a_message_the_editor_opens_with_a_draft_and_nothing_written_is_
     assert git(repo, "rev-parse", "main") == before
     code, said = in_editor(tmp_path, 'grep -q "^Half a thought" "$1"', "merge", task.id, "-e")
     assert code == 0, said
-    assert git(repo, "log", "-1", "--format=%B", "main").strip() == "Half a thought"
+    assert git(repo, "log", "-1", "--format=%s", "main").strip() == "Half a thought"
     assert ampsm("squash", task.id).code == 2

@@ -38,7 +38,7 @@ async def test_a_refused_message_stays_in_its_box(desk: Desk) -> None:
     desk.answers["iterate"] = Refused("The session is in the trash.", "ampsm trash restore s1")
     async with desk.open(one()):
         await desk.press("m", "h", "i", "ctrl+g")
-        desk.sees("The session is in the trash.", "ampsm trash restore s1", "hi")
+        desk.sees("The session is in the trash.", "u (undo)", "hi")
         await desk.press("escape")
         desk.sees_not("Message to")
 
@@ -70,7 +70,7 @@ async def test_what_does_not_end_when_it_is_stopped_is_ended_by_force_and_named(
     async with desk.open(board):
         await desk.press("x", "y")
         desk.asked("end_by_force", desk.engine, [working])
-        desk.sees("has not ended: committing", "ampsm stop s000000001")
+        desk.sees("has not ended: committing", "x (stop)")
 
 
 async def test_stopping_what_does_not_run_says_so(desk: Desk) -> None:
@@ -100,7 +100,7 @@ async def test_a_refusal_of_the_trash_reaches_the_screen_with_its_hint(desk: Des
     desk.answers["remove"] = Refused("1 iteration of fix login still runs.", "ampsm stop s000000001")
     async with desk.open(one()):
         await desk.press("d", "y")
-        desk.sees("1 iteration of fix login still runs.", "ampsm stop s000000001")
+        desk.sees("1 iteration of fix login still runs.", "x (stop)")
         desk.sees_not("In the trash")
 
 

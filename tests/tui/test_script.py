@@ -111,4 +111,4 @@ async def test_a_script_that_cannot_begin_says_why_in_its_box(desk: Desk) -> Non
     desk.answers["start"] = Refused("amp is at work in session fix login.", "ampsm wait s1")
     async with desk.open(a_board(a_session("fix login", id="s1"))):
         await desk.press("S")
-        desk.sees("amp is at work", "ampsm wait s1", "did not start")
+        desk.sees("amp is at work", "wait until it has ended", "did not start")

@@ -86,7 +86,7 @@ async def test_none_is_kept_alone_while_another_may_still_come(three: Desk, stat
     three.answers["compare_variants"] = lambda *_: three_variants(C=state)
     async with three.open(BOARD):
         await three.press("B", "enter", "vertical_line", "ctrl+g")
-        three.sees("C did not end yet", "ampsm batch stop b000000001")
+        three.sees("C did not end yet", "in the list B, then x (stop)")
         three.asked_not("describe_loss")
 
 

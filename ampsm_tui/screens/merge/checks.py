@@ -57,10 +57,7 @@ class MergeChecks:
         if self._pane.stage != "check":
             return
         waiting = self._waiting
-        found = tuple(
-            replace(one, text=in_app(self._screen, one.text), hint=in_app(self._screen, one.hint))
-            for one in (self._found.findings if self._found else ())
-        )
+        found = self._advised()
         verdict = self._verdict(found) if self._found and not waiting else ""
 
         def lines(width: int) -> list[PieceLine]:
@@ -69,10 +66,17 @@ class MergeChecks:
 
         self._pane.text.show_lines(lines)
 
+    def _advised(self) -> "tuple[Finding, ...]":
+        """The findings so far, with keys in place of commands."""
+        return tuple(
+            replace(one, text=in_app(self._screen, one.text), hint=in_app(self._screen, one.hint))
+            for one in (self._found.findings if self._found else ())
+        )
+
     @property
     def grave_findings(self) -> "tuple[Finding, ...]":
         """What must not be overlooked on the plan either."""
-        return tuple(one for one in (self._found.findings if self._found else ()) if one.is_grave)
+        return tuple(one for one in self._advised() if one.is_grave)
 
     def allow_plan(self) -> bool:
         """Whether nothing is in the way of all that the plan offers; a toast says what is."""
