@@ -305,17 +305,28 @@ def checked(name: str, value: object) -> Value:
         words = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
         result = value if isinstance(value, bool) else words.get(str(value).lower())
     elif setting.is_duration and not isinstance(value, bool):
-        from ampsm_engine import durations
-
-        result = durations.seconds(str(value))
+        result = _seconds(value)
     elif wanted in (int, float) and not isinstance(value, bool):
         result = _number(value, whole=wanted is int)
-    again = f"ampsm config set {name} {setting.written(setting.default)}"
     if setting.choices and result not in setting.choices:
-        raise Unfit(f"The setting {name} takes one of {', '.join(setting.choices)}, not {value!r}.", again)
+        raise _unfit(setting, f"one of {', '.join(setting.choices)}", value)
     if result is None or (setting.least is not None and not float(result) >= setting.least):
-        raise Unfit(f"The setting {name} takes {_kind(setting)}, not {value!r}.", again)
+        raise _unfit(setting, _kind(setting), value)
     return result
+
+
+def _seconds(value: object) -> int | float | None:
+    if isinstance(value, int | float):  # as files have it that are older than lengths of time with a unit
+        whole = math.isfinite(value) and 0 <= value < 1e12
+        return (int(value) if float(value).is_integer() else round(value, 3)) if whole else None
+    from ampsm_engine import durations
+
+    return durations.seconds(str(value))
+
+
+def _unfit(setting: Setting, wanted: str, value: object) -> Unfit:
+    message = f"The setting {setting.name} takes {wanted}, not {value!r}."
+    return Unfit(message, f"ampsm config set {setting.name} {setting.written(setting.default)}")
 
 
 def _kind(setting: Setting) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from ampsm_engine import durations
 from ampsm_engine.cli.engine_access import confirm_guess as confirm_guess  # noqa: PLC0414 - handed on, as those below
 from ampsm_engine.cli.engine_access import open_engine as open_engine  # noqa: PLC0414
 from ampsm_engine.cli.engine_access import repository_root as repository_root  # noqa: PLC0414
@@ -48,6 +47,8 @@ class LengthOfTime(Utf8Text):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The seconds."""
+        from ampsm_engine import durations
+
         found = durations.seconds(super().convert(value, param, ctx))
         if found is None:
             self.fail(f"{value!r} is no length of time such as {durations.EXAMPLES}.", param, ctx)
