@@ -73,7 +73,7 @@ def test_whatever_ends_the_app_ends_nothing_else(bench: Bench, terminal: Open) -
     workers = {worker.pid for worker in bench.workers()}
     for death in ("q", "terminate", "hang_up", "kill"):
         screen = terminal()
-        screen.sees("● running", "fix login").press("enter").sees("I am looking around.")
+        screen.sees("● 1 running", "fix login").press("enter").sees("I am looking around.")
         if death == "q":
             screen.press("escape").sees("NAME").press("q")
             assert screen.ended() == 0
@@ -90,7 +90,7 @@ def test_whatever_ends_the_app_ends_nothing_else(bench: Bench, terminal: Open) -
         (after,) = bench.engine.store.iterations.of(session_id)
         assert (after.state, after.attempts, after.start_time) == (State.RUNNING, 1, before.start_time)
     again = terminal()
-    again.sees("● running", "fix login").press("enter").sees("I am looking around.")
+    again.sees("● 1 running", "fix login").press("enter").sees("I am looking around.")
     bench.flag("go").touch()
     again.sees("It is done now.", "○ idle")
     (end,) = bench.engine.store.iterations.of(session_id)
