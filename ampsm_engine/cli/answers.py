@@ -54,12 +54,12 @@ def by_name(shape: Schema) -> Schema:
 
 
 def maybe(shape: Schema) -> Schema:
-    """Such, or null."""
+    """The schema of a value that may be null instead."""
     return one_of(shape, {"type": "null"})
 
 
 def one_of(*shapes: Schema) -> Schema:
-    """One of these."""
+    """The schema of a value that is one of these words."""
     return {"anyOf": list(shapes)}
 
 

@@ -46,7 +46,7 @@ class LengthOfTime(Utf8Text):
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The seconds."""
+        """The seconds that the text names; wrong usage where it names none."""
         from ampsm_engine import durations
 
         found = durations.seconds(super().convert(value, param, ctx))

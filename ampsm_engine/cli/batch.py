@@ -11,7 +11,7 @@ import click
 from ampsm_engine import naming
 from ampsm_engine.cli import arguments, batch_text, diagnostics, documents, numbers, output
 from ampsm_engine.cli.output import one_line
-from ampsm_engine.cli.root import Command
+from ampsm_engine.cli.root import Command, Group
 from ampsm_engine.errors import Failed
 from ampsm_engine.model import BatchState, ItemState
 from ampsm_engine.plain_text import plural
@@ -32,7 +32,7 @@ SWEEP_EVERY = 2.0
 run_argument = click.argument("reference", metavar="RUN", type=arguments.TEXT)
 
 
-@click.group(short_help="Run many prompts over many repositories.")
+@click.group(cls=Group, short_help="Run many prompts over many repositories.")
 def batch_command() -> None:
     """Plans in YAML: many prompts over many repositories, unattended, and resumable at any moment.
 

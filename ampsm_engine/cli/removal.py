@@ -7,7 +7,7 @@ import click
 from ampsm_engine import labels, plain_text
 from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.output import one_line
-from ampsm_engine.cli.root import Command
+from ampsm_engine.cli.root import Command, Group
 from ampsm_engine.model import Session
 from ampsm_engine.plain_text import plural
 
@@ -84,7 +84,7 @@ def _sessions(engine: "Engine", references: tuple[str, ...], *, trashed: bool = 
     return list(found.values())
 
 
-@click.group(short_help="List, restore or purge removed sessions.")
+@click.group(cls=Group, short_help="List, restore or purge removed sessions.")
 def trash_command() -> None:
     """What `ampsm rm` removed. Nothing leaves the trash by itself.
 

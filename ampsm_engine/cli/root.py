@@ -83,7 +83,11 @@ class Command(click.Command):
         self.help = plain
 
 
-class LazyGroup(Command, click.Group):
+class Group(Command, click.Group):
+    """A group of commands whose docstring is its help, laid out as a command's."""
+
+
+class LazyGroup(Group):
     """A group that imports a command's module only when that command is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature

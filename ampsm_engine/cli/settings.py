@@ -5,11 +5,11 @@ import click
 from ampsm_engine import config
 from ampsm_engine.cli import arguments, diagnostics, output
 from ampsm_engine.cli.output import Styled
-from ampsm_engine.cli.root import Command
+from ampsm_engine.cli.root import Command, Group
 from ampsm_engine.errors import Unfit
 
 
-@click.group(short_help="Show or change settings.")
+@click.group(cls=Group, short_help="Show or change settings.")
 def config_command() -> None:
     """Settings: TOML in a file of yours; `ampsm config get` lists them with their meaning.
 

@@ -30,7 +30,7 @@ def merge(engine: Engine, session_id: str, options: Options) -> MergeResult:
     """Squash, rebase or merge a session; ConflictsWait when conflicts are laid out, Refused before anything else."""
     now = situation.look(engine.store, session_id, options.onto, options.kind)
     with lock.writer(now.repo.common_dir, f"{options.kind} {session_id}") as waited:
-        if waited:
+        if waited or repository.branch_tip(now.root, now.session.branch_name) != now.branch_tip:
             before, now = now, situation.look(engine.store, session_id, options.onto, options.kind, repo=now.repo)
             if now.branch_tip != before.branch_tip:
                 raise _overtaken(engine, now)

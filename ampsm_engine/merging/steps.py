@@ -168,7 +168,7 @@ def advance(engine: Engine, session: Session, merge: Merge, objects: ObjectStore
     """Do what is written and what follows: the target, the session's branch, the store. May be done again."""
     store, root, worktree = engine.store, Path(session.repo_root), Path(session.worktree_path)
     if merge.step == journal.TARGET:
-        merge = moved_together(engine, session, merge, objects) or moved_target(engine, session, merge)
+        merge = moved_together(engine, session, merge, objects) or _moved_alone(engine, session, merge)
     if merge.step == journal.BRANCH:
         move_session(session, root, worktree, merge.branch_before, merge.branch_after)
         merge = store.merges.step(merge.id, journal.END)
@@ -195,6 +195,14 @@ def moved_together(engine: Engine, session: Session, merge: Merge, objects: Obje
     except AmpsmError:
         return None
     return _noted(engine, merge, moved[0], journal.END)
+
+
+def _moved_alone(engine: Engine, session: Session, merge: Merge) -> Merge:
+    """Move the target; Refused where the session's branch has gone on since: its new commits would stay behind."""
+    target, tip = repository.branch_tips(Path(session.repo_root), merge.target, session.branch_name)
+    if target != merge.base_after and tip not in {merge.branch_before, merge.branch_after}:
+        raise Refused(f"The branch {session.branch_name} moved meanwhile.", f"ampsm preflight {session.id}")
+    return moved_target(engine, session, merge)
 
 
 def moved_target(engine: Engine, session: Session, merge: Merge) -> Merge:
@@ -226,11 +234,13 @@ def move_session(session: Session, root: Path, worktree: Path, old: str, new: st
 
 
 def finish(engine: Engine, session: Session, merge: Merge, notes: tuple[str, ...] = ()) -> Merge:
-    """The store learns that it is done."""
+    """The store learns that it is done. `notes`: why the session's branch stays at another commit than it should."""
     plan = journal.read(merge)
     is_merged = merge.kind == "merge" and bool(merge.target)
     if is_merged:
-        columns: dict[str, object] = {"base_commit": merge.base_after, "status": Status.DONE}
+        has_more = bool(notes) and merge.branch_after != merge.branch_before
+        status = session.status if has_more else Status.DONE
+        columns: dict[str, object] = {"base_commit": merge.base_after, "status": status}
     else:
         came_to = merge.base_before if merge.kind != "squash" else plan.start or merge.base_before
         fork = commit_range.merge_bases(Path(session.repo_root), came_to, merge.branch_after)[0]
@@ -252,6 +262,11 @@ def end_merge(engine: Engine, merge: Merge, state: MergeState, **more: Any) -> M
     session = engine.store.sessions.get(merge.session_id)
     agent_context.update_status(session, engine.store.iterations.of(session.id))
     _tell_run(engine, ended)
+    if state in (MergeState.DONE, MergeState.UNDONE) and ended.branch_after != ended.branch_before:
+        root = Path(session.repo_root)
+        tip = ended.branch_after if state is MergeState.DONE else repository.branch_tip(root, session.branch_name)
+        with suppress(AmpsmError):  # what is kept in case the branch is deleted is a precaution
+            pinned_refs.keep_tip(root, session.id, tip or ended.branch_before)
     return ended
 
 

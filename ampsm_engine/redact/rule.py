@@ -314,7 +314,7 @@ class Word:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """All of them."""
+        """All rules that this finder chooses from."""
         return tuple(rule for _, rule in self._rules)
 
     def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:

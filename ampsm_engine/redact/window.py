@@ -69,7 +69,7 @@ class SafeStream:
         return piece
 
     def finish(self) -> str:
-        """The rest."""
+        """What was held back, redacted: nothing follows."""
         piece = ""
         for window in self._windows:
             piece = window.moved(piece, at_end=True)

@@ -35,7 +35,7 @@ class LetterMenu(Dialog[str]):
         self._lines = tuple(lines)
 
     def compose_body(self) -> ComposeResult:
-        """The lines."""
+        """The lines of the menu, a letter before each."""
         wide = max(cells(line.word) for line in self._lines)
         options = []
         for line in self._lines:

@@ -67,7 +67,7 @@ class LineDrag:
         self.was_dragged = self._to is not None
 
     def clear(self) -> None:
-        """Select nothing."""
+        """Take the selection of lines away."""
         if self._to is not None:
             self._to = None
             self._widget.refresh()

@@ -158,11 +158,11 @@ class TextView(ScrollView, can_focus=True):
         copy_selected(self, self._drag.text)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Begin to select."""
+        """Begin a selection where the button went down."""
         self._drag.press(event)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Select to here."""
+        """Let the selection reach to where the mouse is."""
         self._drag.move(event)
 
     def on_mouse_up(self) -> None:

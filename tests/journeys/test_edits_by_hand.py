@@ -10,7 +10,7 @@ from tests.worker.bench import Bench
 def test_edits_by_hand_show_in_the_list(bench: Bench, terminal: Open) -> None:
     session = bench.new(None, name="Mend the gate")
     worktree = Path(session.worktree_path)
-    app = terminal(size=(100, 24)).sees("Mend the gate", "no iteration yet", "·")
+    app = terminal(size=(160, 24)).sees("Mend the gate", "no iteration yet", "·")
     (worktree / "new.txt").write_text("one\ntwo\n")
     app.sees("+2 -0")
     (worktree / "deep").mkdir()

@@ -7,9 +7,9 @@ import pytest
 from ampsm_engine.errors import Refused
 from ampsm_engine.merging import operations
 from ampsm_engine.merging.steps import ConflictsWait
-from ampsm_engine.model import MergeState, Status
+from ampsm_engine.model import MergeState, Session, Status
 from tests.conftest import git
-from tests.merging.desk import Desk, lines
+from tests.merging.desk import Desk, lines, options
 
 
 def test_a_session_comes_into_its_base_as_one_commit(desk: Desk) -> None:
@@ -108,3 +108,12 @@ def test_an_undo_brings_base_and_session_back(desk: Desk) -> None:
     desk.base({"two.txt": lines(_4="later")})
     with pytest.raises(Refused, match="moved on"):
         operations.undo(desk.engine, session.id)
+
+
+def test_the_commit_that_is_kept_of_a_session_goes_along_with_a_rebase_and_its_undo(desk: Desk, task: Session) -> None:
+    kept, before = f"refs/ampsm/tip/{task.id}", desk.tip(task)
+    desk.base({"two.txt": lines(_3="base")})
+    operations.merge(desk.engine, task.id, options(kind="rebase"))
+    assert desk.sha(kept) == desk.tip(task) != before
+    operations.undo(desk.engine, task.id)
+    assert desk.sha(kept) == desk.tip(task) == before

@@ -9,9 +9,9 @@ import pytest
 
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git import lock
-from ampsm_engine.merging import operations
+from ampsm_engine.merging import operations, steps
 from ampsm_engine.merging.steps import ConflictsWait
-from ampsm_engine.model import Iteration, MergeState, Session, State
+from ampsm_engine.model import Iteration, MergeState, Session, State, Status
 from tests.conftest import git
 from tests.merging.desk import Desk, lines
 
@@ -66,6 +66,29 @@ def test_two_merges_of_one_session(desk: Desk, task: Session) -> None:
     desk.sound()
 
 
+@pytest.mark.parametrize("before", ["the lock", "the branches move"])
+def test_a_commit_by_hand_meanwhile_is_told_and_nothing_moves(
+    desk: Desk, task: Session, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    room, name = (operations.lock, "writer") if before == "the lock" else (steps, "moved_together")
+    act, base = getattr(room, name), desk.sha("main")
+
+    def late(*args: Any, **more: Any) -> Any:
+        monkeypatch.setattr(room, name, act)
+        desk.by_hand(task, {"late.txt": "late\n"})
+        return act(*args, **more)
+
+    monkeypatch.setattr(room, name, late)
+    with pytest.raises(Refused, match="moved meanwhile"):
+        desk.merge(task)
+    assert desk.sha("main") == base
+    assert desk.now(task).status is not Status.DONE
+    assert desk.shown(desk.tip(task), "late.txt") == "late\n"
+    desk.merge(task)
+    assert desk.shown("main", "late.txt") == "late\n"
+    desk.sound()
+
+
 def test_two_sessions_into_one_base(desk: Desk, task: Session) -> None:
     other = desk.session("other")
     desk.amp(other, {"two.txt": lines(_3="other")})
@@ -80,7 +103,7 @@ def test_an_undo_while_another_session_comes_in(desk: Desk, task: Session) -> No
     desk.amp(other, {"two.txt": lines(_3="other")})
     desk.merge(task)
     told = overtaken(desk, lambda: operations.undo(desk.engine, task.id), lambda: desk.merge(other, "Quick"))
-    assert told.startswith("main has moved on since fix login was merged, so the merge cannot be undone.")
+    assert told.startswith("other was merged into main after fix login: that one is undone first.")
     assert desk.last(task).state is MergeState.DONE
 
 

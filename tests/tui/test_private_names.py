@@ -5,6 +5,7 @@ as an attribute that it sets or reads. Ours that happen to be called alike count
 """
 
 import ast
+import gc
 import importlib
 import inspect
 import re
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+import pytest
 import rich
 import textual
 from textual.drivers.linux_driver import LinuxDriver
@@ -23,6 +25,19 @@ MODULES = sorted((ROOT / "ampsm_tui").rglob("*.py"))
 OF_TUPLES = {"_replace", "_asdict", "_fields", "_make"}
 OWN = {"self", "cls", "super()", "os"}
 """Whose private names are told by the class that they stand in; of `os`, nothing is ours or Textual's."""
+
+
+@pytest.fixture(autouse=True)
+def no_finalizer_parses_meanwhile() -> Iterator[None]:
+    """Let nothing be collected while a tree is made.
+
+    CPython 3.11 counts the depth of trees once for the interpreter: a finalizer that warns has a traceback formatted,
+    which parses a line, and `ast.parse` around it fails ("AST constructor recursion depth mismatch").
+    """
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def is_private(name: str) -> bool:
