@@ -45,7 +45,7 @@ STEPS = (
     Step(("t",), "viewed", 1.5),
     Step(("c", *"Name the cents"), "Name the cents", 1.8),
     Step(("ctrl+g",), "money.py", 1.5),
-    Step(("m",), "^g  send", 3.0),
+    Step(("m",), "enter  send", 3.0),
     Step(("escape", "q", "y"), "DOING", 1.0),
     Step(("slash", "ctrl+u", *"modules", "enter"), "Document the modules", 1.0),
     Step(("M",), "All is well", 3.0),
