@@ -17,7 +17,7 @@ I looked at 3 files.
 1. **src/app.py:12-14**: The lock is never let go.
    Use a context manager.
 
-2. [login.py](file:///work/shop/src/log%20in.py#L3-L4) Compares with `==`
+2. [login.py](file:///home/ada/shop/src/log%20in.py#L3-L4) Compares with `==`
 
 - `src/b.py:7` — unused import
 
@@ -28,7 +28,7 @@ All in all good; see https://example.org:8080/x and the time 12:30.
 def test_text_with_places() -> None:
     assert parse("\x1b[1m" + TEXT) == (
         ReviewFinding("src/app.py", 12, 14, "The lock is never let go.\n   Use a context manager."),
-        ReviewFinding("/work/shop/src/log in.py", 3, 4, "Compares with `==`"),
+        ReviewFinding("/home/ada/shop/src/log in.py", 3, 4, "Compares with `==`"),
         ReviewFinding(
             "src/b.py", 7, 7, "unused import\n\nAll in all good; see https://example.org:8080/x and the time 12:30."
         ),
