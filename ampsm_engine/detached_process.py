@@ -42,7 +42,7 @@ def start(
 
 @contextmanager
 def deaf_to_sigterm() -> Iterator[None]:
-    """What is started in here inherits that SIGTERM waits: asked to end before it can answer, it would only die."""
+    """Block SIGTERM for the processes started in this context: each unblocks it when its own handler is in place."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
         yield

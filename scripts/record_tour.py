@@ -8,6 +8,7 @@ the other by itself (CSS), also where an address is embedded as a picture and no
 
 import asyncio
 import html
+import os
 import re
 import sys
 import tempfile
@@ -105,6 +106,8 @@ def moving(taken: list[tuple[str, float]]) -> str:
 
 def main(target: Path) -> None:
     """Run the demo, take the frames, write the picture."""
+    # As where ampsm is installed: a prompt that names the program shows its name, and no folder of this machine.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with tempfile.TemporaryDirectory() as folder:
         stage = DemoFolder(Path(folder), made=False)
         with demo_environment(stage, 100):

@@ -90,7 +90,7 @@ class Shapes:
         return self.named(kind.__name__, self.members(kind))
 
     def members(self, kind: Any, *, without: tuple[str, ...] = (), **others: Schema) -> Schema:
-        """The same where it stands, without some of its fields, or with others in place of them or beside them."""
+        """The schema of a class's fields, less those in `without`; `others` are added, or replace a field."""
         names = kind._fields if issubclass(kind, tuple) else [field.name for field in fields(kind)]
         hints = typing.get_type_hints(kind)
         return record(**{camel(name): self.shape(hints[name]) for name in names if name not in without} | others)

@@ -125,7 +125,7 @@ class AmpMode(Utf8Text):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[CompletionItem]:
-        """What is typed with each mode that its last word begins."""
+        """The modes of amp whose names begin like the last word typed, each after the modes typed before it."""
         from ampsm_engine.amp import program
         from ampsm_engine.context import engine_at
 

@@ -8,7 +8,7 @@ import codecs
 import re
 
 LATIN = "windows-1252"
-"""What is taken for the encoding of text of one byte a letter where nobody says otherwise: Latin-1, and quotes."""
+"""The encoding assumed for text that is not UTF-8 and that no attribute names an encoding for: Latin-1 with quotes."""
 
 UTF16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 """By the mark that such a content begins with."""

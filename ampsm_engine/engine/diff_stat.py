@@ -45,7 +45,7 @@ def changes(engine: Engine, session_ids: Sequence[str]) -> dict[str, ChangeCount
 
 
 def measured_changes(engine: Engine, session_ids: Sequence[str]) -> tuple[dict[str, ChangeCounts], float]:
-    """The same, and the seconds of processor that they took here and in git: on a busy machine no more than else."""
+    """The change counts of sessions by id, and the seconds of processor that counting took here and in git."""
     before = _processor_seconds()
     return changes(engine, session_ids), _processor_seconds() - before
 

@@ -87,7 +87,7 @@ def patch(path: Path, old: str, new: str | None, *, live: LiveTree | None = None
 
 
 def patch_parts(path: Path, old: str, new: str | None) -> Generator[bytes, None, None]:
-    """The same in parts, as git makes it: one who reads slowly, or no further, holds up git and no memory."""
+    """A patch between two revisions (`new` None: the worktree) in the parts that git writes."""
     with _sides(path, old, new, None) as (sides, variables):
         arguments = _arguments(path, _PATCH, sides)
         answer = yield from program.parts(path, *arguments, variables=variables)

@@ -144,7 +144,7 @@ def restoring(scratch: Scratch, tree: str) -> HunkPlan:
 
 
 def resuming(scratch: Scratch, tree: str) -> HunkPlan | None:
-    """What is left to do of what `kept` wrote down, by what each place has now; None when all of it is done."""
+    """The part of a change written down by `kept` that was not carried out yet; None when all of it was."""
     plan = _plan(scratch, _written_down(scratch, tree))
     return plan if plan.work.changed or plan.index.changed or plan.head.changed else None
 
@@ -174,7 +174,7 @@ def kept(scratch: Scratch, plan: HunkPlan) -> str:
 
 
 def _planned(scratch: Scratch, pairs: dict[str, tuple[Entries, Entries]]) -> HunkPlan:
-    """The same, and Refused where there is nothing to do."""
+    """The plan that turns each path from its first entries into its second; Refused where there is nothing to do."""
     plan = _plan(scratch, pairs)
     if not (plan.work.changed or plan.head.changed):
         raise Refused("Nothing is left of that change: there is nothing to do.", f"git -C {scratch.worktree} status")
