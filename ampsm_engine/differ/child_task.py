@@ -81,7 +81,7 @@ def reap(seconds: float = 0.0) -> None:
 def _run_child(question: Callable[[], Any], answer: int, watched: int) -> NoReturn:
     """Run the child; never returns to the loop that it was forked from."""
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         for number in (signal.SIGTERM, signal.SIGIO):
             signal.signal(number, _exit_on_signal)
         for lifeline in _lifelines:

@@ -19,7 +19,7 @@ from ampsm_engine.differ.languages import language
 from ampsm_engine.differ.protocol import Side
 
 JOB_LIMIT = 5.0
-"""Seconds that a job may work in all."""
+"""Seconds of processor time that a job may take in all: others that keep the machine busy cost no file its colours."""
 
 WORDS_LARGEST = 4 << 20
 """Bytes of a file beyond which nobody looks for words."""
@@ -90,9 +90,9 @@ class JobQueue:
         job = self._jobs.get(wanted)
         if job is None:
             job = self._jobs[wanted] = self._start(wanted)
-        began = time.monotonic()
+        began = time.process_time()
         is_over = self._advance(wanted, job, until)
-        spent = self._spent[wanted] = self._spent.get(wanted, 0.0) + time.monotonic() - began
+        spent = self._spent[wanted] = self._spent.get(wanted, 0.0) + time.process_time() - began
         if spent > JOB_LIMIT and not is_over:
             self._give_up(wanted)
         elif is_over:
@@ -101,7 +101,7 @@ class JobQueue:
 
     def _advance(self, wanted: tuple[str, int, int, Side], job: Job, until: float) -> bool:
         """Whether the job is over; one that is stuck is stopped by an alarm."""
-        signal.setitimer(signal.ITIMER_REAL, JOB_LIMIT)
+        signal.setitimer(signal.ITIMER_PROF, JOB_LIMIT)
         try:
             for _ in job:
                 if time.monotonic() > until:
@@ -109,7 +109,7 @@ class JobQueue:
         except (JobTimedOut, RecursionError, BlobGone):
             self._give_up(wanted)
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
         return True
 
     def _wanted(self) -> Iterator[tuple[str, int, int, Side]]:

@@ -26,9 +26,6 @@ from ampsm_engine.differ.repositories import Repositories, attempt
 SLICE = 0.006
 """Seconds of work between two reads of the input."""
 
-JOB_LIMIT = 5.0
-"""Seconds that a job may take."""
-
 BATCH = 48 << 10
 """Bytes of patches that go out together, so that the other end never has much at once."""
 
@@ -276,7 +273,7 @@ def main() -> None:
     """Serve on standard input and output."""
     os.nice(5)
     gc.set_threshold(20_000, 50, 1_000)
-    signal.signal(signal.SIGALRM, _time_out)
+    signal.signal(signal.SIGPROF, _time_out)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     server = Server(sys.argv[1] if len(sys.argv) > 1 else "")
     try:

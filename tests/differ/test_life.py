@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import re
 import signal
@@ -236,7 +237,7 @@ def test_the_screens_end_computes_nothing() -> None:
 def test_a_lexer_that_goes_astray_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[object] = []
     monkeypatch.setattr(job_queue, "JOB_LIMIT", 0.2)
-    before = signal.signal(signal.SIGALRM, server._time_out)
+    before = signal.signal(signal.SIGPROF, server._time_out)
     try:
         entry = FileEntry(0, "a.py", None, "added", 0, 0o100644, "", "1" * 40)
         comparison = SimpleNamespace(number=1, entries=[entry], colours=[(0, "new")], words=[])
@@ -249,8 +250,28 @@ def test_a_lexer_that_goes_astray_is_stopped(monkeypatch: pytest.MonkeyPatch) ->
         assert made.work(time.monotonic() + 0.01)
         assert not made.work(time.monotonic() + 0.01), "it is not tried again"
     finally:
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGPROF, before)
     assert said == [["colours", 0, "1" * 40, "python", 0, 0, True]]
+
+
+def test_a_busy_machine_costs_no_file_its_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[object] = []
+    hours = itertools.count()
+    passing = SimpleNamespace(monotonic=lambda: next(hours) * 3600.0, process_time=time.process_time)
+    monkeypatch.setattr(job_queue, "time", passing)
+    entry = FileEntry(0, "a.py", None, "added", 0, 0o100644, "", "1" * 40)
+    comparison = SimpleNamespace(number=1, entries=[entry], colours=[(0, "new")], words=[])
+    made = job_queue.JobQueue({1: comparison}, lambda header, *_: said.append(header))
+
+    def in_pieces(*_: object) -> Iterator[None]:
+        yield None
+        yield None
+        said.append("coloured")
+
+    monkeypatch.setattr(made, "_colours", in_pieces)
+    while made.work(0.0):
+        pass
+    assert said == ["coloured"]
 
 
 async def test_a_review_that_is_closed_in_the_middle_makes_room_at_once(differ: Differ, sandbox: Sandbox) -> None:
