@@ -116,7 +116,7 @@ def activity(row: BoardRow, *, uncommitted: bool | None = None) -> str:
     """
     current = row.current
     if current is None:
-        return "no iteration yet"
+        return f"at work on {row.session.host}" if row.session.host else "no iteration yet"
     if current.state is State.QUEUED or (current.state is State.SETTLED and row.queued):
         return "waiting for a slot"
     if current.state is State.SETTLING:

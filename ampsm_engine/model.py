@@ -80,6 +80,8 @@ class Session:
     """Words of a person's own by which sessions are grouped and found."""
     archived_at: str | None = None
     """When it was put away: everything of it stays where it is, and lists leave it out unless they are asked."""
+    host: str | None = None
+    """The host of a cluster where its last iterations ran; None where they ran here."""
 
     @property
     def owns_branch(self) -> bool:
@@ -312,7 +314,13 @@ class ItemState(StrEnum):
     """How far an item of a batch has come."""
 
     QUEUED = "queued"
+    PLACED = "placed"
+    """A host of a cluster was chosen for it, and is about to be told."""
     RUNNING = "running"
+    UNREACHABLE = "unreachable"
+    """Its host does not answer; what runs there may go on."""
+    COLLECTING = "collecting"
+    """Its host has brought it to its end, and what came of it is on its way here."""
     SUCCESS = "success"
     FAIL = "fail"
     """The script said no to what amp made, as often as the item allows."""
@@ -326,7 +334,17 @@ class ItemState(StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether the item runs no more by itself."""
-        return self not in (ItemState.QUEUED, ItemState.RUNNING)
+        return self is not ItemState.QUEUED and not self.is_at_work
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether something is done for it, here or on a host."""
+        return self in ITEMS_AT_WORK
+
+
+ITEMS_AT_WORK = (ItemState.PLACED, ItemState.RUNNING, ItemState.UNREACHABLE, ItemState.COLLECTING)
+OPEN_ITEMS = (ItemState.QUEUED, *ITEMS_AT_WORK)
+"""States of items that have not come to their end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,6 +397,10 @@ class BatchItem:
     ended_at: str | None = None
     variant_of: str | None = None
     """What items that are variants of one prompt have in common; None for an item that has none."""
+    host: str | None = None
+    """The host of a cluster that has it, or brought it to its end; None where it runs here, or waits for a host."""
+    lost_at: str | None = None
+    """Since when its host does not answer; None while it does."""
 
 
 class TryKind(StrEnum):
@@ -406,6 +428,25 @@ class BatchTry:
     outcome: str | None = None
     """`pass`, `fail`, `error`, `timeout`, `conflict`, `stopped`, `waits` or `lost`; None while it runs."""
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """An item on a host of a cluster, from when it was given there until what came of it is known."""
+
+    item_id: str
+    number: int
+    """1 for the first placement of its item."""
+    host: str
+    boot: str
+    """Of the host: what ran there in another one is over."""
+    placed_at: str
+    ended_at: str | None = None
+    outcome: str | None = None
+    """`taken`: what came of it is here; `late`: another placement was first; `lost`: the host has it no more;
+    `given up`: the host was away too long. None while it is there."""
+    tip: str | None = None
+    """The commit that came of it; None while that is not known, or where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from contextlib import suppress
 
 from ampsm_engine import file_lock, private_folder
 from ampsm_engine.batch import runs
-from ampsm_engine.batch.coordinator import Coordinator, say
+from ampsm_engine.batch.coordinator import Coordinator, ExecutorOf, say
+from ampsm_engine.batch.local import LocalExecutor
 from ampsm_engine.context import Engine, engine_at
 from ampsm_engine.engine import startup
 from ampsm_engine.git import libgit2
@@ -30,8 +31,8 @@ LASTED = 600.0
 """Seconds after which one that fails is the first to fail: those before it are not what ended it."""
 
 
-def main(batch_id: str) -> int:
-    """Coordinate a run until it has ended or was stopped; the exit code."""
+def main(batch_id: str, executor_of: ExecutorOf = LocalExecutor) -> int:
+    """Coordinate a run on what carries its items out, until it has ended or was stopped; the exit code."""
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     engine = engine_at()
@@ -51,7 +52,7 @@ def main(batch_id: str) -> int:
                 libgit2.load()
                 startup.make_ready(engine)
                 is_ready = True
-            _coordinate(engine, batch_id)
+            _coordinate(engine, batch_id, executor_of)
         except Exception as reason:  # noqa: BLE001 - the log and the run's reason are all that anybody will see of it
             say(traceback.format_exc())
             failures = 1 if time.monotonic() - began > LASTED else failures + 1
@@ -67,12 +68,12 @@ def main(batch_id: str) -> int:
             return 0
 
 
-def _coordinate(engine: Engine, batch_id: str) -> None:
+def _coordinate(engine: Engine, batch_id: str, executor_of: ExecutorOf) -> None:
     batch = engine.store.batches.get(batch_id)
     if batch.state not in runs.AT_WORK:
         return
     say(f"takes up {batch_id}")
-    asyncio.run(Coordinator(engine, batch, runs.specs(engine, batch_id)).work())
+    asyncio.run(Coordinator(engine, batch, runs.specs(engine, batch_id), executor_of).work())
     say(f"is done with {batch_id}")
 
 

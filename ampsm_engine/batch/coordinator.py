@@ -8,13 +8,14 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from ampsm_engine import redact, timestamps
 from ampsm_engine.batch import item_run, progress, runs
-from ampsm_engine.batch.executor import RUN, STOP, CallResult, Executor, Host
+from ampsm_engine.batch.executor import RUN, STOP, CallResult, Executor, Host, RunContext
 from ampsm_engine.batch.item_merge import ItemMerge
 from ampsm_engine.batch.limits import LimitWatch
 from ampsm_engine.batch.local import LocalExecutor
@@ -23,7 +24,7 @@ from ampsm_engine.batch.watch import StoreWatch
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.lean_dataclass import dataclass, field
-from ampsm_engine.model import Batch, BatchItem, BatchState, ItemState
+from ampsm_engine.model import OPEN_ITEMS, Batch, BatchItem, BatchState, ItemState
 from ampsm_engine.notices import News, NoticeKind
 from ampsm_engine.store import is_passing
 from ampsm_engine.worker import desktop_notices, launch
@@ -40,7 +41,9 @@ THREADS = 3
 PAUSE = 0.5
 """Seconds before a store that could not be used is asked again."""
 
-_OPEN = (ItemState.QUEUED, ItemState.RUNNING)
+
+ExecutorOf = Callable[[RunContext, Batch], Executor]
+"""Makes what carries the items of a run out."""
 
 
 @dataclass(slots=True)
@@ -51,6 +54,7 @@ class Coordinator:
     batch: Batch
     specs: dict[str, ItemSpec]
     """What each item is to do, as it was typed."""
+    executor_of: ExecutorOf = LocalExecutor
     watch: StoreWatch = field(init=False)
     executor: Executor = field(init=False)
     _threads: ThreadPoolExecutor = field(init=False)
@@ -69,21 +73,30 @@ class Coordinator:
         self.watch = StoreWatch(self.engine.store)
         self._threads = ThreadPoolExecutor(THREADS, "ampsm-batch")
         self._merge_threads = ThreadPoolExecutor(int(self.engine.settings.number("slots")), "ampsm-batch-merge")
-        self.executor = LocalExecutor(self.engine, self.watch, self._threads, self._spec)
+        self.executor = self.executor_of(RunContext(self.engine, self.watch, self._threads, self._spec), self.batch)
         self._limits = LimitWatch(self.engine, self.batch)
 
     async def work(self) -> None:
         """Work until the run has ended or was stopped."""
         watching = asyncio.create_task(self.watch.run())
+        executing = asyncio.create_task(self.executor.run())
         try:
             while await self._patient_round():
                 await self.watch.changed(ROUND)
         finally:
-            watching.cancel()
+            for task in (watching, executing):
+                task.cancel()
+            await asyncio.wait((watching, executing))
+            self._say_events()
             for threads in (self._threads, self._merge_threads):
                 threads.shutdown(wait=False, cancel_futures=True)
         # A session that is still being made for an item is there before the next coordinator looks for it.
         self._threads.shutdown(wait=True)
+
+    def _say_events(self) -> None:
+        for event in self.executor.events():
+            told = json.loads(event.content)
+            say(f"{event.host} {told['item']} {told['text']}")
 
     async def _patient_round(self) -> bool:
         try:
@@ -101,9 +114,7 @@ class Coordinator:
         self.batch = batch = store.batches.get(self.batch.id)
         if batch.state not in (BatchState.RUNNING, BatchState.STOPPING):
             return False
-        for event in self.executor.events():
-            told = json.loads(event.content)
-            say(f"{event.host} {told['item']} {told['text']}")
+        self._say_events()
         for answer in self.executor.poll():
             self._answered(answer)
         self._end_preparing()
@@ -111,7 +122,7 @@ class Coordinator:
         if batch.state is BatchState.RUNNING and (reason := self._limits.reached()):
             self._stop_run(f"The run was stopped: {reason}")
             return True
-        items = store.batches.items(batch.id, _OPEN)
+        items = store.batches.items(batch.id, OPEN_ITEMS)
         if batch.state is BatchState.STOPPING:
             return self._stopping(items)
         if not items:
@@ -127,19 +138,16 @@ class Coordinator:
 
     def _adopt(self, items: tuple[BatchItem, ...]) -> None:
         for item in items:
-            if item.state is not ItemState.RUNNING:
+            if not item.state.is_at_work:
                 continue
-            if item.step == progress.MERGE:
+            if item.step == progress.MERGE and item.state is ItemState.RUNNING:
                 self._begin_merge(item)
             elif item.id not in self._given:
                 self._give(item)
 
-    def _host(self) -> Host:
-        return self.executor.hosts()[0]
-
-    def _give(self, item: BatchItem) -> None:
+    def _give(self, item: BatchItem, host: Host | None = None) -> None:
         self._given.add(item.id)
-        self.executor.call(self._host(), RUN, json.dumps({"item": item.id}).encode())
+        self.executor.call(host, RUN, json.dumps({"item": item.id}).encode())
 
     def _answered(self, answer: CallResult) -> None:
         end = json.loads(answer.content)
@@ -161,30 +169,16 @@ class Coordinator:
 
     def _fill(self, items: tuple[BatchItem, ...]) -> None:
         now = timestamps.now()
-        room = min(self.batch.concurrency, int(self.engine.settings.number("slots")))
-        at_work = sum(item.state is ItemState.RUNNING and item.step != progress.MERGE for item in items)
+        room = min(self.batch.concurrency, self.executor.room())
+        at_work = sum(item.state.is_at_work and item.step != progress.MERGE for item in items)
         queued = [item for item in items if item.state is ItemState.QUEUED and item.id not in self._preparing]
         due = [item for item in queued if (item.next_at or "") <= now]
         due.sort(key=lambda item: (not item.step, item.number))
         for item in due[: max(room - at_work, 0)]:
-            if self._begin(item):
-                self._give(item)
+            if (host := self.executor.begin(item)) is not None:
+                self._give(item, host)
         for item in due[max(room - at_work, 0) :][:PREPARED]:
             self._prepare(item)
-
-    def _begin(self, item: BatchItem) -> bool:
-        step = item.step or progress.PROMPT
-        return self.engine.store.batches.move_item(
-            item.id,
-            (ItemState.QUEUED,),
-            ItemState.RUNNING,
-            at=item.step,
-            step=step,
-            started_at=item.started_at or timestamps.now(),
-            next_at=None,
-            reason=None,
-            ended_at=None,
-        )
 
     def _prepare(self, item: BatchItem) -> None:
         """Make the session of an item that comes soon; one that is merged starts from the base of its own time."""
@@ -237,8 +231,9 @@ class Coordinator:
         """Whether nothing is to be begun for the moment; a wait that is over is taken away."""
         until = self.batch.wait_until
         if until is None:
-            if self.batch.wait_reason:  # of a coordinator that failed
-                self.engine.store.batches.change(self.batch.id, (BatchState.RUNNING,), wait_reason=None)
+            # What it says besides is of a coordinator that failed.
+            if (trouble := self.executor.trouble() or None) != self.batch.wait_reason:
+                self.engine.store.batches.change(self.batch.id, (BatchState.RUNNING,), wait_reason=trouble)
             return False
         left = (timestamps.parse(until) - datetime.now(UTC)).total_seconds()
         if left > 0:
@@ -259,13 +254,13 @@ class Coordinator:
     def _stopping(self, items: tuple[BatchItem, ...]) -> bool:
         """Begin nothing; end what is in the queue and, by force, what runs. Whether something is still at work."""
         store = self.engine.store
-        running = [item for item in items if item.state is ItemState.RUNNING]
+        running = [item for item in items if item.state.is_at_work]
         for session_id in store.batches.sessions_in_queue(self.batch.id):
             with suppress(AmpsmError):
                 store.queue.ask_to_stop(session_id)
         for item in running:
             self._end_item(item)
-        if any(store.batches.item(item.id).state is ItemState.RUNNING for item in running):
+        if any(store.batches.item(item.id).state.is_at_work for item in running):
             self._sweep()
             return True
         for item in items:
@@ -289,18 +284,18 @@ class Coordinator:
 
     def _end_item(self, item: BatchItem) -> None:
         """Bring an item that runs to where it can be stopped."""
-        if item.step == progress.MERGE:
+        if item.step == progress.MERGE and item.state is ItemState.RUNNING:
             if item.id not in self._merging:
                 self._stop_item(item, "The run was stopped before its merge.")
         elif item.id not in self._given:
             self._give(item)  # of a coordinator that died
         elif self.batch.stop_requested == "force" and item.id not in self._forced:
             self._forced.add(item.id)
-            self.executor.call(self._host(), STOP, json.dumps({"item": item.id}).encode())
+            self.executor.call(None, STOP, json.dumps({"item": item.id}).encode())
 
     def _stop_item(self, item: BatchItem, reason: str | None) -> None:
         self.engine.store.batches.move_item(
-            item.id, _OPEN, ItemState.STOPPED, reason=reason, next_at=None, ended_at=timestamps.now()
+            item.id, OPEN_ITEMS, ItemState.STOPPED, reason=reason, next_at=None, ended_at=timestamps.now()
         )
 
     def _sweep(self) -> None:
@@ -315,7 +310,9 @@ class Coordinator:
             say(str(reason))
 
     def _spec(self, item_id: str) -> ItemSpec:
-        if item_id not in self.specs:  # its file is gone: the store has it redacted, and a marker is refused
+        if item_id not in self.specs:  # entered since; or its file is gone: the store has it redacted
+            self.specs.update(runs.specs(self.engine, self.batch.id))
+        if item_id not in self.specs:
             self.specs[item_id] = ItemSpec.read(self.engine.store.batches.item(item_id).spec)
         return self.specs[item_id]
 

@@ -5,9 +5,18 @@ work: it never decides what becomes of an item, and forgets everything when its 
 under way on that host, or was brought to its end there, goes on with it or answers the same again.
 """
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ampsm_engine.lean_dataclass import dataclass
+from ampsm_engine.model import BatchItem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import ThreadPoolExecutor
+
+    from ampsm_engine.batch.values import ItemSpec
+    from ampsm_engine.batch.watch import StoreWatch
+    from ampsm_engine.context import Engine
 
 RUN = "run"
 """Bring an item to its end: `{"item": id}`. Answered by `{"item", "end": "passed" | "ended" | "waits" | "halts",
@@ -15,6 +24,17 @@ RUN = "run"
 
 STOP = "stop"
 """End what runs of an item: `{"item": id}`; answered at once, and the run is answered as stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What an executor is given by the coordinator of a run."""
+
+    engine: "Engine"
+    watch: "StoreWatch"
+    threads: "ThreadPoolExecutor"
+    spec_of: "Callable[[str], ItemSpec]"
+    """What an item is to do, as it was typed, by its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +79,23 @@ class HostEvent:
 class Executor(Protocol):
     """Where the items of a run are carried out: its hosts, calls to them, and what they tell."""
 
+    async def run(self) -> None:
+        """Do what has to be done as long as the run goes on; cancelled at its end."""
+
+    def room(self) -> int:
+        """How many items it could be at at once."""
+
+    def begin(self, item: BatchItem) -> Host | None:
+        """Give a waiting item its place, written down before it is called; None when it has to wait."""
+
+    def trouble(self) -> str:
+        """Why nothing goes on, as a sentence; empty as long as it does."""
+
     def hosts(self) -> tuple[Host, ...]:
         """The hosts that can be called now."""
 
-    def call(self, host: Host, verb: str, request: bytes) -> Call:
-        """Ask a host for something; it goes on by itself, and `poll` has its answer."""
+    def call(self, host: Host | None, verb: str, request: bytes) -> Call:
+        """Ask a host for something; it goes on by itself, and `poll` has its answer. None: whoever has the item."""
 
     def poll(self) -> tuple[CallResult, ...]:
         """The answers that have come since."""

@@ -56,6 +56,7 @@ def expanded(document: Entry, reader: PlanReader) -> Plan | None:
         run_id=values.get("runId"),
         concurrency=values.get("concurrency"),
         limits=values.get("limits") or Limits(),
+        host_grace_sec=values.get("hostGraceSec"),
     )
 
 

@@ -33,6 +33,9 @@ from ampsm_engine.worker.run_directory import RunLimits
 PAUSE = 1.0
 """Seconds before what failed because of a busy database or a full disk is tried again."""
 
+SESSION_ID, THREAD_ID = "sessionId", "threadId"
+"""In the specification of an item on a host of a cluster: its session and thread where it was asked for."""
+
 OUTPUT_LINES = 60
 """Lines of a failing script's output that amp is told."""
 
@@ -192,6 +195,7 @@ def prepared(engine: Engine, item: BatchItem, spec: ItemSpec) -> str:
     store = engine.store
     session_id = store.batches.session_of(item.id)
     if session_id is None:
+        given = json.loads(item.spec)
         session, _ = sessions.new(
             engine,
             path=Path(spec.repo),
@@ -201,7 +205,9 @@ def prepared(engine: Engine, item: BatchItem, spec: ItemSpec) -> str:
             script=spec.script_command,
             mode=spec.model,
             run=False,
+            thread=given.get(THREAD_ID),
             origin=item.id,
+            session_id=given.get(SESSION_ID),
             is_ready=True,
         )
         session_id = session.id

@@ -2,19 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 
-from ampsm_engine import identity
-from ampsm_engine.batch.executor import RUN, Call, CallResult, Host, HostEvent
+from ampsm_engine import identity, timestamps
+from ampsm_engine.batch import progress
+from ampsm_engine.batch.executor import RUN, Call, CallResult, Host, HostEvent, RunContext
 from ampsm_engine.batch.item_run import ItemEnd, ItemRun
-from ampsm_engine.batch.values import ItemSpec
-from ampsm_engine.batch.watch import StoreWatch
-from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.lean_dataclass import asdict
+from ampsm_engine.model import Batch, BatchItem, ItemState
 from ampsm_engine.worker import slots
 
 NAME = "local"
@@ -23,28 +20,48 @@ NAME = "local"
 class LocalExecutor:
     """Runs items as tasks of this process's event loop; what they did is in the store."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        watch: StoreWatch,
-        threads: ThreadPoolExecutor,
-        spec_of: Callable[[str], ItemSpec],
-    ) -> None:
-        self._engine, self._watch, self._threads = engine, watch, threads
-        self._spec_of = spec_of
+    def __init__(self, desk: RunContext, _batch: Batch) -> None:
+        self._engine, self._watch, self._threads = desk.engine, desk.watch, desk.threads
+        self._spec_of = desk.spec_of
         self._running: dict[int, tuple[Call, asyncio.Task[ItemEnd]]] = {}
         self._calls = 0
         self._events: list[HostEvent] = []
+
+    async def run(self) -> None:
+        """Nothing: workers come and go by themselves."""
+
+    def room(self) -> int:
+        """The slots of this home."""
+        return int(self._engine.settings.number("slots"))
+
+    def begin(self, item: BatchItem) -> Host | None:
+        """Let a waiting item run here; None when somebody else has moved it."""
+        is_moved = self._engine.store.batches.move_item(
+            item.id,
+            (ItemState.QUEUED,),
+            ItemState.RUNNING,
+            at=item.step,
+            step=item.step or progress.PROMPT,
+            started_at=item.started_at or timestamps.now(),
+            next_at=None,
+            reason=None,
+            ended_at=None,
+        )
+        return self.hosts()[0] if is_moved else None
+
+    def trouble(self) -> str:
+        """None: this machine is there."""
+        return ""
 
     def hosts(self) -> tuple[Host, ...]:
         """This machine alone, with its slots."""
         count = int(self._engine.settings.number("slots"))
         return (Host(NAME, identity.boot(), "", count, slots.count_free(self._engine.home, count)),)
 
-    def call(self, host: Host, verb: str, request: bytes) -> Call:
+    def call(self, host: Host | None, verb: str, request: bytes) -> Call:
         """Run an item, or end what runs of it."""
         self._calls += 1
-        call = Call(self._calls, host.name, verb, request)
+        call = Call(self._calls, host.name if host else NAME, verb, request)
         item_id = str(json.loads(request)["item"])
         if verb == RUN:
             tell = partial(self._tell, item_id)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from ampsm_engine import durations
+from ampsm_engine import durations, redact
 from ampsm_engine.amp import command
 from ampsm_engine.batch.values import Limits
 from ampsm_engine.engine import runs, sessions
@@ -266,6 +266,11 @@ class PlanReader:
         found = words.get(str(node.value).lower()) if _is_plain(node) else None
         return self.refused(node, name, "true or false") if found is None else found
 
+    def source(self, name: str, node: yaml.Node) -> Any:
+        """An address that git clones from, without a password in it."""
+        found = self.filled(name, node)
+        return found if found is _INVALID else self.checked(node, found, _check_source)
+
     def count(self, name: str, node: yaml.Node) -> Any:
         """A whole number of at least 1."""
         return self._number(name, node, least=1, whole=True)
@@ -326,6 +331,13 @@ class PlanReader:
         return path_from(self.folder, text)
 
 
+def _check_source(address: str) -> None:
+    if redact.text(address) != address:
+        raise Refused("The source has a secret in it, which ampsm does not keep.", "git help credentials")
+    if address.startswith("-") or "::" in address:
+        raise Refused(f"This is no address of a repository: {printable(address)[:200]}.", "git help clone")
+
+
 def _all(check: Callable[[Any], object], values: Sequence[Any]) -> None:
     for value in values:
         check(value)
@@ -369,7 +381,12 @@ def _limits(reader: PlanReader, name: str, node: yaml.Node) -> Any:
     return Limits(**{one.name: found.get(camel(one.name)) for one in fields(Limits)})
 
 
-_IN_SECONDS = {"timeout": "timeoutSec", "scriptTimeout": "scriptTimeoutSec", "wallTime": "wallTimeSec"}
+_IN_SECONDS = {
+    "timeout": "timeoutSec",
+    "scriptTimeout": "scriptTimeoutSec",
+    "wallTime": "wallTimeSec",
+    "hostGrace": "hostGraceSec",
+}
 """Fields that take a length of time as people write it, and those that take the same in seconds."""
 
 
@@ -392,6 +409,7 @@ SETTINGS: dict[str, Read] = {
     "followUpOnFailure": PlanReader.prompt,
     "maxTokens": PlanReader.count,
     "maxAmount": PlanReader.amount,
+    "source": PlanReader.source,
     "jsonLogs": PlanReader.switch,  # the predecessor's; what amp says is always kept
 }
 """What the defaults and each item may say."""
@@ -434,6 +452,8 @@ PLAN: dict[str, Read] = {
     "runId": PlanReader.run_id,
     "name": PlanReader.filled,
     "concurrency": PlanReader.count,
+    "hostGrace": PlanReader.duration,
+    "hostGraceSec": PlanReader.amount,
     "defaults": _defaults,
     "matrix": PlanReader.matrix,
     "axes": _axes,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,11 +19,17 @@ from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import repository
 from ampsm_engine.home import PRIVATE_FOLDER, write_private
 from ampsm_engine.lean_dataclass import dataclass, replace
-from ampsm_engine.model import Batch, BatchItem, BatchProgress, BatchState, BatchTry, ItemState
+from ampsm_engine.model import OPEN_ITEMS, Batch, BatchItem, BatchProgress, BatchState, BatchTry, ItemState, Placement
 from ampsm_engine.plain_text import plural, printable
 from ampsm_engine.worker import launch
 
 AT_WORK = (BatchState.RUNNING, BatchState.STOPPING)
+
+MOST_AT_ONCE = 1000
+"""Items that are at work at once on a cluster, where the plan does not say: its hosts' slots are what limits them."""
+
+PARCELS = "parcels"
+"""The folder of a run in which what comes from hosts is received."""
 
 TAKEN_UP = (ItemState.STOPPED, ItemState.FAIL, ItemState.ERROR, ItemState.TIMEOUT)
 """Ends of items from which `resume` goes on."""
@@ -37,10 +44,12 @@ class BatchStatus:
     progress: BatchProgress
     tries: dict[str, tuple[BatchTry, ...]]
     """By item; empty unless they were asked for."""
+    placements: dict[str, tuple[Placement, ...]]
+    """On hosts, by item."""
 
 
 def start(engine: Engine, plan: Plan, *, concurrency: int | None = None) -> Batch:
-    """Enter a run of a plan and start its coordinator. Refused when its id is taken; Unfit when amp is missing.
+    """Enter a run of a plan and start its coordinator. Refused when its id is taken; Unfit when amp is missing here.
 
     `engine` must be ready.
     """
@@ -53,9 +62,10 @@ def enter(engine: Engine, plan: Plan, *, concurrency: int | None = None) -> Batc
     """Enter a run of a plan, which whoever sweeps next starts a coordinator for. Refused, Unfit as `start`."""
     for root in dict.fromkeys(planned.spec.repo for planned in plan.items):
         engine.check_repository(Path(root))
-    program.find(engine.settings, os.environ)
+    if not plan.on:
+        program.find(engine.settings, os.environ)
     batch_id = naming.slug(plan.run_id) if plan.run_id else naming.new_id()
-    at_once = concurrency or plan.concurrency or int(engine.settings.number("slots"))
+    at_once = concurrency or plan.concurrency or (MOST_AT_ONCE if plan.on else int(engine.settings.number("slots")))
     batch = Batch(
         id=batch_id,
         name=plan.name or _name(plan.items),
@@ -148,6 +158,12 @@ def _write_specs(engine: Engine, batch_id: str, specs: dict[str, dict[str, objec
         folder.items.unlink(missing_ok=True)
 
 
+def keep_typed(engine: Engine, item: BatchItem, spec: dict[str, object]) -> None:
+    """Keep what an item is to do as it was typed, beside that of others, where the store would have it redacted."""
+    if redact.text(item.spec) != item.spec:
+        _write_specs(engine, item.batch_id, _typed(engine, item.batch_id) | {item.id: spec})
+
+
 def specs(engine: Engine, batch_id: str) -> dict[str, ItemSpec]:
     """What the items with a secret that have not ended are to do, as it was typed; the store has all others.
 
@@ -169,7 +185,7 @@ def forget_secrets(engine: Engine, batch_id: str) -> None:
     if not engine.home.batch(batch_id).items.exists():
         return
     typed = _typed(engine, batch_id)
-    needed = (ItemState.QUEUED, ItemState.RUNNING, ItemState.STOPPED)
+    needed = (*OPEN_ITEMS, ItemState.STOPPED)
     kept = {item.id for item in engine.store.batches.items(batch_id, needed)} & typed.keys()
     if kept != typed.keys() or not kept:
         with suppress(OSError):  # the next end of an item does it
@@ -188,7 +204,9 @@ def status(engine: Engine, batch_id: str, *, tries: bool = False) -> BatchStatus
     """All about a run; NotFound."""
     batches = engine.store.batches
     found = batches.tries_of_batch(batch_id) if tries else {}
-    return BatchStatus(batches.get(batch_id), batches.items(batch_id), batches.progress(batch_id), found)
+    items = batches.items(batch_id)
+    placed = batches.placements_of_batch(batch_id) if any(item.host for item in items) else {}
+    return BatchStatus(batches.get(batch_id), items, batches.progress(batch_id), found, placed)
 
 
 def stop(engine: Engine, batch_id: str, *, force: bool = False) -> Batch:
@@ -218,7 +236,7 @@ def note_failure(engine: Engine, batch_id: str, reason: str, count: int, most: i
         text = f"Its coordinator failed ({count} of at most {most} times), and is started again: {why}"
         batches.change(batch_id, (BatchState.RUNNING,), wait_reason=text)
         return
-    for item in batches.items(batch_id, (ItemState.QUEUED, ItemState.RUNNING)):
+    for item in batches.items(batch_id, OPEN_ITEMS):
         batches.move_item(item.id, (item.state,), ItemState.STOPPED, next_at=None, ended_at=timestamps.now())
     text = f"The run was stopped: its coordinator failed {count} times one after the other: {why}"
     batches.end(batch_id, BatchState.STOPPED, reason=text)
@@ -235,16 +253,16 @@ def resume(engine: Engine, batch_id: str) -> Batch:
         raise Refused(f"The run {batch.name} is being stopped.", f"ampsm batch status {batch.id} --follow")
     items = batches.items(batch_id, TAKEN_UP)
     is_running = batch.state is BatchState.RUNNING
-    left = not is_running and batches.items(batch_id, (ItemState.QUEUED, ItemState.RUNNING))
+    left = not is_running and batches.items(batch_id, OPEN_ITEMS)
     if not (items or left or (is_running and batch.wait_until)):
         hint = f"ampsm batch status {batch.id}{' --follow' if is_running else ''}"
         raise Refused(f"Nothing of {batch.name} was stopped or has failed.", hint)
     for item in items:
-        _take_up(engine, item)
+        take_up(engine, item)
     if is_running:
         batches.change(batch_id, (BatchState.RUNNING,), wait_until=None, wait_reason=None)
         _release(engine, batch_id)
-    _run_again(engine, batch)
+    run_again(engine, batch)
     launch.sweep_batches(engine.home, engine.store, asked=batch_id)
     return batches.get(batch_id)
 
@@ -256,7 +274,7 @@ def _release(engine: Engine, batch_id: str) -> None:
             engine.store.batches.move_item(item.id, (ItemState.QUEUED,), ItemState.QUEUED, next_at=None)
 
 
-def _run_again(engine: Engine, batch: Batch) -> None:
+def run_again(engine: Engine, batch: Batch) -> None:
     """Let a run that rests run again. Its limits count from now on: it would stop at once else."""
     batches, now = engine.store.batches, timestamps.now()
     used = {"tokens": batches.progress(batch.id).tokens, "micros": batches.spent(batch.id) or 0}
@@ -281,8 +299,8 @@ def retry(engine: Engine, reference: str) -> BatchItem:
     batch = engine.store.batches.get(item.batch_id)
     if batch.state is BatchState.STOPPING:
         raise Refused(f"The run {batch.name} is being stopped.", f"ampsm batch status {batch.id} --follow")
-    _take_up(engine, item)
-    _run_again(engine, batch)
+    take_up(engine, item)
+    run_again(engine, batch)
     launch.sweep_batches(engine.home, engine.store, asked=batch.id)
     return engine.store.batches.item(item.id)
 
@@ -303,9 +321,12 @@ def find_item(engine: Engine, reference: str) -> BatchItem:
         return engine.store.batches.item(session.origin)
 
 
-def _take_up(engine: Engine, item: BatchItem) -> None:
-    """Queue an item at the step where it stands; what was tried before does not count against it any more."""
-    spec = json.loads(item.spec) | {"triesBefore": item.tries}
+def take_up(engine: Engine, item: BatchItem, **more: object) -> None:
+    """Queue an item at the step where it stands; what was tried before does not count against it any more.
+
+    `more`: what its specification says besides from now on.
+    """
+    spec = json.loads(item.spec) | {"triesBefore": item.tries} | more
     step = item.step
     if step.startswith(progress.FIX_STEP) and item.state is ItemState.FAIL:
         step = f"{progress.FIX_STEP} 1"  # all its mends once more
@@ -343,10 +364,21 @@ def remove(engine: Engine, batch_id: str) -> tuple[tuple[str, ...], tuple[str, .
         except AmpsmError as reason:
             stay.append(f"{session_id}: {reason}{f' {reason.hint}' if reason.hint else ''}")
     if not stay:
+        if json.loads(batch.plan).get("on"):
+            _forget_commits(batch_id, {item.repo for item in batches.items(batch_id)})
         batches.remove(batch_id)
         folder = engine.home.batch(batch_id)
         for path in (folder.items, folder.log, folder.log.with_suffix(".log.old"), folder.lease):
             path.unlink(missing_ok=True)
+        shutil.rmtree(folder.path / PARCELS, ignore_errors=True)
         if folder.path.is_dir():
             folder.path.rmdir()
     return tuple(removed), tuple(stay)
+
+
+def _forget_commits(batch_id: str, roots: set[str]) -> None:
+    from ampsm_engine.git import pinned_refs
+
+    for root in roots:
+        with suppress(AmpsmError):  # the repository may be gone
+            pinned_refs.forget_batch(Path(root), batch_id)

@@ -17,6 +17,10 @@ FIXES = 4
 """How often an item with a prompt for failures is mended where the plan does not say how often."""
 
 
+HOST_GRACE = 900.0
+"""Seconds that a host of a cluster may be away before its items go to others, where the plan does not say."""
+
+
 def _plan_name(name: str) -> str:
     """A field as plans call it: `script_command` is `scriptCommand`."""
     return camel(name)
@@ -49,6 +53,8 @@ class ItemSpec:
     """The tokens of all its runs at which it is stopped; None: the setting's."""
     max_amount: float | None = None
     """Dollars by amp's own figure at which it is stopped before its next run of amp; None: the setting's."""
+    source: str | None = None
+    """The address that hosts of a cluster clone the repository from; None: it is sent to them from here."""
 
     @property
     def prompts(self) -> int:
@@ -117,12 +123,19 @@ class Plan:
     limits: Limits = Limits()
     source: str = ""
     """The file that it was read from."""
+    host_grace_sec: float | None = None
+    """Seconds that a host of a cluster may be away before its items go to others; None: HOST_GRACE."""
+    on: str = ""
+    """The address of the cluster that it runs on; empty: here."""
 
     def text(self) -> str:
         """The JSON of what holds for the whole run."""
         limits = {_plan_name(field.name): getattr(self.limits, field.name) for field in fields(self.limits)}
         known = {key: value for key, value in limits.items() if value is not None}
-        return json.dumps({"source": self.source, "concurrency": self.concurrency, "limits": known})
+        whole: dict[str, object] = {"source": self.source, "concurrency": self.concurrency, "limits": known}
+        if self.on:
+            whole |= {"on": self.on, "hostGraceSec": self.host_grace_sec or HOST_GRACE}
+        return json.dumps(whole)
 
 
 def limits_of(plan: str) -> Limits:

@@ -273,14 +273,17 @@ def _of_merging(shapes: Shapes, session: Schema, iteration: Schema) -> dict[str,
 
 def _of_a_run(shapes: Shapes) -> tuple[Schema, Schema]:
     """The run of a batch, and an item of it, as a follower has each on its line."""
-    from ampsm_engine.model import Batch, BatchItem, BatchTry
+    from ampsm_engine.model import Batch, BatchItem, BatchTry, Placement
 
     progress = record(
         items=by_name(COUNT), total=COUNT, ended=COUNT, tokens=COUNT, seconds=NUMBER, secondsLeft=maybe(NUMBER)
     )
-    tried = several(shapes.members(BatchTry, without=("item_id",)))
+    more = {
+        "tried_": several(shapes.members(BatchTry, without=("item_id",))),
+        "placements_": several(shapes.members(Placement, without=("item_id",))),
+    }
     batch = shapes.named("Batch", shapes.members(Batch, plan=by_name(ANYTHING), progress=progress))
-    item = shapes.named("BatchItem", shapes.members(BatchItem, spec=by_name(ANYTHING), tried_=tried))
+    item = shapes.named("BatchItem", shapes.members(BatchItem, spec=by_name(ANYTHING), **more))
     return record(batch=batch), record(item=item)
 
 

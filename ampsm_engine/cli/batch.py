@@ -13,6 +13,7 @@ from ampsm_engine.cli import arguments, batch_text, diagnostics, documents, numb
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command, Group
 from ampsm_engine.errors import Failed
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import BatchState, ItemState
 from ampsm_engine.plain_text import plural
 
@@ -48,12 +49,24 @@ def batch_command() -> None:
 @click.option("--dry-run", is_flag=True, help="Only show what would run.")
 @click.option("--wait", "-w", is_flag=True, help="Stay until the run is over; the exit code is 0 when all passed.")
 @click.option("--concurrency", metavar="N", type=click.IntRange(min=1), help="Items at once, instead of the plan's.")
+@click.option("--on", metavar="WHERE", help="A cluster, dask://HOST:8786. [default: local]")
+@click.option("--insecure", is_flag=True, help="Also a cluster that others could run programs by.")
 @arguments.json_option
-def batch_start(plan_file: Path, *, dry_run: bool, wait: bool, concurrency: int | None, as_json: bool) -> int:
+def batch_start(
+    plan_file: Path,
+    *,
+    dry_run: bool,
+    wait: bool,
+    concurrency: int | None,
+    on: str | None,
+    insecure: bool,
+    as_json: bool,
+) -> int:
     """Start a run of a plan: a session for each of its items, in the background.
 
       ampsm batch start plan.yaml --dry-run
       ampsm batch start plan.yaml --wait
+      ampsm batch start plan.yaml --on dask://127.0.0.1:8786
 
     A plan:
 
@@ -79,6 +92,14 @@ def batch_start(plan_file: Path, *, dry_run: bool, wait: bool, concurrency: int 
         )
     if dry_run:
         return _dry_run(found, concurrency, as_json=as_json)
+    if on is not None and on != "local":
+        from ampsm_engine.cluster import dask_carrier, url
+
+        url.read(on)
+        url.check_installed()
+        address = url.read(on, is_encrypted=dask_carrier.has_certificates())
+        url.check_safe(address, insecure=insecure)
+        found = replace(found, on=address.text)
     engine = arguments.open_engine()
     batch = runs.start(engine, found, concurrency=concurrency)
     return begun(engine, batch, wait=wait, as_json=as_json)
@@ -153,7 +174,10 @@ def batch_status(reference: str | None, *, follow: bool, as_json: bool) -> int:
         return follow_run(engine, batch.id, as_json=as_json)
     status = runs.status(engine, batch.id, tries=as_json)
     if as_json:
-        items = [batch_text.item_document(item, status.tries.get(item.id, ())) for item in status.items]
+        items = [
+            batch_text.item_document(item, status.tries.get(item.id, ()), status.placements.get(item.id, ()))
+            for item in status.items
+        ]
         output.document({"batch": batch_text.batch_document(engine, batch), "items": items})
     else:
         batch_text.print_status(status)

@@ -11,7 +11,7 @@ from ampsm_engine.cli import diagnostics, output
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import TableColumn, table
 from ampsm_engine.lean_dataclass import dataclass, field
-from ampsm_engine.model import Batch, BatchItem, BatchProgress, BatchState, BatchTry, ItemState, camel
+from ampsm_engine.model import Batch, BatchItem, BatchProgress, BatchState, BatchTry, ItemState, Placement, camel
 from ampsm_engine.plain_text import plural
 from ampsm_engine.states import SHOWN
 
@@ -45,8 +45,10 @@ def progress_document(progress: BatchProgress) -> dict[str, object]:
     }
 
 
-def item_document(item: BatchItem, tries: Sequence[BatchTry] | None = None) -> dict[str, object]:
-    """An item as JSON, with its tries where they are given."""
+def item_document(
+    item: BatchItem, tries: Sequence[BatchTry] | None = None, placements: Sequence[Placement] = ()
+) -> dict[str, object]:
+    """An item as JSON, with its tries where they are given, and with the hosts that it was on."""
     import json
 
     document: dict[str, object] = {camel(name): getattr(item, name) for name in item.__dataclass_fields__}
@@ -55,6 +57,8 @@ def item_document(item: BatchItem, tries: Sequence[BatchTry] | None = None) -> d
     if tries is not None:
         names = [name for name in BatchTry.__dataclass_fields__ if name != "item_id"]
         document["tried"] = [{camel(name): getattr(one, name) for name in names} for one in tries]
+        names = [name for name in Placement.__dataclass_fields__ if name != "item_id"]
+        document["placements"] = [{camel(name): getattr(one, name) for name in names} for one in placements]
     return document
 
 
@@ -153,13 +157,21 @@ def print_status(status: "BatchStatus") -> None:
         TableColumn("repo", lambda item: Path(item.repo).name, goes=3, most=30),
         TableColumn("mode", lambda item: item.mode or "", goes=4),
         TableColumn("step", lambda item: item.step if not item.state.is_final else "", goes=2),
+        TableColumn("host", lambda item: item.host or "", goes=3, most=30),
         TableColumn("session", lambda item: item.session_id or "", goes=5),
         TableColumn("why", lambda item: item.reason or "", goes=1, least=12, most=120),
     ]
     if all(item.state.is_final for item in status.items):
         columns = [column for column in columns if column.title != "step"]
+    if not any(item.host for item in status.items):
+        columns = [column for column in columns if column.title != "host"]
     table(columns, status.items)
     _print_reasons(item for item in status.items if item.state.is_final)
+    for item_id, placements in status.placements.items():
+        for one in placements:
+            if one.outcome == "late":
+                kept = f", kept as {one.tip[:12]} (git log {one.tip[:12]})" if one.tip else ""
+                output.line(Styled(f"{item_id} also ran on {one_line(one.host)}, too late{kept}", "dim"))
 
 
 def _print_reasons(items: Iterable[BatchItem]) -> None:

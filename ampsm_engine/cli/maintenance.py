@@ -18,21 +18,31 @@ _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", "yellow")}
 
 
 @click.command(cls=Command, short_help="Check that this machine has what ampsm needs.")
+@click.option("--cluster", metavar="URL", help="Check a cluster and its hosts instead.")
+@click.option("--source", "sources", metavar="ADDRESS", multiple=True, help="A repository that its hosts are to reach.")
 @arguments.json_option
-def doctor_command(*, as_json: bool) -> int:
+def doctor_command(cluster: str | None, sources: tuple[str, ...], *, as_json: bool) -> int:
     """Check git, amp, its login, the store, the workers and the desktop. Nothing is changed.
 
-    The exit code is 5 when something that ampsm needs is missing.
+    The exit code is 5 when something that ampsm needs is missing. With --cluster: encryption, versions, and of each
+    host what it has, its slots, clock, disk and home.
 
       ampsm doctor
+      ampsm doctor --cluster dask://127.0.0.1:8786
       ampsm doctor --json | jq -r '.checks[] | select(.ok == false) | .text'
     """
     from ampsm_engine.context import engine_at
     from ampsm_engine.engine import doctor
 
-    engine = engine_at()  # not ready: why it could not be is what is asked here
-    with diagnostics.working("Asking git and amp"):
-        checks = doctor.check_machine(engine, os.environ)
+    if cluster is not None:
+        from ampsm_engine.cluster import checking
+
+        with diagnostics.working("Asking the cluster"):
+            checks = checking.check_cluster(cluster, sources)
+    else:
+        engine = engine_at()  # not ready: why it could not be is what is asked here
+        with diagnostics.working("Asking git and amp"):
+            checks = doctor.check_machine(engine, os.environ)
     fit = not any(check.ok is False for check in checks)
     if as_json:
         output.document({"fit": fit, "checks": documents.plain(checks)})

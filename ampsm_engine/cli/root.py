@@ -34,7 +34,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "check": "train",
         "radar": "train",
     },
-    "Many at once": {"batch": "batch"},
+    "Many at once": {"batch": "batch", "cluster": "cluster"},
     "Watching": {"watch": "watch", "status": "watch", "events": "watch"},
     "Numbers": {"metrics": "numbers", "export": "numbers", "report": "numbers", "import": "history_import"},
     "Cleaning up": {"rm": "removal", "trash": "removal", "repair": "maintenance"},

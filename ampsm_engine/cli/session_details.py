@@ -68,6 +68,7 @@ def _facts(view: "SessionView") -> list[tuple[str, str]]:
         ("script", one_line(session.script_command or "")),
         ("mode", one_line(session.model_override or "")),
         ("thread", session.thread_id or ""),
+        ("host", one_line(session.host or "")),
         ("created", _ago(session.created_at, at)),
         ("last run", _ago(session.last_run, at) if session.last_run else ""),
         ("outside", one_line(session.outside or "")),

@@ -40,6 +40,7 @@ def new(
     thread: str | None = None,
     run: bool = True,
     origin: str | None = None,
+    session_id: str | None = None,
     is_ready: bool = False,
 ) -> tuple[Session, Iteration | None]:
     """Create a session with its branch and worktree and, with `run`, start its first iteration.
@@ -49,7 +50,8 @@ def new(
     `thread`: the id or address of a thread of amp's that the session goes on with; None for a new one.
     All refusals come before anything is made; what fails later is undone: no row, branch or folder stays.
     `engine` need not be ready: arguments that are refused leave not even a store behind. `origin`: the batch item that
-    it is made for; Refused when that has a session already. `is_ready`: the engine is, and nothing has to be recovered.
+    it is made for; Refused when that has a session already. `session_id`: on a host of a cluster, the id that the
+    session has where it was asked for; None for a new one. `is_ready`: the engine is, and nothing has to be recovered.
     """
     engine.check_repository(path)
     _check(engine, prompt, name, run=run)
@@ -65,7 +67,7 @@ def new(
         startup.make_ready(engine)
     if thread_id:
         _refuse_shared_thread(engine, thread_id)
-    session_id = new_id()
+    session_id = session_id or new_id()
     with creation(engine.home, session_id, repo.root, begun.commit) as made:
         moment = datetime.now(UTC).astimezone()
         pending = worktrees.begin(repo, begun, session_id, title, moment, announce=made.announce)

@@ -3,6 +3,7 @@
     refs/ampsm/looked/<session>                                             the tree that was looked at
     refs/ampsm/review/<session>/<comment, rejection or iteration>/<name>    what is commented on, or was rejected
     refs/ampsm/backup/<session>/<moment>/<name>                             what a merge leaves behind
+    refs/ampsm/batch/<run>/<number>-<host>                                  what came from a host; too late: <run>/late/
     refs/ampsm/tip/<session>                                                where its branch stood when we last saw it
 
 They are deleted with the session, when it is purged.
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 LOOKED = "refs/ampsm/looked"
 REVIEW = "refs/ampsm/review"
 TIP = "refs/ampsm/tip"
+BATCH = "refs/ampsm/batch"
 OUTSIDE = "refs/ampsm/outside"
 """What was lost outside of a session's worktree: `<session>/<iteration>/<number>`."""
 
@@ -51,6 +53,13 @@ def let_go(where: Path, session_id: str, key: str = "") -> None:
     of_session = (f"{space}/{session_id}" for space in (LOOKED, OUTSIDE, TIP))
     spaces = [under] if key else [under, *of_session]
     listed = program.query(where, "for-each-ref", "--format=delete %(refname)", *spaces)
+    if listed:
+        program.change(where, "update-ref", "--stdin", feed=listed)
+
+
+def forget_batch(where: Path, batch_id: str) -> None:
+    """Keep nothing more of what came from hosts for a run."""
+    listed = program.query(where, "for-each-ref", "--format=delete %(refname)", f"{BATCH}/{batch_id}/")
     if listed:
         program.change(where, "update-ref", "--stdin", feed=listed)
 

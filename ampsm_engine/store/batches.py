@@ -13,8 +13,18 @@ from typing import NamedTuple
 
 from ampsm_engine import timestamps
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.lean_dataclass import asdict
-from ampsm_engine.model import Batch, BatchItem, BatchProgress, BatchState, BatchTry, ItemState, TryKind
+from ampsm_engine.lean_dataclass import asdict, replace
+from ampsm_engine.model import (
+    OPEN_ITEMS,
+    Batch,
+    BatchItem,
+    BatchProgress,
+    BatchState,
+    BatchTry,
+    ItemState,
+    Placement,
+    TryKind,
+)
 from ampsm_engine.naming import LEAST_OF_AN_ID
 from ampsm_engine.store import records, rows
 from ampsm_engine.store.connection import Database, StorePart
@@ -23,8 +33,10 @@ from ampsm_engine.store.lazy_tables import tables
 BATCHES = f'SELECT {rows.BATCH_COLUMNS} FROM "batchRuns" b'
 ITEMS = f'SELECT {rows.ITEM_COLUMNS} FROM "batchItems" n'
 TRIES = f'SELECT {rows.TRY_COLUMNS} FROM "batchTries" t'
+PLACEMENTS = f'SELECT {rows.PLACEMENT_COLUMNS} FROM "placements" p'
 
 _ACTIVE = "b.state IN ('running', 'stopping')"
+_OPEN = f"n.state IN ({', '.join(repr(str(state)) for state in OPEN_ITEMS)})"
 _NEWEST_FIRST = ' ORDER BY b."createdAt" DESC, b.rowid DESC'
 
 _TOKENS = """
@@ -89,6 +101,104 @@ class Batches(StorePart):
             records.note(self._db, "batch-started", f"{batch.id} {batch.name}: {len(items)} items")
             return self.get(batch.id)
 
+    def enter_item(self, batch: Batch, item: BatchItem, prepare: Callable[[], None]) -> None:
+        """Enter an item of a run that another machine coordinates, with the run where it is new; it runs from now on.
+
+        `prepare` is called as in `start`. An item that is there already stays as it is.
+        """
+        with self._db.writing():
+            if not self._db.select('SELECT 1 FROM "batchRuns" WHERE id = ?', (batch.id,)):
+                self._db.execute(tables.BatchRow.insert(**asdict(batch)))
+                records.note(self._db, "batch-started", f"{batch.id} {batch.name}: for another machine")
+            if not self._db.select(f"{ITEMS} WHERE n.id = ?", (item.id,)):
+                prepare()
+                self._db.execute(tables.BatchItemRow.insert(**asdict(item)))
+            resting = (BatchState.ENDED, BatchState.STOPPED)
+            again: dict[str, object] = dict.fromkeys(("ended_at", "wait_until", "wait_reason")) | {"stop_requested": ""}
+            self._is_changed(batch.id, resting, {"state": BatchState.RUNNING, **again})
+
+    def remove_item(self, item_id: str) -> None:
+        """Remove an item with its tries and placements; its session, if there is one, stays, nobody's."""
+        with self._db.writing():
+            self._remove_items([item_id])
+
+    def place(self, item_id: str, host: str, boot: str) -> bool:
+        """Give a waiting item to a host, with the row of that placement; whether it still waited. NotFound."""
+        with self._db.writing():
+            item = self.item(item_id)
+            columns: dict[str, object] = {
+                "step": item.step or "prompt",
+                "started_at": item.started_at or timestamps.now(),
+            }
+            columns |= {"next_at": None, "reason": None, "ended_at": None, "lost_at": None, "host": host}
+            if not self._is_moved(item_id, (ItemState.QUEUED,), ItemState.PLACED, columns):
+                return False
+            self._add_placement(item_id, host, boot)
+            return True
+
+    def _add_placement(self, item_id: str, host: str, boot: str) -> int:
+        number = len(self.placements(item_id)) + 1
+        placed = Placement(item_id, number, host, boot, timestamps.now())
+        self._db.execute(tables.PlacementRow.insert(**asdict(placed)))
+        return number
+
+    def note_late(self, item_id: str, host: str, boot: str, tip: str | None) -> bool:
+        """Write down what a host brought to its end that was not asked for any more; False when that is known."""
+        with self._db.writing():
+            known = [one for one in self.placements(item_id) if (one.host, one.boot) == (host, boot)]
+            if any(one.outcome == "late" and one.tip == tip for one in known):
+                return False
+            number = next((one.number for one in known if one.outcome in (None, "given up", "lost")), 0)
+            self._end_placement(item_id, number or self._add_placement(item_id, host, boot), "late", tip)
+            return True
+
+    def _end_placement(self, item_id: str, number: int, outcome: str, tip: str | None) -> None:
+        row = tables.PlacementRow
+        ending = row.update(ended_at=timestamps.now(), outcome=outcome, tip=tip)
+        self._db.execute(ending.where((row.item_id == item_id) & (row.number == number)))
+
+    def leave_host(
+        self,
+        item_id: str,
+        before: Sequence[ItemState],
+        after: ItemState,
+        outcome: str,
+        *,
+        tip: str | None = None,
+        tries: Sequence[BatchTry] = (),
+        **columns: object,
+    ) -> bool:
+        """End the placement of an item together with bringing it into another state; whether it was in one of those.
+
+        `tries`: those that were made on the host, entered behind those that are known.
+        """
+        with self._db.writing():
+            count = self.item(item_id).tries
+            if not self._is_moved(item_id, before, after, columns | {"tries": count + len(tries)}):
+                return False
+            if outcome != "taken":  # its session is at work nowhere any more
+                self._db.execute(tables.SessionRow.update(host=None).where(tables.SessionRow.origin == item_id))
+            for number, one in enumerate(tries, start=count + 1):
+                self._db.execute(tables.BatchTryRow.insert(**asdict(replace(one, item_id=item_id, number=number))))
+            for placed in self.placements(item_id):
+                if placed.ended_at is None:
+                    self._end_placement(item_id, placed.number, outcome, tip)
+            return True
+
+    def placements(self, item_id: str) -> tuple[Placement, ...]:
+        """The placements of an item on hosts, in their order."""
+        where = ' WHERE p."itemId" = ? ORDER BY p.number'
+        return tuple(Placement(*row) for row in self._db.select(PLACEMENTS + where, (item_id,)))
+
+    def placements_of_batch(self, batch_id: str) -> dict[str, tuple[Placement, ...]]:
+        """The placements of all items of a batch by item, in one question; an item that was on no host is not in it."""
+        where = ' WHERE p."itemId" IN (SELECT id FROM "batchItems" WHERE "batchId" = ?) ORDER BY p."itemId", p.number'
+        found: dict[str, tuple[Placement, ...]] = {}
+        for row in self._db.select(PLACEMENTS + where, (batch_id,)):
+            one = Placement(*row)
+            found[one.item_id] = (*found.get(one.item_id, ()), one)
+        return found
+
     def get(self, batch_id: str) -> Batch:
         """The batch of exactly this id; NotFound."""
         for row in self._db.select(f"{BATCHES} WHERE b.id = ?", (batch_id,)):
@@ -127,12 +237,16 @@ class Batches(StorePart):
 
     def change(self, batch_id: str, before: Sequence[BatchState], **columns: object) -> bool:
         """Change columns of a batch that is in one of some states; whether it was. NotFound."""
-        changed = tables.changes(tables.BatchRow, columns, fixed=_BATCH_FIXED)
         with self._db.writing():
-            if self.get(batch_id).state not in before:
-                return False
-            self._db.execute(tables.BatchRow.update(changed).where(tables.BatchRow.id == batch_id))
-            return True
+            return self._is_changed(batch_id, before, columns)
+
+    def _is_changed(self, batch_id: str, before: Sequence[BatchState], columns: dict[str, object]) -> bool:
+        """As `change`, inside `writing()`."""
+        changed = tables.changes(tables.BatchRow, columns, fixed=_BATCH_FIXED)
+        if self.get(batch_id).state not in before:
+            return False
+        self._db.execute(tables.BatchRow.update(changed).where(tables.BatchRow.id == batch_id))
+        return True
 
     def end(self, batch_id: str, state: BatchState, *, reason: str | None = None) -> bool:
         """Let a batch rest in a state; whether it was at work until then. NotFound. Fact: batch-ended.
@@ -143,7 +257,7 @@ class Batches(StorePart):
             batch = self.get(batch_id)
             if batch.state not in (BatchState.RUNNING, BatchState.STOPPING):
                 return False
-            if state is BatchState.ENDED and self.items(batch_id, (ItemState.QUEUED, ItemState.RUNNING)):
+            if state is BatchState.ENDED and self.items(batch_id, OPEN_ITEMS):
                 return False
             values: dict[str, object] = {"state": state, "ended_at": timestamps.now(), "wait_until": None}
             values |= {"stop_requested": "", "wait_reason": reason}
@@ -169,12 +283,12 @@ class Batches(StorePart):
 
     def resting_item_of(self, session_id: str) -> BatchItem | None:
         """The item of a run that a session was made for, once it has come to its end; None without one."""
-        where = f"{ITEMS} WHERE n.\"sessionId\" = ? AND n.state NOT IN ('queued', 'running')"
+        where = f'{ITEMS} WHERE n."sessionId" = ? AND NOT {_OPEN}'
         return next((rows.batch_item(row) for row in self._db.select(where, (session_id,))), None)
 
     def open_item_of(self, session_id: str) -> BatchItem | None:
         """The item of a run that a session was made for, while it has not come to its end; None without one."""
-        where = f"{ITEMS} WHERE n.\"sessionId\" = ? AND n.state IN ('queued', 'running')"
+        where = f'{ITEMS} WHERE n."sessionId" = ? AND {_OPEN}'
         return next((rows.batch_item(row) for row in self._db.select(where, (session_id,))), None)
 
     def move_item(
@@ -184,14 +298,25 @@ class Batches(StorePart):
 
         `columns` change with it. NotFound.
         """
+        with self._db.writing():
+            return self._is_moved(item_id, before, after, columns, at)
+
+    def _is_moved(
+        self,
+        item_id: str,
+        before: Sequence[ItemState],
+        after: ItemState,
+        columns: dict[str, object],
+        at: str | None = None,
+    ) -> bool:
+        """As `move_item`, inside `writing()`."""
         changed = tables.changes(tables.BatchItemRow, columns, fixed=_ITEM_FIXED)
         changed |= tables.changes(tables.BatchItemRow, {"state": after}, fixed=frozenset())
-        with self._db.writing():
-            item = self.item(item_id)
-            if item.state not in before or (at is not None and item.step != at):
-                return False
-            self._db.execute(tables.BatchItemRow.update(changed).where(tables.BatchItemRow.id == item_id))
-            return True
+        item = self.item(item_id)
+        if item.state not in before or (at is not None and item.step != at):
+            return False
+        self._db.execute(tables.BatchItemRow.update(changed).where(tables.BatchItemRow.id == item_id))
+        return True
 
     def bind_session(self, item_id: str, session_id: str) -> None:
         """Write down the session that was made for an item; its state and all else stay as they are."""
@@ -261,13 +386,16 @@ class Batches(StorePart):
                 raise Refused(f"The batch {batch.name} is {batch.state}.", f"ampsm batch stop {batch.id}")
             items = [item.id for item in self.items(batch_id)]
             for start in range(0, len(items), 500):
-                part = items[start : start + 500]
-                self._db.execute(tables.BatchTryRow.delete().where(tables.BatchTryRow.item_id.in_(part)))
-                freed = tables.SessionRow.update(origin=None)
-                self._db.execute(freed.where(tables.SessionRow.origin.in_(part)))
-            self._db.execute(tables.BatchItemRow.delete().where(tables.BatchItemRow.batch_id == batch_id))
+                self._remove_items(items[start : start + 500])
             self._db.execute(tables.BatchRow.delete().where(tables.BatchRow.id == batch_id))
             records.note(self._db, "batch-removed", f"{batch.id} {batch.name}")
+
+    def _remove_items(self, item_ids: Sequence[str]) -> None:
+        for row in (tables.BatchTryRow, tables.PlacementRow):
+            self._db.execute(row.delete().where(row.item_id.in_(item_ids)))
+        freed = tables.SessionRow.update(origin=None)
+        self._db.execute(freed.where(tables.SessionRow.origin.in_(item_ids)))
+        self._db.execute(tables.BatchItemRow.delete().where(tables.BatchItemRow.id.in_(item_ids)))
 
     def spent(self, batch_id: str) -> int | None:
         """What the threads of a batch cost by amp's own word, in millionths of a dollar; None while it said nothing."""
@@ -304,7 +432,7 @@ def seconds_left(batch: Batch, items: Sequence[BatchItem], now: datetime) -> flo
     for item in items:
         if item.started_at and item.ended_at:
             took.append((timestamps.parse(item.ended_at) - timestamps.parse(item.started_at)).total_seconds())
-        elif item.state is ItemState.RUNNING and item.started_at:
+        elif item.state.is_at_work and item.started_at:
             begun.append((now - timestamps.parse(item.started_at)).total_seconds())
         elif not item.state.is_final:
             waiting += 1

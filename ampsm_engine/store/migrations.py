@@ -209,6 +209,23 @@ _PULL_REQUEST = (
     "remote",
 )
 
+_HOSTS = (
+    """ALTER TABLE "batchItems" ADD COLUMN "host" TEXT""",
+    """ALTER TABLE "batchItems" ADD COLUMN "lostAt" TEXT""",
+    """ALTER TABLE "sessions" ADD COLUMN "host" TEXT""",
+    """CREATE TABLE "placements" (
+        "itemId" TEXT NOT NULL REFERENCES "batchItems"("id"),
+        "number" INTEGER NOT NULL,
+        "host" TEXT NOT NULL,
+        "boot" TEXT NOT NULL,
+        "placedAt" TEXT NOT NULL,
+        "endedAt" TEXT,
+        "outcome" TEXT,
+        "tip" TEXT,
+        PRIMARY KEY ("itemId", "number")
+    )""",
+)
+
 _PREDECESSORS_MEASUREMENTS = {
     (
         "tool_calls",
@@ -278,6 +295,11 @@ def create_pull_requests(connection: sqlite3.Connection) -> None:
     )
 
 
+def add_hosts(connection: sqlite3.Connection) -> None:
+    """The eleventh version: the hosts of a cluster that items run on."""
+    predecessor.execute_all(connection, _HOSTS)
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     # 1: sessions, iterations, tool calls, facts; the predecessor's tables are extended, its rows kept.
     predecessor.adopt,
@@ -290,6 +312,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     add_tags,
     create_review_rounds,
     create_pull_requests,
+    add_hosts,
 )
 
 LATEST = len(STEPS)

@@ -27,6 +27,7 @@ from ampsm_engine.model import (
     Merge,
     MergeState,
     Outcome,
+    Placement,
     ScriptResult,
     Session,
     SessionPlace,
@@ -65,6 +66,7 @@ MERGE_COLUMNS = _columns((field.name for field in fields(Merge)), "m")
 BATCH_COLUMNS = _columns((field.name for field in fields(Batch)), "b")
 ITEM_COLUMNS = _columns((field.name for field in fields(BatchItem)), "n")
 TRY_COLUMNS = _columns((field.name for field in fields(BatchTry)), "t")
+PLACEMENT_COLUMNS = _columns((field.name for field in fields(Placement)), "p")
 
 _STATUS, _TAGS = (SESSION_FIELDS.index(name) for name in ("status", "tags"))
 _STATE, _OUTCOME, _TEST = (ITERATION_FIELDS.index(name) for name in ("state", "outcome", "test_result"))

@@ -188,11 +188,17 @@ class Sessions(StorePart):
                 self._db.execute(tables.FactRow.delete().where(tables.FactRow.session_id == session_id))
 
     def rebuild(
-        self, session: Session, iterations: Sequence[Iteration], tool_calls: Sequence[ToolCall], text: str
+        self,
+        session: Session,
+        iterations: Sequence[Iteration],
+        tool_calls: Sequence[ToolCall],
+        text: str,
+        *,
+        kind: str = "rebuilt",
     ) -> None:
         """Enter what was found of a session whose rows were lost; rows of iterations that are there are replaced.
 
-        Fact: rebuilt, with `text`.
+        Fact: of that kind, with `text`.
         """
         with self._db.writing():
             self._db.execute(tables.SessionRow.insert(**asdict(session)).on_conflict_ignore())
@@ -202,7 +208,7 @@ class Sessions(StorePart):
                 insert = tables.IterationRow.insert(**columns)
                 self._db.execute(insert.on_conflict(conflict_target=(tables.IterationRow.id,), preserve=kept))
             records.write_tool_calls(self._db, tool_calls)
-            records.note(self._db, "rebuilt", text, session_id=session.id)
+            records.note(self._db, kind, text, session_id=session.id)
         copies.note_repository(self._db.path, session.repo_root)
 
 

@@ -15,7 +15,7 @@ Statement = tuple[str, tuple[object, ...]]
 
 PLAIN = {
     "sessions": "id repo_root base_branch branch_name worktree_path created_at base_commit model_override last_run"
-    " thread_id trashed_at branch_made_by origin history_from archived_at",
+    " thread_id trashed_at branch_made_by origin history_from archived_at host",
     "iterations": "id session_id queued_at start_time end_time commit_sha start_sha failure thread_id mode"
     " stop_requested_at",
     "toolCalls": "iteration_id tool_id started_at",
@@ -23,8 +23,9 @@ PLAIN = {
     "merges": "id session_id kind step target base_before base_after branch_before branch_after plan started_at"
     " ended_at",
     "batchRuns": "id created_at ended_at wait_until stop_requested",
-    "batchItems": "id batch_id repo mode step session_id next_at started_at ended_at variant_of",
+    "batchItems": "id batch_id repo mode step session_id next_at started_at ended_at variant_of host lost_at",
     "batchTries": "item_id started_at iteration_id ended_at outcome",
+    "placements": "item_id host boot placed_at ended_at outcome tip",
     "costQueries": "thread_id asked_at iteration_id",
 }
 """By table, the columns whose texts must come back as they went in: ids, paths, branches, commits, states, times."""

@@ -30,6 +30,7 @@ from ampsm_engine.model import (
     Fact,
     Iteration,
     Merge,
+    Placement,
     Session,
     Tally,
     ToolCall,
@@ -67,7 +68,11 @@ def _model(table: str, *values: type[Any], **special: "Field[Any]") -> Any:
 
 
 _KINDS: dict[type[Any], Any] = {int: Count, bool: BooleanField}
-_KEYS = {"toolCalls": ("iteration_id", "sequence"), "batchTries": ("item_id", "number")}
+_KEYS = {
+    "toolCalls": ("iteration_id", "sequence"),
+    "batchTries": ("item_id", "number"),
+    "placements": ("item_id", "number"),
+}
 """The keys of tables whose rows have no id of their own."""
 
 if TYPE_CHECKING:
@@ -79,6 +84,7 @@ if TYPE_CHECKING:
     BatchRow: Any
     BatchItemRow: Any
     BatchTryRow: Any
+    PlacementRow: Any
     CostQueryRow: Any
     ViewedHunkRow: Any
     LookedTreeRow: Any
@@ -114,6 +120,7 @@ _MADE: "dict[str, Callable[[], Any]]" = {
         spec=RedactedJson(null=False),
     ),
     "BatchTryRow": lambda: _model("batchTries", BatchTry),
+    "PlacementRow": lambda: _model("placements", Placement),
     "CostQueryRow": lambda: _model("costQueries", CostQuery, number=AutoField()),
 }
 """What makes each model: a class of peewee takes 2 ms, and no command writes to all."""

@@ -13,6 +13,8 @@ from ampsm_engine.worker import slots
 if TYPE_CHECKING:
     import subprocess
 
+    from ampsm_engine.model import Batch
+
 LOG_LIMIT = 1 << 20
 """Bytes of the worker's log after which it is begun anew, the older half kept beside it."""
 
@@ -21,6 +23,9 @@ CLAIM_PATIENCE = 1.0
 
 STARTING = 10.0
 """Seconds that a worker counts as on its way to what it was started for; on a busy machine it needs two or three."""
+
+ON_A_CLUSTER = '"on": '
+"""What stands in the plan of a batch that a cluster runs. Light: most sweeps find no batch, and none reads its plan."""
 
 FAILED = b"failed"
 """What a coordinator that failed leaves in its lease, and after it how many have failed one after the other."""
@@ -65,12 +70,13 @@ def launch_if_needed(home: Home, store: Store, slot_count: int) -> bool:
     return True
 
 
-def launch_coordinator(home: Home, batch_id: str) -> None:
-    """Start a coordinator for a batch, detached like a worker."""
-    folder = home.batch(batch_id)
+def launch_coordinator(home: Home, batch: "Batch") -> None:
+    """Start a coordinator for a batch, detached like a worker: one that runs it here, or on its cluster."""
+    folder = home.batch(batch.id)
     folder.path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-    started = _detached(home, "ampsm_engine.batch", batch_id, log=_log(folder.log), what="coordinator")
-    _coordinators[batch_id] = started, time.monotonic()
+    module = "ampsm_engine.cluster" if ON_A_CLUSTER in batch.plan else "ampsm_engine.batch"
+    started = _detached(home, module, batch.id, log=_log(folder.log), what="coordinator")
+    _coordinators[batch.id] = started, time.monotonic()
 
 
 def sweep_batches(home: Home, store: Store, *, asked: str = "") -> int:
@@ -85,7 +91,7 @@ def sweep_batches(home: Home, store: Store, *, asked: str = "") -> int:
         lease = home.batch(batch.id).lease
         if on_its_way or file_lock.is_held(lease) or (batch.id != asked and _has_just_failed(lease)):
             continue
-        launch_coordinator(home, batch.id)
+        launch_coordinator(home, batch)
         started += 1
     return started
 

@@ -45,16 +45,29 @@ def read_record(run: RunDirectory) -> RunRecord | None:
     """The record of a run; None when there is none that can be read."""
     try:
         found = json.loads(run.record.read_text(encoding="utf-8"))
-        iteration = _known(Iteration, found["iteration"])
-        iteration["state"] = State(iteration["state"])
-        iteration["outcome"] = Outcome(iteration["outcome"]) if iteration.get("outcome") else None
-        iteration["test_result"] = ScriptResult(iteration["test_result"]) if iteration.get("test_result") else None
-        iteration["tally"] = Tally(**_known(Tally, iteration["tally"]))
+        iteration = _iteration(found["iteration"])
         session = _known(Session, found["session"])
         session["status"] = Status(session["status"])
-        return RunRecord(str(found["database"]), Session(**session), Iteration(**iteration))
+        return RunRecord(str(found["database"]), Session(**session), iteration)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def iteration_of(values: Mapping[str, Any]) -> Iteration | None:
+    """The iteration of values by its fields, as JSON has them; None when they make none."""
+    try:
+        return _iteration(values)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _iteration(values: Mapping[str, Any]) -> Iteration:
+    found = _known(Iteration, values)
+    found["state"] = State(found["state"])
+    found["outcome"] = Outcome(found["outcome"]) if found.get("outcome") else None
+    found["test_result"] = ScriptResult(found["test_result"]) if found.get("test_result") else None
+    found["tally"] = Tally(**_known(Tally, found["tally"]))
+    return Iteration(**found)
 
 
 @dataclass(frozen=True, slots=True)

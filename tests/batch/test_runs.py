@@ -276,7 +276,7 @@ def test_a_run_that_was_taken_up_again_did_not_work_while_it_rested(desk: BatchD
     batch = batches.start(a_batch(), (an_item(state=ItemState.FAIL, started_at="2026-01-01T00:00:00.000Z"),))
     columns = {"state": BatchState.ENDED, "ended_at": "2026-01-01T00:01:00.000Z"}
     batches.change(batch.id, (BatchState.RUNNING,), **columns)
-    runs._run_again(desk.engine, desk.now(batch))
+    runs.run_again(desk.engine, desk.now(batch))
     assert 60 <= batches.progress(batch.id).seconds < 3600, "it rested for months"
 
 

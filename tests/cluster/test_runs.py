@@ -1,0 +1,176 @@
+"""Runs on hosts, from start to end: everything real but the network."""
+
+import asyncio
+
+from ampsm_engine.batch import runs
+from ampsm_engine.model import BatchState
+from tests.cluster.desk import ClusterDesk
+from tests.conftest import git
+from tests.waiting import becomes
+
+
+def test_items_run_on_hosts_and_their_results_are_ordinary_sessions_here(cluster: ClusterDesk) -> None:
+    web1, web2 = cluster.host("web1"), cluster.host("web2")
+    mended = cluster.prompt(
+        runs=[
+            [{"create_file": "a.txt", "content": "wrong\n"}, {"say": "First."}],
+            [{"edit_file": "a.txt", "old": "wrong", "new": "right"}, {"say": "{prompt}"}],
+        ]
+    )
+    batch = cluster.enter(
+        cluster.item(mended, scriptCommand="grep -n right a.txt || { echo it is wrong; false; }", maxIterations=3),
+        cluster.item(cluster.writes("b.txt"), scriptCommand="false"),
+        cluster.item(cluster.writes("c.txt"), followUpPrompts=["And then?"], mergeOnPass=True),
+        cluster.item(cluster.prompt({"fail": "The model is not for sale."})),
+        concurrency=4,
+    )
+    assert cluster.run(batch).state is BatchState.ENDED
+    assert cluster.states(batch) == ["success", "fail", "success", "error"], cluster.told(batch)
+    assert cluster.tries(batch, 1) == [("prompt", "fail"), ("fix", "pass")]
+    assert cluster.tries(batch, 3) == [("prompt", "pass"), ("follow-up", "pass"), ("merge", "pass")]
+    assert git(cluster.repo, "show", "main:c.txt") == "new\n"
+    assert {item.host for item in cluster.items(batch)} == {"web1", "web2"}
+    store = cluster.engine.store
+    session = store.sessions.get(cluster.items(batch)[0].session_id)
+    assert session.host == cluster.items(batch)[0].host
+    iterations = store.iterations.of(session.id)
+    assert [one.number for one in iterations] == [1, 2]
+    assert "it is wrong" in iterations[1].prompt
+    assert iterations[0].tally.token_usage
+    assert "First." in cluster.engine.home.run(iterations[0].id).stream.read_text()
+    assert git(cluster.repo, "show", f"{session.branch_name}:a.txt") == "right\n"
+    assert git(session.worktree_path, "status", "--porcelain") == ""
+    assert cluster.left_on(web1) == cluster.left_on(web2) == (0, 0)
+    git(cluster.repo, "fsck", "--strict")
+
+
+def test_a_host_that_stays_away_loses_its_items_and_what_it_does_later_is_kept_as_late(cluster: ClusterDesk) -> None:
+    web1 = cluster.host("web1", 1)
+    flag = cluster.folder / "go"
+    slow = cluster.prompt({"create_file": "a.txt", "content": "one\n"}, {"wait_for": str(flag)}, {"say": "Done."})
+    batch = cluster.enter(cluster.item(slow), hostGraceSec=0.2)
+
+    async def play() -> None:
+        coordinating = asyncio.create_task(cluster.coordinate(batch))
+        await cluster.reaches(batch, 1, "running")
+        await becomes(web1.engine.store.iterations.unsettled, "amp at work on web1")
+        cluster.network.silent.add("web1")
+        await cluster.reaches(batch, 1, "unreachable")
+        web2 = cluster.host("web2", 1)
+        await becomes(web2.engine.store.iterations.unsettled, lambda: cluster.told(batch))
+        flag.touch()
+        await coordinating
+        assert cluster.left_on(web2) == (0, 0)
+
+    asyncio.run(play())
+    (item,) = cluster.items(batch)
+    assert (item.state.value, item.host) == ("success", "web2"), cluster.told(batch)
+    placements = cluster.engine.store.batches.placements(item.id)
+    assert [(one.host, one.outcome) for one in placements] == [("web1", "given up"), ("web2", "taken")]
+    tip = placements[1].tip
+
+    cluster.network.silent.clear()
+    another = cluster.enter(cluster.item(cluster.writes("b.txt")))  # the first has ended: whoever meets the host next
+
+    async def meet() -> None:
+        coordinating = asyncio.create_task(cluster.coordinate(another))
+        await becomes(lambda: cluster.left_on(web1) == (0, 0), lambda: cluster.told(another))
+        await coordinating
+
+    asyncio.run(meet())
+    placements = cluster.engine.store.batches.placements(item.id)
+    assert [(one.host, one.outcome) for one in placements] == [("web1", "late"), ("web2", "taken")]
+    late = git(cluster.repo, "for-each-ref", "--format=%(refname) %(objectname)", f"refs/ampsm/batch/{batch.id}/late/")
+    assert late.split() == [f"refs/ampsm/batch/{batch.id}/late/1-web1", placements[0].tip]
+    assert placements[0].tip != tip
+    session = cluster.engine.store.sessions.get(item.session_id)
+    assert git(cluster.repo, "rev-parse", session.branch_name).strip() == tip, "a late one changes nothing"
+    git(cluster.repo, "fsck", "--strict")
+
+
+def test_a_coordinator_that_died_finds_on_the_hosts_what_it_had_begun(cluster: ClusterDesk) -> None:
+    web1 = cluster.host("web1")
+    flag = cluster.folder / "go"
+    items = [
+        cluster.item(cluster.prompt({"wait_for": str(flag)}, {"create_file": f"{name}.txt", "content": "x\n"}))
+        for name in "ab"
+    ]
+    batch = cluster.enter(*items)
+
+    async def die_in_the_middle() -> None:
+        coordinating = asyncio.create_task(cluster.coordinate(batch))
+        await cluster.reaches(batch, 2, "running")
+        coordinating.cancel()
+        await asyncio.wait([coordinating])
+
+    asyncio.run(die_in_the_middle())
+    assert cluster.states(batch) == ["running", "running"]
+    moved = cluster.network.hosts.pop("web1")
+    cluster.network.hosts["web1 under another address"] = moved
+    flag.touch()
+    assert cluster.run(batch).state is BatchState.ENDED
+    assert cluster.states(batch) == ["success", "success"], cluster.told(batch)
+    for item in cluster.items(batch):
+        assert [one.outcome for one in cluster.engine.store.batches.placements(item.id)] == ["taken"]
+        assert len(cluster.engine.store.iterations.of(item.session_id)) == 1
+    assert cluster.left_on(web1) == (0, 0)
+
+
+def test_a_run_that_is_stopped_stops_on_its_hosts_and_goes_on_there(cluster: ClusterDesk) -> None:
+    web1 = cluster.host("web1", 1)
+    flag = cluster.folder / "go"
+    first = cluster.prompt(
+        runs=[
+            [{"create_file": "a.txt", "content": "1\n"}, {"say": "One."}],
+            [{"wait_for": str(flag)}, {"create_file": "b.txt", "content": "2\n"}, {"say": "Two."}],
+        ]
+    )
+    batch = cluster.enter(cluster.item(first, followUpPrompts=["Go on"]), cluster.item(cluster.writes("c.txt")))
+
+    async def play() -> None:
+        coordinating = asyncio.create_task(cluster.coordinate(batch))
+        await becomes(lambda: cluster.items(batch)[0].step == "follow-up 1", lambda: cluster.told(batch))
+        await becomes(lambda: len(web1.engine.store.iterations.unsettled()) == 1, "amp at its second turn")
+        runs.stop(cluster.engine, batch.id, force=True)
+        await coordinating
+
+    asyncio.run(play())
+    assert cluster.now(batch).state is BatchState.STOPPED
+    assert cluster.states(batch) == ["stopped", "stopped"], cluster.told(batch)
+    item = cluster.items(batch)[0]
+    store = cluster.engine.store
+    branch = store.sessions.get(item.session_id).branch_name
+    assert git(cluster.repo, "show", f"{branch}:a.txt") == "1\n", "what was done until then is here"
+    flag.touch()
+    cluster.run(cluster.enter_again(batch, resume=True))
+    assert cluster.states(batch) == ["success", "success"], cluster.told(batch)
+    assert git(cluster.repo, "show", f"{branch}:b.txt") == "2\n"
+    numbers = [one.number for one in store.iterations.of(item.session_id)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert cluster.left_on(web1) == (0, 0)
+
+
+def test_a_run_without_hosts_says_what_it_waits_for(cluster: ClusterDesk) -> None:
+    batch = cluster.enter(cluster.item(cluster.writes("a.txt")))
+
+    async def play() -> None:
+        coordinating = asyncio.create_task(cluster.coordinate(batch))
+        await becomes(lambda: "no host is there yet" in (cluster.now(batch).wait_reason or ""), "the reason")
+        cluster.host("web1")
+        await becomes(lambda: cluster.now(batch).wait_reason is None, "the host to be seen")
+        await coordinating
+
+    asyncio.run(play())
+    assert cluster.states(batch) == ["success"], cluster.told(batch)
+
+
+def test_a_secret_in_a_prompt_reaches_the_host_and_is_kept_nowhere(cluster: ClusterDesk) -> None:
+    web1 = cluster.host("web1")
+    secret = "sk-ant-api03-" + "a1B2" * 22 + "AA"
+    told = cluster.prompt({"say": "{prompt}"})
+    batch = cluster.enter(cluster.item(f"Use {secret}\n{told}"))
+    cluster.run(batch)
+    assert cluster.states(batch) == ["success"], cluster.told(batch)
+    for home in (cluster.engine.home.root, web1.engine.home.root):
+        holding = [path for path in home.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+        assert holding == []
