@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from ampsm_engine import private_folder
@@ -11,6 +12,12 @@ from ampsm_engine.errors import AmpsmError
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(path for house in ("ampsm_engine", "ampsm_tui") for path in (ROOT / house).rglob("*.py"))
+
+
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """The module itself, and all that stands in it."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
 
 
 def test_the_import_contracts_hold() -> None:
@@ -25,9 +32,10 @@ def test_the_import_contracts_hold() -> None:
 
 
 def test_every_module_says_what_it_is_and_stays_small() -> None:
-    texts = {str(path.relative_to(ROOT)): path.read_text() for path in SOURCES}
-    silent = [name for name, text in texts.items() if not ast.get_docstring(ast.parse(text))]
+    modules = {path: node for path in SOURCES if isinstance(node := nodes(path)[0], ast.Module)}
+    silent = [str(path.relative_to(ROOT)) for path, module in modules.items() if not ast.get_docstring(module)]
     assert silent == [], "a module opens with what lives here"
+    texts = {str(path.relative_to(ROOT)): path.read_text() for path in SOURCES}
     long = [name for name, text in texts.items() if text.count("\n") > 500]
     assert long == [], "a file this long is a call to look at the walls"
 
@@ -48,7 +56,7 @@ def test_no_two_classes_share_a_name() -> None:
     """Whoever looks for a class by its name finds one; helpers of a single module may be called as others are."""
     found: dict[str, set[str]] = {}
     for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and node.name != "Meta":
                 found.setdefault(node.name, set()).add(str(path.relative_to(ROOT)))
     assert {name: places for name, places in found.items() if len(places) > 1} == {}
@@ -81,7 +89,7 @@ def test_what_a_screen_waits_for_is_begun_in_one_place() -> None:
     """`run_while_open` lets no answer come back to a screen that has gone."""
     found = []
     for path in SCREENS:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.Attribute) and node.attr == "run_worker" and path.name != "ask.py":
                 found.append(f"{path.name}:{node.lineno}: run_worker")
             if isinstance(node, ast.ImportFrom) and node.module == "textual":
@@ -96,7 +104,7 @@ def test_no_handler_looks_for_a_widget_after_it_has_waited() -> None:
     """Textual calls handlers and actions itself, so nothing ends them when their screen goes."""
     found = []
     for path in SCREENS:
-        for method in ast.walk(ast.parse(path.read_text())):
+        for method in nodes(path):
             if not isinstance(method, ast.AsyncFunctionDef) or not _is_handler(method):
                 continue
             waits = [node.lineno for node in ast.walk(method) if isinstance(node, ast.Await)]

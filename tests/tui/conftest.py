@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import pytest
 from rich.console import RenderableType
@@ -20,9 +19,6 @@ from syrupy.types import SerializableData, SerializedData
 from textual._compositor import Compositor
 from textual._context import active_app
 from textual.app import App
-from textual.css.model import RuleSet
-from textual.css.stylesheet import Stylesheet
-from textual.dom import DOMNode
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot, WaitForScreenTimeout
@@ -30,6 +26,7 @@ from textual.pilot import Pilot, WaitForScreenTimeout
 from ampsm_tui import ask
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.widgets import collector
+from tests.tui import styles
 from tests.tui.desk import DEADLINE, PAINT, Desk
 
 PICTURES = Path(__file__).parent.parent.parent / "snapshots"
@@ -47,31 +44,6 @@ class Picture(SingleFileSnapshotExtension):
 
     def serialize(self, data: SerializableData, **_: Any) -> SerializedData:
         return str(data)
-
-
-_PARSED: dict[object, list[RuleSet]] = {}
-_parse_rules = Stylesheet._parse_rules
-
-
-def _parse_once(sheet: Stylesheet, css: str, *arguments: Any, **more: Any) -> list[RuleSet]:
-    """The rules of a style sheet, parsed once a process: a third of a test's time went into parsing them again."""
-    key = (css, arguments, *sorted(more.items()), *sheet._variables.items())
-    if key not in _PARSED:
-        _PARSED[key] = _parse_rules(sheet, css, *arguments, **more)
-    return _PARSED[key]
-
-
-_STYLED: "WeakKeyDictionary[DOMNode, tuple[list[RuleSet], object]]" = WeakKeyDictionary()
-_style_parts = Stylesheet._process_component_classes
-
-
-def _style_parts_once(sheet: Stylesheet, node: DOMNode) -> None:
-    """The styles of a widget's parts, found again only where what the rules ask about has changed."""
-    asked = [(one._id, one.classes, one._pseudo_classes_cache_key) for one in node.css_path_nodes]
-    if node._component_styles and (known := _STYLED.get(node)) and known[0] is sheet.rules and known[1] == asked:
-        return
-    _style_parts(sheet, node)
-    _STYLED[node] = sheet.rules, asked
 
 
 def _paint_whole(compositor: Compositor, full: bool = False, **more: Any) -> RenderableType | None:
@@ -126,8 +98,7 @@ def _is_busy(app: App[Any]) -> bool:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is parsed or styled twice, and nothing sleeps."""
     _at_work.clear()
-    monkeypatch.setattr(Stylesheet, "_parse_rules", _parse_once)
-    monkeypatch.setattr(Stylesheet, "_process_component_classes", _style_parts_once)
+    styles.find_once(monkeypatch)
     monkeypatch.setattr(Compositor, "render_update", _paint_whole)
     monkeypatch.setattr(MessagePump, "_dispatch_message", _dispatch_counted)
     monkeypatch.setattr(Pilot, "_wait_for_screen", _all_heard)

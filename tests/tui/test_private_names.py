@@ -23,6 +23,7 @@ from textual.widgets import Static
 ROOT = Path(__file__).parent.parent.parent
 MODULES = sorted((ROOT / "ampsm_tui").rglob("*.py"))
 OF_TUPLES = {"_replace", "_asdict", "_fields", "_make"}
+ASKING = {"getattr", "setattr", "hasattr"}
 OWN = {"self", "cls", "super()", "os"}
 """Whose private names are told by the class that they stand in; of `os`, nothing is ours or Textual's."""
 
@@ -80,17 +81,13 @@ def names_in(kind: ast.ClassDef) -> Iterator[str]:
     for node in ast.walk(kind):
         if isinstance(node, ast.Attribute):
             yield node.attr
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in {"getattr", "setattr", "hasattr"}:
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ASKING:
             yield from (str(one.value) for one in node.args if isinstance(one, ast.Constant))
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.name
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node in _assigned(kind):
-            yield node.id
-
-
-def _assigned(kind: ast.ClassDef) -> list[ast.expr]:
     plain = [target for node in kind.body if isinstance(node, ast.Assign) for target in node.targets]
-    return [*plain, *(node.target for node in kind.body if isinstance(node, ast.AnnAssign))]
+    assigned = [*plain, *(node.target for node in kind.body if isinstance(node, ast.AnnAssign))]
+    yield from (target.id for target in assigned if isinstance(target, ast.Name))
 
 
 def used(text: str, namespace: Mapping[str, object]) -> set[str]:
