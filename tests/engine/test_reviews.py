@@ -414,6 +414,7 @@ def test_a_turn_that_has_just_ended_takes_no_rejection(bench: Bench, monkeypatch
     assert not git(bench.repo, "for-each-ref", "refs/ampsm/review")
 
 
+@pytest.mark.usefixtures("detached")
 def test_amp_does_not_begin_while_a_change_is_taken_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     session = work(bench, {"app.py": APP})
     worktree = Path(session.worktree_path)

@@ -1,5 +1,6 @@
 """One home, one repository, one scripted amp, and words to wait for facts with."""
 
+import asyncio
 import contextlib
 import ctypes
 import json
@@ -16,8 +17,12 @@ import pytest
 from ampsm_engine import config
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import runs, sessions
+from ampsm_engine.git import libgit2
+from ampsm_engine.home import Home
 from ampsm_engine.model import Iteration, Session, State
+from ampsm_engine.store import PatientStore
 from ampsm_engine.worker import launch, slots
+from ampsm_engine.worker.__main__ import Worker
 from tests.waiting import DEADLINE, until
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -114,6 +119,27 @@ class Bench:
 
     def leased(self, iteration: Iteration) -> bool:
         return slots.is_leased(self.engine.home.run(iteration.id))
+
+
+def work_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever starts a worker does its work, to the end, before anything else: a process costs as much as ten verbs.
+
+    Where amp waits for the test or hangs, the worker is a process as ever.
+    """
+    start = launch.launch
+
+    def work(home: Home) -> None:
+        scenario = os.environ.get("AMPSM_SCENARIO", "")
+        if '"wait_for"' in scenario or '"hang"' in scenario:
+            start(home)
+            return
+        libgit2.load()
+        worker = Worker(home, PatientStore(home.database), config.load(config.config_path()))
+        with contextlib.closing(worker.store), contextlib.closing(worker._follower):
+            asyncio.run(worker.work())
+
+    monkeypatch.setattr(launch, "launch", work)
+    monkeypatch.setattr(launch, "launch_if_needed", lambda *_: False)
 
 
 @contextlib.contextmanager

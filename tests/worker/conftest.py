@@ -8,7 +8,7 @@ import pytest
 from ampsm_engine import demo
 from ampsm_engine.config import config_path
 from ampsm_engine.engine.startup import open_engine
-from tests.worker.bench import QUICK, Bench, kill, marked
+from tests.worker.bench import QUICK, Bench, kill, marked, work_here
 
 
 @pytest.fixture
@@ -24,3 +24,9 @@ def bench(hermetic: Path, repo: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     yield made
     for process in marked("AMPSM_HOME", str(made.engine.home.root)):
         kill(process)
+
+
+@pytest.fixture
+def workers_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An iteration has ended when the verb that queues it answers: for tests of what it leaves, not of how workers live."""
+    work_here(monkeypatch)

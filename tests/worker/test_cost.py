@@ -24,6 +24,7 @@ def answered(bench: Bench, many: int) -> list[int | None]:
     return [query.micros for query in bench.engine.store.costs.all()]
 
 
+@pytest.mark.usefixtures("workers_here")
 def test_the_cost_of_each_iteration_is_how_much_amps_own_figure_grew(bench: Bench) -> None:
     bench.configure(cost__queries=60)
     bench.scenario(*TURNS)
@@ -43,6 +44,7 @@ def test_the_cost_of_each_iteration_is_how_much_amps_own_figure_grew(bench: Benc
     assert views.show(bench.engine, bench.now(session)).cost_micros == 40_000
 
 
+@pytest.mark.usefixtures("workers_here")
 def test_an_amp_that_does_not_say_leaves_the_cost_unknown(bench: Bench) -> None:
     bench.configure(cost__queries=60)
     bench.monkeypatch.setenv("AMPSM_SCRIPTED_VERSION", "0.0.1767830505-ga62310")  # it has no `threads usage`
@@ -54,6 +56,7 @@ def test_an_amp_that_does_not_say_leaves_the_cost_unknown(bench: Bench) -> None:
     assert (total.cost_micros, total.unpriced) == (None, 1)
 
 
+@pytest.mark.usefixtures("workers_here")
 def test_nobody_asks_where_it_is_turned_off_or_amp_never_ran(bench: Bench) -> None:
     bench.scenario({"say": "Done."})
     bench.settled(bench.new())

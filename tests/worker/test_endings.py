@@ -12,6 +12,8 @@ from ampsm_engine.model import Outcome, Status
 from tests.soak import one_in
 from tests.worker.bench import Bench
 
+pytestmark = pytest.mark.usefixtures("workers_here")
+
 WORK = {"create_file": "half.txt", "content": "half"}
 Steps = list[dict[str, object]]
 

@@ -11,6 +11,8 @@ from tests.conftest import git
 from tests.waiting import until
 from tests.worker.bench import Bench
 
+pytestmark = pytest.mark.usefixtures("workers_here")
+
 WRITE = {"create_file": "amps.txt", "content": "amp\n"}
 DONE = {"say": "Wrote the file of amp's own."}
 LINES = "".join(f"line {number}\n" for number in range(1, 13))

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from ampsm_engine.engine import removal, repair, sessions
 from ampsm_engine.git import repository
 from ampsm_engine.merging import operations, scratch
@@ -9,6 +11,8 @@ from ampsm_engine.merging.results import Options
 from tests.conftest import git
 from tests.waiting import until
 from tests.worker.bench import Bench
+
+pytestmark = pytest.mark.usefixtures("workers_here")
 
 DONE = {"say": "Done."}
 ELSEWHERE = (
@@ -100,9 +104,9 @@ def test_a_branch_that_moved_under_the_users_checkout_is_told_with_what_the_next
 
 def test_a_repository_that_cannot_be_read_is_no_reason_not_to_run(bench: Bench) -> None:
     bench.scenario({"create_file": "one.txt", "content": "1\n"}, {"shell": "printf '[' >> ../../.git/config"}, DONE)
-    session = bench.new()
     config = bench.repo / ".git" / "config"
     sound = config.read_text()
+    session = bench.new()
     last = bench.settled(session)
     config.write_text(sound)
     assert last.end_time
