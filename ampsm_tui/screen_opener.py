@@ -29,7 +29,7 @@ class ScreenOpener:
 
     def open_runs(self) -> None:
         """The list of the batch runs."""
-        from ampsm_tui.screens.batches import RunsScreen
+        from ampsm_tui.screens.batch.runs import RunsScreen
 
         self._open(RunsScreen)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ampsm_engine.cli.demo_run import DemoFolder, DemoRun, await_workers, demo_environment
+from ampsm_engine.cli.demo import DemoFolder, DemoRun, await_workers, demo_environment
 from ampsm_engine.demo import plan
 from ampsm_engine.engine import startup
 from ampsm_engine.store import follow

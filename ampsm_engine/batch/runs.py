@@ -13,7 +13,7 @@ from ampsm_engine.batch import progress
 from ampsm_engine.batch.limits import BAD
 from ampsm_engine.batch.values import ItemSpec, Plan, PlannedItem
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import removal, sessions
+from ampsm_engine.engine import drafts, removal, sessions
 from ampsm_engine.engine import runs as verbs
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import repository
@@ -382,3 +382,16 @@ def _forget_commits(batch_id: str, roots: set[str]) -> None:
     for root in roots:
         with suppress(AmpsmError):  # the repository may be gone
             pinned_refs.forget_batch(Path(root), batch_id)
+
+
+def begin_variants(engine: Engine, draft: drafts.SessionDraft) -> Batch:
+    """Begin a run of each mode of a draft, as often as it has copies; errors as `fan_out` and `drafts.check`."""
+    spec = ItemSpec(
+        repo=str(drafts.folder(draft.repo)),
+        prompt=draft.prompt,
+        name=draft.name,
+        base_branch=draft.base or None,
+        script_command=draft.script or None,
+    )
+    modes = [mode for mode in draft.modes if mode]
+    return fan_out(engine, spec, modes=modes, copies=drafts.copies_of(draft.copies))

@@ -3,13 +3,13 @@
     entry_point   every way to end becomes a sentence and an exit code
     plain_arguments   a few commands in their plainest form, without the parser
     root          the command `ampsm` and its list of commands, each loaded only when it is called
-    sessions runs logs diff reviews merging removal watch numbers history_import maintenance settings demo
+    sessions runs logs diff reviews merging removal watch numbers train batch maintenance settings schema demo
                   the commands, one file a family
     arguments     parameters that several commands share, and their completion
     engine_access, session_views   what needs no parser: the engine as a command opens it, ls and show
     output        all of stdout; documents, tables, listing, session_details, iteration_text: what is shown there
     diagnostics   all of stderr, and the exit codes
-    status_line   `ampsm status --tmux`, on its own
+    tmux_status   `ampsm status --tmux`, on its own
 
 No screen in here, and nothing at module top that `ampsm ls` would not need.
 """
@@ -36,9 +36,9 @@ def main(*, screens: "Callable[..., int] | None" = None) -> None:
     if sys.argv[1:] == ["--version"] and _write_version():
         sys.exit(0)
     if sys.argv[1:] == ["status", "--tmux"]:
-        from ampsm_engine.cli import status_line
+        from ampsm_engine.cli import tmux_status
 
-        if status_line.print_status_line():
+        if tmux_status.print_status_line():
             sys.exit(0)
     from ampsm_engine.cli.entry_point import run
 

@@ -138,7 +138,7 @@ def _print_json(summary: "Summary") -> None:
 
 
 def _print_csv(summary: "Summary") -> None:
-    from ampsm_engine.metrics import columns, encoding
+    from ampsm_engine.metrics import columns, export
     from ampsm_engine.metrics.figures import Figures, ToolFigures
 
     if summary.by == "tool":
@@ -147,7 +147,7 @@ def _print_csv(summary: "Summary") -> None:
     else:
         names = [summary.by, "label", *columns.document(Figures())]
         rows = [{summary.by: row.key, "label": row.label, **columns.document(row.figures)} for row in summary.rows]
-    for line in encoding.csv_lines(names, rows):
+    for line in export.csv_lines(names, rows):
         output.write(line)
 
 
@@ -224,15 +224,15 @@ def export_command(table: str | None, form: str, file: Path | None, *, wanted: S
 
 def exported(engine: "Engine", table: str, form: str, selection: "Selection") -> Iterator[str]:
     """The rows of a table as json, ndjson or csv, in pieces; NotFound for a table that there is not."""
-    from ampsm_engine.metrics import encoding, tables
+    from ampsm_engine.metrics import export
 
     names = engine.store.table_rows.columns(table)
-    rows = tables.records(engine.store, table, selection)
+    rows = export.records(engine.store, table, selection)
     if form == "csv":
-        return encoding.csv_lines(names, rows)
+        return export.csv_lines(names, rows)
     if form == "ndjson":
-        return encoding.ndjson({"table": table}, rows)
-    return encoding.document({"table": table}, "rows", rows)
+        return export.ndjson({"table": table}, rows)
+    return export.document({"table": table}, "rows", rows)
 
 
 def session_documents(engine: "Engine", selection: "Selection") -> Iterator[str]:

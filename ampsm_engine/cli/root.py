@@ -17,15 +17,15 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Iterations": {
         "iterate": "runs",
-        "retry": "prompt_queue",
-        "queue": "prompt_queue",
+        "retry": "runs",
+        "queue": "runs",
         "wait": "runs",
         "stop": "runs",
         "log": "logs",
         "run": "runs",
         "diff": "diff",
     },
-    "Review": {"review": "reviews", "comments": "reviews", "comment": "reviews", "note": "review_notes"},
+    "Review": {"review": "reviews", "comments": "reviews", "comment": "reviews", "note": "reviews"},
     "Merging": {
         "preflight": "merging",
         "squash": "merging",
@@ -36,7 +36,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Many at once": {"batch": "batch", "cluster": "cluster"},
     "Watching": {"watch": "watch", "status": "watch", "events": "watch"},
-    "Numbers": {"metrics": "numbers", "export": "numbers", "report": "numbers", "import": "history_import"},
+    "Numbers": {"metrics": "numbers", "export": "numbers", "report": "numbers", "import": "maintenance"},
     "Cleaning up": {"rm": "removal", "trash": "removal", "repair": "maintenance"},
     "This machine": {
         "doctor": "maintenance",

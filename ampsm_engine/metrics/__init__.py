@@ -4,10 +4,9 @@
     summary     iterations chosen, grouped and summed up: the one door for the command line and the screens
     columns     how each figure is called and reads: table, CSV, JSON, report
     plots       series of values to draw, for the screens and the report
-    tables      the rows of any table of the store, redacted
-    encoding    rows as JSON, NDJSON and CSV; documents
+    export      the rows of any table of the store, redacted; rows as JSON, NDJSON and CSV
     session_document   one session as Markdown: prompts, answers, diffs
-    report, html_report, charts   a report as Markdown, and as one file of HTML
+    report, html_report   a report as Markdown, and as one file of HTML with plots
 
 What is not known is None everywhere, and reads `unknown`. A cost is amp's own figure, or unknown.
 """

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
 from ampsm_engine import timestamps
+from ampsm_engine.context import Engine
 from ampsm_engine.errors import Refused
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.metrics.figures import Figures, SessionFigures, ToolFigures, figures, history, tool_figures
@@ -182,3 +183,8 @@ def moment(text: str, *, now: datetime | None = None) -> datetime:
     except (ValueError, OverflowError):
         message = f"{text!r} is no moment: a day (2026-11-30), a time (2026-11-30T12:00), today, or 24h, 7d, 2w ago."
         raise Refused(message, "ampsm metrics --since 7d") from None
+
+
+def metrics_view(engine: Engine, by: Grouping, selection: Selection) -> Summary:
+    """The figures of all iterations that are chosen, by group and in all."""
+    return summarize(engine.store, by, selection)

@@ -10,16 +10,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from peewee import (
-    EXCLUDED,
     AutoField,
     BooleanField,
     CompositeKey,
     Field,
-    Function,
     Model,
     Query,
     SqliteDatabase,
-    fn,
 )
 
 from ampsm_engine.model import (
@@ -153,11 +150,6 @@ def changes(table: type[Model], values: dict[str, object], *, fixed: frozenset[s
         if name not in columns or name in fixed:
             raise TypeError(f"{name!r} is not a column of {table.__name__} that may be changed here")
     return {columns[name]: value for name, value in values.items()}
-
-
-def known_value(field: "Field[Any]") -> Function:
-    """What a row gets on conflict: the new value where it is known, else the one that is there."""
-    return fn.COALESCE(getattr(EXCLUDED, field.column_name), field)
 
 
 def sql_of(query: Query) -> tuple[str, tuple[object, ...]]:

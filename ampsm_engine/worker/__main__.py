@@ -21,7 +21,7 @@ from ampsm_engine.home import Home, home
 from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.model import BatchState, Iteration, Outcome, State
 from ampsm_engine.store import PATIENCE, PatientStore, is_passing
-from ampsm_engine.worker import cost, launch, run_directory, slots
+from ampsm_engine.worker import launch, run_directory, session_limits, slots
 from ampsm_engine.worker.phases import StopRequest
 from ampsm_engine.worker.run import Run
 from ampsm_engine.worker.settle import settle
@@ -163,7 +163,7 @@ class Worker:
                 raise  # done or not, it is left as it is for the next adoption
             self._say(traceback.format_exc())
             await self._give_up(run, reason)
-        await cost.ask(self.store, self.settings, iteration.id)
+        await session_limits.ask(self.store, self.settings, iteration.id)
         self._say(f"is done with {iteration.id}")
         try:
             self.store.copy_when_due()

@@ -1,1 +1,1 @@
-"""One file a screen. Screens import widgets and ask, never the app."""
+"""One file a screen, or a folder with the parts that it owns. Screens import widgets and ask, never the app."""

@@ -224,7 +224,7 @@ class SessionActions:
 
     def about(self) -> None:
         """Choose what is changed of what a person notes about the selected sessions."""
-        from ampsm_tui.screens.session_about import SessionAbout
+        from ampsm_tui.screens.session_dialogs import SessionAbout
 
         if sessions := self._selected():
             SessionAbout(self._screen, self._ask_each).open(sessions)
@@ -258,7 +258,7 @@ class SessionActions:
 
     def copy(self) -> None:
         """Choose what to copy."""
-        from ampsm_tui.screens.copy import CopyScreen
+        from ampsm_tui.screens.session_dialogs import CopyScreen
 
         sessions = self._selected()
         if not sessions:

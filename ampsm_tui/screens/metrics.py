@@ -23,11 +23,11 @@ from ampsm_tui.screens.table import TableScreen
 from ampsm_tui.widgets import figure_columns
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.line_widgets import Piece
-from ampsm_tui.widgets.plot_view import PlotView
+from ampsm_tui.widgets.notices import StaleNotice
+from ampsm_tui.widgets.plot import PlotView
 from ampsm_tui.widgets.record_columns import RecordArrangement, RecordKind
 from ampsm_tui.widgets.record_table import RecordTable
 from ampsm_tui.widgets.run_head import RunText
-from ampsm_tui.widgets.stale_notice import StaleNotice
 
 if TYPE_CHECKING:
     from ampsm_engine.metrics.figures import Figures
@@ -114,11 +114,11 @@ class MetricsScreen(TableScreen):
         self.call_after_refresh(self.show_arrangement)
 
     async def _ask(self) -> Summary:
-        from ampsm_engine.metrics import view
+        from ampsm_engine.metrics import summary
 
         since = None if self._span.length is None else app_of(self).clock() - self._span.length
         wanted = Selection(since=since, batch=self._batch_id or None)
-        return await ask_until_answered(view.metrics_view, ignore, app_of(self).engine, self._by, wanted)
+        return await ask_until_answered(summary.metrics_view, ignore, app_of(self).engine, self._by, wanted)
 
     def _show(self, summary: Summary) -> bool:
         if summary.by != self._by:

@@ -424,9 +424,9 @@ class NewSessionScreen(AppScreen[FormResult | None]):
 
 async def _begin_variants(engine: "Engine", draft: SessionDraft) -> str:
     """Begin a run of the variants that a draft asks for; the id of the run."""
-    from ampsm_engine.batch import fan_out
+    from ampsm_engine.batch import runs
 
-    batch = await ask(fan_out.begin_variants, engine, draft)
+    batch = await ask(runs.begin_variants, engine, draft)
     return batch.id
 
 

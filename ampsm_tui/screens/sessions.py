@@ -23,11 +23,10 @@ from ampsm_tui.screens.conflict_forecast import ForecastWatcher
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.line_widgets import Piece, TextLine
+from ampsm_tui.widgets.notices import ReturnNotice, StaleNotice
 from ampsm_tui.widgets.preview import Preview
-from ampsm_tui.widgets.return_notice import ReturnNotice
 from ampsm_tui.widgets.session_order import NEED, Arrangement, home_of, needs_me
 from ampsm_tui.widgets.session_table import SessionTable
-from ampsm_tui.widgets.stale_notice import StaleNotice
 
 if TYPE_CHECKING:
     from textual.widgets import Input

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ampsm_engine.batch import fan_out, variants
+from ampsm_engine.batch import runs, variants
 from ampsm_engine.engine.drafts import SessionDraft, check
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import ItemState
@@ -12,7 +12,7 @@ from tests.batch.desk import BatchDesk
 def test_a_form_with_two_modes_becomes_a_run_whose_items_are_compared(desk: BatchDesk) -> None:
     draft = SessionDraft(str(desk.repo / "."), name="Cache it", prompt=desk.writes("cache.py"), mode="medium,high")
     assert check(desk.engine, draft) == ()
-    batch = desk.over(fan_out.begin_variants(desk.engine, draft))
+    batch = desk.over(runs.begin_variants(desk.engine, draft))
     items = desk.items(batch)
     assert [(item.name, item.mode, item.state) for item in items] == [
         ("Cache it (medium)", "medium", ItemState.SUCCESS),
@@ -30,4 +30,4 @@ def test_variants_are_not_made_for_later(desk: BatchDesk) -> None:
     draft = SessionDraft(str(desk.repo), prompt="Cache it", copies="2", run=False)
     assert [trouble.field for trouble in check(desk.engine, draft)] == ["copies"]
     with pytest.raises(Refused):
-        fan_out.begin_variants(desk.engine, SessionDraft(str(desk.repo), prompt="Cache it", copies="no"))
+        runs.begin_variants(desk.engine, SessionDraft(str(desk.repo), prompt="Cache it", copies="no"))

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from jsonschema import Draft202012Validator
 
-from ampsm_engine.cli import answers, entry_point
+from ampsm_engine.cli import entry_point, schema
 from ampsm_engine.cli.root import root
 
 GROUPS = ("batch", "config", "trash")
@@ -25,13 +25,13 @@ def strict(schema: Any) -> Any:
 
 @cache
 def document() -> dict[str, Any]:
-    return answers.document()
+    return schema.document()
 
 
 @cache
 def validator(name: str) -> Draft202012Validator:
     reference = {"$ref": f"#/$defs/{name.replace(' ', '%20')}"}
-    return Draft202012Validator({"$schema": answers.DIALECT, "$defs": strict(document()["$defs"]), **reference})
+    return Draft202012Validator({"$schema": schema.DIALECT, "$defs": strict(document()["$defs"]), **reference})
 
 
 def answer_of(arguments: tuple[str, ...]) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.cli import status_line
-from ampsm_engine.cli.status_line import count_sessions
+from ampsm_engine.cli import tmux_status
+from ampsm_engine.cli.tmux_status import count_sessions
 from ampsm_engine.model import Outcome, State, Status
 from tests.cli.conftest import Ampsm, Shelf, program
 
@@ -29,7 +29,7 @@ def some(shelf: Shelf) -> Shelf:
 def test_it_says_what_the_whole_command_says(ampsm: Ampsm, some: Shelf, tmp_path: Path) -> None:
     whole = ampsm("status", "--tmux").out
     with (tmp_path / "out").open("w", encoding="utf-8") as out, contextlib.redirect_stdout(out):
-        assert status_line.print_status_line()
+        assert tmux_status.print_status_line()
     assert (tmp_path / "out").read_text() == whole == "●1 ✗1\n"
     done = program("status", "--tmux")
     assert done.communicate()[0].decode() == whole
@@ -38,7 +38,7 @@ def test_it_says_what_the_whole_command_says(ampsm: Ampsm, some: Shelf, tmp_path
 def test_without_a_database_it_is_empty_and_makes_nothing(
     hermetic: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    assert status_line.print_status_line()
+    assert tmux_status.print_status_line()
     assert capfdbinary.readouterr().out == b"\n"
     assert not (hermetic / "ampsm").exists()
 

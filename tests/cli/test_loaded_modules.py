@@ -38,7 +38,7 @@ ASKING_GIT = """
 LOOKING = "engine.views git.changes git.snapshot git.staging git.unwanted_files private_folder"
 
 REDACTING = """
-    redact.command_line redact.commands redact.contexts redact.cookies redact.environment redact.own_rules
+    redact.commands redact.contexts redact.cookies redact.environment redact.own_rules
     redact.redactor redact.rule redact.rule_parts redact.scanner redact.window
 """
 
@@ -71,7 +71,7 @@ SMALL = "pathlib re typing"
 
 ROWS: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     (("--version",), FRONT, "", ""),
-    (("status", "--tmux"), f"{FRONT} cli.status_line folders states", "", ""),
+    (("status", "--tmux"), f"{FRONT} cli.tmux_status folders states", "", ""),
     (("ls",), f"{FRONT} {READING} {TABLES}", f"{SMALL} shutil", ""),
     (("ls", "--json"), f"{FRONT} {READING} cli.documents", SMALL, ""),
     (

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ampsm_engine.metrics.encoding import csv_lines, document, json_text, ndjson
+from ampsm_engine.metrics.export import csv_lines, document, json_text, ndjson
 
 HOSTILE = ["=cmd|' /C calc'!A0", "+1", "-1+1", "@SUM(A1)", "  =1", "\t=1", "\N{FULLWIDTH EQUALS SIGN}1", "|x", "%0A"]
 

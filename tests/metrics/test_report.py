@@ -7,8 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from ampsm_engine.metrics import report
-from ampsm_engine.metrics.charts import svg
-from ampsm_engine.metrics.html_report import html
+from ampsm_engine.metrics.html_report import html, svg
 from ampsm_engine.metrics.plots import Plot, PlotSeries, plots
 from ampsm_engine.metrics.summary import summarize
 from ampsm_engine.model import Outcome

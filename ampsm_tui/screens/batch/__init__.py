@@ -1,1 +1,1 @@
-"""The screens of one run of a batch: its items, the variants of one prompt side by side, and what is done to runs."""
+"""The screens of batch runs: all of them, the items of one, the variants of a prompt, and what is done to runs."""

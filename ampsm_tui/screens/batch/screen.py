@@ -20,9 +20,9 @@ from ampsm_tui.screens.batch.actions import RunActions, RunActionsScreen
 from ampsm_tui.screens.live_answer import LiveAnswer
 from ampsm_tui.widgets import run_columns
 from ampsm_tui.widgets.key_bar import KeyBar
+from ampsm_tui.widgets.notices import StaleNotice
 from ampsm_tui.widgets.record_table import RecordTable
 from ampsm_tui.widgets.run_head import RunHead
-from ampsm_tui.widgets.stale_notice import StaleNotice
 
 if TYPE_CHECKING:
     from ampsm_engine.batch.overview import ItemLine, RunView

@@ -21,7 +21,7 @@ from ampsm_tui.clean import one_line
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets import conflict_lines
 from ampsm_tui.widgets.conflict_lines import SideNames
-from ampsm_tui.widgets.merge_head import MergeHead
+from ampsm_tui.widgets.merge_lines import MergeHead
 from ampsm_tui.widgets.text_view import PieceLine, TextView
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from ampsm_tui.screens.conflict.choices import ConflictChoices
 from ampsm_tui.screens.conflict.completion import ConflictCompletion
 from ampsm_tui.screens.conflict.pane import ConflictPane
 from ampsm_tui.widgets.key_bar import KeyBar
-from ampsm_tui.widgets.stale_notice import StaleNotice
+from ampsm_tui.widgets.notices import StaleNotice
 
 TICK = 1.0
 """Seconds between two looks at whether another program resolves; a look is two questions to the file system."""

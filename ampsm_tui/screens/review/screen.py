@@ -28,7 +28,7 @@ from ampsm_tui.screens.review.external import ReviewExternal
 from ampsm_tui.screens.review.loader import Resolve, ReviewLoader
 from ampsm_tui.screens.review.marks import ReviewMarks
 from ampsm_tui.screens.review.pane import DiffPane
-from ampsm_tui.screens.review.position import ReviewPosition
+from ampsm_tui.screens.review.places import ReviewPosition
 from ampsm_tui.screens.review.prompt import ReviewPrompt
 from ampsm_tui.screens.review.ranges import ReviewRanges
 from ampsm_tui.screens.review.reading import DiffReading
@@ -39,7 +39,7 @@ from ampsm_tui.widgets.diff.layout import GROWTH
 from ampsm_tui.widgets.diff.overview import Overview
 from ampsm_tui.widgets.diff.title import ReviewBox
 from ampsm_tui.widgets.key_bar import KeyBar
-from ampsm_tui.widgets.stale_notice import StaleNotice
+from ampsm_tui.widgets.notices import StaleNotice
 
 if TYPE_CHECKING:
     from ampsm_tui.differ.review import Review
@@ -180,7 +180,7 @@ class DiffScreen(AppScreen[None]):
 
     def action_jump(self) -> None:
         """Go to a file by typing some of its name."""
-        from ampsm_tui.screens.review.jump import FileJump
+        from ampsm_tui.screens.review.places import FileJump
 
         self.app.push_screen(FileJump())
 

@@ -18,10 +18,10 @@ from ampsm_tui.screens.session.content import SessionContent
 from ampsm_tui.screens.session.follow_up import FollowUp
 from ampsm_tui.screens.session.history import SessionHistory
 from ampsm_tui.widgets.key_bar import KeyBar
+from ampsm_tui.widgets.notices import StaleNotice
 from ampsm_tui.widgets.prompt_box import PromptBox
 from ampsm_tui.widgets.queued_prompts import QueuedPrompts
 from ampsm_tui.widgets.session_head import SessionHead
-from ampsm_tui.widgets.stale_notice import StaleNotice
 from ampsm_tui.widgets.timeline import Timeline
 
 REFLOG_TICK = 1.0

@@ -1,9 +1,10 @@
-"""The notice that what a screen shows may be old, or that no worker can start, and why: there only while that is so."""
+"""Lines that are there only while they hold: what is shown may be old, no worker starts, where one may go back to."""
 
 from textual.content import Content
 from textual.widgets import Static
 
 from ampsm_engine.model import Board
+from ampsm_tui.bindings import shown_key
 from ampsm_tui.clean import one_line
 
 
@@ -27,3 +28,20 @@ class StaleNotice(Static):
         if text:
             self.update(Content(f"! {one_line(text, 500)}"))
         self.display = bool(text)
+
+
+class ReturnNotice(Static):
+    """On the list, which is where one begins."""
+
+    DEFAULT_CSS = """
+    ReturnNotice { display: none; height: auto; max-height: 3; padding: 0 1; background: $surface; color: $accent; }
+    """
+
+    def on_mount(self) -> None:
+        """Follow the offer of the app."""
+        self.watch(self.app, "offer", self._follow)
+
+    def _follow(self, offer: str) -> None:
+        if offer:
+            self.update(Content(f"{offer}. {shown_key(self.screen, 'return') or 'The palette'} goes back there."))
+        self.display = bool(offer)

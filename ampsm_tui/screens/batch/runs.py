@@ -14,9 +14,9 @@ from ampsm_tui.screens.live_answer import LiveAnswer
 from ampsm_tui.widgets import run_columns, run_head
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.line_widgets import Piece
+from ampsm_tui.widgets.notices import StaleNotice
 from ampsm_tui.widgets.record_table import RecordTable
 from ampsm_tui.widgets.run_head import RunText
-from ampsm_tui.widgets.stale_notice import StaleNotice
 
 if TYPE_CHECKING:
     from ampsm_engine.batch.overview import RunLine
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class RunsScreen(RunActionsScreen):
     """One row a run, the newest first."""
 
-    CSS_PATH = "batches.tcss"
+    CSS_PATH = "runs.tcss"
     TITLE = "batch runs"
     PURPOSE = (
         "A line a run: one plan, many items, each of them a session.",

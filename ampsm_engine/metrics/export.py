@@ -1,6 +1,7 @@
-"""Rows as JSON, NDJSON and CSV.
+"""The rows of any table of the store, and rows as JSON, NDJSON and CSV.
 
-What comes out is inert: ASCII JSON without NaN, CSV without formulas or control characters.
+What comes out is inert: ASCII JSON without NaN, CSV without formulas or control characters. Every text of a table is
+redacted once more: what is stored was redacted by the rules of its time, and rows of another program never were.
 """
 
 import csv
@@ -8,8 +9,16 @@ import io
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
+from ampsm_engine import redact
+from ampsm_engine.metrics.summary import Selection
 from ampsm_engine.plain_text import visible
+from ampsm_engine.store.table_rows import RowChoice
+from ampsm_engine.timestamps import stamp
+
+if TYPE_CHECKING:
+    from ampsm_engine.store import Store
 
 VERSION = 1
 """The version of every document; it grows when a key changes its meaning or goes."""
@@ -74,3 +83,20 @@ def _finite(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_finite(inner) for inner in value]
     return value
+
+
+def records(store: "Store", table: str, selection: Selection) -> Iterator[dict[str, object]]:
+    """The rows of a table, oldest first, each by its columns; NotFound for a table that there is not."""
+    wanted = RowChoice(
+        sessions=None if selection.sessions is None else sorted(selection.sessions),
+        batch=selection.batch,
+        repo=selection.repo,
+        since=stamp(selection.since) if selection.since else None,
+        until=stamp(selection.until) if selection.until else None,
+    )
+    for record in store.table_rows.read(table, wanted):
+        yield {name: _redacted(value) if isinstance(value, str) else value for name, value in record.items()}
+
+
+def _redacted(text: str) -> str:
+    return redact.text(text.encode("utf-8", "replace").decode())
