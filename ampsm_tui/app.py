@@ -4,7 +4,6 @@ What a screen shows or asks for is not known here.
 """
 
 import asyncio
-import contextlib
 import functools
 import io
 import os
@@ -22,15 +21,13 @@ from textual.filter import Monochrome
 from textual.notifications import Notify, SeverityLevel
 from textual.reactive import var
 from textual.signal import Signal
-from textual.theme import Theme
 
 from ampsm_engine import keymap
-from ampsm_engine.config import Settings, store
-from ampsm_engine.errors import AmpsmError
+from ampsm_engine.config import Settings
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Board
 from ampsm_tui import theme
-from ampsm_tui.ask import UNFINISHED, ask, run_while_open
+from ampsm_tui.ask import UNFINISHED, run_while_open
 from ampsm_tui.bindings import bind, shown_key
 from ampsm_tui.clean import one_line
 from ampsm_tui.delayed_call import LastingNotification, call_after, resize_after_all
@@ -49,14 +46,10 @@ if TYPE_CHECKING:
     from textual.command import Provider
     from textual.driver import Driver
     from textual.filter import LineFilter
-    from textual.screen import Screen
 
     from ampsm_engine.context import Engine
-    from ampsm_engine.last_places import LastPlace
-    from ampsm_engine.model import Session
     from ampsm_tui.differ.client import Differ
     from ampsm_tui.notifier import Notifier
-    from ampsm_tui.widgets.session_table import SessionTable
 
 SOON = 0.1
 """Seconds after the start at which the board is read again."""
@@ -147,10 +140,10 @@ class AmpsmApp(App[int]):
         self._fault = io.StringIO()
         self.error_console = Console(markup=False, highlight=False, file=self._fault, width=120)
         self.store_changed: Signal[None] = Signal(self, "store changed")
-        self.add_mode("first", self._make_first)
-        self.add_mode("list", _make_list)
+        self.opener = ScreenOpener(self, lambda: self.differ, lambda screen: screen.data_bind(AmpsmApp.board))
+        self.add_mode("first", lambda: self.opener.make_first(first_review, self.board))
+        self.add_mode("list", self.opener.make_list)
         self.engine = engine
-        self.opener = ScreenOpener(self.push_screen, self.open_following)
         self.read_only = read_only
         self.settings = settings or Settings()
         self.clock = clock
@@ -165,8 +158,6 @@ class AmpsmApp(App[int]):
         self.animation_level = "none"
         for ours in (theme.DARK, theme.LIGHT):
             self.register_theme(ours)
-        self._only_shown = ""
-        """The theme that is looked at, and not kept."""
         wanted = self.settings.text("ui.theme")
         self.theme = wanted if wanted in self.available_themes else theme.DARK.name
         self.set_keymap(self.settings.keys)
@@ -203,21 +194,6 @@ class AmpsmApp(App[int]):
         """The colours of code for themes that have none."""
         return theme.defaults(self.current_theme, self._fewer_colours.colours)
 
-    def _make_first(self) -> "Screen[None]":
-        """The review that was asked for first, else the list: what is not seen is not made."""
-        rows = self.board.rows if self._first_review and self.board else ()
-        session = next((row.session for row in rows if row.session.id == self._first_review), None)
-        return _make_list() if session is None else _make_review(self, session)
-
-    def show_list(self) -> None:
-        """The list in the place of the one screen that there is."""
-
-        def switch() -> None:
-            self.switch_mode("list")
-            self.remove_mode("first")
-
-        self.call_later(switch)
-
     @property
     def differ(self) -> "Differ":
         """The diff process: started for the first review, and kept for the next. Failed when it cannot be started."""
@@ -239,8 +215,8 @@ class AmpsmApp(App[int]):
         """Open the list, and begin to follow."""
         if not self.is_headless:
             exit_on_signals(self, lambda: self.driver)
-        self.screen_change_signal.subscribe(self, lambda _: self._look_elsewhere())
-        self.theme_changed_signal.subscribe(self, self._keep_theme)
+        self.screen_change_signal.subscribe(self, lambda _: self.watch_app_focus())
+        self.screen_change_signal.subscribe(self, lambda _: self.on_diff_view_moved())
         if self.board is not None:
             self.watch_board(None, self.board)
         # Reading the board again would hold up the first frame.
@@ -275,19 +251,12 @@ class AmpsmApp(App[int]):
     async def _follow(self, delay: float) -> None:
         await asyncio.sleep(delay)
         async for board in self._feed:
-            self.board = self._with_trouble(board)
+            if self.engine is not None and self.engine.home.failed_starts.exists():
+                from ampsm_engine import failed_starts
+
+                board = replace(board, trouble=failed_starts.trouble(self.engine.home))  # noqa: PLW2901
+            self.board = board
             self.store_changed.publish(None)
-
-    def _with_trouble(self, board: Board) -> Board:
-        if self.engine is None or not self.engine.home.failed_starts.exists():
-            return board
-        from ampsm_engine import failed_starts
-
-        return replace(board, trouble=failed_starts.trouble(self.engine.home))
-
-    def _look_elsewhere(self) -> None:
-        self.watch_app_focus()
-        self.on_diff_view_moved()
 
     def on_diff_view_moved(self) -> None:
         """Keep where one is, for the next start."""
@@ -306,57 +275,16 @@ class AmpsmApp(App[int]):
         if self._notifier is not None:
             self._notifier.take_board(before, after)
         if before is None and self._places is not None:
-            self._make_offer(self._places, after)
+            self.offer = self._places.offer(after)
+            if self.offer and self._first_review is not None:
+                self.show_toast(f"{self.offer}; {shown_key(self.screen, 'return')} goes back there")
         if before is None and not after.rows and not after.stale and not self.read_only:
-            from ampsm_tui.screens.first_run import FirstRunScreen
-
-            self.push_screen(FirstRunScreen().data_bind(AmpsmApp.board))
-
-    def _make_offer(self, places: PlaceKeeper, board: Board) -> None:
-        self.offer = places.offer(board)
-        if self.offer and self._first_review is not None:
-            self.show_toast(f"{self.offer}; {shown_key(self.screen, 'return')} goes back there")
+            self.opener.open_first_run()
 
     def action_return(self) -> None:
         """Go back to where one was when the last app was cut off."""
         if self._places is not None and self.board is not None:
             self._places.go(self.board)
-
-    def on_session_table_session_chosen(self, event: "SessionTable.SessionChosen") -> None:
-        """Open the screen of a session that was chosen in the list."""
-        self.open_session(event.session_id)
-
-    def open_session(self, session_id: str) -> None:
-        """Show what happened in a session, and what amp says in it."""
-        from ampsm_tui.screens.session.screen import SessionScreen
-
-        self.open_following(lambda: SessionScreen(session_id))
-
-    def open_following(self, make: Callable[[], "Screen[None]"]) -> None:
-        """Open a screen that follows the board, in the app's own time: only there its board can be bound."""
-        self.call_later(lambda: self.push_screen(make().data_bind(AmpsmApp.board)))
-
-    def open_radar(self) -> None:
-        """Show which sessions meet, and whether all that is ready works together."""
-        from ampsm_tui.screens.radar import RadarScreen
-
-        self.push_screen(RadarScreen().data_bind(AmpsmApp.board))
-
-    def open_review(self, session: "Session", range_: str = "", place: "LastPlace | None" = None) -> None:
-        """Show what a session changed; without a range, what the review chooses. `place`: where the cursor begins."""
-        self.push_screen(_make_review(self, session, range_, place))
-
-    def show_theme(self, name: str) -> None:
-        """Put all into the colours of a theme; the settings keep theirs."""
-        self._only_shown = self.theme = name
-
-    def _keep_theme(self, chosen: Theme) -> None:
-        """Remember a theme that was chosen by a person."""
-        is_kept = chosen.name in (self.settings.text("ui.theme"), self._only_shown)
-        if self.engine is not None and not is_kept and chosen.name == self.theme:  # heard late, another may be shown
-            self._only_shown = ""
-            self.settings = Settings({**self.settings.values, "ui.theme": chosen.name})
-            run_while_open(self, ask(store, self.engine.config, "ui.theme", chosen.name))
 
     def get_key_display(self, binding: Binding) -> str:
         """A key by its name: the picture of Enter is missing from many fonts."""
@@ -480,19 +408,3 @@ class AmpsmApp(App[int]):
     def show_toast(self, text: str, *, title: str = "") -> None:
         """Show a toast; `text` and `title` are made safe for the terminal here."""
         self.notify(one_line(text), title=one_line(title), markup=False)
-
-
-def _make_list() -> "Screen[None]":
-    from ampsm_tui.screens.sessions import SessionsScreen
-
-    return SessionsScreen().data_bind(AmpsmApp.board)
-
-
-def _make_review(
-    app: AmpsmApp, session: "Session", range_: str = "", place: "LastPlace | None" = None
-) -> "Screen[None]":
-    with contextlib.suppress(AmpsmError):  # the screen asks for it as well, and reports why there is none
-        _ = app.differ  # it starts while the screen is imported
-    from ampsm_tui.screens.review.screen import ReviewScreen
-
-    return ReviewScreen(session, range_, place).data_bind(AmpsmApp.board)

@@ -17,7 +17,19 @@ if TYPE_CHECKING:
 
 
 class Opener(Protocol):
-    """Opens the screens of merges, batch runs and numbers."""
+    """Opens the screens that more than one other screen leads to."""
+
+    def show_list(self) -> None:
+        """The list in the place of the one screen that there is."""
+
+    def open_session(self, session_id: str) -> None:
+        """Show a session's timeline and transcripts."""
+
+    def open_review(self, session: "Session", range_: str = "", place: "LastPlace | None" = None) -> None:
+        """Read what a session changed; `place`: where the cursor begins."""
+
+    def open_radar(self) -> None:
+        """Show which sessions meet, and whether all that is ready works together."""
 
     def open_runs(self) -> None:
         """The list of the batch runs."""
@@ -53,21 +65,6 @@ class AppContext(Protocol):
 
     offer: str
     """Where one may go back to, in a sentence."""
-
-    def open_session(self, session_id: str) -> None:
-        """Show a session's timeline and transcripts."""
-
-    def open_review(self, session: "Session", range_: str = "", place: "LastPlace | None" = None) -> None:
-        """Read what a session changed; `place`: where the cursor begins."""
-
-    def open_radar(self) -> None:
-        """Show which sessions meet, and whether all that is ready works together."""
-
-    def show_list(self) -> None:
-        """The list in the place of the one screen that there is."""
-
-    def show_theme(self, name: str) -> None:
-        """Put all into the colours of a theme; the settings keep theirs."""
 
     def write_ours(self, sequence: str) -> None:
         """Write a terminal sequence that the program itself has made."""

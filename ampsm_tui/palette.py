@@ -7,7 +7,10 @@ from typing import NamedTuple
 from textual.command import CommandInput, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
+from ampsm_tui.app_context import app_of
+from ampsm_tui.ask import run_while_open
 from ampsm_tui.clean import fit, one_line
+from ampsm_tui.screens.base import store_setting
 from ampsm_tui.screens.help import KeyEntry, key_entries
 
 _LEFT_OUT = frozenset({"app.command_palette", "command_palette"})
@@ -86,6 +89,8 @@ class ScreenActions(Provider):
 
     def _wear(self, name: str) -> None:
         self.app.theme = name
+        if app_of(self.screen).engine is not None:
+            run_while_open(self.screen, store_setting(self.screen, "ui.theme", name))
 
     async def search(self, query: str) -> Hits:
         """The actions that match the query by name, by another name or by their sentence, the likeliest first."""

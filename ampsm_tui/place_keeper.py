@@ -74,13 +74,13 @@ class PlaceKeeper:
             return
         app_of(self._app).offer = ""
         if place.screen == "review":
-            app_of(self._app).open_review(session, place.range, place)
+            app_of(self._app).opener.open_review(session, place.range, place)
         elif place.screen == "merge":
             from ampsm_tui.screens.merge.screen import MergeScreen
 
             self._app.push_screen(MergeScreen(session))
         else:
-            app_of(self._app).open_session(session.id)
+            app_of(self._app).opener.open_session(session.id)
 
     def note(self) -> None:
         """Somebody may be somewhere else now: it is kept soon."""

@@ -62,6 +62,20 @@ def test_no_two_classes_share_a_name() -> None:
     assert {name: places for name, places in found.items() if len(places) > 1} == {}
 
 
+def test_a_class_owns_parts_where_it_would_be_a_tower() -> None:
+    """At most 30 methods of its own, and one class of ours that it stands on."""
+    classes = [
+        node for path in SOURCES for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)
+    ]
+    ours = {node.name for node in classes}
+    methods = {
+        node.name: sum(isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) for one in node.body) for node in classes
+    }
+    assert {name: many for name, many in methods.items() if many > 30} == {}
+    bases = {node.name: [base.id for base in node.bases if isinstance(base, ast.Name)] for node in classes}
+    assert {name: found for name, found in bases.items() if len(ours.intersection(found)) > 1} == {}
+
+
 def test_errors_stay_few() -> None:
     assert {kind.__name__ for kind in AmpsmError.__subclasses__()} == {"NotFound", "Refused", "Unfit", "Failed"}
 

@@ -51,16 +51,79 @@ def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
         raise
 
 
+class _Connections:
+    """The connections of this process to one file: one a thread, and one more that only looks for changes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._of_threads = threading.local()
+        """`current`: the connection of a thread."""
+        self._watch: sqlite3.Connection | None = None
+        self._process = os.getpid()
+
+    def connect(self, busy_seconds: float, **options: bool) -> sqlite3.Connection:
+        """A new connection, which waits that long for another writer."""
+        address = f"{self.path.as_uri()}?mode=rw"
+        connection = sqlite3.connect(address, uri=True, timeout=busy_seconds, isolation_level=None, **options)
+        try:
+            for pragma in PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @property
+    def current(self) -> sqlite3.Connection | None:
+        """This thread's connection, if there is one."""
+        return getattr(self._of_threads, "current", None)
+
+    @current.setter
+    def current(self, connection: sqlite3.Connection) -> None:
+        self._of_threads.current = connection
+
+    def replace_all(self, connection: sqlite3.Connection) -> None:
+        """Begin anew with this one: those of other threads are of another file perhaps."""
+        self.close()
+        self._of_threads = threading.local()
+        self.current = connection
+
+    def watch(self, busy_seconds: float) -> sqlite3.Connection:
+        """The one that looks for changes, and never writes."""
+        if self._watch is None:
+            self._watch = self.connect(busy_seconds, check_same_thread=False)
+            self._watch.execute("PRAGMA query_only = 1")
+        return self._watch
+
+    @property
+    def is_of_parent(self) -> bool:
+        """Whether this process was forked from the one that made them."""
+        return self._process != os.getpid()
+
+    def leave_parent(self) -> None:
+        """Have none, where the process was forked."""
+        if self.is_of_parent:
+            _INHERITED.extend((self._of_threads, self.current, self._watch))
+            self._of_threads, self._watch, self._process = threading.local(), None, os.getpid()
+
+    def close(self) -> None:
+        """Close this thread's, and the one that looks for changes."""
+        self.leave_parent()
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        if (connection := self.current) is not None:
+            connection.close()
+            del self._of_threads.current
+
+
 class Database:
     """A database by its path: cheap to make, picklable, safe over threads and over fork."""
 
     def __init__(self, database: Path) -> None:
         self.path = Path(database).absolute()
-        self._connections = threading.local()
-        """`current`: the connection of a thread."""
+        self._connections = _Connections(self.path)
         self._is_open = False
-        self._watch: sqlite3.Connection | None = None
-        self._process = os.getpid()
         self._file: tuple[int, int] | None = None
         """Device and inode of the file that is open."""
         self._opened = 0
@@ -85,27 +148,14 @@ class Database:
         Every other method does so too when nobody did before: once a process.
         """
         with self._translating():
-            self._leave_parent()
+            self._connections.leave_parent()
             self._recover_lost()
             with migrations.ready(self.path):
-                connection = self._connect()
-            self.close()
-            self._connections = threading.local()  # those of other threads are of another file perhaps
-            self._connections.current = connection
+                connection = self._connections.connect(self.busy_seconds)
+            self._connections.replace_all(connection)
             self._is_open = True
             self._file = self._file_now()
             self._opened += 1
-
-    def _connect(self, **options: bool) -> sqlite3.Connection:
-        address = f"{self.path.as_uri()}?mode=rw"
-        connection = sqlite3.connect(address, uri=True, timeout=self.busy_seconds, isolation_level=None, **options)
-        try:
-            for pragma in PRAGMAS:
-                connection.execute(f"PRAGMA {pragma}")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
     def _recover_lost(self) -> None:
         """Unfit when there was a database and it is gone or empty: what could be recovered is in its place then."""
@@ -128,8 +178,8 @@ class Database:
         try:
             copies.make(self.path)
         except (OSError, sqlite3.Error) as reason:
-            if int(getattr(reason, "sqlite_errorcode", 0)) & 0xFF in _CORRUPT:
-                raise self._translated(reason) from reason
+            if _code(reason) in _CORRUPT:
+                raise _translated(self, reason) from reason
 
     def repositories(self) -> tuple[Path, ...]:
         """The repositories that sessions were ever made in, also those of sessions that are not known any more."""
@@ -141,13 +191,8 @@ class Database:
 
     def close(self) -> None:
         """Close this thread's connection; the next call opens a new one."""
-        self._leave_parent()
-        if self._watch is not None:
-            self._watch.close()
-            self._watch = None
-        if (connection := self._current()) is not None:
-            connection.close()
-            self._connections.current = None
+        self._is_open &= not self._connections.is_of_parent
+        self._connections.close()
 
     def data_version(self) -> int:
         """A number that changes whenever another connection commits; it takes microseconds.
@@ -157,10 +202,7 @@ class Database:
 
         def version() -> int:
             self._make_current()
-            if self._watch is None:
-                self._watch = self._connect(check_same_thread=False)
-                self._watch.execute("PRAGMA query_only = 1")
-            (found,) = self._watch.execute("PRAGMA data_version").fetchone()
+            (found,) = self._connections.watch(self.busy_seconds).execute("PRAGMA data_version").fetchone()
             return self._opened << 32 | int(found)
 
         return self._answered(version)
@@ -170,29 +212,14 @@ class Database:
         """Which opening of the database a `data_version` belongs to: another one, another file."""
         return version >> 32
 
-    def _leave_parent(self) -> None:
-        if self._process != os.getpid():
-            _INHERITED.extend((self._connections, self._current(), self._watch))
-            self._connections, self._watch, self._is_open = threading.local(), None, False
-            self._process = os.getpid()
-
-    def _current(self) -> sqlite3.Connection | None:
-        """This thread's connection, if there is one."""
-        return getattr(self._connections, "current", None)
-
     def _make_current(self) -> None:
         """Open the database where nobody did, or where another file has taken its place."""
         if self._file is not None:
             self._file_now()  # what was open once is not begun anew when it has gone: that is told
-        if not self._is_open or self._process != os.getpid() or self._is_replaced():
+        is_ours = self._is_open and not self._connections.is_of_parent
+        # What is written to a file that another one has replaced would be lost; a transaction ends where it began.
+        if not is_ours or not (self._is_in_transaction() or self._file_now() == self._file):
             self.open()
-
-    def _is_replaced(self) -> bool:
-        """Whether the path has another file by now: what is written to the old one would be lost.
-
-        Not in the middle of a transaction, which ends where it began.
-        """
-        return not self._is_in_transaction() and self._file_now() != self._file
 
     def _file_now(self) -> tuple[int, int]:
         found = self.path.stat()
@@ -237,7 +264,7 @@ class Database:
             time.sleep(TICK)
 
     def _is_in_transaction(self) -> bool:
-        connection = self._current()
+        connection = self._connections.current
         return connection is not None and connection.in_transaction
 
     @contextlib.contextmanager
@@ -286,9 +313,9 @@ class Database:
     def connection(self) -> sqlite3.Connection:
         """This thread's connection, made when there is none yet."""
         self._make_current()
-        connection = self._current()
+        connection = self._connections.current
         if connection is None:
-            connection = self._connections.current = self._connect()
+            connection = self._connections.current = self._connections.connect(self.busy_seconds)
         return connection
 
     @contextlib.contextmanager
@@ -298,28 +325,10 @@ class Database:
             with migrations.told_in_bytes():
                 yield
         except (sqlite3.Error, OSError) as reason:
-            raise self._translated(reason) from reason
+            raise _translated(self, reason) from reason
 
-    def _translated(self, reason: Exception) -> AmpsmError:
-        code = int(getattr(reason, "sqlite_errorcode", 0)) & 0xFF
-        where = f"The database {self.path}"
-        if code in _CORRUPT:
-            return self._corrupt(reason)
-        if code in _BUSY:
-            return Failed(
-                f"{where} is busy: another process has been writing for {self.busy_seconds:.0f} seconds.",
-                "Run the command again; if it stays so: ampsm doctor",
-            )
-        if code == sqlite3.SQLITE_FULL:
-            return Failed(f"{where} cannot grow: the disk is full.", f"Make room there: df -h {self.path.parent}")
-        if code == sqlite3.SQLITE_CONSTRAINT:
-            return Refused(f"{where} does not take that: {reason}.", "ampsm doctor")
-        if code in _FORBIDDEN or isinstance(reason, OSError):
-            return Unfit(f"{where} cannot be opened or written: {reason}.", f"ls -ld {self.path.parent} {self.path}")
-        return Failed(f"{where} could not be used: {reason}.", "ampsm doctor")
-
-    def _corrupt(self, reason: Exception) -> AmpsmError:
-        """Check again with the database locked, then replace it by a recovered one."""
+    def confirm_corrupt(self, reason: Exception) -> AmpsmError:
+        """The error of a database that seems corrupt: checked again while it is locked, and replaced where it is."""
         self.close()
         self._is_open = False
         with self._translating(), database_files.exclusive_change(self.path):
@@ -331,12 +340,39 @@ class Database:
                 with contextlib.closing(database_files.connect(self.path)) as connection:
                     migrations.check(connection)
             except sqlite3.DatabaseError as confirmed:
-                if int(getattr(confirmed, "sqlite_errorcode", 0)) & 0xFF in _CORRUPT:
+                if _code(confirmed) in _CORRUPT:
                     from ampsm_engine.store import salvage
 
                     return salvage.replace_corrupt(self.path)
                 return Failed(f"The database {self.path} could not be checked: {confirmed}.", "ampsm doctor")
         return Failed(f"The database {self.path} could not be read just now: {reason}.", "Run the command again.")
+
+
+def _code(reason: Exception) -> int:
+    """SQLite's primary code of an error; 0 of any other."""
+    return int(getattr(reason, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _translated(database: Database, reason: Exception) -> AmpsmError:
+    """The error that a user is told; a corrupt database is replaced by a recovered one."""
+    code = _code(reason)
+    where = f"The database {database.path}"
+    if code in _CORRUPT:
+        return database.confirm_corrupt(reason)
+    if code in _BUSY:
+        return Failed(
+            f"{where} is busy: another process has been writing for {database.busy_seconds:.0f} seconds.",
+            "Run the command again; if it stays so: ampsm doctor",
+        )
+    if code == sqlite3.SQLITE_FULL:
+        return Failed(f"{where} cannot grow: the disk is full.", f"Make room there: df -h {database.path.parent}")
+    if code == sqlite3.SQLITE_CONSTRAINT:
+        return Refused(f"{where} does not take that: {reason}.", "ampsm doctor")
+    if code in _FORBIDDEN or isinstance(reason, OSError):
+        return Unfit(
+            f"{where} cannot be opened or written: {reason}.", f"ls -ld {database.path.parent} {database.path}"
+        )
+    return Failed(f"{where} could not be used: {reason}.", "ampsm doctor")
 
 
 class StorePart:

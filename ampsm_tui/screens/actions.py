@@ -83,7 +83,7 @@ class SessionActions:
     def review(self) -> None:
         """Read what the session changed."""
         if session := self.only_one("Review of"):
-            app_of(self._screen).open_review(session)
+            app_of(self._screen).opener.open_review(session)
 
     def merge(self) -> None:
         """From the session to its base, step by step; an open conflict is gone on with."""

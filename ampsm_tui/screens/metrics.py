@@ -193,7 +193,7 @@ class MetricsScreen(TableScreen):
         """Open the session or the run of a line."""
         event.stop()
         if self._shown_by == "session" and self._is_on_board(event.key):
-            app_of(self).open_session(event.key)
+            app_of(self).opener.open_session(event.key)
         elif self._shown_by == "batch" and event.key:
             app_of(self).opener.open_run(event.key)
 

@@ -179,9 +179,6 @@ class NewSessionScreen(AppScreen[FormResult | None]):
         except (ValueError, AttributeError):
             return {}
 
-    def _keep(self) -> None:
-        self._unsent.keep(self._typed())
-
     def _typed(self) -> str:
         """The fields that differ from what was offered, as JSON; empty when none does."""
         filled = asdict(self.draft)
@@ -279,7 +276,7 @@ class NewSessionScreen(AppScreen[FormResult | None]):
         )
 
     def _check_soon(self, *typed: str) -> None:
-        self._keep()
+        self._unsent.keep(self._typed())
         for name in typed:
             self._field(name).touched = True
         if not self._making:
@@ -304,15 +301,7 @@ class NewSessionScreen(AppScreen[FormResult | None]):
             one = by_field.get(field.field)
             field.query_one(TroubleText).show(one.message if one else "", in_app(self, one.hint) if one else "")
         start = by_field.get("start")
-        self._show_state(f"✗ {start.message}\n{in_app(self, start.hint)}" if start else self._many())
-
-    def _many(self) -> str:
-        """How many sessions the form makes, where that is more than one; empty while that cannot be told."""
-        try:
-            many = self.draft.variants
-        except AmpsmError:
-            return ""
-        return f"{many} variants of one prompt, in a run of their own." if many > 1 else ""
+        self._show_state(f"✗ {start.message}\n{in_app(self, start.hint)}" if start else _count_of(self.draft))
 
     def _show_state(self, text: str) -> None:
         state = self.query_one("#state", Static)
@@ -420,6 +409,15 @@ class NewSessionScreen(AppScreen[FormResult | None]):
                 may_be_empty=False,
             )
         )
+
+
+def _count_of(draft: SessionDraft) -> str:
+    """How many sessions a form makes, where that is more than one; empty while that cannot be told."""
+    try:
+        many = draft.variants
+    except AmpsmError:
+        return ""
+    return f"{many} variants of one prompt, in a run of their own." if many > 1 else ""
 
 
 async def _begin_variants(engine: "Engine", draft: SessionDraft) -> str:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -93,9 +94,9 @@ class SessionsScreen(SessionActionsScreen):
         bind("list.group", "group"),
         bind("list.here", "here"),
         bind("list.preview", "preview"),
-        bind("list.radar", "radar"),
-        bind("list.runs", "runs"),
-        bind("list.metrics", "metrics"),
+        bind("list.radar", "open('radar')"),
+        bind("list.runs", "open('runs')"),
+        bind("list.metrics", "open('metrics')"),
     ]
 
     PASSING_KEYS = (*SessionActionsScreen.PASSING_KEYS, "list.open", "list.next", "list.filter")
@@ -131,8 +132,8 @@ class SessionsScreen(SessionActionsScreen):
             self.counts = list_memory.counts(engine.home)
             if not app_of(self).read_only:
                 self.table.marked = list_memory.marks(engine.home)
-            self._counter = ChangeCounter(self, engine, self._set_counts, self.counts)
-            self._forecasts = ForecastWatcher(self, engine, self._set_forecasts)
+            self._counter = ChangeCounter(self, engine, partial(setattr, self, "counts"), self.counts)
+            self._forecasts = ForecastWatcher(self, engine, partial(setattr, self, "forecasts"))
         self.set_interval(LOOK_AGAIN, self._look_again)
 
     def watch_board(self, board: Board | None) -> None:
@@ -163,12 +164,6 @@ class SessionsScreen(SessionActionsScreen):
             return False
         return super().check_action(action, parameters)
 
-    def _set_counts(self, counts: Mapping[str, "ChangeCounts"]) -> None:
-        self.counts = counts
-
-    def _set_forecasts(self, forecasts: "Forecasts") -> None:
-        self.forecasts = forecasts
-
     def _look_again(self) -> None:
         self.table.refresh_changed()
         self.query_one(Preview).refresh_changed()
@@ -186,6 +181,10 @@ class SessionsScreen(SessionActionsScreen):
         """Count what is on screen."""
         if self._counter:
             self._counter.set_shown(event.session_ids)
+
+    def on_session_table_session_chosen(self, event: SessionTable.SessionChosen) -> None:
+        """Open the screen of the session that was chosen."""
+        app_of(self).opener.open_session(event.session_id)
 
     def on_session_table_highlighted(self, event: SessionTable.Highlighted) -> None:
         """Show what is under the cursor."""
@@ -271,23 +270,16 @@ class SessionsScreen(SessionActionsScreen):
         else:
             app_of(self).show_toast(f"{one_line(str(Path.cwd()), 200)} is in no repository with a session")
 
-    def action_radar(self) -> None:
-        """Open the radar: which sessions' changes meet."""
-        app_of(self).open_radar()
+    def action_open(self, what: str) -> None:
+        """Open the radar (which sessions' changes meet), the list of the batch runs, or the numbers of all that ran."""
+        opener = app_of(self).opener
+        {"radar": opener.open_radar, "runs": opener.open_runs, "metrics": opener.open_metrics}[what]()
 
     def action_preview(self) -> None:
         """Show the preview, below the list where there is no room beside it, or hide it."""
         is_shown = self.query_one(Preview).display
         self.set_class(is_shown, "-without-preview")
         self.set_class(not is_shown, "-below")
-
-    def action_runs(self) -> None:
-        """Open the list of the batch runs."""
-        app_of(self).opener.open_runs()
-
-    def action_metrics(self) -> None:
-        """The numbers of all that ran."""
-        app_of(self).opener.open_metrics()
 
     def action_next_needing(self) -> None:
         """To the next session that waits for a person."""

@@ -80,7 +80,7 @@ class SettingsScreen(AppScreen[None]):
 
     def on_unmount(self) -> None:
         """Back to the colours that are kept, where others were only looked at."""
-        app_of(self).show_theme(app_of(self).settings.text("ui.theme"))
+        self.app.theme = app_of(self).settings.text("ui.theme")
 
     def on_setting_row_entered(self, event: SettingRow.Entered) -> None:
         """Say what it means."""
@@ -127,13 +127,13 @@ class SettingsScreen(AppScreen[None]):
         if self._row is row:
             self._explain(row)
         if name == "ui.theme":
-            app_of(self).show_theme(str(row.value))
+            self.app.theme = str(row.value)
         return True
 
     def on_pick_one_previewed(self, event: PickOne.Previewed) -> None:
         """Show all in the colours that the cursor is on, until another is chosen."""
         if self._row is not None and self._row.setting.name == "ui.theme":
-            app_of(self).show_theme(event.value)
+            self.app.theme = event.value
 
     def on_keys_row_entered(self) -> None:
         """Say what it opens."""

@@ -1,4 +1,4 @@
-"""What is selected by dragging in a widget that paints its own lines: from one cell to another, marked and copied."""
+"""The mouse in a widget that paints its own lines: what is selected by dragging, marked and copied; and the wheel."""
 
 import os
 from collections.abc import Callable
@@ -107,6 +107,12 @@ class LineDrag:
         gutter, size = self._widget.gutter, self._widget.content_size
         y = min(max(event.y - gutter.top, 0), max(0, size.height - 1))
         return self._top() + y, max(0, event.x - gutter.left)
+
+
+def wheel_lines(event: events.MouseScrollDown | events.MouseScrollUp, lines: int) -> int:
+    """By how many lines a turn of the wheel scrolls, upwards less than 0; nobody else scrolls by it then."""
+    event.stop().prevent_default()
+    return lines if isinstance(event, events.MouseScrollDown) else -lines
 
 
 def copy_selected(widget: Widget, text: str) -> None:

@@ -6,7 +6,7 @@ What the lines say is not known here; the styles of the pieces are component cla
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from textual import events
+from textual import events, on
 from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
@@ -16,7 +16,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line, wrapped
 from ampsm_tui.hints import in_app
-from ampsm_tui.widgets.line_drag import LineDrag, copy_selected
+from ampsm_tui.widgets.line_drag import LineDrag, copy_selected, wheel_lines
 from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece
 
 PieceLine = tuple[Piece, ...]
@@ -181,15 +181,10 @@ class TextView(ScrollView, can_focus=True):
         """To the first or the last line."""
         self.scroll_to(y=len(self.lines) if end else 0, animate=False)
 
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Scroll up by a turn of the wheel."""
-        event.stop().prevent_default()
-        self.action_by(-WHEEL)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Scroll down by a turn of the wheel."""
-        event.stop().prevent_default()
-        self.action_by(WHEEL)
+    @on(events.MouseScrollDown)
+    @on(events.MouseScrollUp)
+    def _scroll_by_wheel(self, event: events.MouseScrollDown | events.MouseScrollUp) -> None:
+        self.action_by(wheel_lines(event, WHEEL))
 
 
 def paragraph(text: str, width: int, style: str = "quiet") -> list[PieceLine]:

@@ -144,7 +144,7 @@ def test_a_sound_database_is_never_set_aside(store: Store) -> None:
     store.sessions.add(a_session())
     broken = sqlite3.DatabaseError("malformed")
     broken.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    assert isinstance(store._translated(broken), Failed)
+    assert isinstance(store.confirm_corrupt(broken), Failed)
     assert len(store.sessions.all()) == 1
 
 

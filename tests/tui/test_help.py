@@ -87,7 +87,11 @@ async def test_the_palette_finds_by_name_id_other_name_and_sentence(desk: Desk, 
 async def test_a_theme_chosen_in_the_palette_is_remembered(desk: Desk) -> None:
     desk.answers["store"] = config.store
     async with desk.open(a_board(a_session("fix login"))):
-        desk.app.theme = "nord"
+        await desk.press("ctrl+p")
+        await desk.type("theme: nord")
+        await becomes(lambda: "Theme: nord" in desk.text, "the theme among what can be done")
+        await desk.press("enter")
+        await becomes(lambda: desk.app.theme == "nord", "all in its colours")
         await desk.settle()
         desk.asked("store", desk.engine.config, "ui.theme", "nord")
         assert config.load(desk.engine.config).text("ui.theme") == "nord"

@@ -134,7 +134,7 @@ async def test_a_check_runs_apart_from_the_app_and_can_be_stopped(
     git(at, "commit", "-qm", "By hand")
     app = AmpsmApp(bench.engine, still(bench.engine.store.sessions.board()))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        app.open_radar()
+        app.opener.open_radar()
         await shows(pilot, "Nobody has asked yet")
         await pilot.press("S")
         await shows(pilot, "◌ Run 1: one")

@@ -229,7 +229,9 @@ async def test_the_timeline_leads_to_what_an_iteration_or_a_commit_changed(
     put(desk, FIRST, lines(said("The first iteration spoke")))
     async with opened(desk, a_row(), size=(120, 40)):
         asked: list[tuple[str, str]] = []
-        monkeypatch.setattr(desk.app, "open_review", lambda session, range_="": asked.append((session.id, range_)))
+        monkeypatch.setattr(
+            desk.app.opener, "open_review", lambda session, range_="": asked.append((session.id, range_))
+        )
         await desk.press("v")
         await desk.press("tab", "j", "v")
         await desk.press("j", "j", "j", "j", "j", "enter")

@@ -48,7 +48,7 @@ def opened_reviews(three: Desk, monkeypatch: pytest.MonkeyPatch) -> list[tuple[s
     def note(session: Session, range_: str = "") -> None:
         opened.append((session.id, range_))
 
-    monkeypatch.setattr(three.app, "open_review", note)
+    monkeypatch.setattr(three.app.opener, "open_review", note)
     return opened
 
 

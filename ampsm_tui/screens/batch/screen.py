@@ -158,12 +158,12 @@ class RunScreen(RunActionsScreen):
         """Open the session of an item."""
         event.stop()
         if (item := self._item()) is not None and (row := self._session_of(item)) is not None:
-            app_of(self).open_session(row.session.id)
+            app_of(self).opener.open_session(row.session.id)
 
     def action_review(self) -> None:
         """Read what an item changed."""
         if (item := self._item()) is not None and (row := self._session_of(item)) is not None:
-            app_of(self).open_review(row.session)
+            app_of(self).opener.open_review(row.session)
 
     def action_compare(self) -> None:
         """The variants of the prompt of the item under the cursor, side by side."""

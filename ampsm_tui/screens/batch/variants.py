@@ -131,14 +131,14 @@ class VariantsScreen(TableScreen):
         if (session := self._session()) is None:
             return
         if event.table is self.files:
-            self.app.call_later(app_of(self).open_review, session)
+            self.app.call_later(app_of(self).opener.open_review, session)
         else:
-            app_of(self).open_session(session.id)
+            app_of(self).opener.open_session(session.id)
 
     def action_review(self) -> None:
         """Read what the variant under the cursor changed."""
         if session := self._session():
-            app_of(self).open_review(session)
+            app_of(self).opener.open_review(session)
 
     def action_merge(self) -> None:
         """From the variant under the cursor to its base."""
@@ -158,7 +158,7 @@ class VariantsScreen(TableScreen):
             lacks = old if old.session is None else new
             app_of(self).show_toast(f"{lacks.letter} is {lacks.trouble}")
         else:
-            app_of(self).open_review(new.session, f"against:{old.session.id}")
+            app_of(self).opener.open_review(new.session, f"against:{old.session.id}")
 
     def _pair(self) -> "tuple[Variant, Variant] | None":
         marked = [one for one in self.variants.rows if one.item.id in self.variants.marked]

@@ -345,7 +345,7 @@ class ReviewScreen(DiffScreen):
         """Go; the list follows where nothing is below."""
         self.marks.close()
         if len(self.app.screen_stack) == 1:
-            app_of(self).show_list()
+            app_of(self).opener.show_list()
             return None
         return super().dismiss(result)
 

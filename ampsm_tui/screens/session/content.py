@@ -126,7 +126,7 @@ class SessionContent:
 
     def _open_review(self, range_: str) -> None:
         if self._history.row is not None:
-            app_of(self._screen).open_review(self._history.row.session, range_)
+            app_of(self._screen).opener.open_review(self._history.row.session, range_)
 
     def _range_of(self, entry: TimelineEntry) -> str:
         """What an entry changed, as a range; empty for one that has changed nothing."""

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from rich.segment import Segment
-from textual import events
+from textual import events, on
 from textual.binding import BindingType
 from textual.message import Message
 from textual.strip import Strip
@@ -13,6 +13,7 @@ from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, cut_start, fit, one_line
 from ampsm_tui.widgets.diff.document import Document, File
 from ampsm_tui.widgets.diff.file_lines import FileLine, file_lines, folders
+from ampsm_tui.widgets.line_drag import wheel_lines
 from ampsm_tui.widgets.line_widgets import LineWidget
 
 STYLES = ("plain", "here", "cursor", "folder", "name", "quiet", "plus", "minus", "viewed", "note")
@@ -308,17 +309,10 @@ class FileTree(LineWidget, can_focus=True):
         else:
             self.post_message(self.Chosen(self._lines[at].file, to_stay=True))
 
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Scroll up by the wheel."""
-        event.stop().prevent_default()
-        self._scroll(-3)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Scroll down by the wheel."""
-        event.stop().prevent_default()
-        self._scroll(3)
-
-    def _scroll(self, by: int) -> None:
+    @on(events.MouseScrollDown)
+    @on(events.MouseScrollUp)
+    def _scroll_by_wheel(self, event: events.MouseScrollDown | events.MouseScrollUp) -> None:
+        by = wheel_lines(event, 3)
         self._top = max(0, min(self._top + by, len(self._lines) - self.size.height))
         self._repaint()
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual import events
+from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.geometry import Region
 from textual.message import Message
@@ -24,6 +24,7 @@ from ampsm_tui.widgets.diff.layout import Row
 from ampsm_tui.widgets.diff.painter import DiffPainter
 from ampsm_tui.widgets.diff.source import DiffSource
 from ampsm_tui.widgets.diff.viewport import DiffViewport, RowStrips
+from ampsm_tui.widgets.line_drag import wheel_lines
 
 WHEEL = 3
 SIDEWAYS = 16
@@ -61,6 +62,48 @@ class RepeatCount:
         return int(typed) if typed else None
 
 
+class RowDrag:
+    """Rows selected by dragging: `press` where the button of the mouse goes down, `move` to where the mouse is."""
+
+    def __init__(self, view: "DiffView") -> None:
+        self._view = view
+        self._pressed: int | None = None
+
+    def press(self, event: events.MouseDown) -> None:
+        """Put the cursor where the button goes down; nothing is selected then."""
+        if event.button == 1:
+            self._view.selected_from, self._pressed = None, self._row_at(event.y)
+            self._view.capture_mouse()
+            self._go(self._pressed)
+
+    def move(self, event: events.MouseMove) -> None:
+        """Select all rows from where the button went down to here; beyond an edge, scroll."""
+        view = self._view
+        if self._pressed is None:
+            return
+        if not 0 <= event.y < view.size.height:
+            view.action_scroll(-1 if event.y < 0 else 1)
+        row = self._row_at(event.y)
+        if row is not None and (row != self._pressed or view.selected_from is not None):
+            view.selected_from = self._pressed
+            self._go(row)
+
+    def release(self) -> None:
+        """Leave selected what is, to be commented on or copied."""
+        if self._pressed is not None:
+            self._view.release_mouse()
+        self._pressed = None
+
+    def _row_at(self, y: int) -> int | None:
+        places = self._view.viewport.places()
+        return places[min(max(y, 0), len(places) - 1)][0] if places else None
+
+    def _go(self, row: int | None) -> None:
+        if row is not None:
+            self._view.go(row)
+            self._view.refresh()
+
+
 class DiffView(Widget, can_focus=True):
     """The diff of a review, from a top row on, with a cursor.
 
@@ -79,10 +122,10 @@ class DiffView(Widget, can_focus=True):
         bind("review.half-up", "page(-0.5)"),
         bind("review.page-down", "page(1)"),
         bind("review.page-up", "page(-1)"),
-        bind("review.hunk", "hunk(1)", "Hunk"),
-        bind("review.hunk-before", "hunk(-1)"),
-        bind("review.file", "file(1)", "File"),
-        bind("review.file-before", "file(-1)"),
+        bind("review.hunk", "next('hunk', 1)", "Hunk"),
+        bind("review.hunk-before", "next('hunk', -1)"),
+        bind("review.file", "next('file', 1)", "File"),
+        bind("review.file-before", "next('file', -1)"),
         bind("review.scroll-down", "scroll(3)"),
         bind("review.scroll-up", "scroll(-3)"),
         bind("review.right", f"sideways({SIDEWAYS})"),
@@ -104,8 +147,7 @@ class DiffView(Widget, can_focus=True):
         self.source = DiffSource()
         self.cursor = 0
         self.selected_from: int | None = None
-        self._pressed: int | None = None
-        """The row where the button of the mouse went down."""
+        self._drag = RowDrag(self)
         self._strips = RowStrips(self)
         self.painter = self._strips.painter = DiffPainter(self.document, self.source, self._strips.style)
         self.viewport = DiffViewport(self, self._strips)
@@ -286,21 +328,17 @@ class DiffView(Widget, can_focus=True):
             self.cursor = min(max(self.cursor, places[first][0]), places[-1][0])
         self._show(before, top)
 
-    def action_hunk(self, way: int) -> None:
-        """Go to the next hunk; `way` -1: the one before."""
+    def action_next(self, what: str, way: int) -> None:
+        """Go to the next hunk or file; `way` -1: the one before."""
+        find = navigation.next_hunk if what == "hunk" else navigation.next_file
         for _ in range(self._count.take() or 1):
-            found = navigation.next_hunk(self.document, self.cursor, way)
+            found = find(self.document, self.cursor, way)
             if found is None:
                 return
-            self.land(found)
-
-    def action_file(self, way: int) -> None:
-        """Go to the next file; `way` -1: the one before."""
-        for _ in range(self._count.take() or 1):
-            found = navigation.next_file(self.document, self.cursor, way)
-            if found is None:
-                return
-            self.go(found, above=0)
+            if what == "hunk":
+                self.land(found)
+            else:
+                self.go(found, above=0)
 
     def action_sideways(self, columns: int) -> None:
         """To the right or left of long lines."""
@@ -312,43 +350,17 @@ class DiffView(Widget, can_focus=True):
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """The cursor to where the button goes down; from there lines are selected by dragging."""
-        if event.button == 1:
-            self.selected_from, self._pressed = None, self._row_at(event.y)
-            self.capture_mouse()
-            self._drag_to(self._pressed)
+        self._drag.press(event)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Select all lines from where the button went down to here."""
-        if self._pressed is None:
-            return
-        if not 0 <= event.y < self.size.height:
-            self._scroll(-1 if event.y < 0 else 1, hold_y=False)
-        row = self._row_at(event.y)
-        if row is not None and (row != self._pressed or self.selected_from is not None):
-            self.selected_from = self._pressed
-            self._drag_to(row)
+        self._drag.move(event)
 
     def on_mouse_up(self) -> None:
         """What is selected stays so, to be commented on or copied."""
-        if self._pressed is not None:
-            self.release_mouse()
-        self._pressed = None
+        self._drag.release()
 
-    def _row_at(self, y: int) -> int | None:
-        places = self.viewport.places()
-        return places[min(max(y, 0), len(places) - 1)][0] if places else None
-
-    def _drag_to(self, row: int | None) -> None:
-        if row is not None:
-            self.go(row)
-            self.refresh()
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Scroll up by the wheel."""
-        event.stop().prevent_default()
-        self._scroll(-WHEEL, hold_y=False)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Scroll down by the wheel."""
-        event.stop().prevent_default()
-        self._scroll(WHEEL, hold_y=False)
+    @on(events.MouseScrollDown)
+    @on(events.MouseScrollUp)
+    def _scroll_by_wheel(self, event: events.MouseScrollDown | events.MouseScrollUp) -> None:
+        self.action_scroll(wheel_lines(event, WHEEL))

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
+from textual import events, on
 from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
@@ -22,7 +22,7 @@ from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_tui import clipboard
 from ampsm_tui.ask import show_error
 from ampsm_tui.bindings import bind
-from ampsm_tui.widgets.line_drag import LineDrag, copy_selected
+from ampsm_tui.widgets.line_drag import LineDrag, copy_selected, wheel_lines
 from ampsm_tui.widgets.transcript.blocks import FOLDED, Block
 from ampsm_tui.widgets.transcript.layout import TranscriptLayout
 from ampsm_tui.widgets.transcript.painter import PALETTE_NAMES, TranscriptPainter, TranscriptStyles
@@ -436,12 +436,7 @@ class BlockView(ScrollView, can_focus=True):
             self._toggle(self.blocks[index])
             self.refresh()
 
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Go up by a turn of the wheel."""
-        event.stop().prevent_default()
-        self.viewport.scroll(-WHEEL)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Go down by a turn of the wheel."""
-        event.stop().prevent_default()
-        self.viewport.scroll(WHEEL)
+    @on(events.MouseScrollDown)
+    @on(events.MouseScrollUp)
+    def _scroll_by_wheel(self, event: events.MouseScrollDown | events.MouseScrollUp) -> None:
+        self.viewport.scroll(wheel_lines(event, WHEEL))
