@@ -1,6 +1,6 @@
 """The table of everything known to go wrong with amp: name, text by which it shows, and what to do next.
 
-One row for each row of the facts that were gathered about amp (runs of four versions). Texts change with every
+An entry for each failure that was seen of amp (in runs of four versions), by its number there. Texts change with every
 version: they only name a failure, they never decide that there was one. In a hint, SESSION stands for the
 session's id, BRANCH for its branch, SETTINGS for amp's settings file, SERVER for the address of amp's server and KEY
 for what to do about the key in use.
@@ -19,8 +19,8 @@ REACH = f"Is the network up, and SERVER reached from here? Then: {AGAIN}"
 class Failure:
     """One way in which a run goes wrong."""
 
-    row: int
-    """Its number in the facts; the order of matching is that of the table."""
+    number: int
+    """Its number in what was gathered about amp; the order of matching is that of the table."""
     name: str
     meaning: str
     """One sentence for a person, told where amp itself says nothing fit to be shown."""
@@ -62,7 +62,7 @@ _PROMPT = _any(
     *(r"input is too large to send", r"user message must be provided", r"standard input is not valid utf-8"),
 )
 
-_ROWS = (
+_FAILURES = (
     Failure(
         *(2, "not-logged-in", "amp is not logged in.", LOGIN),
         in_stderr=_any(r"^Login failed:", r"no api key found"),
@@ -197,7 +197,7 @@ _ROWS = (
     Failure(36, "noise", "Standard error held terminal codes only.", "ampsm log SESSION"),
 )
 
-FAILURES = {failure.row: failure for failure in _ROWS}
+FAILURES = {failure.number: failure for failure in _FAILURES}
 """All rows by number; matching goes through them in the order of this dictionary."""
 
 TIMEOUT = Failure(

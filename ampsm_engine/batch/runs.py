@@ -13,7 +13,7 @@ from ampsm_engine.batch import progress
 from ampsm_engine.batch.limits import BAD
 from ampsm_engine.batch.values import ItemSpec, Plan, PlannedItem
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import drafts, removal, sessions
+from ampsm_engine.engine import drafts, session_trash, sessions
 from ampsm_engine.engine import runs as verbs
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import repository
@@ -359,7 +359,7 @@ def remove(engine: Engine, batch_id: str) -> tuple[tuple[str, ...], tuple[str, .
         if session_id is None or store.sessions.get(session_id).trashed_at is not None:
             continue
         try:
-            removal.remove(engine, session_id)
+            session_trash.remove(engine, session_id)
             removed.append(session_id)
         except AmpsmError as reason:
             stay.append(f"{session_id}: {reason}{f' {reason.hint}' if reason.hint else ''}")

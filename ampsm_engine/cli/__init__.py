@@ -3,7 +3,7 @@
     entry_point   every way to end becomes a sentence and an exit code
     plain_arguments   a few commands in their plainest form, without the parser
     root          the command `ampsm` and its list of commands, each loaded only when it is called
-    sessions runs logs diff reviews merging removal watch numbers train batch maintenance settings schema demo
+    sessions runs logs diff reviews merging trash watch numbers train batch maintenance settings schema demo
                   the commands, one file a family
     arguments     parameters that several commands share, and their completion
     engine_access, session_views   what needs no parser: the engine as a command opens it, ls and show

@@ -108,11 +108,11 @@ def print_plan(plan: "Plan") -> None:
     numbered = list(enumerate(plan.items, start=1))
     columns: list[TableColumn[tuple[int, PlannedItem]]] = [
         TableColumn("#", lambda each: str(each[0]), right=True),
-        TableColumn("repo", lambda each: each[1].spec.repo, goes=2, least=12, most=60),
+        TableColumn("repo", lambda each: each[1].spec.repo, drop_order=2, least=12, most=60),
         TableColumn("item", lambda each: redact.text(each[1].spec.name), least=16, most=80),
-        TableColumn("mode", lambda each: each[1].spec.model or "", goes=3),
-        TableColumn("base", lambda each: each[1].spec.base_branch or "", goes=4),
-        TableColumn("does", lambda each: options(each[1]), goes=5, least=10, most=100),
+        TableColumn("mode", lambda each: each[1].spec.model or "", drop_order=3),
+        TableColumn("base", lambda each: each[1].spec.base_branch or "", drop_order=4),
+        TableColumn("does", lambda each: options(each[1]), drop_order=5, least=10, most=100),
     ]
     table(columns, numbered)
 
@@ -124,10 +124,10 @@ def print_batches(found: Sequence[tuple[Batch, BatchProgress]]) -> None:
         TableColumn("name", lambda each: each[0].name, least=12, most=60),
         TableColumn("state", lambda each: "waiting" if each[0].wait_until else each[0].state.value),
         TableColumn("done", lambda each: f"{each[1].ended}/{each[1].total}", right=True),
-        TableColumn("passed", lambda each: str(each[1].counts[ItemState.SUCCESS]), goes=1, right=True),
-        TableColumn("tokens", lambda each: labels.count(each[1].tokens), goes=2, right=True),
-        TableColumn("took", lambda each: labels.duration(int(each[1].seconds * 1000)), goes=3, right=True),
-        TableColumn("started", lambda each: each[0].created_at[:16].replace("T", " "), goes=4),
+        TableColumn("passed", lambda each: str(each[1].counts[ItemState.SUCCESS]), drop_order=1, right=True),
+        TableColumn("tokens", lambda each: labels.count(each[1].tokens), drop_order=2, right=True),
+        TableColumn("took", lambda each: labels.duration(int(each[1].seconds * 1000)), drop_order=3, right=True),
+        TableColumn("started", lambda each: each[0].created_at[:16].replace("T", " "), drop_order=4),
     ]
     table(columns, found)
 
@@ -154,12 +154,12 @@ def print_status(status: "BatchStatus") -> None:
         TableColumn("item", lambda item: item.id),  # what `retry` is given
         TableColumn("state", lambda item: Styled(f"{SHOWN[item.state].glyph} {item.state}", SHOWN[item.state].ansi)),
         TableColumn("name", lambda item: item.name, least=8, most=60),
-        TableColumn("repo", lambda item: Path(item.repo).name, goes=3, most=30),
-        TableColumn("mode", lambda item: item.mode or "", goes=4),
-        TableColumn("step", lambda item: item.step if not item.state.is_final else "", goes=2),
-        TableColumn("host", lambda item: item.host or "", goes=3, most=30),
-        TableColumn("session", lambda item: item.session_id or "", goes=5),
-        TableColumn("why", lambda item: item.reason or "", goes=1, least=12, most=120),
+        TableColumn("repo", lambda item: Path(item.repo).name, drop_order=3, most=30),
+        TableColumn("mode", lambda item: item.mode or "", drop_order=4),
+        TableColumn("step", lambda item: item.step if not item.state.is_final else "", drop_order=2),
+        TableColumn("host", lambda item: item.host or "", drop_order=3, most=30),
+        TableColumn("session", lambda item: item.session_id or "", drop_order=5),
+        TableColumn("why", lambda item: item.reason or "", drop_order=1, least=12, most=120),
     ]
     if all(item.state.is_final for item in status.items):
         columns = [column for column in columns if column.title != "step"]

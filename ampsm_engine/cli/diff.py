@@ -92,9 +92,9 @@ def diff_command(
     if since is None:
         view = views.diff(engine, session.id, iteration=number, old=old, new=new, uncommitted=uncommitted)
     else:
-        from ampsm_engine.engine import ranges
+        from ampsm_engine.engine import reviews
 
-        ends = ranges.resolve(engine, session.id, since)
+        ends = reviews.resolve(engine, session.id, since)
         view = views.SessionDiff(Path(ends.worktree), ends.old, ends.new)
     if not (as_json or stat or name_only):
         with contextlib.closing(view.patch()) as parts:

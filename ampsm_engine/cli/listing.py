@@ -47,14 +47,14 @@ def _age(listed: ListedSession) -> Cell:
 
 COLUMNS: tuple[TableColumn[ListedSession], ...] = (
     TableColumn("", lambda one: _styled_state(one, word=False)),
-    TableColumn("STATUS", lambda one: _styled_state(one, word=True), goes=2),
+    TableColumn("STATUS", lambda one: _styled_state(one, word=True), drop_order=2),
     TableColumn("NAME", _name, least=12, most=60),
-    TableColumn("REPO", lambda one: Styled(labels.repository_name(one.row.session), "dim"), goes=6, least=6),
-    TableColumn("DOING", _doing, goes=4, least=10, most=60),
-    TableColumn("ITER", lambda one: str(one.row.iterations), goes=5, right=True),
-    TableColumn("TOKENS", lambda one: labels.count(one.tokens), goes=7, right=True),
-    TableColumn("AGE", _age, goes=1, right=True),
-    TableColumn("ID", lambda one: Styled(one.row.session.id, "dim"), goes=3),
+    TableColumn("REPO", lambda one: Styled(labels.repository_name(one.row.session), "dim"), drop_order=6, least=6),
+    TableColumn("DOING", _doing, drop_order=4, least=10, most=60),
+    TableColumn("ITER", lambda one: str(one.row.iterations), drop_order=5, right=True),
+    TableColumn("TOKENS", lambda one: labels.count(one.tokens), drop_order=7, right=True),
+    TableColumn("AGE", _age, drop_order=1, right=True),
+    TableColumn("ID", lambda one: Styled(one.row.session.id, "dim"), drop_order=3),
 )
 
 

@@ -178,7 +178,9 @@ def _print_table(summary: "Summary") -> None:
         named, shown = [(row.label, row.figures) for row in rows], columns.COLUMNS
 
     def reading(column: columns.FigureColumn) -> TableColumn[tuple[str, Any]]:
-        return TableColumn(column.title.upper(), lambda row: column.text(row[1]), goes=column.goes, right=True)
+        return TableColumn(
+            column.title.upper(), lambda row: column.text(row[1]), drop_order=column.drop_order, right=True
+        )
 
     first: TableColumn[tuple[str, Any]] = TableColumn(title, lambda row: one_line(row[0]), least=10, most=40)
     table((first, *map(reading, shown)), named)

@@ -171,11 +171,11 @@ def _print(found: "list[Comment]") -> None:
     columns: tuple[TableColumn[Comment], ...] = (
         TableColumn("ID", lambda one: one.id),
         TableColumn("PLACE", lambda one: one.place, least=16, most=60),
-        TableColumn("SIDE", lambda one: one.side.value, goes=2),
-        TableColumn("ROUND", lambda one: str(one.round or ""), goes=3, right=True),
+        TableColumn("SIDE", lambda one: one.side.value, drop_order=2),
+        TableColumn("ROUND", lambda one: str(one.round or ""), drop_order=3, right=True),
         TableColumn("STATE", lambda one: one.state.value),
-        TableColumn("AMP", _answer, goes=1, most=40),
-        TableColumn("GIT", _fate, goes=1),
+        TableColumn("AMP", _answer, drop_order=1, most=40),
+        TableColumn("GIT", _fate, drop_order=1),
         TableColumn("TEXT", lambda one: one.text, least=20),
     )
     table(columns, found)
@@ -439,7 +439,7 @@ def _tell(notes: "Sequence[Comment]", session: "Session", *, as_json: bool, list
         columns: tuple[TableColumn[Comment], ...] = (
             TableColumn("ID", lambda one: one.id),
             TableColumn("PLACE", lambda one: one.place, least=16, most=60),
-            TableColumn("BY", lambda one: one.author, goes=1, most=20),
+            TableColumn("BY", lambda one: one.author, drop_order=1, most=20),
             TableColumn("TEXT", lambda one: one.text, least=20),
         )
         table(columns, notes)

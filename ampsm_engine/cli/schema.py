@@ -332,7 +332,7 @@ def _of_the_rest(shapes: Shapes, session: Schema, iteration: Schema) -> dict[str
     from ampsm_engine.cli.logs import EVENT_TYPES
     from ampsm_engine.engine.doctor import Check
     from ampsm_engine.engine.relocation import Disagreement
-    from ampsm_engine.engine.removal import Removed
+    from ampsm_engine.engine.session_trash import Removed
     from ampsm_engine.metrics.figures import Figures, ToolFigures
     from ampsm_engine.model import Fact, Session
     from ampsm_engine.states import STATES

@@ -115,14 +115,14 @@ def _columns(at: datetime) -> tuple[TableColumn[Iteration], ...]:
     return (
         TableColumn("#", lambda one: str(one.number), right=True),
         TableColumn("HOW", _ending),
-        TableColumn("COMMIT", lambda one: Styled((one.commit_sha or "-")[:10], "dim"), goes=3),
+        TableColumn("COMMIT", lambda one: Styled((one.commit_sha or "-")[:10], "dim"), drop_order=3),
         TableColumn(
-            "FILES", lambda one: str(one.changed_files) if one.state is State.SETTLED else "-", goes=4, right=True
+            "FILES", lambda one: str(one.changed_files) if one.state is State.SETTLED else "-", drop_order=4, right=True
         ),
-        TableColumn("SCRIPT", _script, goes=2),
-        TableColumn("TOKENS", lambda one: labels.count(one.tally.token_usage), goes=5, right=True),
-        TableColumn("TOOK", lambda one: labels.duration(one.duration_ms), goes=1, right=True),
-        TableColumn("AGE", lambda one: labels.age(one.start_time or one.queued_at, at), goes=6, right=True),
+        TableColumn("SCRIPT", _script, drop_order=2),
+        TableColumn("TOKENS", lambda one: labels.count(one.tally.token_usage), drop_order=5, right=True),
+        TableColumn("TOOK", lambda one: labels.duration(one.duration_ms), drop_order=1, right=True),
+        TableColumn("AGE", lambda one: labels.age(one.start_time or one.queued_at, at), drop_order=6, right=True),
         TableColumn("PROMPT", lambda one: one_line(one.prompt), least=10, most=60),
     )
 

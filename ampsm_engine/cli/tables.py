@@ -25,8 +25,8 @@ class TableColumn(Generic[Item]):
     title: str
     value: Callable[[Item], Cell]
     """Its cell for one item."""
-    goes: int = 0
-    """The higher, the earlier it goes when the terminal is narrow; 0 stays."""
+    drop_order: int = 0
+    """The higher, the earlier it is left out when the terminal is narrow; 0 stays."""
     least: int | None = None
     """The cells it may shrink to; None: it is shown whole or not at all."""
     right: bool = False
@@ -69,8 +69,8 @@ def cut(shown: str, cells: int) -> str:
 def fit(columns: Sequence[TableColumn[Item]], natural: Sequence[int], room: int) -> dict[int, int]:
     """The columns to show and the cells of each, by index: the first to go goes first, then the widest shrinks."""
     kept = {index: min(natural[index], column.least or natural[index]) for index, column in enumerate(columns)}
-    for index in sorted(kept, key=lambda each: -columns[each].goes):
-        if sum(kept.values()) + GAP * (len(kept) - 1) <= room or not columns[index].goes:
+    for index in sorted(kept, key=lambda each: -columns[each].drop_order):
+        if sum(kept.values()) + GAP * (len(kept) - 1) <= room or not columns[index].drop_order:
             break
         del kept[index]
     spare = room - sum(kept.values()) - GAP * (len(kept) - 1)

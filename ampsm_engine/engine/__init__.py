@@ -3,8 +3,8 @@
     startup    home and store made ready for a verb      sessions, drafts   new, edit, adopt; the form of a new one
     runs       iterate, stop, wait, the queue            scripts            the session's script, run by hand
     views      show, diff, log, status                   history            what happened in a session
-    ranges, comments, hunk_actions                       the review
-    merges     preflight, conflicts given to amp         removal            to the trash, back, and purged
+    reviews, comments, hunk_actions                      the review: ranges and viewed marks, comments, rejections
+    merges     preflight, conflicts given to amp         session_trash      to the trash, back, and purged
     doctor     is this machine fit                       repair             do store and repositories agree
     history_import   the history of the predecessor      check_run          does it all work together, detached
 

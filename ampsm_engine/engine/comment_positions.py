@@ -10,7 +10,7 @@ from pathlib import Path
 from ampsm_engine.context import Engine
 from ampsm_engine.diff.content import lines_of
 from ampsm_engine.diff.deltas import Side
-from ampsm_engine.engine import ranges, views
+from ampsm_engine.engine import reviews, views
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, pinned_refs
 from ampsm_engine.git.records import TreeEntry
@@ -83,7 +83,7 @@ class _Positions:
     @property
     def ends(self) -> Ends:
         if self._ends is None:
-            self._ends = ranges.resolve(self.engine, self.session.id)
+            self._ends = reviews.resolve(self.engine, self.session.id)
         return self._ends
 
     def now(self, path: str) -> TreeEntry | None:

@@ -11,7 +11,7 @@ from ampsm_engine.amp.findings import ReviewFinding
 from ampsm_engine.context import Engine
 from ampsm_engine.diff.content import is_binary, lines_of
 from ampsm_engine.diff.deltas import Side
-from ampsm_engine.engine import comment_positions, ranges, runs, views
+from ampsm_engine.engine import comment_positions, reviews, runs, views
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import pinned_refs
 from ampsm_engine.git.records import TreeEntry
@@ -57,7 +57,7 @@ def add_comment(
     store = engine.store
     line, line_end = lines
     session = store.sessions.get(session_id)
-    ends = ranges.resolve(engine, session_id, range_)
+    ends = reviews.resolve(engine, session_id, range_)
     with scratch(Path(ends.worktree), writes=False) as at:
         new = at.in_tree(ends.new, path) if ends.new else at.in_worktree(path)
         old = at.in_tree(ends.old, old_path or path)

@@ -14,7 +14,7 @@ from ampsm_engine import lifecycle, redact, session_problems, timestamps
 from ampsm_engine.context import Engine
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.chosen_lines import ChosenLines
-from ampsm_engine.engine import ranges, views
+from ampsm_engine.engine import reviews, views
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import commits, hunk_changes, lock, pinned_refs, repository
 from ampsm_engine.git.hunk_changes import HunkPlan, StagedChanges
@@ -57,7 +57,7 @@ def reject(
             engine, session_id, path, change, given=given, reason=reason, old_path=old_path, range_=range_, key=key
         )
     with _at_work(engine, session_id) as (session, at):
-        ends = ranges.resolve(engine, session_id, range_)
+        ends = reviews.resolve(engine, session_id, range_)
         hunk_changes.may_begin(at, session.branch_name)
         plan = hunk_changes.rejecting(at, path, change, old_path=old_path, old=ends.old, new=ends.new)
         hunk_changes.check(at, plan)
@@ -119,7 +119,7 @@ def _queue(
     worktree = Path(session.worktree_path)
     session_problems.check_worktree(session)
     _refuse_merge(engine, session)
-    ends = ranges.resolve(engine, session_id, range_)
+    ends = reviews.resolve(engine, session_id, range_)
     with scratch(worktree) as at:
         plan = hunk_changes.rejecting(at, path, hunk, old_path=old_path, old=ends.old, new=ends.new)
         made = replace(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ampsm_engine import private_folder
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import reconstruction, relocation, removal
+from ampsm_engine.engine import reconstruction, relocation, session_trash
 from ampsm_engine.engine.relocation import Disagreement
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import commits, pinned_refs, repository, trash, worktrees
@@ -155,7 +155,7 @@ def _repair_trashed(engine: Engine, repo: Repo, session: Session, *, apply: bool
     if Path(session.worktree_path).is_dir():
         text = f"the removal of session {session.name} did not come to its end; its worktree is still there"
         if apply:
-            removal.restore(engine, session.id)
+            session_trash.restore(engine, session.id)
             return Disagreement("trash", text, "brought back from the trash", mended=True)
         return Disagreement("trash", text, f"ampsm trash restore {session.id}")
     return Disagreement("trash", text, f"ampsm trash purge {session.id}")

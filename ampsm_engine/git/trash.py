@@ -35,7 +35,7 @@ _MODULES = ("modules",)
 """The repositories of the submodules that are checked out in one worktree."""
 
 
-class DiscardedFiles:
+class TrashFolder:
     """The folder of one trashed session."""
 
     def __init__(self, common_dir: Path, session_id: str) -> None:
@@ -199,21 +199,21 @@ def size(repo_root: Path, session_id: str) -> int:
     ours = (*single, *(f"--exclude={space}/*" for space in spaces))
     sides = (*(f"--glob={space}" for space in spaces), "--not", *ours, "--all")
     options = ("--objects", "--disk-usage", *sides)
-    return int(program.query(repo.root, "rev-list", *options)) + DiscardedFiles(repo.common_dir, session_id).size()
+    return int(program.query(repo.root, "rev-list", *options)) + TrashFolder(repo.common_dir, session_id).size()
 
 
 @contextlib.contextmanager
-def _writing(repo_root: Path, session_id: str) -> Iterator[tuple[Repo, DiscardedFiles]]:
+def _writing(repo_root: Path, session_id: str) -> Iterator[tuple[Repo, TrashFolder]]:
     repo = repository.around(repo_root)
     with lock.writer(repo.common_dir, f"trash {_checked(session_id)}"):
         try:
-            yield repo, DiscardedFiles(repo.common_dir, session_id)
+            yield repo, TrashFolder(repo.common_dir, session_id)
         except OSError as reason:
             message = f"The trash of {repo.root} could not be written: {reason.strerror}: {reason.filename}."
             raise Failed(message, f"df -h {repo.root}") from reason
 
 
-def _end_restore(repo: Repo, aside: DiscardedFiles, worktree: Path, session_id: str) -> bool:
+def _end_restore(repo: Repo, aside: TrashFolder, worktree: Path, session_id: str) -> bool:
     """Bring a restore to its end that came so far, or undo one that did not; False when it is ended."""
     stage = aside.stage
     if stage == "giving" and worktree.is_dir():
@@ -303,7 +303,7 @@ def _kept(repo: Repo, branch: str, session_id: str) -> tuple[Trashed, Contents |
     return Trashed(session_id, branch, tip or "", work, contents.ignored if contents else 0), contents
 
 
-def _clear(repo: Repo, worktree: Path, aside: DiscardedFiles, contents: Contents | None) -> None:
+def _clear(repo: Repo, worktree: Path, aside: TrashFolder, contents: Contents | None) -> None:
     """Take aside what cannot be an object, then delete the rest; may stop anywhere and be done again."""
     leaving = _leaving(worktree)
     admin = worktrees.admin_dir(repo.common_dir, worktree)
@@ -346,13 +346,13 @@ def _make_branch(repo: Repo, branch: str, tip: str) -> bool:
     return True
 
 
-def _forget(repo: Repo, session_id: str, aside: DiscardedFiles) -> None:
+def _forget(repo: Repo, session_id: str, aside: TrashFolder) -> None:
     refs = "".join(f"delete {REFS}/{session_id}/{name}\n" for name in ("tip", "work", _UNFINISHED))
     program.change(repo.root, "update-ref", "--stdin", feed=refs.encode())
     aside.delete()
 
 
-def _fill(repo: Repo, aside: DiscardedFiles, worktree: Path, branch: str, *, tip: str, work: str | None) -> str | None:
+def _fill(repo: Repo, aside: TrashFolder, worktree: Path, branch: str, *, tip: str, work: str | None) -> str | None:
     """Make the worktree and fill it; a note to tell when HEAD could not go back to its branch."""
     if work is None:
         is_free = _is_free(repo, branch, tip)
@@ -368,7 +368,7 @@ def _fill(repo: Repo, aside: DiscardedFiles, worktree: Path, branch: str, *, tip
     return note
 
 
-def _give_back(repo: Repo, aside: DiscardedFiles, worktree: Path, work: str | None) -> None:
+def _give_back(repo: Repo, aside: TrashFolder, worktree: Path, work: str | None) -> None:
     """Put back what lay aside, which makes the worktree whole; may be done again."""
     if work is not None:
         contents = stash_commit.read(repo.root, work)

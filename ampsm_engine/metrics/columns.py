@@ -33,8 +33,8 @@ class FigureColumn:
     title: str
     text: Callable[[Any], str]
     """The figure of a `Figures` or `ToolFigures` in at most a few cells."""
-    goes: int = 0
-    """Where room is short: the highest goes first; 0 stays."""
+    drop_order: int = 0
+    """Where room is short the column with the highest is left out first; 0 stays."""
 
 
 def count(number: int | None, *, partly: bool = False) -> str:
@@ -91,30 +91,30 @@ COLUMNS: tuple[FigureColumn, ...] = (
     FigureColumn("iterations", "iterations", lambda one: str(one.iterations)),
     FigureColumn("successRate", "success", lambda one: rate(one.success_rate)),
     FigureColumn("tokenUsage", "tokens", _tokens),
-    FigureColumn("inputTokens", "input", lambda one: count(one.input_tokens), goes=8),
-    FigureColumn("outputTokens", "output", lambda one: count(one.output_tokens), goes=7),
-    FigureColumn("cacheCreationTokens", "cache write", lambda one: count(one.cache_creation_tokens), goes=11),
-    FigureColumn("cacheReadTokens", "cache read", lambda one: count(one.cache_read_tokens), goes=10),
-    FigureColumn("cost", "cost", _cost, goes=3),
-    FigureColumn("durationMs", "time", lambda one: time(one.duration_ms), goes=1),
-    FigureColumn("turns", "turns", lambda one: str(one.turns), goes=9),
-    FigureColumn("tools", "tools", lambda one: str(one.tools), goes=5),
-    FigureColumn("toolErrors", "errors", lambda one: str(one.tool_errors), goes=6),
-    FigureColumn("changedFiles", "files", lambda one: str(one.changed_files), goes=4),
-    FigureColumn("lines", "lines", lines, goes=2),
-    FigureColumn("scripts", "scripts", _scripts, goes=12),
-    FigureColumn("iterationsToGreen", "to green", _green, goes=13),
+    FigureColumn("inputTokens", "input", lambda one: count(one.input_tokens), drop_order=8),
+    FigureColumn("outputTokens", "output", lambda one: count(one.output_tokens), drop_order=7),
+    FigureColumn("cacheCreationTokens", "cache write", lambda one: count(one.cache_creation_tokens), drop_order=11),
+    FigureColumn("cacheReadTokens", "cache read", lambda one: count(one.cache_read_tokens), drop_order=10),
+    FigureColumn("cost", "cost", _cost, drop_order=3),
+    FigureColumn("durationMs", "time", lambda one: time(one.duration_ms), drop_order=1),
+    FigureColumn("turns", "turns", lambda one: str(one.turns), drop_order=9),
+    FigureColumn("tools", "tools", lambda one: str(one.tools), drop_order=5),
+    FigureColumn("toolErrors", "errors", lambda one: str(one.tool_errors), drop_order=6),
+    FigureColumn("changedFiles", "files", lambda one: str(one.changed_files), drop_order=4),
+    FigureColumn("lines", "lines", lines, drop_order=2),
+    FigureColumn("scripts", "scripts", _scripts, drop_order=12),
+    FigureColumn("iterationsToGreen", "to green", _green, drop_order=13),
 )
 """The figures of a group, most telling first."""
 
 TOOL_COLUMNS: tuple[FigureColumn, ...] = (
     FigureColumn("calls", "calls", lambda one: str(one.calls)),
     FigureColumn("errors", "errors", lambda one: str(one.errors)),
-    FigureColumn("errorRate", "failed", lambda one: rate(one.error_rate), goes=3),
-    FigureColumn("unfinished", "unfinished", lambda one: str(one.unfinished), goes=5),
-    FigureColumn("durationMs", "time", lambda one: time(one.duration_ms), goes=1),
-    FigureColumn("meanMs", "each", lambda one: time(one.mean_ms), goes=2),
-    FigureColumn("iterations", "iterations", lambda one: str(one.iterations), goes=4),
+    FigureColumn("errorRate", "failed", lambda one: rate(one.error_rate), drop_order=3),
+    FigureColumn("unfinished", "unfinished", lambda one: str(one.unfinished), drop_order=5),
+    FigureColumn("durationMs", "time", lambda one: time(one.duration_ms), drop_order=1),
+    FigureColumn("meanMs", "each", lambda one: time(one.mean_ms), drop_order=2),
+    FigureColumn("iterations", "iterations", lambda one: str(one.iterations), drop_order=4),
 )
 """The figures of a tool."""
 

@@ -76,7 +76,7 @@ class Reviews(StorePart):
                     mine = (tables.ViewedHunkRow.session_id == session_id) & (tables.ViewedHunkRow.key == key)
                     self._db.execute(tables.ViewedHunkRow.delete().where(mine & (tables.ViewedHunkRow.path == path)))
 
-    def last_reviewed(self, session_id: str) -> "Looked | None":
+    def looked_tree(self, session_id: str) -> "Looked | None":
         """The tree that was reviewed last in a session; None when none was."""
         from ampsm_engine.store import review_rows  # commands that ask nothing of reviews need not pay 3 ms for it
 
@@ -84,7 +84,7 @@ class Reviews(StorePart):
         found = self._db.select(f'SELECT {columns} FROM "lookedTrees" WHERE "sessionId" = ?', (session_id,))
         return review_rows.Looked(*found[0]) if found else None
 
-    def set_last_reviewed(self, session_id: str, tree: str) -> None:
+    def set_looked_tree(self, session_id: str, tree: str) -> None:
         """Store the tree that was reviewed; NotFound without the session."""
         with self._db.writing():
             records.session(self._db, session_id)

@@ -174,11 +174,11 @@ class SessionActions:
         run_while_open(self._screen, self._trash(sessions, title, yes, note))
 
     async def _trash(self, sessions: Sequence[Session], title: str, yes: str, note: str) -> None:
-        from ampsm_engine.engine import removal
+        from ampsm_engine.engine import session_trash
 
         engine = app_of(self._screen).engine
         sentences = [note] if note else []
-        sentences += [await ask(removal.describe_loss, engine, one.id) for one in sessions[:5]]
+        sentences += [await ask(session_trash.describe_loss, engine, one.id) for one in sessions[:5]]
         more = len(sessions) - len(sessions[:5])
         if more:
             sentences.append(f"{more} more go with {'it' if more == 1 else 'them'}.")
@@ -186,7 +186,7 @@ class SessionActions:
             title,
             in_app(self._screen, "\n".join(sentences)),
             yes,
-            lambda: self._ask_each(removal.remove, sessions, done="In the trash: {}; u brings it back"),
+            lambda: self._ask_each(session_trash.remove, sessions, done="In the trash: {}; u brings it back"),
         )
 
     def undo(self) -> None:
@@ -194,11 +194,11 @@ class SessionActions:
         run_while_open(self._screen, self._undo(self._selected_sessions()))
 
     async def _undo(self, sessions: Sequence[Session]) -> None:
-        from ampsm_engine.engine import removal
+        from ampsm_engine.engine import session_trash
 
         if len(sessions) == 1 and await self._offer_to_undo_merge(sessions[0]):
             return
-        session = await run_to_end(ask(removal.restore_last, app_of(self._screen).engine))
+        session = await run_to_end(ask(session_trash.restore_last, app_of(self._screen).engine))
         app_of(self._screen).show_toast(f"{session.name} is back")
 
     async def _offer_to_undo_merge(self, session: Session) -> bool:

@@ -433,7 +433,7 @@ async def _make_session(engine: "Engine", draft: SessionDraft, unwanted: Callabl
 
     A verb that makes a worktree is never cut off in the middle: it would leave one that no session knows.
     """
-    from ampsm_engine.engine import drafts, removal, runs, sessions
+    from ampsm_engine.engine import drafts, runs, session_trash, sessions
 
     session, _ = await ask(
         sessions.new,
@@ -447,8 +447,8 @@ async def _make_session(engine: "Engine", draft: SessionDraft, unwanted: Callabl
         run=False,
     )
     if unwanted():
-        await ask(removal.remove, engine, session.id)
-        await ask(removal.purge, engine, session.id)
+        await ask(session_trash.remove, engine, session.id)
+        await ask(session_trash.purge, engine, session.id)
         return None
     if draft.run:
         await ask(runs.iterate, engine, session.id, draft.prompt)

@@ -104,5 +104,11 @@ def _column(figure: "FigureColumn", figures: Callable[[Any], Any], stays: str | 
     order = _ORDERS.get(figure.key)
     width = max(len(figure.title), WIDTHS.get(figure.title, 7))
     by = None if order is None else lambda record: order(figures(record))
-    goes = 0 if figure.key == stays else figure.goes + len(_TELLING) if figure.goes else _TELLING.get(figure.key, 1)
-    return RecordColumn(figure.title.upper(), width, width, goes, value, right=True, order=by)
+    drop_order = (
+        0
+        if figure.key == stays
+        else figure.drop_order + len(_TELLING)
+        if figure.drop_order
+        else _TELLING.get(figure.key, 1)
+    )
+    return RecordColumn(figure.title.upper(), width, width, drop_order, value, right=True, order=by)

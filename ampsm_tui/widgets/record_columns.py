@@ -24,12 +24,12 @@ ALL = "all"
 
 
 class RecordColumn(NamedTuple):
-    """One column. `goes`: the higher, the earlier it gives way, to `narrow` where it has one; 0 stays."""
+    """One column. `drop_order`: the higher, the earlier it gives way, to `narrow` where it has one; 0 stays."""
 
     title: str
     least: int
     most: int
-    goes: int
+    drop_order: int
     value: Callable[[Any, datetime], tuple[Piece, ...]]
     """What it shows of a record at a moment."""
     right: bool = False
@@ -46,8 +46,8 @@ def layout(columns: Sequence[RecordColumn], width: int) -> tuple[tuple[RecordCol
     What is to spare goes to those that can grow, and the rest of it, or what is lacking, to the widest.
     """
     kept = list(columns)
-    while _wanted(kept) > width and any(column.goes for column in kept):
-        first = max(kept, key=lambda column: column.goes)
+    while _wanted(kept) > width and any(column.drop_order for column in kept):
+        first = max(kept, key=lambda column: column.drop_order)
         at = kept.index(first)
         kept[at : at + 1] = [first.narrow] if first.narrow is not None else []
     spare = width - _least(kept)
@@ -64,7 +64,7 @@ def layout(columns: Sequence[RecordColumn], width: int) -> tuple[tuple[RecordCol
 
 def _wanted(columns: Sequence[RecordColumn]) -> int:
     """The cells that these columns need; an extra one only comes in where names can be read."""
-    eases = any(column.goes > EXTRA for column in columns)
+    eases = any(column.drop_order > EXTRA for column in columns)
     return _least(columns) + sum(max(0, column.comfort - column.least) for column in columns if eases)
 
 

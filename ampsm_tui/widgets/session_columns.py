@@ -26,12 +26,12 @@ class Subject(NamedTuple):
 
 
 class Column(NamedTuple):
-    """One column. `goes`: the higher, the earlier it gives way; 0 stays."""
+    """One column. `drop_order`: the higher, the earlier it gives way; 0 stays."""
 
     title: str
     least: int
     most: int
-    goes: int
+    drop_order: int
     value: Callable[[Subject], tuple[Piece, ...]]
     right: bool = False
 
@@ -174,8 +174,8 @@ def layout(width: int, *, repositories: int = 2, longest: int = 60) -> tuple[tup
     """
     columns = [column for column in ALL if repositories > 1 or column is not REPOSITORY]
     columns[0] = STATE if width >= WORDS_FROM else GLYPH
-    while _wanted(columns) > width and any(column.goes for column in columns):
-        columns.remove(max(columns, key=lambda column: column.goes))
+    while _wanted(columns) > width and any(column.drop_order for column in columns):
+        columns.remove(max(columns, key=lambda column: column.drop_order))
     room = {column.title: column.least for column in columns}
     spare = width - _least(columns)
     if DOING in columns:
@@ -198,6 +198,6 @@ def _least(columns: list[Column]) -> int:
 
 def _wanted(columns: list[Column]) -> int:
     """The cells that these columns need; figures only come in where name and doing can be read."""
-    most = max(column.goes for column in columns)
-    comfort = COMFORT if most > LINES.goes else COMFORT_BESIDE_LINES if most == LINES.goes else 0
+    most = max(column.drop_order for column in columns)
+    comfort = COMFORT if most > LINES.drop_order else COMFORT_BESIDE_LINES if most == LINES.drop_order else 0
     return _least(columns) + comfort

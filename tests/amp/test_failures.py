@@ -41,15 +41,15 @@ def judged(folded=None, code=0, stderr="", head="", **why):
 def test_all_38_rows_are_there_named_explained_and_hinted():
     assert sorted(FAILURES) == list(range(1, 39))
     for row, known in FAILURES.items():
-        assert known.row == row
+        assert known.number == row
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", known.name)
         assert known.meaning.endswith(".")
         assert known.hint
 
 
 def test_only_what_can_pass_by_itself_is_tried_again():
-    assert {known.row: known.retries for known in FAILURES.values() if known.retries} == {7: 1, 11: 3, 28: 1, 31: 1}
-    assert {known.row: known.remedy for known in FAILURES.values() if known.remedy} == {
+    assert {known.number: known.retries for known in FAILURES.values() if known.retries} == {7: 1, 11: 3, 28: 1, 31: 1}
+    assert {known.number: known.remedy for known in FAILURES.values() if known.remedy} == {
         8: "drop-option",
         28: "unarchive",
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.batch import overview, variants
-from ampsm_engine.engine import ranges, removal
+from ampsm_engine.engine import reviews, session_trash
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import changes
 from ampsm_engine.model import Batch, BatchItem, BatchState, ItemState, Iteration, Session, State, Tally
@@ -68,7 +68,7 @@ def test_one_in_the_trash_is_said_to_be_there_and_still_counts(desk: Desk) -> No
     first, second = desk.session("first"), desk.session("second")
     desk.amp(first, {"cache.py": "one\n"})
     a_run(desk, first, second)
-    removal.remove(desk.engine, first.id)
+    session_trash.remove(desk.engine, first.id)
 
     found = variants.compare_variants(desk.engine, "b1", "b1-1")
 
@@ -87,7 +87,7 @@ def test_the_diff_between_two_sessions_goes_from_one_tip_to_the_other(desk: Desk
     desk.amp(first, {"cache.py": "one\n", "search.py": "1\n"})
     desk.amp(second, {"cache.py": "two\n"})
 
-    ends = ranges.resolve(desk.engine, second.id, f"against:{first.id}")
+    ends = reviews.resolve(desk.engine, second.id, f"against:{first.id}")
 
     assert (ends.old, ends.new, ends.label) == (desk.tip(first), None, "against first")
     files = changes.files(Path(second.worktree_path), ends.old, ends.new)
@@ -98,7 +98,7 @@ def test_there_is_no_diff_between_two_repositories(desk: Desk) -> None:
     first, second = desk.session("first"), desk.session("second")
     desk.engine.store.sessions.update(first.id, repo_root="/elsewhere")
     with pytest.raises(Refused, match="elsewhere"):
-        ranges.resolve(desk.engine, second.id, f"against:{first.id}")
+        reviews.resolve(desk.engine, second.id, f"against:{first.id}")
 
 
 def test_a_run_that_is_taken_up_again_is_looked_at_anew(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from ampsm_engine import redact
 from ampsm_engine.cli import output
 from ampsm_engine.cli.patch_text import PatchText, coloured
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import ranges
+from ampsm_engine.engine import reviews
 from tests.cli.conftest import Ampsm, made, program
 from tests.cli.test_cli_output import is_inert
 from tests.cli.test_cli_sessions import spawned
@@ -107,7 +107,7 @@ def test_the_diff_since_a_review(ampsm: Ampsm, changed: tuple[str, Path], engine
     session, worktree = changed
     ran = ampsm("diff", session, "--since", "looked")
     assert (ran.code, f"ampsm review {session}" in ran.err) == (4, True)
-    ranges.remember_viewed(engine, session, git(worktree, "rev-parse", "HEAD^{tree}").strip())
+    reviews.keep_looked_tree(engine, session, git(worktree, "rev-parse", "HEAD^{tree}").strip())
     (worktree / "app.py").write_text("def answer() -> int:\n    return 43\n")
     ran = ampsm("diff", session, "--since", "looked")
     assert "-    return 42\n+    return 43\n" in ran.out

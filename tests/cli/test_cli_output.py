@@ -73,15 +73,15 @@ def test_a_table_fits_its_terminal(wanted: list[tables.TableColumn[str]], data: 
     kept = tables.fit(wanted, natural, room)
     if room >= tables.GAP * (len(kept) - 1) + len(kept):
         assert sum(kept.values()) + tables.GAP * (len(kept) - 1) <= room
-    assert all(index in kept for index, column in enumerate(wanted) if not column.goes)
+    assert all(index in kept for index, column in enumerate(wanted) if not column.drop_order)
     assert all(cells <= natural[index] for index, cells in kept.items())
 
 
 def test_columns_go_before_text_is_cut() -> None:
     wanted = [
         tables.TableColumn("NAME", str, least=4),
-        tables.TableColumn("AGE", str, goes=1),
-        tables.TableColumn("TOKENS", str, goes=2),
+        tables.TableColumn("AGE", str, drop_order=1),
+        tables.TableColumn("TOKENS", str, drop_order=2),
     ]
     assert list(tables.fit(wanted, [10, 3, 6], 30)) == [0, 1, 2]
     assert tables.fit(wanted, [10, 3, 6], 15) == {0: 10, 1: 3}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import doctor, removal, repair, sessions
+from ampsm_engine.engine import doctor, repair, session_trash, sessions
 from ampsm_engine.errors import Refused
 from tests.conftest import git
 from tests.worker.bench import Bench
@@ -57,7 +57,7 @@ def test_what_took_the_place_of_a_worktree_stays_and_hides_nothing(bench: Bench)
     ]
     assert Path(taken.worktree_path).read_text() == "mine"
     with pytest.raises(Refused):
-        removal.remove(bench.engine, taken.id)
+        session_trash.remove(bench.engine, taken.id)
     assert Path(taken.worktree_path).read_text() == "mine"
     assert bench.engine.store.sessions.get(taken.id).trashed_at is None
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import doctor, removal, repair, sessions, views
+from ampsm_engine.engine import doctor, repair, session_trash, sessions, views
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Outcome
 from tests.conftest import git
@@ -50,8 +50,8 @@ def test_a_branch_that_somebody_deleted_is_kept_told_and_made_again(bench: Bench
     assert git(bench.repo, "rev-parse", session.branch_name).strip() == commit
     assert Path(session.worktree_path, "made.txt").read_text() == "by amp\n"
     assert repair.find_disagreements(bench.engine) == ()
-    removal.remove(bench.engine, session_id)
-    removal.purge(bench.engine, session_id)
+    session_trash.remove(bench.engine, session_id)
+    session_trash.purge(bench.engine, session_id)
     assert git(bench.repo, "for-each-ref", "refs/ampsm/") == ""
 
 
@@ -72,8 +72,8 @@ def test_a_session_in_the_trash_without_branch_and_worktree_comes_back_from_what
     session_id, commit = worked(bench)
     session = bench.engine.store.sessions.get(session_id)
     cleaned_up(bench.repo, session.worktree_path, session.branch_name)
-    removal.remove(bench.engine, session_id)
-    removal.restore(bench.engine, session_id)
+    session_trash.remove(bench.engine, session_id)
+    session_trash.restore(bench.engine, session_id)
     assert git(Path(session.worktree_path), "rev-parse", "HEAD").strip() == commit
 
 
@@ -91,8 +91,8 @@ def test_a_worktree_of_amps_runner_is_taken_in_with_its_thread_and_survives_the_
 def test_the_thread_of_a_removed_session_is_archived_where_the_settings_ask_for_it(bench: Bench) -> None:
     session_id, _ = worked(bench)
     bench.configure(amp__archive="true")
-    assert removal.remove(bench.engine, session_id).not_archived == ""
-    back = removal.restore(bench.engine, session_id)
+    assert session_trash.remove(bench.engine, session_id).not_archived == ""
+    back = session_trash.restore(bench.engine, session_id)
     assert "is archived" in bench.fact(back, "thread")
     bench.iterate(back)
     assert bench.settled(back).outcome is Outcome.DONE  # a message makes it active again
@@ -104,10 +104,10 @@ def test_an_amp_that_does_not_archive_keeps_nothing_from_the_trash(
     session_id, _ = worked(bench)
     bench.configure(amp__archive="true")
     monkeypatch.setenv("AMPSM_SCRIPTED_LOGGED_OUT", "1")
-    assert "is not archived: amp refused it" in removal.remove(bench.engine, session_id).not_archived
-    removal.restore(bench.engine, session_id)
+    assert "is not archived: amp refused it" in session_trash.remove(bench.engine, session_id).not_archived
+    session_trash.restore(bench.engine, session_id)
     monkeypatch.setenv("AMP_CLI_PATH", str(bench.folder / "missing"))
-    assert "is not archived" in removal.remove(bench.engine, session_id).not_archived
+    assert "is not archived" in session_trash.remove(bench.engine, session_id).not_archived
     assert bench.engine.store.sessions.get(session_id).trashed_at
 
 

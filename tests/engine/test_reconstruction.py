@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import removal, repair, runs
+from ampsm_engine.engine import repair, runs, session_trash
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.errors import Unfit
 from ampsm_engine.model import Outcome, State, Status
@@ -102,14 +102,14 @@ def test_a_branch_alone_tells_its_session_and_its_iterations(bench: Bench) -> No
 def test_the_trash_and_the_merged_are_known_again(bench: Bench) -> None:
     ran, unbegun = worked(bench)
     bench.quiet()
-    removal.remove(bench.engine, unbegun)
+    session_trash.remove(bench.engine, unbegun)
     git(bench.repo, "merge", "-q", "--squash", bench.now(bench.sessions[0]).branch_name)
     git(bench.repo, "commit", "-q", "-m", "Take it")
     lose(bench)
     repair.find_disagreements(bench.engine, apply=True)
     assert bench.engine.store.sessions.get(ran).status is Status.DONE
     assert [session.id for session in bench.engine.store.sessions.all(trashed=True)] == [unbegun]
-    removal.restore(bench.engine, unbegun)
+    session_trash.restore(bench.engine, unbegun)
     assert Path(bench.engine.store.sessions.get(unbegun).worktree_path).is_dir()
 
 

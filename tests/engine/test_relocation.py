@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import removal, repair, views
+from ampsm_engine.engine import repair, session_trash, views
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Outcome
 from tests.conftest import git
@@ -51,7 +51,7 @@ def test_a_repository_that_was_moved(bench: Bench, tmp_path: Path, how: str) -> 
     for name in ("one", "two", "three"):
         working(bench, name)
     gone = bench.engine.store.sessions.resolve("three")
-    removal.remove(bench.engine, gone.id)
+    session_trash.remove(bench.engine, gone.id)
     new = {
         "renamed": bench.repo.with_name("renamed"),
         "below a renamed folder": bench.repo.parent,
@@ -68,9 +68,9 @@ def test_a_repository_that_was_moved(bench: Bench, tmp_path: Path, how: str) -> 
         views.diff(bench.engine, one.id)
     healed(bench, new if how == "far away" else None)
     assert {session.repo_root for session in bench.engine.store.sessions.all()} == {str(new)}
-    removal.restore(bench.engine, gone.id)
+    session_trash.restore(bench.engine, gone.id)
     whole(bench)
-    removal.remove(bench.engine, one.id)
+    session_trash.remove(bench.engine, one.id)
 
 
 def test_links_that_were_pruned_after_a_move(bench: Bench) -> None:
@@ -147,9 +147,9 @@ def test_a_clone_is_not_the_repository(bench: Bench) -> None:
     shutil.copytree(old / ".worktrees", bench.repo / ".worktrees")
     findings = repair.find_disagreements(bench.engine)
     assert not [one for one in findings if "branch -D" in one.action or "remove it" in one.action]
-    assert removal.remove(bench.engine, session.id).is_away
+    assert session_trash.remove(bench.engine, session.id).is_away
     assert (worktree / "loose.txt").read_text() == "one"
-    removal.purge(bench.engine, session.id)
+    session_trash.purge(bench.engine, session.id)
     assert (worktree / "loose.txt").read_text() == "one"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.deltas import Side
-from ampsm_engine.engine import comments, history, hunk_actions, ranges, removal, runs
+from ampsm_engine.engine import comments, history, hunk_actions, reviews, runs, session_trash
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import changes, hunk_changes, pinned_refs, snapshot
 from ampsm_engine.git.hunk_changes import HunkPlan, Step
@@ -37,7 +37,7 @@ def work(bench: Bench, files: dict[str, str], prompt: str = "Do it", session: Se
 
 def keys(bench: Bench, session: Session, range_: str = "whole", path: str = "app.py") -> list[tuple[str, str]]:
     """The hunks of one file of a range, as a screen would mark them."""
-    ends = ranges.resolve(bench.engine, session.id, range_)
+    ends = reviews.resolve(bench.engine, session.id, range_)
     patch = changes.patch(Path(ends.worktree), ends.old, ends.new)
     sections = (b"\n" + patch).split(b"\ndiff --git ")
     return [
@@ -54,45 +54,45 @@ def test_a_changed_hunk_alone_opens_again(bench: Bench) -> None:
     work(bench, {"long.txt": text.replace("line 12\n", "twelve\n").replace("line 30\n", "thirty\n")}, session=session)
     pairs = keys(bench, session, "iteration:2", "long.txt")
     assert len(pairs) == 2
-    marks = ranges.mark_viewed(bench.engine, session.id, pairs, viewed=True)
+    marks = reviews.mark_viewed(bench.engine, session.id, pairs, viewed=True)
     assert all(marks.viewed(*pair) for pair in pairs)
     worktree = Path(session.worktree_path)
     (worktree / "long.txt").write_text("first\n" + (worktree / "long.txt").read_text().replace("thirty", "30"))
     commits = history.timeline(bench.engine, session.id).commits
     now = keys(bench, session, f"points:{commits[-1].sha}..", "long.txt")
-    marks = ranges.viewed_marks(bench.engine, session.id)
+    marks = reviews.viewed_marks(bench.engine, session.id)
     assert [marks.viewed(*pair) for pair in now] == [False, True, False], "new, the same further down, changed"
     (worktree / "long.txt").rename(worktree / "called.txt")
-    marks = ranges.viewed_marks(bench.engine, session.id)
+    marks = reviews.viewed_marks(bench.engine, session.id)
     assert marks.viewed("called.txt", pairs[0][1]), "its file is called otherwise now"
-    assert not ranges.mark_viewed(bench.engine, session.id, pairs, viewed=False).keys
+    assert not reviews.mark_viewed(bench.engine, session.id, pairs, viewed=False).keys
 
 
 def test_what_was_looked_at_is_kept_until_the_session_is_purged(bench: Bench) -> None:
     session = work(bench, {"app.py": APP})
     engine, worktree = bench.engine, Path(session.worktree_path)
-    assert [one.range for one in ranges.choices(engine, session.id) if one.is_default] == ["whole"]
+    assert [one.range for one in reviews.choices(engine, session.id) if one.is_default] == ["whole"]
     with pytest.raises(Refused, match="not looked"):
-        ranges.resolve(engine, session.id, "looked")
+        reviews.resolve(engine, session.id, "looked")
     (worktree / "seen.txt").write_text("seen, and in no commit\n")
     with snapshot.live_tree(worktree) as live:
-        ranges.remember_viewed(engine, session.id, live.tree, str(live.objects))
+        reviews.keep_looked_tree(engine, session.id, live.tree, str(live.objects))
         tree = live.tree
-    ranges.mark_viewed(engine, session.id, keys(bench, session), viewed=True)
+    reviews.mark_viewed(engine, session.id, keys(bench, session), viewed=True)
     git(worktree, "gc", "--quiet", "--prune=now")
     (worktree / "more.txt").write_text("since then\n")
-    ends = ranges.resolve(engine, session.id, "looked")
+    ends = reviews.resolve(engine, session.id, "looked")
     assert (ends.old, ends.new) == (tree, None)
     assert [one.path for one in changes.files(worktree, ends.old, ends.new)] == ["more.txt"]
-    assert [one.range for one in ranges.choices(engine, session.id) if one.is_default] == ["looked"]
+    assert [one.range for one in reviews.choices(engine, session.id) if one.is_default] == ["looked"]
     with pytest.raises(Refused, match="not there any more"):
-        ranges.remember_viewed(engine, session.id, "12" * 20)
+        reviews.keep_looked_tree(engine, session.id, "12" * 20)
     assert "error" not in git(worktree, "fsck", "--strict")
     git(worktree, "log", "--all", "--oneline")
     comments.add_comment(engine, session.id, "app.py", (1, 1), "A word")
-    removal.remove(engine, session.id)
+    session_trash.remove(engine, session.id)
     assert git(bench.repo, "for-each-ref", "refs/ampsm/looked")
-    removal.purge(engine, session.id)
+    session_trash.purge(engine, session.id)
     assert not git(bench.repo, "for-each-ref", "refs/ampsm")
 
 
@@ -100,24 +100,24 @@ def test_ranges_and_points(bench: Bench) -> None:
     session = work(bench, {"app.py": APP})
     work(bench, {"b.txt": "b\n"}, "And b", session)
     engine = bench.engine
-    assert [one.range for one in ranges.choices(engine, session.id)] == [
+    assert [one.range for one in reviews.choices(engine, session.id)] == [
         "whole", "uncommitted", "iteration:2", "iteration:1",
     ]  # fmt: skip
-    points = ranges.points(engine, session.id)
+    points = reviews.points(engine, session.id)
     assert [point.label[:4] for point in points] == ["main", "amp:", "amp:", "the "]
-    ends = ranges.resolve(engine, session.id, f"points:{points[1].rev}..{points[2].rev}")
+    ends = reviews.resolve(engine, session.id, f"points:{points[1].rev}..{points[2].rev}")
     assert [one.path for one in changes.files(Path(ends.worktree), ends.old, ends.new)] == ["b.txt"]
     last = points[2].rev
-    alone = ranges.resolve(engine, session.id, f"points:{last}^..{last}")
+    alone = reviews.resolve(engine, session.id, f"points:{last}^..{last}")
     assert (alone.old, alone.new, alone.label) == (points[1].rev, last, f"commit {last[:12]}")
-    whole = ranges.resolve(engine, session.id)
+    whole = reviews.resolve(engine, session.id)
     assert (whole.old, whole.new) == (points[0].rev, None)
     git(bench.repo, "commit", "-q", "--allow-empty", "-m", "The base goes on")
     git(Path(session.worktree_path), "merge", "-q", "main")
-    assert ranges.resolve(engine, session.id).old == git(bench.repo, "rev-parse", "main").strip()
+    assert reviews.resolve(engine, session.id).old == git(bench.repo, "rev-parse", "main").strip()
     for wrong in ("", "all", "iteration:9", "iteration:x", "points:main", "points:nothing..", "points:--all..main"):
         with pytest.raises(NotFound):
-            ranges.resolve(engine, session.id, wrong)
+            reviews.resolve(engine, session.id, wrong)
 
 
 def test_comments_come_back_touched_untouched_or_gone(bench: Bench) -> None:
@@ -251,7 +251,7 @@ TWO_HUNKS = "".join(f"line {number}\n" for number in range(40))
 
 def hunk_of(bench: Bench, session: Session, number: int, path: str = "long.txt") -> bytes:
     """A hunk of what the whole session did to a file, as a screen has it."""
-    ends = ranges.resolve(bench.engine, session.id)
+    ends = reviews.resolve(bench.engine, session.id)
     patch = changes.patch(Path(ends.worktree), ends.old, ends.new)
     section = next(one for one in patch.split(b"diff --git ") if one.startswith(f"a/{path} ".encode()))
     return hunks.text(hunks.split(section)[number])
@@ -305,7 +305,7 @@ def test_what_is_rejected_while_amp_works_is_carried_out_at_the_end_of_the_turn(
 
 def test_chosen_lines_wait_for_the_end_of_the_turn_too(bench: Bench) -> None:
     session = long_session(bench)
-    ends = ranges.resolve(bench.engine, session.id)
+    ends = reviews.resolve(bench.engine, session.id)
     patch = changes.patch(Path(ends.worktree), ends.old, ends.new)
     patch = patch[patch.index(b"@@ ") :]
     rows = frozenset(at for at, line in enumerate(patch.split(b"\n")) if line == b"+twelve")
@@ -365,7 +365,7 @@ def test_what_an_app_left_half_rejected_is_ended_before_anything_else(bench: Ben
     session = work(bench, {"app.py": APP})
     engine, worktree = bench.engine, Path(session.worktree_path)
     with scratch(worktree) as at:
-        ends = ranges.resolve(engine, session.id)
+        ends = reviews.resolve(engine, session.id)
         plan = hunk_changes.rejecting(at, "app.py", None, old_path=None, old=ends.old, new=ends.new)
         tree = hunk_changes.kept(at, plan)
         begun = Rejection("r1", session.id, "app.py", None, None, "", tree, "2026", state=RejectionState.DOING)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ampsm_engine.engine import removal, repair, sessions, views
+from ampsm_engine.engine import repair, session_trash, sessions, views
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 from ampsm_engine.git import trash
 from ampsm_engine.model import Outcome, Status
@@ -135,24 +135,24 @@ def test_a_branch_that_ampsm_did_not_make_is_never_deleted(bench: Bench, tmp_pat
     git(place, "commit", "-q", "--allow-empty", "-m", "Only on main")
     tip = git(bench.repo, "rev-parse", "main")
     (place / "loose.txt").write_text("by hand\n")
-    assert "branch main is not ampsm's, and stays" in removal.describe_loss(bench.engine, session.id)
-    removal.remove(bench.engine, session.id)
+    assert "branch main is not ampsm's, and stays" in session_trash.describe_loss(bench.engine, session.id)
+    session_trash.remove(bench.engine, session.id)
     assert git(bench.repo, "rev-parse", "main") == tip
     git(bench.repo, "worktree", "add", "-q", str(place), "main")  # the user goes on in the same place
     with pytest.raises(Refused, match="something at"):
-        removal.restore(bench.engine, session.id)
+        session_trash.restore(bench.engine, session.id)
     git(bench.repo, "worktree", "remove", str(place))
-    removal.restore(bench.engine, session.id)
+    session_trash.restore(bench.engine, session.id)
     assert (place / "loose.txt").read_text() == "by hand\n"
     assert git(place, "symbolic-ref", "--short", "HEAD").strip() == "main"
-    assert removal.restore_note(bench.engine, session) == ""
-    removal.remove(bench.engine, session.id)
+    assert session_trash.restore_note(bench.engine, session) == ""
+    session_trash.remove(bench.engine, session.id)
     git(bench.repo, "branch", "-f", "main", "work")
-    removal.restore(bench.engine, session.id)
-    assert "detached at the same commit" in removal.restore_note(bench.engine, session)
+    session_trash.restore(bench.engine, session.id)
+    assert "detached at the same commit" in session_trash.restore_note(bench.engine, session)
     git(bench.repo, "branch", "-f", "main", tip.strip())
-    removal.remove(bench.engine, session.id)
-    removal.purge(bench.engine, session.id)
+    session_trash.remove(bench.engine, session.id)
+    session_trash.purge(bench.engine, session.id)
     assert git(bench.repo, "rev-parse", "main") == tip
 
 
@@ -218,14 +218,14 @@ def test_the_trash_gives_everything_back(bench: Bench) -> None:
     git(worktree, "commit", "-q", "-m", "Greet")
     (worktree / "loose.txt").write_text("by hand\n")
     before = git(worktree, "status", "--porcelain"), git(worktree, "rev-parse", "HEAD")
-    assert "1 commit" in removal.describe_loss(bench.engine, session.id)
-    removed = removal.remove(bench.engine, session.id)
+    assert "1 commit" in session_trash.describe_loss(bench.engine, session.id)
+    removed = session_trash.remove(bench.engine, session.id)
     assert (removed.unmerged_commits, removed.uncommitted) == (1, 1)
     assert not worktree.exists()
     assert session.branch_name not in git(bench.repo, "branch", "--list")
     assert bench.engine.store.sessions.all() == ()
-    assert [entry.session.id for entry in removal.trashed(bench.engine)] == [session.id]
-    removal.restore(bench.engine, session.id)
+    assert [entry.session.id for entry in session_trash.trashed(bench.engine)] == [session.id]
+    session_trash.restore(bench.engine, session.id)
     assert (git(worktree, "status", "--porcelain"), git(worktree, "rev-parse", "HEAD")) == before
     assert (worktree / "loose.txt").read_text() == "by hand\n"
     assert git(bench.repo, "fsck", "--no-dangling") == ""
@@ -240,13 +240,13 @@ def test_what_no_commit_has_is_named_before_a_session_goes(bench: Bench) -> None
     (worktree / "scratch/.env").write_text("A=1")
     (worktree / "build").mkdir()
     (worktree / "build/out").write_bytes(bytes(2_000))
-    before = removal.describe_loss(bench.engine, session.id)
+    before = session_trash.describe_loss(bench.engine, session.id)
     assert "With it go scratch/.env, scratch/work, which no commit has." in before
     assert "What git ignores in it is not kept: build (2.0 kB)." in before
     assert "nothing is lost" not in before
-    removed = removal.remove(bench.engine, session.id)
+    removed = session_trash.remove(bench.engine, session.id)
     assert (removed.ignored, removed.ignored_bytes) == (1, 2_000)
-    assert removal.unversioned_contents(removed.session) == ("scratch/.env", "scratch/work")
+    assert session_trash.unversioned_contents(removed.session) == ("scratch/.env", "scratch/work")
 
 
 def test_a_worktree_around_another_sessions_stays(bench: Bench) -> None:
@@ -255,7 +255,7 @@ def test_a_worktree_around_another_sessions_stays(bench: Bench) -> None:
     git(bench.repo, "worktree", "add", "-q", "-b", "inner", str(inside))
     sessions.adopt(bench.engine, inside)
     with pytest.raises(Refused, match="session inner lies in that of outer"):
-        removal.remove(bench.engine, outer.id)
+        session_trash.remove(bench.engine, outer.id)
     assert inside.is_dir()
 
 
@@ -264,9 +264,9 @@ def test_a_purge_is_for_trashed_sessions_only_and_leaves_nothing(bench: Bench) -
     session = bench.new()
     last = bench.settled(session)
     with pytest.raises(Refused):
-        removal.purge(bench.engine, session.id)
-    removal.remove(bench.engine, session.id)
-    assert removal.purge(bench.engine, session.id) > 0
+        session_trash.purge(bench.engine, session.id)
+    session_trash.remove(bench.engine, session.id)
+    assert session_trash.purge(bench.engine, session.id) > 0
     assert not bench.engine.home.run(last.id).path.exists()
     assert "ampsm" not in git(bench.repo, "for-each-ref")
     with pytest.raises(NotFound):
@@ -294,19 +294,19 @@ def test_nothing_is_queued_in_a_session_that_goes_to_the_trash(bench: Bench, mon
         return real(*arguments, **options)
 
     monkeypatch.setattr(trash, "keep", keep_while_somebody_asks)
-    removal.remove(bench.engine, session.id)
+    session_trash.remove(bench.engine, session.id)
     assert bench.engine.store.iterations.of(session.id) == ()
 
 
 def test_a_repository_that_is_away_keeps_its_sessions(bench: Bench) -> None:
     session = bench.new(None, name="x")
     away = bench.repo.rename(bench.repo.with_name("away"))
-    assert "nothing else is touched" in removal.describe_loss(bench.engine, session.id)
-    assert removal.remove(bench.engine, session.id).is_away
+    assert "nothing else is touched" in session_trash.describe_loss(bench.engine, session.id)
+    assert session_trash.remove(bench.engine, session.id).is_away
     with pytest.raises(Unfit, match="repository of x is not at"):
-        removal.restore(bench.engine, session.id)
+        session_trash.restore(bench.engine, session.id)
     away.rename(bench.repo)
-    removal.restore(bench.engine, session.id)
+    session_trash.restore(bench.engine, session.id)
     assert bench.now(session).trashed_at is None
     assert repair.find_disagreements(bench.engine) == ()
 
@@ -316,12 +316,12 @@ def test_a_repository_that_git_cannot_read_is_not_called_gone(bench: Bench) -> N
     config = bench.repo / ".git/config"
     before = config.read_text()
     config.write_text(f"{before}\n[[[\n")
-    for act in (removal.remove, removal.describe_loss):
+    for act in (session_trash.remove, session_trash.describe_loss):
         with pytest.raises(AmpsmError, match="config"):
             act(bench.engine, session.id)
     assert bench.engine.store.sessions.get(session.id).trashed_at is None
     config.write_text(before)
-    removal.remove(bench.engine, session.id)
+    session_trash.remove(bench.engine, session.id)
     assert not Path(session.worktree_path).exists()
 
 
@@ -347,13 +347,13 @@ def test_a_removal_that_died_is_brought_back_or_finished(
         with monkeypatch.context() as broken:
             broken.setattr(*target, die)
             with pytest.raises(KeyboardInterrupt):
-                removal.remove(bench.engine, session.id)
+                session_trash.remove(bench.engine, session.id)
         if bench.now(session).trashed_at is None:
             bench.engine.store.sessions.begin_trash(session.id)  # as after kill -9, which undoes nothing
     assert not any(finding.kind == "branch" for finding in repair.find_disagreements(bench.engine)), (
         "no hint to delete its branch"
     )
-    removal.restore(bench.engine, session.id)
+    session_trash.restore(bench.engine, session.id)
     assert (git(worktree, "status", "--porcelain"), git(worktree, "rev-parse", "HEAD")) == before
     assert (worktree / "loose.txt").read_text() == "by hand\n"
     assert repair.find_disagreements(bench.engine) == ()
@@ -385,7 +385,7 @@ def test_what_runs_is_not_removed(bench: Bench) -> None:
     bench.scenario({"wait_for": str(bench.flag("go"))})
     session = bench.new()
     with pytest.raises(Refused, match="run"):
-        removal.remove(bench.engine, session.id)
+        session_trash.remove(bench.engine, session.id)
     bench.flag("go").touch()
     bench.settled(session)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import removal, sessions
+from ampsm_engine.engine import session_trash, sessions
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.git import branch_files, changes, commits, program, repository
 from ampsm_engine.merging import operations
@@ -104,8 +104,8 @@ def test_a_whole_session_where_refs_are_in_tables(engine: Engine, reftable: Path
     assert git(reftable, "show", "main:one.txt") == lines(_3="session")
     operations.undo(engine, session.id)
     assert git(reftable, "rev-parse", "main", session.branch_name).split() == [main, made.sha]
-    removal.remove(engine, session.id)
-    removal.restore(engine, session.id)
+    session_trash.remove(engine, session.id)
+    session_trash.restore(engine, session.id)
     assert git(at, "rev-parse", "HEAD").strip() == made.sha
 
 

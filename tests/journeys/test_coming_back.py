@@ -29,7 +29,7 @@ def test_a_kill_in_a_review_loses_no_look_no_comment_and_no_place(bench: Bench, 
     session = reviewable(bench)
     reviews = bench.engine.store.reviews
     first = in_review(terminal).press("T").sees("1 of 2")
-    first.until(lambda: reviews.last_reviewed(session.id) is not None, "the look to count")
+    first.until(lambda: reviews.looked_tree(session.id) is not None, "the look to count")
     first.type("]7G").press("c").sees("Comment on second.py:7").type("why not eight")
     kept = bench.engine.home.unsent / session.id
     first.until(lambda: any("why not eight" in one.read_text() for one in kept.glob("*.json")), "the text to be kept")

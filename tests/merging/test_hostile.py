@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import merges, removal, repair
+from ampsm_engine.engine import merges, repair, session_trash
 from ampsm_engine.errors import Refused
 from ampsm_engine.merging import operations
 from ampsm_engine.merging.results import Options
@@ -52,9 +52,9 @@ def test_a_session_of_which_nothing_but_a_conflict_is_left_can_go(desk: Desk, st
     git(desk.repo, "worktree", "prune")
     git(desk.repo, "branch", "-D", stuck.branch_name)
     operations.abort(desk.engine, stuck.id)
-    removal.remove(desk.engine, stuck.id)
+    session_trash.remove(desk.engine, stuck.id)
     assert desk.now(stuck).trashed_at
-    removal.purge(desk.engine, stuck.id)
+    session_trash.purge(desk.engine, stuck.id)
     assert repair.find_disagreements(desk.engine) == ()
 
 
@@ -90,10 +90,10 @@ def test_commits_beside_the_branch_are_not_said_to_be_in_the_base(desk: Desk, br
         git(desk.repo, "branch", "-D", session.branch_name)
     (finding,) = repair.find_disagreements(desk.engine)
     assert finding.action == refused.value.hint == f"git -C {at} switch -C {session.branch_name}"
-    assert "1 commit that main does not have (only-here.txt)" in removal.describe_loss(desk.engine, session.id)
-    gone = removal.remove(desk.engine, session.id)
+    assert "1 commit that main does not have (only-here.txt)" in session_trash.describe_loss(desk.engine, session.id)
+    gone = session_trash.remove(desk.engine, session.id)
     assert (gone.in_base, gone.unmerged_commits) == (False, 1)
-    removal.restore(desk.engine, session.id)
+    session_trash.restore(desk.engine, session.id)
     assert git(at, "rev-parse", "HEAD").strip() == beside
 
 
@@ -129,10 +129,10 @@ def test_what_the_trash_does_not_keep_is_told_before(desk: Desk) -> None:
     desk.amp(session, {".gitignore": "*.db\n.env\n"})
     desk.write(at, {"precious.db": "data\n", ".env": "KEY=1\n"})
     desk.merge(session)
-    told = removal.describe_loss(desk.engine, session.id)
+    told = session_trash.describe_loss(desk.engine, session.id)
     assert "nothing is lost" not in told
     assert told.endswith("What git ignores in it is not kept: precious.db (5 bytes).")
-    assert removal.remove(desk.engine, session.id).ignored == 1
+    assert session_trash.remove(desk.engine, session.id).ignored == 1
 
 
 def test_an_expression_is_no_branch_to_merge_into(desk: Desk) -> None:
@@ -179,14 +179,14 @@ def test_work_that_the_base_took_back_is_not_said_to_be_in_it(desk: Desk, way: s
         git(desk.repo, "cherry-pick", tip)
     else:
         desk.merge(session)
-    assert "nothing is lost" in removal.describe_loss(desk.engine, session.id)
+    assert "nothing is lost" in session_trash.describe_loss(desk.engine, session.id)
     desk.base({"one.txt": lines(_3="and on", _9="on and on")}, "What came is built upon")
-    assert "nothing is lost" in removal.describe_loss(desk.engine, session.id)
+    assert "nothing is lost" in session_trash.describe_loss(desk.engine, session.id)
     desk.base({"two.txt": lines(_12="others"), "new.txt": None}, "I did not like it")
-    told = removal.describe_loss(desk.engine, session.id)
+    told = session_trash.describe_loss(desk.engine, session.id)
     assert "nothing is lost" not in told
     assert "work that main has in its history alone: it took new.txt, two.txt back since" in told
-    gone = removal.remove(desk.engine, session.id)
+    gone = session_trash.remove(desk.engine, session.id)
     assert (gone.in_base, gone.taken_back) == (True, ("new.txt", "two.txt"))
 
 
@@ -195,6 +195,6 @@ def test_a_revert_is_seen(desk: Desk) -> None:
     desk.amp(session, {"one.txt": lines(_3="session")})
     desk.merge(session)
     git(desk.repo, "revert", "--no-edit", "HEAD")
-    assert "it took one.txt back since" in removal.describe_loss(desk.engine, session.id)
+    assert "it took one.txt back since" in session_trash.describe_loss(desk.engine, session.id)
     git(desk.repo, "revert", "--no-edit", "HEAD")
-    assert "nothing is lost" in removal.describe_loss(desk.engine, session.id)
+    assert "nothing is lost" in session_trash.describe_loss(desk.engine, session.id)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import merges, removal, repair, scripts, sessions
+from ampsm_engine.engine import merges, repair, scripts, session_trash, sessions
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import program
 from ampsm_engine.git.integrate import conflict_checkout, rewrite
@@ -260,17 +260,17 @@ def test_the_forecast_asks_git_a_few_questions_however_many_sessions_there_are(
 
 
 def test_rm_proves_that_the_work_is_in_the_base(desk: Desk, task: Session) -> None:
-    sentence = removal.describe_loss(desk.engine, task.id)
+    sentence = session_trash.describe_loss(desk.engine, task.id)
     assert "1 commit that main does not have (one.txt)" in sentence
     # Somebody squashes it into the base by other means: only its change tells.
     desk.amp(task, {"two.txt": lines(_9="more")})
     git(desk.repo, "merge", "-q", "--squash", task.branch_name)
     git(desk.repo, "commit", "-qm", "Squashed elsewhere")
     desk.base({"three.txt": "later\n"})
-    assert "nothing is lost" in removal.describe_loss(desk.engine, task.id)
+    assert "nothing is lost" in session_trash.describe_loss(desk.engine, task.id)
     (Path(task.worktree_path) / "new.txt").write_text("x")
-    assert "1 uncommitted file (new.txt)" in removal.describe_loss(desk.engine, task.id)
-    gone = removal.remove(desk.engine, task.id)
+    assert "1 uncommitted file (new.txt)" in session_trash.describe_loss(desk.engine, task.id)
+    gone = session_trash.remove(desk.engine, task.id)
     assert (gone.in_base, gone.how, gone.unmerged_commits, gone.uncommitted) == (True, "patch-id", 0, 1)
 
 
@@ -278,10 +278,10 @@ def test_a_purge_forgets_the_backups_too(desk: Desk, task: Session) -> None:
     desk.merge(task, answered=("*",))
     refs = f"refs/ampsm/backup/{task.id}/"
     assert git(desk.repo, "for-each-ref", refs)
-    removal.remove(desk.engine, task.id)
-    (entry,) = removal.trashed(desk.engine)
+    session_trash.remove(desk.engine, task.id)
+    (entry,) = session_trash.trashed(desk.engine)
     assert entry.bytes >= 0
-    removal.purge(desk.engine, task.id)
+    session_trash.purge(desk.engine, task.id)
     assert git(desk.repo, "for-each-ref", refs) == ""
     desk.sound()
 
@@ -315,8 +315,8 @@ def test_a_row_without_worktree_and_branch_is_offered(desk: Desk, task: Session)
     git(desk.repo, "branch", "-D", task.branch_name)
     (found,) = repair.find_disagreements(desk.engine, apply=True)
     assert (found.kind, found.mended, f"ampsm rm {task.id}" in found.action) == ("row", False, True)
-    removal.remove(desk.engine, task.id)
-    removal.purge(desk.engine, task.id)
+    session_trash.remove(desk.engine, task.id)
+    session_trash.purge(desk.engine, task.id)
     assert repair.find_disagreements(desk.engine) == ()
 
 

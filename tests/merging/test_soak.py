@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import removal, repair, sessions
+from ampsm_engine.engine import repair, session_trash, sessions
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.merging import operations
 from ampsm_engine.merging.results import Options
@@ -100,12 +100,12 @@ class Play:
         if session is None:
             return None
         (Path(session.worktree_path) / MINE).write_text(f"{session.id}\n")
-        return lambda: removal.remove(self.desk.engine, session.id)
+        return lambda: session_trash.remove(self.desk.engine, session.id)
 
     def _restore(self) -> Callable[[], object] | None:
         trashed = self.desk.engine.store.sessions.all(trashed=True)
         session = self.draw.choice(trashed) if trashed else None
-        return session and (lambda: removal.restore(self.desk.engine, session.id))
+        return session and (lambda: session_trash.restore(self.desk.engine, session.id))
 
     def holds(self) -> None:
         """Nothing is between, nothing is lost, nothing came in twice, and repair knows of nothing."""
@@ -130,7 +130,7 @@ class Play:
     def _is_kept(self, session: Session) -> None:
         """In the trash, or on its way there: it comes back whole, and goes on from there."""
         if Path(session.worktree_path).is_dir() or self.draw.random() < 0.3:
-            removal.restore(self.desk.engine, session.id)
+            session_trash.restore(self.desk.engine, session.id)
             assert (Path(session.worktree_path) / MINE).read_text() == f"{session.id}\n"
 
     def _is_whole(self, session: Session) -> None:

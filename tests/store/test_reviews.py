@@ -141,9 +141,9 @@ def test_a_rejection_changes_and_goes_alone(kept: Store) -> None:
 
 def test_all_of_it_goes_with_the_session(kept: Store) -> None:
     kept.reviews.mark_viewed("s1", [("a", "k")], viewed=True)
-    kept.reviews.set_last_reviewed("s1", "1" * 40)
-    kept.reviews.set_last_reviewed("s1", "2" * 40)
-    assert kept.reviews.last_reviewed("s1").tree == "2" * 40
+    kept.reviews.set_looked_tree("s1", "1" * 40)
+    kept.reviews.set_looked_tree("s1", "2" * 40)
+    assert kept.reviews.looked_tree("s1").tree == "2" * 40
     kept.queue.add(an_iteration("i1"), answers=["c1", "r1"])
     kept.sessions.update("s1", status=Status.IDLE)
     kept.sessions.remove("s1")
@@ -151,7 +151,7 @@ def test_all_of_it_goes_with_the_session(kept: Store) -> None:
         kept.reviews.comments("s1"),
         kept.reviews.rejections("s1"),
         kept.reviews.viewed("s1"),
-        kept.reviews.last_reviewed("s1"),
+        kept.reviews.looked_tree("s1"),
     ) == (
         (),
         (),

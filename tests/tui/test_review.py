@@ -444,15 +444,15 @@ async def test_what_is_new_is_told_from_the_look_before_this_review(reviewed: Re
     async with reviewed.open():
         await reviewed.press("T")
         reviews = reviewed.desk.engine.store.reviews
-        await reviewed.until(lambda: reviews.last_reviewed(reviewed.session.id) is not None, "the look to be kept")
+        await reviewed.until(lambda: reviews.looked_tree(reviewed.session.id) is not None, "the look to be kept")
     put(reviewed.worktree, "app/later.py", "LATER = True\n")
     reviewed.commit("amp: later")
     async with reviewed.open() as desk:
         desk.sees("since you looked", "app/later.py")
         desk.sees_not("app/login.py")
         await reviewed.press("T")
-        looked = reviews.last_reviewed(reviewed.session.id)
-        await reviewed.until(lambda: reviews.last_reviewed(reviewed.session.id) != looked, "the second look to be kept")
+        looked = reviews.looked_tree(reviewed.session.id)
+        await reviewed.until(lambda: reviews.looked_tree(reviewed.session.id) != looked, "the second look to be kept")
         await reviewed.press("W")
         await reviewed.there()
         desk.sees("since you looked", "app/later.py")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import removal
+from ampsm_engine.engine import session_trash
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Outcome, Status
 from tests.soak import one_in
@@ -137,7 +137,7 @@ def test_an_archived_thread_is_made_active_again_and_continued(bench: Bench) -> 
 def test_a_session_goes_on_with_a_thread_that_was_begun_elsewhere(bench: Bench) -> None:
     bench.scenario({"say": "{prompt}"})
     begun = bench.settled(bench.new("begun elsewhere")).thread_id
-    removal.remove(bench.engine, bench.sessions[0].id)
+    session_trash.remove(bench.engine, bench.sessions[0].id)
     session = bench.new("here", thread=f"https://ampcode.com/threads/{begun}")
     assert bench.settled(session).thread_id == begun
     with pytest.raises(Refused, match="goes on with thread"):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import removal, repair, sessions
+from ampsm_engine.engine import repair, session_trash, sessions
 from ampsm_engine.git import repository
 from ampsm_engine.merging import operations, scratch
 from ampsm_engine.merging.results import Options
@@ -53,11 +53,11 @@ def test_what_amp_does_elsewhere_is_told_marked_and_known_until_it_is_seen(bench
     findings = [one for one in repair.find_disagreements(bench.engine, apply=True) if one.kind == "outside"]
     assert len(findings) == 3
     assert any("feature-x" in one.text and "ampsm adopt" in one.action for one in findings)
-    assert "z.txt" in removal.describe_loss(bench.engine, session.id)
+    assert "z.txt" in session_trash.describe_loss(bench.engine, session.id)
     sessions.edit(bench.engine, session.id, seen=True)
     assert bench.now(session).outside is None
     assert repair.find_disagreements(bench.engine) == ()
-    assert removal.remove(bench.engine, session.id).outside == ()
+    assert session_trash.remove(bench.engine, session.id).outside == ()
 
 
 def test_what_ampsm_does_for_other_sessions_is_not_blamed_on_amp(bench: Bench) -> None:
@@ -70,7 +70,7 @@ def test_what_ampsm_does_for_other_sessions_is_not_blamed_on_amp(bench: Bench) -
     until(lambda: bench.last(session).attempts, "amp to start")
     bench.engine.store.facts.add("checked", "x", session_id=merged.id)
     operations.merge(bench.engine, merged.id, Options(kind="merge", message="Take one"))
-    removal.remove(bench.engine, trashed.id)
+    session_trash.remove(bench.engine, trashed.id)
     bench.new(None, name="another")
     with scratch.scratch_worktree(bench.engine.home, repository.around(bench.repo)) as judging:
         judging.show("main")

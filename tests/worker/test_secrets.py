@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import removal, runs
+from ampsm_engine.engine import runs, session_trash
 from ampsm_engine.model import Outcome, Session
 from tests.conftest import git
 from tests.worker.bench import Bench
@@ -80,7 +80,7 @@ def stop_claimed(bench: Bench, session: Session) -> None:
 def remove(bench: Bench, session: Session) -> None:
     """Stopped by a process that was killed right after, then removed."""
     bench.engine.store.queue.ask_to_stop(session.id)
-    removal.remove(bench.engine, session.id)
+    session_trash.remove(bench.engine, session.id)
 
 
 @pytest.mark.parametrize("end", [stop_waiting, stop_claimed, remove])

@@ -95,11 +95,11 @@ class RunActions:
 
     async def _offer_to_remove(self, batch: Batch) -> None:
         from ampsm_engine.batch import overview
-        from ampsm_engine.engine import removal
+        from ampsm_engine.engine import session_trash
 
         engine = app_of(self._screen).engine
         sessions = await ask(overview.sessions_of_run, engine, batch.id)
-        sentences = [await ask(removal.describe_loss, engine, one.id) for one in sessions[:NAMED]]
+        sentences = [await ask(session_trash.describe_loss, engine, one.id) for one in sessions[:NAMED]]
         if more := len(sessions) - len(sentences):
             sentences.append(f"{more} more go with {'it' if more == 1 else 'them'}.")
         text = in_app(self._screen, "\n".join(sentences)) or "It has no sessions to lose."
@@ -112,13 +112,13 @@ class RunActions:
     async def _remove(self, batch: Batch, sessions: Sequence[Session]) -> None:
         """One session after the other, then the run; what cannot go keeps the run."""
         from ampsm_engine.batch import runs
-        from ampsm_engine.engine import removal
+        from ampsm_engine.engine import session_trash
 
         engine = app_of(self._screen).engine
         with Progress(self._screen, len(sessions)) as progress:
             for session in sessions:
                 progress.at(session.name)
-                await run_to_end(ask(removal.remove, engine, session.id))
+                await run_to_end(ask(session_trash.remove, engine, session.id))
                 if progress.unwanted:
                     self._changed()
                     return

@@ -52,9 +52,9 @@ class MergeOutcome:
             run_while_open(self._screen, self._ask_about_loss())
 
     async def _ask_about_loss(self) -> None:
-        from ampsm_engine.engine import removal
+        from ampsm_engine.engine import session_trash
 
-        lost = await ask(removal.describe_loss, app_of(self._screen).engine, self._pane.session.id) or ""
+        lost = await ask(session_trash.describe_loss, app_of(self._screen).engine, self._pane.session.id) or ""
         self._lost = in_app(self._screen, lost)
         self._show()
 
@@ -96,10 +96,10 @@ class MergeOutcome:
         )
 
     async def _remove(self) -> None:
-        from ampsm_engine.engine import removal
+        from ampsm_engine.engine import session_trash
 
         session = self._pane.session
-        await ask(removal.remove, app_of(self._screen).engine, session.id)
+        await ask(session_trash.remove, app_of(self._screen).engine, session.id)
         app_of(self._screen).show_toast(f"In the trash: {session.name}; u in the list brings it back")
         self._screen.dismiss(None)
 

@@ -150,12 +150,12 @@ class ReviewMarks:
         return reading.review.new_tree
 
     def _keep_look(self, tree: str) -> None:
-        from ampsm_engine.engine import ranges
+        from ampsm_engine.engine import reviews
 
         app, reading = self._screen.app, self._pane.reading
         self._kept_tree = tree
         objects = reading.review.objects or None if reading is not None else None
-        run_while_open(app, ask(ranges.remember_viewed, app_of(app).engine, self._pane.session.id, tree, objects))
+        run_while_open(app, ask(reviews.keep_looked_tree, app_of(app).engine, self._pane.session.id, tree, objects))
 
     def follow(self, stored: frozenset[tuple[str, str]], version: int) -> None:
         """Show the marks that the store has, as others set them, unless ours are on their way to it.
@@ -198,10 +198,10 @@ class ReviewMarks:
         self.note_look()
 
     async def _fetch(self) -> None:
-        from ampsm_engine.engine import ranges
+        from ampsm_engine.engine import reviews
 
         version = self.version
-        marks = await ask(ranges.viewed_marks, app_of(self._screen).engine, self._pane.session.id)
+        marks = await ask(reviews.viewed_marks, app_of(self._screen).engine, self._pane.session.id)
         if marks is None or version != self.version:  # somebody has marked something here meanwhile
             return
         self.marks = marks
@@ -216,10 +216,10 @@ class ReviewMarks:
         self._pane.change_rows(change)
 
     async def _keep(self, pairs: list[tuple[str, str]], *, is_viewed: bool) -> None:
-        from ampsm_engine.engine import ranges
+        from ampsm_engine.engine import reviews
 
         try:
-            await ask(ranges.mark_viewed, app_of(self._screen).engine, self._pane.session.id, pairs, is_viewed)
+            await ask(reviews.mark_viewed, app_of(self._screen).engine, self._pane.session.id, pairs, is_viewed)
         finally:
             self._writing -= 1
 

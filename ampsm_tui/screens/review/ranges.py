@@ -22,7 +22,7 @@ from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.widgets.inputs import Menu
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.ranges import Point, RangeChoice
+    from ampsm_engine.engine.reviews import Point, RangeChoice
 
 TWO_POINTS = "points"
 
@@ -94,9 +94,9 @@ class ReviewRanges:
 
     async def choose(self) -> None:
         """Let the user choose what is shown."""
-        from ampsm_engine.engine import ranges
+        from ampsm_engine.engine import reviews
 
-        choices = await ask(ranges.choices, app_of(self._screen).engine, self._pane.session.id)
+        choices = await ask(reviews.choices, app_of(self._screen).engine, self._pane.session.id)
         looked = self._marks.looked
         shown = [(one.range, one.label, self._detail(one)) for one in choices if one.range != LOOKED or looked]
         shown.append((TWO_POINTS, "two points", "of the timeline, which are chosen next"))
@@ -119,10 +119,10 @@ class ReviewRanges:
             self._switch(range_)
 
     async def _choose_points(self) -> None:
-        from ampsm_engine.engine import ranges
+        from ampsm_engine.engine import reviews
 
         app, clock = self._screen.app, app_of(self._screen).clock
-        points: tuple[Point, ...] = await ask(ranges.points, app_of(self._screen).engine, self._pane.session.id)
+        points: tuple[Point, ...] = await ask(reviews.points, app_of(self._screen).engine, self._pane.session.id)
         shown = [(one.rev, one.label, labels.age(one.time, clock()) if one.time else "") for one in points]
 
         def first(old: str | None) -> None:

@@ -287,7 +287,7 @@ class ReviewScreen(DiffScreen):
         """Show what is new since the last look, once something was viewed, with the marks and comments in the store."""
         reviews, session_id = app_of(self).engine.store.reviews, self.pane.session.id
         viewed, comments, looked = await asyncio.to_thread(
-            lambda: (reviews.viewed(session_id), reviews.comments(session_id), reviews.last_reviewed(session_id))
+            lambda: (reviews.viewed(session_id), reviews.comments(session_id), reviews.looked_tree(session_id))
         )
         self.marks.begin(Marks(viewed), looked)
         self.comments.take(comments)
@@ -303,10 +303,10 @@ class ReviewScreen(DiffScreen):
             self.updates.refresh()
 
     async def _resolve(self, range_: str) -> Ends:
-        from ampsm_engine.engine import ranges
+        from ampsm_engine.engine import reviews
 
         looked = self.marks.looked.tree if self.marks.looked is not None else ""
-        return await ask(ranges.resolve, app_of(self).engine, self.pane.session.id, range_, looked=looked)
+        return await ask(reviews.resolve, app_of(self).engine, self.pane.session.id, range_, looked=looked)
 
     def show_review(self, review: "Review", is_same: bool) -> None:
         """Show a review with what is viewed, staged and commented on."""

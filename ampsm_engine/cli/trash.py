@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ampsm_engine.context import Engine
-    from ampsm_engine.engine.removal import Removed, TrashEntry
+    from ampsm_engine.engine.session_trash import Removed, TrashEntry
 
 _TRASHED = arguments.SessionReference(trashed=True)
 _NOTHING_REMOVED = "Nothing was removed."
@@ -33,22 +33,22 @@ def rm_command(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
 
       ampsm rm dark login --yes
     """
-    from ampsm_engine.engine import removal
+    from ampsm_engine.engine import session_trash
 
     engine = arguments.open_engine()
     sessions = _sessions(engine, references)
     if not yes:
         for session in sessions:
-            diagnostics.note(removal.describe_loss(engine, session.id))
+            diagnostics.note(session_trash.describe_loss(engine, session.id))
         many = "this session" if len(sessions) == 1 else f"these {len(sessions)} sessions"
         command = f"ampsm rm {' '.join(session.id for session in sessions)}"
         diagnostics.ask(f"Move {many} to the trash?", command, otherwise=_NOTHING_REMOVED)
     removed = []
     for session in sessions:
-        if yes and (lost := removal.describe_ignored(engine, session.id)):
+        if yes and (lost := session_trash.describe_ignored(engine, session.id)):
             diagnostics.note(lost)
         with diagnostics.working(f"Moving {one_line(session.name)} to the trash"):
-            gone = removal.remove(engine, session.id)
+            gone = session_trash.remove(engine, session.id)
         removed.append(_removed_document(gone))
         if not as_json:
             _print_removed(gone)
@@ -100,11 +100,11 @@ def trash_ls(*, as_json: bool) -> int:
 
     ampsm trash ls
     """
-    from ampsm_engine.engine import removal
+    from ampsm_engine.engine import session_trash
 
     engine = arguments.open_engine()
     with diagnostics.working("Measuring the trash"):
-        entries = removal.trashed(engine)
+        entries = session_trash.trashed(engine)
     if as_json:
         ids = [entry.session.id for entry in entries]
         iterations, notes = engine.store.iterations.of_sessions(ids), engine.store.facts.notes_of(ids)
@@ -132,8 +132,8 @@ def _print_trash(entries: "Sequence[TrashEntry]") -> None:
     at = datetime.now(UTC)
     columns: tuple[TableColumn[TrashEntry], ...] = (
         TableColumn("NAME", lambda one: one.session.name, least=12),
-        TableColumn("BRANCH", lambda one: one.session.branch_name, goes=2, least=12),
-        TableColumn("SIZE", lambda one: labels.size(one.bytes), goes=1, right=True),
+        TableColumn("BRANCH", lambda one: one.session.branch_name, drop_order=2, least=12),
+        TableColumn("SIZE", lambda one: labels.size(one.bytes), drop_order=1, right=True),
         TableColumn("AGE", lambda one: labels.age(one.session.trashed_at, at), right=True),
         TableColumn("ID", lambda one: one.session.id),
     )
@@ -148,19 +148,19 @@ def trash_restore(reference: str, *, as_json: bool) -> int:
 
     ampsm trash restore dark
     """
-    from ampsm_engine.engine import removal
+    from ampsm_engine.engine import session_trash
 
     engine = arguments.open_engine()
     session = _sessions(engine, (reference,), trashed=True)[0]
     with diagnostics.working("Restoring the worktree"):
-        back = removal.restore(engine, session.id)
+        back = session_trash.restore(engine, session.id)
     if as_json:
         from ampsm_engine.cli.session_details import print_session
 
         print_session(engine, back.id)
     else:
         output.line(f"{one_line(back.name)} ({back.id}) is back in {back.worktree_path}")
-    if note := removal.restore_note(engine, back):
+    if note := session_trash.restore_note(engine, back):
         diagnostics.note(note)
     return diagnostics.OK
 
@@ -174,13 +174,13 @@ def trash_purge(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int
 
     ampsm trash purge dark --yes
     """
-    from ampsm_engine.engine import removal
+    from ampsm_engine.engine import session_trash
 
     engine = arguments.open_engine()
     sessions = _sessions(engine, references, trashed=True) if references else engine.store.sessions.all(trashed=True)
     if sessions and not yes:
         for session in sessions:
-            only = removal.unversioned_contents(session)
+            only = session_trash.unversioned_contents(session)
             more = f", with {plain_text.list_some(only)}" if only else ""
             diagnostics.note(f"{one_line(session.name)} ({session.id}) would be gone for good{more}.")
         command = f"ampsm trash purge {' '.join(references)}".strip()
@@ -188,7 +188,7 @@ def trash_purge(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int
     freed = 0
     for session in sessions:
         with diagnostics.working(f"Purging {one_line(session.name)}"):
-            freed += removal.purge(engine, session.id)
+            freed += session_trash.purge(engine, session.id)
     if as_json:
         output.document({"purged": [session.id for session in sessions], "freedBytes": freed})
     elif sessions:

@@ -46,7 +46,7 @@ def choices(engine: Engine, session_id: str) -> tuple[RangeChoice, ...]:
     store = engine.store
     session = store.sessions.get(session_id)
     place = views.place_of(session)
-    looked = store.reviews.last_reviewed(session_id)
+    looked = store.reviews.looked_tree(session_id)
     again = looked is not None and pinned_refs.looked(place, session_id) == looked.tree
     found = [RangeChoice(WHOLE, "the whole session", f"since {session.base_branch}")]
     if looked is not None and again:
@@ -90,7 +90,7 @@ def resolve(engine: Engine, session_id: str, range_: str = WHOLE, *, looked: str
         _need_worktree(place, session)
         old, new, label = _commit(place, "HEAD"), None, "not committed"
     elif kind == LOOKED:
-        old, new, label = _viewed_tree(place, session, looked), _now(place, session), "since you looked"
+        old, new, label = _looked_tree(place, session, looked), _now(place, session), "since you looked"
     elif kind == "iteration" and rest.isdecimal():
         first, last = views.ends_of(engine, session, int(rest))
         old, new, label = _commit(place, first), last and _commit(place, last), f"iteration {rest}"
@@ -123,7 +123,7 @@ def _tip_of_other(engine: Engine, session: Session, reference: str) -> tuple[str
     return _commit(Path(session.repo_root), other.branch_name), f"against {other.name}"
 
 
-def _viewed_tree(place: Path, session: Session, looked: str | None) -> str:
+def _looked_tree(place: Path, session: Session, looked: str | None) -> str:
     tree = pinned_refs.looked(place, session.id) if looked is None else pinned_refs.tree_of(place, looked)
     if tree is None:
         raise Refused(f"You have not looked at {session.name} yet.", f"ampsm review {session.id}")
@@ -168,11 +168,11 @@ def mark_viewed(engine: Engine, session_id: str, pairs: Collection[tuple[str, st
     return viewed_marks(engine, session_id)
 
 
-def remember_viewed(engine: Engine, session_id: str, tree: str, objects: str | None = None) -> None:
+def keep_looked_tree(engine: Engine, session_id: str, tree: str, objects: str | None = None) -> None:
     """Store the tree that was reviewed, for the range `looked`; `objects`: a folder with what the repository lacks.
 
     Refused when an object of the tree is in neither.
     """
     session = engine.store.sessions.get(session_id)
     pinned_refs.keep_looked(views.place_of(session), session.id, tree, Path(objects) if objects else None)
-    engine.store.reviews.set_last_reviewed(session.id, tree)
+    engine.store.reviews.set_looked_tree(session.id, tree)
