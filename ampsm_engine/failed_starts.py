@@ -30,7 +30,7 @@ class FailedStarts(NamedTuple):
     at: float
     """When the last one ended, by the clock of the machine."""
     reason: str
-    is_told: bool = False
+    is_reported: bool = False
     """Whether the history of the store says so."""
 
     @property
@@ -53,7 +53,9 @@ def read(home: Home) -> FailedStarts | None:
     """The failures since a worker last came to its slot; None without any."""
     try:
         found = json.loads(home.failed_starts.read_bytes())
-        return FailedStarts(int(found["in_a_row"]), float(found["at"]), str(found["reason"]), bool(found["is_told"]))
+        return FailedStarts(
+            int(found["in_a_row"]), float(found["at"]), str(found["reason"]), bool(found["is_reported"])
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -71,12 +73,12 @@ def note(home: Home, reason: str) -> None:
         return
     count = before.in_a_row + 1 if before is not None else 1
     text = printable(redact.text(reason))[:500]
-    _write(home, FailedStarts(count, time.time(), text, before.is_told if before is not None else False))
+    _write(home, FailedStarts(count, time.time(), text, before.is_reported if before is not None else False))
 
 
-def mark_told(home: Home, found: FailedStarts) -> None:
+def mark_reported(home: Home, found: FailedStarts) -> None:
     """Note that the history of the store says so."""
-    _write(home, found._replace(is_told=True))
+    _write(home, found._replace(is_reported=True))
 
 
 def clear(home: Home) -> None:

@@ -77,7 +77,7 @@ class HostEvent:
 
 
 class Executor(Protocol):
-    """Where the items of a run are carried out: its hosts, calls to them, and what they tell."""
+    """Where the items of a run are carried out: its hosts, calls to them, and what they report."""
 
     async def run(self) -> None:
         """Do what has to be done as long as the run goes on; cancelled at its end."""

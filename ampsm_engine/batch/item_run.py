@@ -59,7 +59,7 @@ class ItemRun:
     threads: Threads
     item_id: str
     spec: ItemSpec
-    tell: Callable[[str], None]
+    report: Callable[[str], None]
     """Gets a few words at each step, for who looks on."""
 
     async def until_ended(self) -> ItemEnd:
@@ -94,7 +94,7 @@ class ItemRun:
                     ended_at=timestamps.now(),
                 )
                 return None
-            self.tell(f"begins {item.step}")
+            self.report(f"begins {item.step}")
             await asyncio.get_running_loop().run_in_executor(self.threads, self._begin, item, tries)
             self.watch.wake()
         elif under_way.iteration_id is None:
@@ -167,7 +167,7 @@ class ItemRun:
         until = _after(verdict.delay) if verdict.state is ItemState.QUEUED else None
         ended = timestamps.now() if verdict.state.is_final else None
         error = None if verdict.outcome == "pass" else verdict.reason
-        self.tell(f"{item.step}: {verdict.outcome}{f': {error}' if error else ''}")
+        self.report(f"{item.step}: {verdict.outcome}{f': {error}' if error else ''}")
         store.batches.end_try(
             under_way,
             verdict.outcome,

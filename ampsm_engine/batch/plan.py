@@ -105,13 +105,13 @@ class _Expansion:
         if len(given) > 1:
             self._reader.wrong(entry.line_of("promptFile"), "An item has either a prompt or a promptFile, not both.")
         if not given:
-            if not self._is_told(entry):
+            if not self._is_reported(entry):
                 self._reader.wrong(entry.line, "The item has no prompt.")
             return None
         found: str = entry.values[given[0]]
         return found
 
-    def _is_told(self, entry: Entry) -> bool:
+    def _is_reported(self, entry: Entry) -> bool:
         """Whether something is wrong within an entry: what is missing may be just that."""
         return any(entry.line <= error.line <= entry.end for error in self._reader.errors)
 
@@ -133,7 +133,7 @@ class _Expansion:
         elif "repo" in entry.values:
             named = entry.values["repo"]
         else:
-            if not self._is_told(entry):
+            if not self._is_reported(entry):
                 self._reader.wrong(entry.line, "The item has no repo.")
             return []
         found: list[str] = []

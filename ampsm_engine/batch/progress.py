@@ -115,7 +115,7 @@ def _after_failure(
     if failure == "timeout":
         return Verdict("timeout", ItemState.TIMEOUT, step, said)
     if failure in WAITING:
-        delay = told_delay(said or "", datetime.now(UTC))
+        delay = requested_delay(said or "", datetime.now(UTC))
         if delay is None:
             first = CREDIT_DELAY if failure == "no-credit" else max(retry_delay, 0.0)
             delay = min(first * 2 ** _last(before, "waits"), LONGEST_WAIT)
@@ -171,7 +171,7 @@ def _last(tries: Sequence[BatchTry], outcome: str) -> int:
     return count
 
 
-def told_delay(said: str, now: datetime) -> float | None:
+def requested_delay(said: str, now: datetime) -> float | None:
     """The seconds that an error says to wait; None when it does not say."""
     if found := _MOMENT.search(said):
         moment = timestamps.parse(found.group().replace(" ", "T"))

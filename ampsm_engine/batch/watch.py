@@ -28,11 +28,11 @@ class StoreWatch:
             with suppress(AmpsmError):
                 now = self._store.data_version()
                 if now != version or any(future.done() for future in self._waiting.values()):
-                    self._look()
+                    self._wake_ended()
                     version = now
             await asyncio.sleep(TICK)
 
-    def _look(self) -> None:
+    def _wake_ended(self) -> None:
         states = self._store.iterations.states(tuple(self._waiting))
         for iteration_id, future in list(self._waiting.items()):
             state = states.get(iteration_id)

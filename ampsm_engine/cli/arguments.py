@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -36,6 +37,19 @@ class Utf8Text(click.types.StringParamType):
             self.fail("this is not valid UTF-8 text.", param, ctx)
         return text
 
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """What completes the word that is typed, as click asks for it."""
+        return list(self.completions(incomplete))
+
+    def completions(self, incomplete: str) -> Iterable[CompletionItem]:  # noqa: ARG002 - of those that have some
+        """What completes the word that is typed: nothing known."""
+        return ()
+
 
 TEXT = Utf8Text()
 
@@ -63,21 +77,14 @@ class SessionReference(Utf8Text):
     def __init__(self, *, trashed: bool = False) -> None:
         self._trashed = trashed
 
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - click's signature
-        param: click.Parameter,  # noqa: ARG002
-        incomplete: str,
-    ) -> list[CompletionItem]:
+    def completions(self, incomplete: str) -> Iterable[CompletionItem]:
         """Ids and names that begin with what is typed."""
-        found: list[CompletionItem] = []
         for known in _known_sessions(trashed=self._trashed):
             name = one_line(known.name)
             if known.id.startswith(incomplete):
-                found.append(CompletionItem(known.id, help=name))
+                yield CompletionItem(known.id, help=name)
             if name.startswith(incomplete) and re.fullmatch(r"[\w.][\w.-]*", name, re.ASCII):
-                found.append(CompletionItem(name, help=known.status.value))
-        return found
+                yield CompletionItem(name, help=known.status.value)
 
 
 def _known_sessions(*, trashed: bool) -> tuple[Session, ...]:
@@ -100,18 +107,13 @@ class SettingName(Utf8Text):
 
     name = "name"
 
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - click's signature
-        param: click.Parameter,  # noqa: ARG002
-        incomplete: str,
-    ) -> list[CompletionItem]:
+    def completions(self, incomplete: str) -> Iterable[CompletionItem]:
         """Names that begin with what is typed."""
-        return [
+        return (
             CompletionItem(name, help=setting.meaning)
             for name, setting in SETTINGS.items()
             if name.startswith(incomplete)
-        ]
+        )
 
 
 class AmpMode(Utf8Text):
@@ -119,12 +121,7 @@ class AmpMode(Utf8Text):
 
     name = "mode"
 
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - click's signature
-        param: click.Parameter,  # noqa: ARG002
-        incomplete: str,
-    ) -> list[CompletionItem]:
+    def completions(self, incomplete: str) -> Iterable[CompletionItem]:
         """The modes of amp whose names begin like the last word typed, each after the modes typed before it."""
         from ampsm_engine.amp import program
         from ampsm_engine.context import engine_at

@@ -106,7 +106,7 @@ def batch_start(
 
 
 def begun(engine: "Engine", batch: "Batch", *, wait: bool, as_json: bool) -> int:
-    """Tell of a run that was started just now, and stay with it where that is asked for; the exit code."""
+    """Report a run that was started just now, and stay with it where that is asked for; the exit code."""
     if wait:
         return follow_run(engine, batch.id, as_json=as_json)
     if as_json:
@@ -214,7 +214,7 @@ def follow_run(engine: "Engine", batch_id: str, *, as_json: bool) -> int:
                 time.sleep(TICK)
     finally:
         shown.end()
-    shown.tell_end(status)
+    shown.print_end(status)
     passed = status.progress.counts[ItemState.SUCCESS] == status.progress.total
     return diagnostics.OK if passed and status.batch.state is BatchState.ENDED else diagnostics.FAILED
 

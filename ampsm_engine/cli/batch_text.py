@@ -221,7 +221,7 @@ class Follower:
         """Leave the terminal's line empty."""
         self._line.end()
 
-    def tell_end(self, status: "BatchStatus") -> None:
+    def print_end(self, status: "BatchStatus") -> None:
         """Write how it ended."""
         if self.as_json:
             self._record_batch(status)

@@ -384,7 +384,7 @@ def note_command(
         made = comments.add_comment(
             engine, session.id, path, lines, text or "", side=Side(side), note_by=author or "a script"
         )
-        _tell((made,), session, as_json=as_json)
+        _print_notes((made,), session, as_json=as_json)
     elif take is not None or dismiss is not None:
         found = comments.find_comment(engine, session.id, take or dismiss or "")
         if not found.is_note:
@@ -392,12 +392,12 @@ def note_command(
         verb = comments.reopen_comment if take is not None else comments.resolve_comment
         done = verb(engine, found.id)
         if as_json:
-            _tell((done,), session, as_json=True)
+            _print_notes((done,), session, as_json=True)
         else:
             output.line(f"Note {done.id} is {'a comment' if take is not None else 'dismissed'}.")
     else:
         notes = [one for one in comments.located_comments(engine, session.id) if one.is_note and not one.is_closed]
-        _tell(notes, session, as_json=as_json, lists=True)
+        _print_notes(notes, session, as_json=as_json, lists=True)
     return diagnostics.OK
 
 
@@ -411,7 +411,7 @@ def _add_findings(engine: "Engine", session: "Session", name: str, author: str, 
         diagnostics.warning(f"{one_line(one.path)}:{one.line}: {one_line(why)}")
     if not found:
         diagnostics.note("No findings were recognised in it.")
-    _tell(made, session, as_json=as_json)
+    _print_notes(made, session, as_json=as_json)
     return diagnostics.OK
 
 
@@ -429,7 +429,7 @@ def _content(name: str) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def _tell(notes: "Sequence[Comment]", session: "Session", *, as_json: bool, lists: bool = False) -> None:
+def _print_notes(notes: "Sequence[Comment]", session: "Session", *, as_json: bool, lists: bool = False) -> None:
     if as_json:
         output.document({"sessionId": session.id, "notes": [comment_document(one) for one in notes]})
         return

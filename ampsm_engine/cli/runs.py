@@ -48,7 +48,7 @@ def iterate_command(reference: str, prompt: str | None, prompt_file: str | None,
 
 
 def finish_queued(engine: "Engine", session: Session, iteration: Iteration, *, wait: bool, as_json: bool) -> int:
-    """Tell of an iteration that was just queued and, with `wait`, stay until it has ended; the exit code."""
+    """Report an iteration that was just queued and, with `wait`, stay until it has ended; the exit code."""
     diagnostics.warn_of_login()
     if not as_json:
         output.line(f"Iteration {iteration.number} of {one_line(session.name)} ({session.id}) is queued.")

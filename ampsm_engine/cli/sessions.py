@@ -121,7 +121,7 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
             diagnostics.note(fact.text)
     if iteration:
         diagnostics.warn_of_login()
-    return _tell_new(engine, session, iteration, wait=wait, as_json=as_json)
+    return _report_new(engine, session, iteration, wait=wait, as_json=as_json)
 
 
 def _refuse_beside_pull_request(
@@ -157,10 +157,10 @@ def _new_from_pull_request(
         )
     if iteration:
         diagnostics.warn_of_login()
-    return _tell_new(engine, session, iteration, wait=wait, as_json=as_json)
+    return _report_new(engine, session, iteration, wait=wait, as_json=as_json)
 
 
-def _tell_new(engine: "Engine", session: Session, iteration: Iteration | None, *, wait: bool, as_json: bool) -> int:
+def _report_new(engine: "Engine", session: Session, iteration: Iteration | None, *, wait: bool, as_json: bool) -> int:
     if wait and iteration:
         from ampsm_engine.cli.runs import wait_for
 

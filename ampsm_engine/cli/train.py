@@ -73,7 +73,7 @@ def run_train(references: Sequence[str], options: "Options", *, script: str | No
     def attempt(answered: tuple[str, ...]) -> "TrainResult":
         with _interruptible():
             chosen = replace(options, answered=answered)
-            return train.run(engine, ids, chosen, script=script or "", again=again, tell=_tell)
+            return train.run(engine, ids, chosen, script=script or "", again=again, report=_report)
 
     result = diagnostics.answering(attempt, yes=yes)
     if as_json:
@@ -93,7 +93,7 @@ def _command(ids: Sequence[str], options: "Options", script: str | None) -> str:
     return shlex.join(words)
 
 
-def _tell(text: str) -> None:
+def _report(text: str) -> None:
     diagnostics.note(one_line(text))
 
 
@@ -239,7 +239,7 @@ def _answers(
                 known = compatibility.kept_answer(engine, group, script)
             if known is None:
                 with diagnostics.interruptible("Nothing was changed."):
-                    known = compatibility.check(engine, group, script=script, fresh=again, tell=_tell)
+                    known = compatibility.check(engine, group, script=script, fresh=again, report=_report)
             found.append(known)
         except Refused as reason:
             refused.append((str(group.repo_root), reason))

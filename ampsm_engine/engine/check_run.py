@@ -100,7 +100,7 @@ def stop(engine: Engine) -> bool:
 
 
 def main() -> None:
-    """The detached process: check everything that is ready and not known, and tell what it is at."""
+    """The detached process: check everything that is ready and not known, and report what it is at."""
     from ampsm_engine.engine import startup
     from ampsm_engine.merging import compatibility
 
@@ -110,7 +110,7 @@ def main() -> None:
     def leave(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    def tell(text: str) -> None:
+    def report(text: str) -> None:
         write_private(folder / "told", text.encode("utf-8", "replace"), lasting=False)
 
     trouble = hint = ""
@@ -118,7 +118,7 @@ def main() -> None:
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         startup.make_ready(engine)
-        compatibility.check_ready(engine, tell=tell)
+        compatibility.check_ready(engine, report=report)
     except AmpsmError as reason:
         trouble, hint = reason.message, reason.hint
     except KeyboardInterrupt:

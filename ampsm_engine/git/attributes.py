@@ -64,7 +64,7 @@ class Attributes:
         found = []
         for line in content.decode("utf-8", "surrogateescape").split("\n"):
             words = _words(line)
-            said = _said(words[1:]) if words else {}
+            said = _values(words[1:]) if words else {}
             if said and not words[0].startswith(("!", "[attr]")):
                 pattern = words[0]
                 if "/" not in pattern.rstrip("/") and not pattern.endswith("/"):
@@ -90,7 +90,7 @@ def _words(line: str) -> list[str]:
     return line.split()
 
 
-def _said(words: list[str]) -> Facts:
+def _values(words: list[str]) -> Facts:
     said: Facts = {}
     for word in words:
         name, _, value = word.lstrip("-!").partition("=")

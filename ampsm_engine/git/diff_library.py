@@ -70,15 +70,15 @@ class Library:
         self._repository = repository
         self._objects = objects
         self._read = 0
-        self._look_there()
+        self._add_objects()
 
     def rest(self) -> None:
         """Forget what only makes the next question faster: packs keep up to 16 MB of unpacked objects each."""
         self._read = 0
         self._repository.free()
-        self._look_there()
+        self._add_objects()
 
-    def _look_there(self) -> None:
+    def _add_objects(self) -> None:
         if self._objects is not None:
             self._repository.odb.add_disk_alternate(str(self._objects))
 

@@ -42,7 +42,7 @@ class Program:
             return []
         sides = [side or self._nothing() for side in (old, new)]
         options = ("-r", "--raw", "-z", "--no-renames", "--full-index", "--no-abbrev")
-        fields = iter(program.text(self._told("diff-tree", *options, *sides, "--")).split("\0"))
+        fields = iter(program.text(self._checked_answer("diff-tree", *options, *sides, "--")).split("\0"))
         return [_delta(field, next(fields)) for field in fields if field]
 
     def patch(self, delta: Delta, *, context: int, ignore_whitespace: bool) -> Hunks:
@@ -99,12 +99,12 @@ class Program:
         return output[begin:] if begin else b""
 
     def _nothing(self) -> str:
-        return program.text(self._told("hash-object", "-t", "tree", "--stdin", feed=b"")).strip()
+        return program.text(self._checked_answer("hash-object", "-t", "tree", "--stdin", feed=b"")).strip()
 
     def _asked(self, *arguments: str, feed: bytes | None = None) -> program.Answer:
         return program.read(self._where, *arguments, feed=feed, variables=self._variables)
 
-    def _told(self, *arguments: str, feed: bytes | None = None) -> bytes:
+    def _checked_answer(self, *arguments: str, feed: bytes | None = None) -> bytes:
         answer = self._asked(*arguments, feed=feed)
         if not answer.ok:
             raise NotFound(f"The trees cannot be compared: {answer.reason}.", f"git -C {self._where} fsck")

@@ -61,7 +61,7 @@ def explain(
     by_kind: dict[str, list[StateDifference]] = {}
     for part in parts:
         by_kind.setdefault(part.kind, []).append(part)
-    tellers: dict[str, Callable[[StateDifference], None]] = {
+    explainers: dict[str, Callable[[StateDifference], None]] = {
         repository_state.REF: found.ref,
         repository_state.STASH: found.stash,
         repository_state.WORKTREE: found.worktree,
@@ -69,9 +69,9 @@ def explain(
         repository_state.CONFIGURATION: found.configuration,
         repository_state.FILE: found.file,
     }
-    for kind, tell in tellers.items():
+    for kind, explain in explainers.items():
         for part in by_kind.get(kind, ()):
-            tell(part)
+            explain(part)
     found.checkout(by_kind.get(repository_state.CHECKOUT, []))
     found.keep()
     return tuple(found.changes)

@@ -270,7 +270,7 @@ class Running:
             self.end()
             raise
         code = self._process.wait()
-        return Answer(code, _content(self._out), _told(_content(self._err)), timed_out, stopped)
+        return Answer(code, _content(self._out), _readable(_content(self._err)), timed_out, stopped)
 
     def _age(self) -> float:
         return time.monotonic() - self._began
@@ -484,7 +484,7 @@ def _ended(process: subprocess.Popen[bytes], limit: float | None) -> bool:
     return process.poll() is not None
 
 
-def _told(raw: bytes) -> str:
+def _readable(raw: bytes) -> str:
     """What a program said to a person: its last forty lines, without a control character."""
     clean = _ESCAPES.sub("", raw[-20_000:].decode("utf-8", "replace"))
     lines = [printable(line.rpartition("\r")[2] or line) for line in clean.splitlines()]

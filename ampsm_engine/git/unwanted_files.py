@@ -115,7 +115,7 @@ def is_secret_file(worktree: Path, path: str) -> bool:
     if not _DOUBTFUL.fullmatch(name) or _EXAMPLE.fullmatch(name):
         return False
     content = _read(worktree / path)
-    return bool(content) and not _ENCRYPTED.search(content) and _tells_secret(content)
+    return bool(content) and not _ENCRYPTED.search(content) and _holds_secret(content)
 
 
 def _is_encrypted(file: Path) -> bool:
@@ -134,7 +134,7 @@ def _read(file: Path) -> bytes:
         return b""
 
 
-def _tells_secret(content: bytes) -> bool:
+def _holds_secret(content: bytes) -> bool:
     from ampsm_engine import redact  # its rules are for those few files whose names do not decide
 
     if redact.bytes_(content) != content:
@@ -144,10 +144,10 @@ def _tells_secret(content: bytes) -> bool:
         found = _texts("", json.loads(text))
     except ValueError:
         found = iter(_LINE.findall(text))
-    return any(_SECRETIVE.search(name) and not _says_nothing(value) for name, value in found)
+    return any(_SECRETIVE.search(name) and not _is_harmless(value) for name, value in found)
 
 
-def _says_nothing(value: str) -> bool:
+def _is_harmless(value: str) -> bool:
     return (
         not value.isascii() or " " in value.strip() or len(value) < 4 or bool(_NOTHING.match(value) and _plain(value))
     )

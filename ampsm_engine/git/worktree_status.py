@@ -139,13 +139,13 @@ class _Survey:
 
     def inventory(self) -> Inventory:
         while self._folders:
-            self._look_into(*self._folders.pop())
+            self._list_folder(*self._folders.pop())
         ignored = Ignored(tuple(sorted(self._sizes)), sum(self._sizes.values()))
         around = {str(parent) for path in self._whole for parent in Path(path).parents}
         modes = self._modes | {path: mode for path, mode in self._ignored_modes.items() if path in around}
         return Inventory(tuple(sorted(self._whole)), ignored, tuple(sorted(self._empty)), modes)
 
-    def _look_into(self, folder: str, entry: str) -> None:
+    def _list_folder(self, folder: str, entry: str) -> None:
         try:
             found = {item.name: item for item in os.scandir(self._worktree / folder)}
         except PermissionError:

@@ -25,7 +25,7 @@ from ampsm_engine.merging.fault_search import Fault, Fitting, Sorting, last_good
 from ampsm_engine.merging.preparation import NothingNew
 from ampsm_engine.merging.radar import RadarPair
 from ampsm_engine.merging.results import Options
-from ampsm_engine.merging.train import Tell
+from ampsm_engine.merging.train import ReportLine
 from ampsm_engine.merging.trial import Trials
 from ampsm_engine.model import Session
 from ampsm_engine.plain_text import list_some, printable
@@ -174,13 +174,13 @@ def _known(engine: Engine, group: ReadyGroup) -> Compatibility | None:
         return None  # without a script there is no answer
 
 
-def check_ready(engine: Engine, *, tell: Tell = lambda _: None) -> None:
+def check_ready(engine: Engine, *, report: ReportLine = lambda _: None) -> None:
     """Check all sessions that are ready, where the answer is not known; then the first refusal, if there was one."""
     refusals: list[Refused] = []
     for group in ready_groups(engine, with_work(engine)):
         if group.candidates and _known(engine, group) is None:
             try:
-                check(engine, group, tell=tell)
+                check(engine, group, report=report)
             except Refused as reason:
                 refusals.append(reason)
     if refusals:
@@ -188,7 +188,7 @@ def check_ready(engine: Engine, *, tell: Tell = lambda _: None) -> None:
 
 
 def check(
-    engine: Engine, group: ReadyGroup, *, script: str = "", fresh: bool = False, tell: Tell = lambda _: None
+    engine: Engine, group: ReadyGroup, *, script: str = "", fresh: bool = False, report: ReportLine = lambda _: None
 ) -> Compatibility:
     """Find out whether a group works together; Refused when the script does not pass on the base itself.
 
@@ -198,7 +198,7 @@ def check(
     repo = group.candidates[0].now.repo
     objects = ObjectStore(repo.root, repo)
     with trial.trials(engine, repo, objects, scripts, fresh=fresh) as judge:
-        answer = _Check(engine, group, Combination(objects), judge, tell).run()
+        answer = _Check(engine, group, Combination(objects), judge, report).run()
     _Answers(engine.home, group.repo_root).put(_key(group, scripts), answer)
     return answer
 
@@ -211,8 +211,10 @@ def _key(group: ReadyGroup, scripts: Sequence[str]) -> str:
 class _Check:
     """One check under way: the ground that its candidates are sorted out on, which never moves."""
 
-    def __init__(self, engine: Engine, group: ReadyGroup, combined: Combination, judge: Trials, tell: Tell) -> None:
-        self._engine, self._group, self._combined, self._judge, self._tell = engine, group, combined, judge, tell
+    def __init__(
+        self, engine: Engine, group: ReadyGroup, combined: Combination, judge: Trials, report: ReportLine
+    ) -> None:
+        self._engine, self._group, self._combined, self._judge, self._report = engine, group, combined, judge, report
         self._candidates: dict[str, Candidate] = {}
         self._below: tuple[str, ...] = ()
         self._misfits: dict[str, Misfit] = {}
@@ -291,10 +293,10 @@ class _Check:
 
     def _judged(self, commit: str, what: str) -> bool:
         if self._judge.judged(commit) is None:
-            self._tell(f"Run {self._judge.runs + 1}: {what}")
+            self._report(f"Run {self._judge.runs + 1}: {what}")
         found = self._judge.judge(commit)
         took = "" if found.is_known else f" after {found.seconds:.1f} s"
-        self._tell(f"{'Passed' if found.passed else 'Failed'}{took}: {found.text}.")
+        self._report(f"{'Passed' if found.passed else 'Failed'}{took}: {found.text}.")
         return found.passed
 
     def _named(self, candidates: Sequence[str]) -> str:
@@ -305,7 +307,7 @@ class _Check:
         one, below = fault.candidate, fault.below
         links, _ = self._chain((*below, one))
         judged = self._judge.judge(links[-1].commit)
-        self._tell(f"At fault: {printable(self._candidates[one].name)}. Looking for what it does not go with.")
+        self._report(f"At fault: {printable(self._candidates[one].name)}. Looking for what it does not go with.")
         if not below or not self._passes((one,)):
             lines = self._guilty((), one)
             return Culprit(one, "", is_pair=False, reason=judged.text, log=judged.log, lines=lines)

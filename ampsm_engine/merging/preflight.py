@@ -12,7 +12,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, hooks, own_files, program, repository
 from ampsm_engine.git.integrate import commit_range, incoming, rewrite
-from ampsm_engine.git.integrate.incoming import READ, Change, change_of, look_through
+from ampsm_engine.git.integrate.incoming import READ, Change, change_of, search_incoming
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.outcomes import ConflictFile, PlannedCommit
 from ampsm_engine.lean_dataclass import replace
@@ -72,7 +72,7 @@ def preflight(
         conflicts = rewrite.forecast(now.root, now.base_tip, now.branch_tip, span.start).conflicts
         findings += [*situation.held(now), *situation.in_the_way(now), *_upstream(now), *_commits(now, span, behind)]
         is_blocked = any(one.kind in ("session", "worktree") and one.level == "stop" for one in findings)
-        said = _said(engine, now, None if is_blocked else script)
+        said = _script_state(engine, now, None if is_blocked else script)
         was_left_out = is_blocked and script is not None
         findings += [*_left_out(now), *_hooks(engine, now), *_submodules(now)]
         findings += [_script(now, said, was_left_out=was_left_out), *_conflicts(now, conflicts)]
@@ -183,7 +183,7 @@ def _hooks(engine: Engine, now: Situation) -> Iterator[Finding]:
         yield Finding("hooks", "warn", missing)
 
 
-def _said(engine: Engine, now: Situation, script: Script | None) -> ScriptState:
+def _script_state(engine: Engine, now: Situation, script: Script | None) -> ScriptState:
     """What the script says about this very commit; it runs where that is not known."""
     if not now.session.script_command:
         return "none"
@@ -257,7 +257,7 @@ def _incoming(now: Situation, span: SessionSpan, objects: ObjectStore) -> Iterat
     target = objects.tree_of(now.base_tip)
     whole = Change(objects.tree_of(now.fork), objects.tree_of(now.branch_tip))
     each = [change_of(objects, commit.sha) for commit in span.commits if not commit.merge]
-    at_end, between = look_through(objects, [whole], target), look_through(objects, each, target)
+    at_end, between = search_incoming(objects, [whole], target), search_incoming(objects, each, target)
     asks = "A merge asks, or takes --yes"
     if at_end.secrets:
         text = f"something that looks like a secret would be merged, in {list_some(at_end.secrets)}"

@@ -12,7 +12,7 @@ from ampsm_engine.errors import Refused
 from ampsm_engine.git import repository
 from ampsm_engine.git.integrate import incoming, squash
 from ampsm_engine.git.integrate.commit_range import listed, plan_commits
-from ampsm_engine.git.integrate.incoming import Change, Incoming, change_of, look_through
+from ampsm_engine.git.integrate.incoming import Change, Incoming, change_of, search_incoming
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.outcomes import LaidOut, PlannedCommit, Rewritten
 from ampsm_engine.merging import preflight, publish, situation
@@ -82,7 +82,7 @@ def before(
     unpushed = _unpushed(now, *at) if at else ()
     changes = [change_of(objects, commit.sha) for commit in unpushed[-MOST_UNPUSHED:] if not commit.merge]
     changes += list(_changes(now, span, options, objects))
-    found = look_through(objects, changes, objects.tree_of(now.base_tip))
+    found = search_incoming(objects, changes, objects.tree_of(now.base_tip))
     if len(unpushed) > MOST_UNPUSHED:
         found = found._replace(is_whole=False)
     return (
@@ -124,7 +124,7 @@ def of_resolution(now: Situation, options: Options, laid: LaidOut, commit: str) 
         message = objects.commit(one.sha).message
         if not one.merge:
             changes.append(change_of(objects, one.sha)._replace(message=message if message != known else b""))
-    found = look_through(objects, changes, objects.tree_of(laid.onto))
+    found = search_incoming(objects, changes, objects.tree_of(laid.onto))
     before = {_where(answer) for answer in options.answered}
     secrets = tuple(item for item in found.secrets if _where(f"secrets {item}") not in before)
     rubbish = tuple(item for item in found.rubbish if _where(f"rubbish {item}") not in before)

@@ -261,7 +261,7 @@ def end_merge(engine: Engine, merge: Merge, state: MergeState, **more: Any) -> M
     ended = engine.store.merges.end(merge.id, state, **more)
     session = engine.store.sessions.get(merge.session_id)
     agent_context.update_status(session, engine.store.iterations.of(session.id))
-    _tell_run(engine, ended)
+    _update_run_item(engine, ended)
     if state in (MergeState.DONE, MergeState.UNDONE) and ended.branch_after != ended.branch_before:
         root = Path(session.repo_root)
         tip = ended.branch_after if state is MergeState.DONE else repository.branch_tip(root, session.branch_name)
@@ -270,7 +270,7 @@ def end_merge(engine: Engine, merge: Merge, state: MergeState, **more: Any) -> M
     return ended
 
 
-def _tell_run(engine: Engine, merge: Merge) -> None:
+def _update_run_item(engine: Engine, merge: Merge) -> None:
     """Let the item of a run that a session was made for say what became of its work since."""
     if merge.kind != "merge" or merge.state not in (MergeState.DONE, MergeState.UNDONE):
         return

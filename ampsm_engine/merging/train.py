@@ -31,7 +31,7 @@ from ampsm_engine.plain_text import list_some, printable
 RESTARTS = 20
 """How often a train begins again because the branch or a session moved under it, before it gives up."""
 
-Tell = Callable[[str], None]
+ReportLine = Callable[[str], None]
 """Gets a sentence whenever something was done, or takes long."""
 
 Why = Literal["script", "conflict", "refused", "nothing"]
@@ -105,7 +105,7 @@ def run(
     *,
     script: str = "",
     again: str = "",
-    tell: Tell = lambda _: None,
+    report: ReportLine = lambda _: None,
 ) -> TrainResult:
     """Bring sessions in, in this order; Refused when the scripts do not pass on the branch as it is.
 
@@ -119,7 +119,7 @@ def run(
     with trial.trials(engine, repo, objects, scripts) as judge:
         combined = Combination(objects)
         train = _Train(
-            engine, repo, target, options, combined=combined, judge=judge, is_given=bool(script.strip()), tell=tell
+            engine, repo, target, options, combined=combined, judge=judge, is_given=bool(script.strip()), report=report
         )
         return train.run(session_ids, again)
 
@@ -137,10 +137,10 @@ class _Train:
         combined: Combination,
         judge: Trials,
         is_given: bool,
-        tell: Tell,
+        report: ReportLine,
     ) -> None:
         self._engine, self._repo, self._target, self._options = engine, repo, target, options
-        self._combined, self._judge, self._tell = combined, judge, tell
+        self._combined, self._judge, self._report = combined, judge, report
         self._is_given = is_given
         """Whether a person said by which script all of them are judged: what their own ones say matters to nobody."""
         self._base = self._began = ""
@@ -156,7 +156,7 @@ class _Train:
     def run(self, session_ids: tuple[str, ...], again: str) -> TrainResult:
         """Sort them all out."""
         self._base = self._began = self._tip()
-        self._look(session_ids)
+        self._inspect(session_ids)
         self._ask(again)
         self._squash(tuple(self._candidates))
         sorting = Sorting(tuple(self._candidates))
@@ -183,7 +183,7 @@ class _Train:
         tip = repository.branch_tip(self._repo.root, self._target)
         return tip or repository.resolve(self._repo.root, self._target)
 
-    def _look(self, session_ids: Sequence[str]) -> None:
+    def _inspect(self, session_ids: Sequence[str]) -> None:
         """Look at sessions on the branch as it is; what the ordinary merge would refuse is set aside."""
         objects = self._combined.objects
         for one in session_ids:
@@ -242,7 +242,7 @@ class _Train:
         if isinstance(moved, Withdrawn):
             self._set_aside(moved.session_id, moved.reason)
         else:
-            self._tell(f"{printable(self._target)} moved meanwhile: beginning again on it.")
+            self._report(f"{printable(self._target)} moved meanwhile: beginning again on it.")
 
     def _renew(self, waiting: Sequence[str]) -> None:
         """Look at all that waits again where somebody else moved the branch; new questions set a session aside."""
@@ -251,7 +251,7 @@ class _Train:
             return
         self._base = tip
         there = [one for one in waiting if one in self._candidates]
-        self._look(there)
+        self._inspect(there)
         for one in self._still(there):
             found = self._candidates[one]
             try:
@@ -287,17 +287,19 @@ class _Train:
         if self._judge.judged(commit) is None:
             self._extra += len(candidates) < len(self._links)
             most = worst_case(len(self._links), 1)
-            self._tell(f"Run {self._judge.runs + 1}: {self._named(candidates)} (at most {most} runs for one at fault)")
+            self._report(
+                f"Run {self._judge.runs + 1}: {self._named(candidates)} (at most {most} runs for one at fault)"
+            )
         found = self._judge.judge(commit)
         self._judgements[candidates[-1]] = found
         took = "" if found.is_known else f" after {found.seconds:.1f} s"
-        self._tell(f"{'Passed' if found.passed else 'Failed'}{took}: {found.text}.")
+        self._report(f"{'Passed' if found.passed else 'Failed'}{took}: {found.text}.")
         return found.passed
 
     def check(self) -> None:
         """Refused when the branch itself does not pass."""
         if self._judge.judged(self._base) is None:
-            self._tell(f"Run {self._judge.runs + 1}: {printable(self._target)} itself")
+            self._report(f"Run {self._judge.runs + 1}: {printable(self._target)} itself")
         found = self._judge.judge(self._base)
         if not found.passed:
             message = f"{printable(self._target)} itself does not pass at {self._base[:12]}: {found.text}."
@@ -309,7 +311,7 @@ class _Train:
         landed = landing.land(self._engine, self._combined, links)
         self._landed += landed
         self._base = landed[-1].base_after
-        self._tell(f"{printable(self._target)} is at {self._base[:12]}, with {self._named(candidates)}.")
+        self._report(f"{printable(self._target)} is at {self._base[:12]}, with {self._named(candidates)}.")
 
     def _named(self, candidates: Sequence[str]) -> str:
         names = [self._engine.store.sessions.get(one).name for one in candidates]
@@ -343,6 +345,6 @@ class _Train:
         self._candidates.pop(session_id, None)
         session = self._engine.store.sessions.get(session_id)
         self._aside.append(SetAside(session, why, reason, hint, files, log))
-        self._tell(f"Set aside: {printable(session.name)}: {reason}.")
+        self._report(f"Set aside: {printable(session.name)}: {reason}.")
         if why != "nothing":
             self._engine.store.facts.add("set-aside", f"a train left it out: {reason}", session_id=session_id)

@@ -68,7 +68,7 @@ def build(store: "Store", selection: Selection = EVERYTHING, *, about: str = "",
         f"ampsm: {one_line(about)}" if about else "ampsm: all sessions",
         f"{span}; made {made[:16].replace('T', ' ')} UTC",
         tuple((name, text) for name, text in columns.overview(summaries[0].total) if text),
-        tuple(section for section in sections if section.rows and not _says_nothing(section)),
+        tuple(section for section in sections if section.rows and not _is_empty(section)),
         NOTES,
     )
 
@@ -80,7 +80,7 @@ def _span(selection: Selection) -> str:
     return f"since {begin}" if begin else f"until {end}" if end else "from the beginning"
 
 
-def _says_nothing(section: ReportSection) -> bool:
+def _is_empty(section: ReportSection) -> bool:
     """Whether it is about batches where there is none."""
     return section.key == "batch" and len(section.rows) == 1 and section.rows[0][0] == "no batch"
 

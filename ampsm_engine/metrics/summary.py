@@ -112,7 +112,7 @@ def _rows(
         for key, members in groups.items()
     ]
     if by == "repo":
-        rows = _told_apart(rows)
+        rows = _with_distinct_labels(rows)
     if by == "day":
         rows.sort(key=lambda row: row.key)
     elif by in ("mode", "repo", "batch"):
@@ -120,7 +120,7 @@ def _rows(
     return tuple(rows)
 
 
-def _told_apart(rows: list[FiguresRow]) -> list[FiguresRow]:
+def _with_distinct_labels(rows: list[FiguresRow]) -> list[FiguresRow]:
     """Repositories of one name by their whole path."""
     labels = [row.label for row in rows]
     return [FiguresRow(row.key, row.key if labels.count(row.label) > 1 else row.label, row.figures) for row in rows]

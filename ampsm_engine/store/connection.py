@@ -322,7 +322,7 @@ class Database:
     def _translating(self) -> Iterator[None]:
         """Turn errors of SQLite into ours."""
         try:
-            with migrations.told_in_bytes():
+            with migrations.decoding_errors_as_corrupt():
                 yield
         except (sqlite3.Error, OSError) as reason:
             raise _translated(self, reason) from reason

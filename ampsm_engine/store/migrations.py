@@ -335,7 +335,7 @@ class SchemaState:
 
 def read_state(connection: sqlite3.Connection) -> SchemaState:
     """Read the header and the names of the tables."""
-    with told_in_bytes():
+    with decoding_errors_as_corrupt():
         version, application, journal = (
             connection.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("user_version", "application_id", "journal_mode")
@@ -419,14 +419,14 @@ def migrate(connection: sqlite3.Connection, path: Path, target: int) -> Path | N
 
 def check(connection: sqlite3.Connection) -> None:
     """Raise sqlite3.DatabaseError with SQLite's own code for corruption unless the database is sound."""
-    with told_in_bytes():
+    with decoding_errors_as_corrupt():
         rows = connection.execute("PRAGMA quick_check(1)").fetchall()
     if rows != [("ok",)]:
         raise _corrupt(f"quick_check: {rows[0][0]}")
 
 
 @contextlib.contextmanager
-def told_in_bytes() -> Iterator[None]:
+def decoding_errors_as_corrupt() -> Iterator[None]:
     """Where a schema is noise, SQLite's message quotes it and Python cannot decode that: a corrupt database, too."""
     try:
         yield

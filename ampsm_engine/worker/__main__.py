@@ -67,7 +67,7 @@ class Worker:
                 deadline = min(deadline, time.monotonic() + PATIENCE)
                 if not is_passing(reason) or not self.home.database.exists() or time.monotonic() >= deadline:
                     raise
-                self._say(f"waits: {reason}")
+                self._log(f"waits: {reason}")
                 self.store.close()
                 self._follower.close()
                 await asyncio.sleep(PAUSE)
@@ -116,7 +116,7 @@ class Worker:
             self._let_others_start()  # this may take hours, and no slot
             iteration, lease = found
             with lease:
-                await self._look_after(iteration, adopted=True)
+                await self._run_and_settle(iteration, adopted=True)
 
     def _orphan(self) -> tuple[Iteration, slots.Lock] | None:
         for known in self.store.iterations.unsettled():
@@ -140,12 +140,12 @@ class Worker:
         with lease:
             # Others may be able to run beside this one.
             launch.launch_if_needed(self.home, self.store, int(self.settings.number("slots")))
-            await self._look_after(iteration, adopted=False)
+            await self._run_and_settle(iteration, adopted=False)
         return True
 
-    async def _look_after(self, iteration: Iteration, *, adopted: bool) -> None:
+    async def _run_and_settle(self, iteration: Iteration, *, adopted: bool) -> None:
         """Run and settle one iteration; whatever goes wrong, it ends settled and said so."""
-        self._say(f"{'adopts' if adopted else 'runs'} {iteration.id}")
+        self._log(f"{'adopts' if adopted else 'runs'} {iteration.id}")
         stop = StopRequest(self._follower, iteration.id)
         limits = run_directory.read_limits(self.home.run(iteration.id))
         settings = self.settings.with_values(limits.settings)
@@ -154,21 +154,21 @@ class Worker:
             if adopted:
                 await run.await_abandoned()
             if iteration.state is State.RUNNING and not await run.until_ended(adopted=adopted):
-                self._say(f"puts {iteration.id} back into the queue: amp was never started")
+                self._log(f"puts {iteration.id} back into the queue: amp was never started")
                 return
             await settle(self.home, self.store, settings, stop, said=run.said, has_script=limits.script)
         except Exception as reason:
             first = self._trouble.setdefault(iteration.id, time.monotonic())
             if is_passing(reason) and time.monotonic() - first < PATIENCE:
                 raise  # done or not, it is left as it is for the next adoption
-            self._say(traceback.format_exc())
+            self._log(traceback.format_exc())
             await self._give_up(run, reason)
         await session_limits.ask(self.store, self.settings, iteration.id)
-        self._say(f"is done with {iteration.id}")
+        self._log(f"is done with {iteration.id}")
         try:
             self.store.copy_when_due()
         except AmpsmError as reason:
-            self._say(f"{reason.message} {reason.hint}")
+            self._log(f"{reason.message} {reason.hint}")
 
     async def _give_up(self, run: Run, reason: Exception) -> None:
         """Settle what could not be settled in the ordinary way; what amp changed stays in place."""
@@ -186,7 +186,7 @@ class Worker:
         if self.store.iterations.get(iteration_id).state is State.SETTLING:
             await settle(self.home, self.store, self.settings, run.stop, trouble=known)
 
-    def _say(self, text: str) -> None:
+    def _log(self, text: str) -> None:
         print(f"{timestamps.now()} worker {redact.text(text)}", file=sys.stderr, flush=True)
 
 

@@ -46,7 +46,7 @@ def subject(prompt: str, result: str, changed: Callable[[], Sequence[str]] = tup
     `changed`, which are only asked for then.
     """
     prompt, result = prompt[:READ], result[:READ]
-    said = next((line for line in map(_plain, _sentences(result)) if _says_something(line)), "")
+    said = next((line for line in map(_plain, _sentences(result)) if _is_subject(line)), "")
     asked = next((line for line in map(_plain, prompt.splitlines()) if re.search(r"\w", line)), "")
     text = said or asked or _named(changed())
     text = text[:1].lower() + text[1:] if text[:2].istitle() or text[1:2].islower() else text
@@ -77,7 +77,7 @@ def _plain(text: str) -> str:
     return _OPENERS.sub("", line).strip().rstrip(".:!").strip()
 
 
-def _says_something(line: str) -> bool:
+def _is_subject(line: str) -> bool:
     return len(line) >= 8 and len(line.split()) >= 2 and not line.endswith("?") and not _SMALL_TALK.match(line)
 
 

@@ -146,9 +146,9 @@ def _is_paused(home: Home, store: Store) -> bool:
     found = failed_starts.read(home)
     if found is None or not found.is_paused:
         return False
-    if not found.is_told:
+    if not found.is_reported:
         store.facts.add("no-worker", found.sentence)
-        failed_starts.mark_told(home, found)
+        failed_starts.mark_reported(home, found)
     return True
 
 

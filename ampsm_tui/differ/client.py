@@ -135,7 +135,7 @@ class Differ:
         self._here()
         if not self._is_attached and not self._is_closed:
             self._is_attached = True
-            self._transport.attach(self._heard, self._ended)
+            self._transport.attach(self._take_message, self._ended)
 
     async def _opened(self, review: Review, base: Review | None) -> Review | None:
         if self._is_closed:
@@ -163,7 +163,7 @@ class Differ:
         before = base.number if base else 0
         self.send("open", review.number, ground, [asked.old, asked.new], options, before, pinned)
 
-    def _heard(self, header: Any, body: bytes) -> None:
+    def _take_message(self, header: Any, body: bytes) -> None:
         self._silent = self._deaths = 0
         kind, number, *rest = header
         if kind == "text":
@@ -260,7 +260,7 @@ class Differ:
             self._is_closed = True
             self._fail(reason)
             return
-        self._transport.attach(self._heard, self._ended)
+        self._transport.attach(self._take_message, self._ended)
         self._transport.send("poison", 0, self._poison)
         for review in tuple(self._reviews.values()):
             review.lose()

@@ -94,7 +94,7 @@ class Review:
         self._listener = callback
 
     def focus(self, index: int, near: Iterable[int] = (), *, coloured: bool = True, worded: bool = True) -> None:
-        """Tell what is looked at: one file, and others on the screen or next to it, nearest first.
+        """ReportLine what is looked at: one file, and others on the screen or next to it, nearest first.
 
         Patches come by nearness to it; colours and words come of these files, and those wanted before are dropped.
         """
@@ -157,7 +157,7 @@ class Review:
         self.files = tuple(files)
         self._focus = None
         self._users.clear()
-        self._tell("files", (entry.index for entry in entries))
+        self._notify("files", (entry.index for entry in entries))
 
     def take_head(self, head: dict[str, Any], base: "Review | None") -> None:
         """The list is here: what is the same as in the review before is taken from there."""
@@ -181,34 +181,34 @@ class Review:
         for index, size, *facts in rows:
             self._patches[index] = FilePatch(body[start : start + size], *facts)
             start += size
-        self._tell("patches", (row[0] for row in rows))
+        self._notify("patches", (row[0] for row in rows))
 
     def take_words(self, index: int, body: bytes) -> None:
         """The changed words of a file."""
         self._words[index] = ChangedWords(array("I", body))
-        self._tell("words", (index,))
+        self._notify("words", (index,))
 
     def take_colours(self, keys: tuple[str, str]) -> None:
         """The colours of a blob came to the differ."""
         found = {index for side in SIDES for index in self._using(keys[0]) if self._key(index, side) == keys}
         if found:
-            self._tell("colours", sorted(found))
+            self._notify("colours", sorted(found))
 
     def take_counts(self, rows: Sequence[Sequence[int]]) -> None:
         """git's counts of all files."""
         self._counts = {index: (added, deleted) for index, (added, deleted) in enumerate(rows)}
-        self._tell("counts", ())
+        self._notify("counts", ())
 
     def take_end(self) -> None:
         """Note that everything is here."""
         self.is_complete = True
-        self._tell("complete", ())
+        self._notify("complete", ())
 
     def lose(self) -> None:
         """The process died and begins anew with the same trees."""
         self._arriving = []
         self.is_reopening, self.is_complete = self.is_open, False
-        self._tell("lost", ())
+        self._notify("lost", ())
 
     def repeat_focus(self) -> None:
         """Ask a process that was started anew for what is looked at."""
@@ -222,7 +222,7 @@ class Review:
 
     # Inside
 
-    def _tell(self, kind: Any, indices: Iterable[int]) -> None:
+    def _notify(self, kind: Any, indices: Iterable[int]) -> None:
         self._wake()
         if self._listener is not None and not self.is_closed:
             self._listener(Event(kind, tuple(indices)))

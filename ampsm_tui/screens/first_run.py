@@ -79,9 +79,9 @@ class FirstRunScreen(AppScreen[None]):
 
     def action_look(self) -> None:
         """Look what is missing."""
-        run_while_open(self, self._look(), group="look", exclusive=True)
+        run_while_open(self, self._check_machine(), group="look", exclusive=True)
 
-    async def _look(self) -> None:
+    async def _check_machine(self) -> None:
         from ampsm_engine.engine import drafts
 
         try:

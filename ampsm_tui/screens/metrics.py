@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
-from textual.reactive import var
 
 from ampsm_engine import labels
 from ampsm_engine.metrics import columns
 from ampsm_engine.metrics.plots import Plot, plots
 from ampsm_engine.metrics.summary import Grouping, Selection, Summary
-from ampsm_engine.model import Board
 from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask_until_answered, ignore
@@ -68,8 +66,6 @@ class MetricsScreen(TableScreen):
         bind("metrics.plot", "plot"),
     ]
 
-    board: var[Board | None] = var(None, init=False)
-
     def __init__(self, batch_id: str = "") -> None:
         super().__init__()
         self._batch_id = batch_id
@@ -83,7 +79,7 @@ class MetricsScreen(TableScreen):
         self.table.opens = False
         self._plot = PlotView()
         self._head, self._sums = RunText(), RunText()
-        self._live = LiveAnswer(self, self._ask, self._show, pause=LONG_PAUSE)
+        self.live = LiveAnswer(self, self._ask, self._show, pause=LONG_PAUSE)
 
     def compose(self) -> ComposeResult:
         """What is shown, the sums, plot and table, keys."""
@@ -99,15 +95,7 @@ class MetricsScreen(TableScreen):
         """Ask for the figures, and for what becomes of them."""
         self.table.focus()
         self.show_arrangement()
-        self._live.start()
-
-    def watch_board(self) -> None:
-        """Something has changed: perhaps a figure has."""
-        self._live.renew()
-
-    def on_screen_resume(self) -> None:
-        """Show what changed while something else was in front."""
-        self._live.renew()
+        self.live.start()
 
     def on_resize(self) -> None:
         """Other room, other words."""
@@ -178,12 +166,12 @@ class MetricsScreen(TableScreen):
     def action_by(self) -> None:
         """Group by the next thing."""
         self._by = BY[(BY.index(self._by) + 1) % len(BY)]
-        self._live.renew()
+        self.live.renew()
 
     def action_since(self) -> None:
         """Take the next span of time."""
         self._span = SPANS[(SPANS.index(self._span) + 1) % len(SPANS)]
-        self._live.renew()
+        self.live.renew()
 
     def action_plot(self) -> None:
         """Show or hide the plot."""

@@ -195,9 +195,9 @@ class NewSessionScreen(AppScreen[FormResult | None]):
         if mode := app_of(self).settings.text("amp.mode"):
             self.query_one("#mode", Input).placeholder = one_line(f"{mode}, of the settings; several: medium,high", 60)
         self._suggest_name(self.draft.prompt)
-        run_while_open(self, self._look_around(), group="look", exclusive=True)
+        run_while_open(self, self._find_repository(), group="look", exclusive=True)
 
-    async def _look_around(self) -> None:
+    async def _find_repository(self) -> None:
         """The first look: the repository that was named, else the one around, else the newest that has sessions."""
         named = self.draft.repo
         places = (named,) if named else (_here(), *self._recent[:1])

@@ -121,9 +121,9 @@ class NotificationsScreen(AppScreen[None]):
     def on_mount(self) -> None:
         """Begin at the first line, and look where we are."""
         self._options.highlighted = 0
-        run_while_open(self, self._look())
+        run_while_open(self, self._show_terminal())
 
-    async def _look(self) -> None:
+    async def _show_terminal(self) -> None:
         where = await asyncio.to_thread(here, app_of(self).settings)
         self.query_one("#here", Static).update(Content(many_lines(where.sentences, 400)))
 
@@ -163,7 +163,7 @@ class NotificationsScreen(AppScreen[None]):
         await store_setting(self, name, text)
         self._options.replace_option_prompt(name, self._line(name))
         if name == "notify.terminal":
-            await self._look()
+            await self._show_terminal()
 
     @in_background
     async def action_try(self) -> None:

@@ -88,9 +88,9 @@ class RadarScreen(AppScreen[None]):
         seen = tuple((row.session, row.current and row.current.commit_sha) for row in rows)
         if seen != self._seen or self._radar is None:
             self._seen = seen
-            run_while_open(self, self._look(), group="look", exclusive=True)
+            run_while_open(self, self._update_radar(), group="look", exclusive=True)
 
-    async def _look(self) -> None:
+    async def _update_radar(self) -> None:
         from ampsm_engine.merging import compatibility, radar
 
         engine = app_of(self).engine
@@ -105,7 +105,7 @@ class RadarScreen(AppScreen[None]):
         self._show()
 
     async def _follow_check(self) -> None:
-        """Tell how far a check is for as long as one runs; what it found is looked up then."""
+        """ReportLine how far a check is for as long as one runs; what it found is looked up then."""
         from ampsm_engine.engine import check_run
         from ampsm_engine.merging import compatibility
 
@@ -116,16 +116,16 @@ class RadarScreen(AppScreen[None]):
             if not self._check.is_running:
                 break
             was_running = True
-            self._tell(f"◌ {one_line(self._check.text, 300)}")
+            self._show_check(f"◌ {one_line(self._check.text, 300)}")
             await asyncio.sleep(EVERY)
-        self._tell("")
+        self._show_check("")
         if was_running:
             self._answers = await ask_until_answered(compatibility.look, ignore, engine)
             self._show()
             if self._check.trouble:
                 show_error(self, Failed(self._check.trouble, self._check.hint))
 
-    def _tell(self, text: str) -> None:
+    def _show_check(self, text: str) -> None:
         line = self.query_one("#check", Static)
         line.display = bool(text)
         line.update(text)

@@ -134,7 +134,7 @@ class SessionsScreen(SessionActionsScreen):
                 self.table.marked = list_memory.marks(engine.home)
             self._counter = ChangeCounter(self, engine, partial(setattr, self, "counts"), self.counts)
             self._forecasts = ForecastWatcher(self, engine, partial(setattr, self, "forecasts"))
-        self.set_interval(LOOK_AGAIN, self._look_again)
+        self.set_interval(LOOK_AGAIN, self._refresh_ages)
 
     def watch_board(self, board: Board | None) -> None:
         """Say what is so now."""
@@ -164,7 +164,7 @@ class SessionsScreen(SessionActionsScreen):
             return False
         return super().check_action(action, parameters)
 
-    def _look_again(self) -> None:
+    def _refresh_ages(self) -> None:
         self.table.refresh_changed()
         self.query_one(Preview).refresh_changed()
 

@@ -3,12 +3,15 @@
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import BindingType
+from textual.reactive import var
 
 from ampsm_engine.lean_dataclass import replace
+from ampsm_engine.model import Board
 from ampsm_tui.app_context import app_of
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import one_line
 from ampsm_tui.screens.base import AppScreen
+from ampsm_tui.screens.live_answer import LiveAnswer
 from ampsm_tui.widgets.line_widgets import Piece
 from ampsm_tui.widgets.record_columns import ALL, RecordArrangement
 from ampsm_tui.widgets.record_table import RecordTable
@@ -33,7 +36,19 @@ class TableScreen(AppScreen[None]):
         bind("back", "back"),
     ]
 
+    board: var[Board | None] = var(None, init=False)
+
     table: RecordTable[Any]
+    live: LiveAnswer[Any]
+    """What the table shows, asked for again whenever the board has changed."""
+
+    def watch_board(self) -> None:
+        """Ask again: what has changed may be in the table."""
+        self.live.renew()
+
+    def on_screen_resume(self) -> None:
+        """Show what changed while something else was in front."""
+        self.live.renew()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While a filter is typed, `/` is a letter."""

@@ -1,14 +1,7 @@
-"""The conflict forecast of a session: with what it would conflict, in which files, and if a merge is open. Pure.
+"""The conflict forecast of a session: with what it would conflict, in which files, and if a merge is open. Pure."""
 
-`ForecastWidget` is what widgets share that show it.
-"""
-
-from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
-
-from textual.reactive import var
-from textual.widget import Widget
 
 from ampsm_tui.clean import one_line, wrapped
 from ampsm_tui.widgets.line_widgets import Piece
@@ -83,17 +76,3 @@ def forecast_lines(
         )
         lines += [(Piece(line, "text"),) for line in wrapped(f"{MARK}{name}: {paths}", width, 3)]
     return [*lines[: most - 1], (Piece("…", "quiet"),)] if len(lines) > most else lines
-
-
-class ForecastWidget(Widget):
-    """A widget that shows forecasts."""
-
-    forecasts: var[Forecasts] = var(dict, init=False)
-
-    def watch_forecasts(self) -> None:
-        """Repaint what has another forecast now."""
-        self.refresh_changed()
-
-    @abstractmethod
-    def refresh_changed(self) -> None:
-        """Repaint what differs from what is shown."""

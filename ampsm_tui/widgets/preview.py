@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.geometry import Region
 from textual.reactive import var
 from textual.strip import Strip
+from textual.widget import Widget
 
 from ampsm_engine import labels
 from ampsm_engine.model import Board, BoardRow, Fact
@@ -15,7 +16,7 @@ from ampsm_tui.clean import cells, cut, cut_start, fit, many_lines, one_line, wr
 from ampsm_tui.hints import in_app
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets import session_columns
-from ampsm_tui.widgets.forecast import ForecastWidget, forecast_lines
+from ampsm_tui.widgets.forecast import Forecasts, forecast_lines
 from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece
 from ampsm_tui.widgets.session_columns import Subject
 
@@ -33,7 +34,7 @@ GAP = 3
 _STYLES = ("title", "label", "quiet", "text", "added", "deleted", *STATES)
 
 
-class Preview(ForecastWidget):
+class Preview(Widget):
     """What one would ask next about a session."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"-{word}" for word in _STYLES}
@@ -51,6 +52,7 @@ class Preview(ForecastWidget):
 
     board: var[Board | None] = var(None, init=False)
     counts: var[Mapping[str, "ChangeCounts"]] = var(dict, init=False)
+    forecasts: var[Forecasts] = var(dict, init=False)
     session_id: var[str | None] = var(None, init=False)
 
     def __init__(self) -> None:
@@ -64,6 +66,10 @@ class Preview(ForecastWidget):
 
     def watch_counts(self) -> None:
         """Show the new counts."""
+        self.refresh_changed()
+
+    def watch_forecasts(self) -> None:
+        """Show the new forecast."""
         self.refresh_changed()
 
     def watch_session_id(self) -> None:

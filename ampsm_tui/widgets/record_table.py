@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from typing import ClassVar, Generic
 
 from rich.segment import Segment
-from textual import events
 from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import var
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ampsm_engine.lean_dataclass import dataclass, replace
@@ -21,17 +19,13 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import fit
 from ampsm_tui.theme import state_rules
-from ampsm_tui.widgets.line_widgets import BlendedStyles
 from ampsm_tui.widgets.record_columns import GAP, Record, RecordArrangement, RecordColumn, RecordKind, layout
-from ampsm_tui.widgets.table_lines import GUTTER, Cells, ListViewport, RowState, paint_row
-
-FAR = 1_000_000
-"""More records than any table has."""
+from ampsm_tui.widgets.table_lines import GUTTER, Cells, RowState, TableView, paint_row
 
 _STYLES = ("titles", "cursor", "quiet", "name", "pointer", "marked", "added", "deleted", *SHOWN)
 
 
-class RecordTable(ScrollView, Generic[Record], can_focus=True):
+class RecordTable(TableView, Generic[Record]):
     """One line a record below the titles of the columns."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"-{word}" for word in _STYLES}
@@ -53,18 +47,9 @@ class RecordTable(ScrollView, Generic[Record], can_focus=True):
         bind("table.mark", "mark"),
         bind("table.next-match", "match(1)", "Next match"),
         bind("table.match-before", "match(-1)"),
-        bind("move.down", "move(1)"),
-        bind("move.up", "move(-1)"),
-        bind("move.first", f"move(-{FAR})"),
-        bind("move.last", f"move({FAR})"),
-        bind("move.page-down", "page(1)"),
-        bind("move.page-up", "page(-1)"),
     ]
 
     arrangement: var[RecordArrangement] = var(RecordArrangement(), init=False)
-    cursor: var[str | None] = var(None, init=False)
-    """The key of the record under the cursor."""
-    marked: var[frozenset[str]] = var(frozenset(), init=False)
 
     @dataclass
     class RecordChosen(Message):
@@ -94,8 +79,6 @@ class RecordTable(ScrollView, Generic[Record], can_focus=True):
         self.opens = True
         """Whether its records open anything."""
         self._marks = marks
-        self._blended = BlendedStyles(self)
-        self._viewport = ListViewport(self)
         self._columns: tuple[tuple[RecordColumn, int], ...] = ()
         self._width = 0
         self._painted: dict[str, tuple[RowState, Cells, Strip]] = {}
@@ -129,10 +112,10 @@ class RecordTable(ScrollView, Generic[Record], can_focus=True):
 
     def refresh_changed(self) -> None:
         """Repaint the lines on screen that would look otherwise now."""
-        for index in self._viewport.indexes(len(self.rows)):
+        for index in self.viewport.indexes(len(self.rows)):
             painted = self._painted.get(self.kind.key(self.rows[index]))
             if painted is None or painted[1] != self._values(self.rows[index]):
-                self._viewport.refresh(index)
+                self.viewport.refresh(index)
 
     def watch_arrangement(self) -> None:
         """Show what is wanted now, and the keys that go with it."""
@@ -141,12 +124,12 @@ class RecordTable(ScrollView, Generic[Record], can_focus=True):
 
     def watch_cursor(self, old: str | None, new: str | None) -> None:
         """Repaint the line that had the cursor and the one that has it."""
-        self._refresh_of(old, new)
+        self.refresh_rows(old, new)
         self.post_message(self.RecordHighlighted(self, new))  # type: ignore[arg-type]
 
     def watch_marked(self, old: frozenset[str], new: frozenset[str]) -> None:
         """Repaint the lines whose mark came or went."""
-        self._refresh_of(*(old ^ new))
+        self.refresh_rows(*(old ^ new))
         self.post_message(self.RecordMarksChanged())
 
     def on_resize(self) -> None:
@@ -157,16 +140,8 @@ class RecordTable(ScrollView, Generic[Record], can_focus=True):
     def notify_style_update(self) -> None:
         """Other colours: paint anew."""
         super().notify_style_update()
-        self._blended.forget()
+        self.blended.forget()
         self._painted.clear()
-
-    def on_focus(self) -> None:
-        """The cursor shows where the keys go."""
-        self._refresh_of(self.cursor)
-
-    def on_blur(self) -> None:
-        """Repaint the line of the cursor, which shows only with the focus."""
-        self._refresh_of(self.cursor)
 
     def _lay_out(self) -> None:
         self._width = self.size.width
@@ -175,7 +150,7 @@ class RecordTable(ScrollView, Generic[Record], can_focus=True):
             self._columns = columns
             self._painted.clear()
             self.refresh()
-        self._viewport.titles = 1 if self.size.height >= 5 else 0
+        self.viewport.titles = 1 if self.size.height >= 5 else 0
 
     def _arrange(self, *, repaint: bool = False) -> None:
         at = self._places.get(self.cursor or "")
@@ -184,7 +159,7 @@ class RecordTable(ScrollView, Generic[Record], can_focus=True):
         self._places = {self.kind.key(row): place for place, row in enumerate(self.rows)}
         if repaint or not self.rows or before != list(self._places):
             self._painted = {key: kept for key, kept in self._painted.items() if key in self._places}
-            self.virtual_size = Size(self.size.width, len(self.rows) + self._viewport.titles)
+            self.virtual_size = Size(self.size.width, len(self.rows) + self.viewport.titles)
             self.refresh()
         else:
             self.refresh_changed()
@@ -193,30 +168,31 @@ class RecordTable(ScrollView, Generic[Record], can_focus=True):
             self.cursor = self.kind.key(self.rows[last]) if self.rows else None
         self._scroll_to_cursor()
 
-    def _refresh_of(self, *keys: str | None) -> None:
+    def refresh_rows(self, *keys: str | None) -> None:
+        """Repaint the lines of these records."""
         for key in keys:
             if (at := self._places.get(key or "")) is not None:
-                self._viewport.refresh(at)
+                self.viewport.refresh(at)
 
     def _scroll_to_cursor(self) -> None:
         at = self._places.get(self.cursor or "")
-        if at is not None and self._viewport.height:
-            self._viewport.scroll_to(at, at)
+        if at is not None and self.viewport.height:
+            self.viewport.scroll_to(at, at)
 
     def render_line(self, y: int) -> Strip:
         """One line as it is seen."""
         width = self.size.width
         if width != self._width:
             self._lay_out()  # the first frame comes before the event of the first size
-        if y < self._viewport.titles:
+        if y < self.viewport.titles:
             return self._titles(width)
-        index = self._viewport.index_at(y)
+        index = self.viewport.index_at(y)
         if index < len(self.rows):
             return self._row(self.rows[index], width)
         if index == 1 and not self.rows and self.records is not None:
             text = self.kind.nothing(self.arrangement) if self.records else self.kind.empty
-            return Strip([Segment(fit(" " * GUTTER + text, width), self._blended.style("-quiet"))], width)
-        return Strip.blank(width, self._blended.style())
+            return Strip([Segment(fit(" " * GUTTER + text, width), self.blended.style("-quiet"))], width)
+        return Strip.blank(width, self.blended.style())
 
     def _titles(self, width: int) -> Strip:
         how = self.arrangement
@@ -226,7 +202,7 @@ class RecordTable(ScrollView, Generic[Record], can_focus=True):
             mark = ("▴" if not how.is_reversed else "▾") if sorts else ""
             parts.append(fit(f"{column.title[: room - len(mark)]}{mark}", room, right=column.right))
         text = " " * GUTTER + (" " * GAP).join(parts)
-        return Strip([Segment(fit(text, width), self._blended.style("-titles"))], width)
+        return Strip([Segment(fit(text, width), self.blended.style("-titles"))], width)
 
     def _row(self, record: Record, width: int) -> Strip:
         key = self.kind.key(record)
@@ -235,7 +211,7 @@ class RecordTable(ScrollView, Generic[Record], can_focus=True):
         painted = self._painted.get(key)
         if painted is not None and painted[:2] == (look, values):
             return painted[2]
-        strip = paint_row(self._columns, values, look, self._blended.style)
+        strip = paint_row(self._columns, values, look, self.blended.style)
         self._painted[key] = (look, values, strip)
         return strip
 
@@ -243,13 +219,9 @@ class RecordTable(ScrollView, Generic[Record], can_focus=True):
         at = app_of(self).clock()
         return tuple(column.value(record, at) for column, _ in self._columns)
 
-    def on_click(self, event: events.Click) -> None:
-        """The first click moves the cursor, a second one opens."""
-        index = self._viewport.index_at(event.y)
-        if event.y >= self._viewport.titles and index < len(self.rows):
-            self.cursor = self.kind.key(self.rows[index])
-            if event.chain > 1:
-                self.action_choose()
+    def key_at(self, index: int) -> str | None:
+        """The key of a record by its place."""
+        return self.kind.key(self.rows[index]) if index < len(self.rows) else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Where a filter has found something its keys go from match to match."""
@@ -267,10 +239,6 @@ class RecordTable(ScrollView, Generic[Record], can_focus=True):
         """To the next record that the filter found, or the one before; after the last comes the first."""
         self._go((self._places.get(self.cursor or "", 0) + by) % max(1, len(self.rows)))
 
-    def action_page(self, by: int) -> None:
-        """Half a screen down or up."""
-        self.action_move(by * max(1, self._viewport.height // 2))
-
     def _go(self, place: int) -> None:
         if self.rows:
             self.cursor = self.kind.key(self.rows[max(0, min(len(self.rows) - 1, place))])
@@ -280,9 +248,3 @@ class RecordTable(ScrollView, Generic[Record], can_focus=True):
         """Open the record under the cursor."""
         if self.cursor is not None:
             self.post_message(self.RecordChosen(self, self.cursor))  # type: ignore[arg-type]
-
-    def action_mark(self) -> None:
-        """Mark the record under the cursor, or take its mark away, and go on to the next."""
-        if self.cursor is not None:
-            self.marked ^= {self.cursor}
-            self.action_move(1)

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
 from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import var
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ampsm_engine.lean_dataclass import dataclass, replace
@@ -25,19 +23,14 @@ from ampsm_tui.bindings import bind, shown_key
 from ampsm_tui.clean import cells, fit
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets import session_columns
-from ampsm_tui.widgets.forecast import ForecastWidget
-from ampsm_tui.widgets.line_widgets import BlendedStyles
 from ampsm_tui.widgets.record_columns import GAP
 from ampsm_tui.widgets.session_columns import Column, Subject
 from ampsm_tui.widgets.session_order import Arrangement, Detail, Heading, SessionLines, arranged, needs_me, nothing_of
-from ampsm_tui.widgets.table_lines import GUTTER, Cells, ListViewport, RowState, paint_row
+from ampsm_tui.widgets.table_lines import GUTTER, Cells, RowState, TableView, paint_row
 
 if TYPE_CHECKING:
     from ampsm_engine.list_memory import ChangeCounts
     from ampsm_tui.widgets.forecast import Forecasts
-
-FAR = 1_000_000
-"""More sessions than anybody has."""
 
 STYLES = frozenset({
     "-titles", "-heading", "-cursor", "-quiet", "-name", "-needs-me", "-pointer", "-marked", "-added", "-deleted",
@@ -132,7 +125,7 @@ class RowPainter:
         return values if self.has_doing else (*values, session_columns.DOING.value(subject))
 
 
-class SessionTable(ScrollView, ForecastWidget, can_focus=True):
+class SessionTable(TableView):
     """One line a session, a heading above each group."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(STYLES)
@@ -142,20 +135,12 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
         bind("list.mark", "mark"),
         bind("list.next-match", "match(1)", "Next match"),
         bind("list.match-before", "match(-1)"),
-        bind("move.down", "move(1)"),
-        bind("move.up", "move(-1)"),
-        bind("move.first", f"move(-{FAR})"),
-        bind("move.last", f"move({FAR})"),
-        bind("move.page-down", "page(1)"),
-        bind("move.page-up", "page(-1)"),
     ]
 
     board: var[Board | None] = var(None, init=False)
     counts: var[Mapping[str, "ChangeCounts"]] = var(dict, init=False)
     arrangement: var[Arrangement] = var(Arrangement(), init=False)
-    cursor: var[str | None] = var(None, init=False)
-    """The id of the session under the cursor."""
-    marked: var[frozenset[str]] = var(frozenset(), init=False)
+    forecasts: var["Forecasts"] = var(dict, init=False)
 
     @dataclass
     class SessionChosen(Message):
@@ -181,9 +166,7 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
     def __init__(self) -> None:
         super().__init__()
         self._lines = SessionLines()
-        self._blended = BlendedStyles(self)
-        self._painter = RowPainter(self._blended.style, lambda: app_of(self).clock(), lambda: self.forecasts)
-        self._viewport = ListViewport(self)
+        self._painter = RowPainter(self.blended.style, lambda: app_of(self).clock(), lambda: self.forecasts)
         self._showing: tuple[str, ...] = ()
         self._expected: str | None = None
 
@@ -215,6 +198,10 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
         self._painter.counts = self.counts
         self.refresh_changed()
 
+    def watch_forecasts(self) -> None:
+        """Repaint the lines that have another forecast now."""
+        self.refresh_changed()
+
     def watch_arrangement(self) -> None:
         """Show what is wanted now, and the keys that go with it."""
         self._arrange()
@@ -222,12 +209,12 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
 
     def watch_cursor(self, old: str | None, new: str | None) -> None:
         """Repaint the line that had the cursor and the one that has it."""
-        self._refresh_of(old, new)
+        self.refresh_rows(old, new)
         self.post_message(self.Highlighted(new))
 
     def watch_marked(self, old: frozenset[str], new: frozenset[str]) -> None:
         """Repaint the lines whose mark came or went."""
-        self._refresh_of(*(old ^ new))
+        self.refresh_rows(*(old ^ new))
         self.post_message(self.MarksChanged())
 
     def on_resize(self) -> None:
@@ -238,16 +225,8 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
     def notify_style_update(self) -> None:
         """Other colours: paint anew."""
         super().notify_style_update()
-        self._blended.forget()
+        self.blended.forget()
         self._painter.forget()
-
-    def on_focus(self) -> None:
-        """The cursor shows where the keys go."""
-        self._refresh_of(self.cursor)
-
-    def on_blur(self) -> None:
-        """Repaint the line of the cursor, which shows only with the focus."""
-        self._refresh_of(self.cursor)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Post what is on screen now."""
@@ -260,7 +239,7 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
         longest = max(map(session_columns.name_cells, rows), default=0)
         if self._painter.lay_out(self.size.width, repositories=repositories, longest=longest):
             self.refresh()
-        self._viewport.titles = 1 if self.size.height >= 10 and self._painter.has_doing else 0
+        self.viewport.titles = 1 if self.size.height >= 10 and self._painter.has_doing else 0
 
     def _arrange(self, *, repaint: bool = False) -> None:
         how, old, at = self.arrangement, self._lines, self._lines.place(self.cursor)
@@ -268,7 +247,7 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
             how = replace(how, in_two_lines=True)
         self._lines = SessionLines(arranged(self.board.rows, how) if self.board else ())
         if repaint or not self._lines.rows or self._lines.keys != old.keys:
-            self.virtual_size = Size(self.size.width, len(self._lines) + self._viewport.titles)
+            self.virtual_size = Size(self.size.width, len(self._lines) + self.viewport.titles)
             self.refresh()
         else:
             self.refresh_changed()
@@ -285,41 +264,42 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
 
     def refresh_changed(self) -> None:
         """Repaint the lines on screen whose values differ from those that were painted."""
-        for index in self._viewport.indexes(len(self._lines)):
+        for index in self.viewport.indexes(len(self._lines)):
             row = self._lines.session_on(index)
             if row is not None and self._painter.is_stale(row):
-                self._viewport.refresh(index)
+                self.viewport.refresh(index)
 
     def _post_shown(self) -> None:
-        lines = [self._lines[index] for index in self._viewport.indexes(len(self._lines))]
+        lines = [self._lines[index] for index in self.viewport.indexes(len(self._lines))]
         showing = tuple(line.session.id for line in lines if isinstance(line, BoardRow))
         if showing != self._showing:
             self._showing = showing
             self.post_message(self.RowsShown(showing))
 
-    def _refresh_of(self, *session_ids: str | None) -> None:
+    def refresh_rows(self, *session_ids: str | None) -> None:
+        """Repaint the lines of these sessions, one or two each."""
         for session_id in session_ids:
             if (at := self._lines.place(session_id)) is not None:
                 for index in range(at, self._lines.last_of(at) + 1):
-                    self._viewport.refresh(index)
+                    self.viewport.refresh(index)
 
     def _scroll_to_cursor(self) -> None:
         at = self._lines.place(self.cursor)
-        if at is not None and self._viewport.height:
-            self._viewport.scroll_to(self._lines.last_of(at), self._lines.top_of(at))
+        if at is not None and self.viewport.height:
+            self.viewport.scroll_to(self._lines.last_of(at), self._lines.top_of(at))
 
     def render_line(self, y: int) -> Strip:
         """One line as it is seen."""
         width = self.size.width
         if width != self._painter.width:
             self._lay_out()  # the first frame comes before the event of the first size
-        if y < self._viewport.titles:
+        if y < self.viewport.titles:
             return self._painter.titles(width)
-        index = self._viewport.index_at(y)
+        index = self.viewport.index_at(y)
         if index >= len(self._lines):
             if index == 1 and not self._lines.rows and self.board is not None:
                 return self._painter.note(_empty_note(self), width)
-            return Strip.blank(width, self._blended.style())
+            return Strip.blank(width, self.blended.style())
         line = self._lines[index]
         if isinstance(line, Heading):
             return self._painter.heading(line, width)
@@ -328,14 +308,10 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
         look = RowState(width, session_id == self.cursor, session_id in self.marked, has_focus=self.has_focus)
         return self._painter.detail(row, look) if isinstance(line, Detail) else self._painter.row(row, look)
 
-    def on_click(self, event: events.Click) -> None:
-        """The first click moves the cursor, a second one opens."""
-        index = self._viewport.index_at(event.y)
-        row = self._lines.session_on(index) if self._viewport.titles <= event.y else None
-        if row is not None:
-            self.cursor = row.session.id
-            if event.chain > 1:
-                self.action_choose()
+    def key_at(self, index: int) -> str | None:
+        """The id of the session that a line shows."""
+        row = self._lines.session_on(index)
+        return row.session.id if row is not None else None
 
     def action_move(self, by: int) -> None:
         """Down or up by so many sessions."""
@@ -353,20 +329,10 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
         self.cursor = self._lines.neighbour(self.cursor, by, around=True)
         self._scroll_to_cursor()
 
-    def action_page(self, by: int) -> None:
-        """Half a screen down or up."""
-        self.action_move(by * max(1, self._viewport.height // 2))
-
     def action_choose(self) -> None:
         """Open the session under the cursor."""
         if self.cursor is not None:
             self.post_message(self.SessionChosen(self.cursor))
-
-    def action_mark(self) -> None:
-        """Mark the session under the cursor, or take its mark away, and go on to the next."""
-        if self.cursor is not None:
-            self.marked ^= {self.cursor}
-            self.action_move(1)
 
     def next_that_needs_me(self) -> bool:
         """Move to the next session, cyclic, that waits for a person; whether there is one."""

@@ -1,17 +1,25 @@
-"""What every table that draws its own lines is made of: a row as cells in columns, and which lines are on screen."""
+"""What every table that draws its own lines is made of: a row as cells in columns, which lines are on screen, keys."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
+from textual.binding import BindingType
 from textual.geometry import Region
+from textual.reactive import var
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, cut
-from ampsm_tui.widgets.line_widgets import Piece
+from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece
 from ampsm_tui.widgets.record_columns import GAP
+
+FAR = 1_000_000
+"""More rows than any table has."""
 
 GUTTER = 2
 """Cells before the first column: the cursor and the mark."""
@@ -109,6 +117,70 @@ class ListViewport:
             self._widget.scroll_to(y=first, animate=False, immediate=True)
         elif index >= self.top + self.height:
             self._widget.scroll_to(y=index - self.height + 1, animate=False, immediate=True)
+
+
+class TableView(ScrollView, can_focus=True):
+    """A table with a cursor and marks, which are keys of its rows; a line each, below the titles of the columns."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("move.down", "move(1)"),
+        bind("move.up", "move(-1)"),
+        bind("move.first", f"move(-{FAR})"),
+        bind("move.last", f"move({FAR})"),
+        bind("move.page-down", "page(1)"),
+        bind("move.page-up", "page(-1)"),
+    ]
+
+    cursor: var[str | None] = var(None, init=False)
+    """The key of the row under the cursor."""
+    marked: var[frozenset[str]] = var(frozenset(), init=False)
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self.blended = BlendedStyles(self)
+        self.viewport = ListViewport(self)
+
+    @abstractmethod
+    def key_at(self, index: int) -> str | None:
+        """The key of the row that a line of the list shows; None where it shows none."""
+
+    @abstractmethod
+    def refresh_rows(self, *keys: str | None) -> None:
+        """Repaint the rows of these keys, where they are on screen."""
+
+    @abstractmethod
+    def action_move(self, by: int) -> None:
+        """Down or up by so many rows."""
+
+    @abstractmethod
+    def action_choose(self) -> None:
+        """Open the row under the cursor."""
+
+    def on_focus(self) -> None:
+        """The cursor shows where the keys go."""
+        self.refresh_rows(self.cursor)
+
+    def on_blur(self) -> None:
+        """Repaint the row of the cursor, which shows only with the focus."""
+        self.refresh_rows(self.cursor)
+
+    def on_click(self, event: events.Click) -> None:
+        """The first click moves the cursor, a second one opens."""
+        key = self.key_at(self.viewport.index_at(event.y)) if self.viewport.titles <= event.y else None
+        if key is not None:
+            self.cursor = key
+            if event.chain > 1:
+                self.action_choose()
+
+    def action_page(self, by: int) -> None:
+        """Half a screen down or up."""
+        self.action_move(by * max(1, self.viewport.height // 2))
+
+    def action_mark(self) -> None:
+        """Mark the row under the cursor, or take its mark away, and go on to the next."""
+        if self.cursor is not None:
+            self.marked ^= {self.cursor}
+            self.action_move(1)
 
 
 def fitting(pieces: Sequence[Piece], room: int) -> list[Piece]:

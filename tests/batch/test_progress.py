@@ -77,7 +77,7 @@ def test_what_may_pass_is_tried_again_for_longer_and_longer_and_then_ends() -> N
     ],
 )
 def test_a_told_time_is_heard(said: str, seconds: float | None) -> None:
-    assert progress.told_delay(said, NOW) == seconds
+    assert progress.requested_delay(said, NOW) == seconds
 
 
 def test_where_no_time_is_told_the_run_waits_for_longer_and_longer() -> None:

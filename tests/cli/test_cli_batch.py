@@ -148,7 +148,7 @@ def test_resume_is_named_only_where_it_has_something_to_take_up(
     shelf: Shelf, capsys: pytest.CaptureFixture[str], state: ItemState, *, resumes: bool
 ) -> None:
     run = a_run(shelf, ItemState.SUCCESS, state)
-    batch_text.Follower(shelf.engine, as_json=False).tell_end(runs.status(shelf.engine, run.id))
+    batch_text.Follower(shelf.engine, as_json=False).print_end(runs.status(shelf.engine, run.id))
     told = capsys.readouterr().err
     assert ("ampsm batch resume nightly" in told) is resumes
     assert "ampsm batch retry ITEM" in told

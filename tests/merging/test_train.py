@@ -171,7 +171,7 @@ def test_somebody_elses_commit_on_the_base_begins_it_again(yard: Yard, tmp_path:
     moves = f"test -e {flag} || {{ touch {flag}; cd {other}; touch theirs; git add theirs; git commit -qm Theirs; }}"
     sessions = yard.sessions("a b", f"({moves})")
     told: list[str] = []
-    result = train.run(yard.desk.engine, [one.id for one in sessions], options(""), tell=told.append)
+    result = train.run(yard.desk.engine, [one.id for one in sessions], options(""), report=told.append)
     assert names(yard, result) == ["a", "b"]
     assert any("beginning again" in text for text in told)
     assert git(other, "log", "--format=%s", "main").splitlines()[2] == "Theirs"

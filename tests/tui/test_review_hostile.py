@@ -51,7 +51,7 @@ async def test_the_head_says_both_counts_or_none(reviewed: Reviewed) -> None:
     async with reviewed.open((50, 20)) as desk:
         for width in range(30, 90, 3):
             await desk.resize(width, 20)
-            reviewed.screen.query_one(ReviewHead)._say()
+            reviewed.screen.query_one(ReviewHead)._show_words()
             shown = desk.lines[0]
             assert ("+" in shown.replace("0+", "")) == (" -" in shown), shown
 

@@ -211,7 +211,7 @@ def test_who_looks_after_a_lost_iteration_lets_the_next_worker_start(
     async def look_after(*_: object, **__: object) -> None:
         is_held.append(file_lock.is_held(path))
 
-    monkeypatch.setattr(Worker, "_look_after", look_after)
+    monkeypatch.setattr(Worker, "_run_and_settle", look_after)
     monkeypatch.setattr(Iterations, "unsettled", lambda _: looks.pop(0))
     asyncio.run(worker._adopt_orphans())
     assert is_held == [False]

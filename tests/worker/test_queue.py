@@ -161,11 +161,11 @@ def test_workers_that_cannot_start_are_put_off_and_told(bench: Bench, tmp_path: 
     bench.monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"))
     home = bench.engine.home
 
-    def is_told() -> bool:
+    def is_reported() -> bool:
         bench.sweep()
         return bool(failed_starts.trouble(home))
 
-    until(is_told, "workers to fail")
+    until(is_reported, "workers to fail")
     assert bench.sweep() == 0, "the next one has to wait"
     assert bench.sweep() == 0
     told = [fact.text for fact in bench.engine.store.facts.read() if fact.kind == "no-worker"]

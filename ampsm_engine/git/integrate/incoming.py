@@ -48,7 +48,7 @@ def change_of(objects: ObjectStore, sha: str) -> Change:
     return Change(objects.parent_tree(commit), commit.tree, sha, commit.message)
 
 
-def look_through(objects: ObjectStore, changes: Sequence[Change], target: str) -> Incoming:
+def search_incoming(objects: ObjectStore, changes: Sequence[Change], target: str) -> Incoming:
     """Look through changes, oldest first; `target` is the tree that they come to."""
     return _Search(objects).all_of(changes, target)
 

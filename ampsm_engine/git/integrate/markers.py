@@ -76,7 +76,7 @@ def in_commit(worktree: Path, laid: LaidOut, commit: str) -> dict[str, str]:
         if entry is not None and entry[0].startswith(b"100")
     }
     contents = {path: objects.database.read("blob", entry[1].hex()) for path, (_, entry) in files.items()}
-    likely = [path for path, content in contents.items() if _looks_marked(content)]
+    likely = [path for path, content in contents.items() if _may_have_markers(content)]
     sizes = sizes_of(worktree, likely)
     found = {}
     for path in likely:
@@ -94,7 +94,7 @@ def in_worktree(worktree: Path, laid: LaidOut, paths: Iterable[str]) -> dict[str
     objects = ObjectStore(worktree)
     trees = [bytes.fromhex(objects.tree_of(one)) for one in (laid.onto, laid.commit)]
     contents = {path: _content(worktree / path) for path in paths}
-    likely = [path for path, content in contents.items() if _looks_marked(content)]
+    likely = [path for path, content in contents.items() if _may_have_markers(content)]
     sizes = sizes_of(worktree, likely)
     found = {}
     for path in likely:
@@ -156,7 +156,7 @@ def _content(file: Path) -> bytes:
     return file.read_bytes()
 
 
-def _looks_marked(content: bytes) -> bool:
+def _may_have_markers(content: bytes) -> bool:
     return not is_binary(content) and any(_LIKE.match(line) for _, line in _lines(content))
 
 

@@ -57,7 +57,7 @@ class RunActions:
         """Take up again what was stopped or failed; a run that waits for a moment goes on at once."""
         batch = self._selected()
         if batch is None:
-            self._say_nothing_is_there()
+            self._report_no_run()
         else:
             from ampsm_engine.batch import runs
 
@@ -87,7 +87,7 @@ class RunActions:
         """Remove the run, its sessions to the trash, after what that takes away was told."""
         batch = self._selected()
         if batch is None:
-            self._say_nothing_is_there()
+            self._report_no_run()
         elif batch.state in _AT_WORK:
             show_error(self._screen, Refused(f"{batch.name} is {batch.state}.", f"ampsm batch stop {batch.id}"))
         else:
@@ -132,13 +132,13 @@ class RunActions:
     def _run_at_work(self) -> Batch | None:
         batch = self._selected()
         if batch is None:
-            self._say_nothing_is_there()
+            self._report_no_run()
         elif batch.state not in _AT_WORK:
             app_of(self._screen).show_toast(f"{batch.name} does not run")
             return None
         return batch
 
-    def _say_nothing_is_there(self) -> None:
+    def _report_no_run(self) -> None:
         app_of(self._screen).show_toast("There is no run under the cursor")
 
     def _confirm(self, title: str, sentence: str, yes: str, then: Callable[[], object]) -> None:

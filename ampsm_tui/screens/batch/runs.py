@@ -3,10 +3,9 @@
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.reactive import var
 
 from ampsm_engine.last_places import LastPlace
-from ampsm_engine.model import Batch, BatchState, Board
+from ampsm_engine.model import Batch, BatchState
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask_until_answered, ignore
 from ampsm_tui.screens.batch.actions import RunActions, RunActionsScreen
@@ -32,16 +31,14 @@ class RunsScreen(RunActionsScreen):
         "They run without this screen, and without a terminal; Enter shows the items of one.",
     )
 
-    board: var[Board | None] = var(None, init=False)
-
     def __init__(self) -> None:
         super().__init__()
         self.table: RecordTable[RunLine] = RecordTable(
             run_columns.runs_kind("No runs yet; ampsm batch start PLAN begins one"), marks=False
         )
         self._head = RunText()
-        self._live = LiveAnswer(self, self._ask, self._show)
-        self.actions = RunActions(self, self._selected, self._live.renew)
+        self.live = LiveAnswer(self, self._ask, self._show)
+        self.actions = RunActions(self, self._selected, self.live.renew)
 
     def place(self) -> LastPlace:
         """The list of the runs."""
@@ -57,15 +54,7 @@ class RunsScreen(RunActionsScreen):
     def on_mount(self) -> None:
         """Ask for the runs, and for what becomes of them."""
         self.table.focus()
-        self._live.start()
-
-    def watch_board(self) -> None:
-        """Something has changed: perhaps a run has."""
-        self._live.renew()
-
-    def on_screen_resume(self) -> None:
-        """Show what changed while something else was in front."""
-        self._live.renew()
+        self.live.start()
 
     async def _ask(self) -> "tuple[RunLine, ...]":
         from ampsm_engine.batch import overview

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
-from textual.reactive import var
 from textual.widgets import Static
 
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.last_places import LastPlace
-from ampsm_engine.model import Batch, BatchItem, BatchState, Board, BoardRow
+from ampsm_engine.model import Batch, BatchItem, BatchState, BoardRow
 from ampsm_engine.states import SHOWN
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask_until_answered, ignore, show_error
@@ -45,8 +44,6 @@ class RunScreen(RunActionsScreen):
         bind("run.review", "review"),
     ]
 
-    board: var[Board | None] = var(None, init=False)
-
     def __init__(self, batch_id: str) -> None:
         super().__init__()
         self.batch_id = batch_id
@@ -56,8 +53,8 @@ class RunScreen(RunActionsScreen):
         self.table: RecordTable[ItemLine] = RecordTable(run_columns.items_kind(self._row))
         self._head = RunHead()
         self._detail = Static("", id="detail", markup=False)
-        self._live = LiveAnswer(self, self._ask, self._show, self._leave)
-        self.actions = RunActions(self, self._selected, self._live.renew)
+        self.live = LiveAnswer(self, self._ask, self._show, self._leave)
+        self.actions = RunActions(self, self._selected, self.live.renew)
 
     def place(self) -> LastPlace:
         """This run, by its name once that is known."""
@@ -76,18 +73,14 @@ class RunScreen(RunActionsScreen):
         """Ask for the run, and for what becomes of it."""
         self.table.focus()
         self._take_rows()
-        self._live.start()
+        self.live.start()
 
     def watch_board(self) -> None:
         """What amp does now is seen at once; the rest is asked for."""
         if self.is_mounted:
             self._take_rows()
             self.table.refresh_changed()
-            self._live.renew()
-
-    def on_screen_resume(self) -> None:
-        """Show what changed while something else was in front."""
-        self._live.renew()
+            super().watch_board()
 
     def _take_rows(self) -> None:
         self._rows = {row.session.id: row for row in self.board.rows} if self.board else {}

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.events import DescendantFocus
-from textual.reactive import var
 
 from ampsm_engine.errors import AmpsmError, Refused
-from ampsm_engine.model import Board, ItemState, Session
+from ampsm_engine.model import ItemState, Session
 from ampsm_engine.plain_text import list_some
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask_until_answered, ignore, show_error
@@ -46,8 +45,6 @@ class VariantsScreen(TableScreen):
         bind("run.review", "review", "Review"),
     ]
 
-    board: var[Board | None] = var(None, init=False)
-
     def __init__(self, batch_id: str, variant_of: str) -> None:
         super().__init__()
         self._of = (batch_id, variant_of)
@@ -59,7 +56,7 @@ class VariantsScreen(TableScreen):
         self.files: RecordTable[SharedFile] = RecordTable(run_columns.files_kind(()), id="files", marks=False)
         self.table = self.variants
         self._head, self._prompt = RunText(), RunText()
-        self._live = LiveAnswer(self, self._ask, self._show, self._leave, pause=LONG_PAUSE)
+        self.live = LiveAnswer(self, self._ask, self._show, self._leave, pause=LONG_PAUSE)
 
     def compose(self) -> ComposeResult:
         """Head with the prompt, variants, files, keys."""
@@ -73,15 +70,7 @@ class VariantsScreen(TableScreen):
     def on_mount(self) -> None:
         """Ask for what is compared, and for what becomes of it."""
         self.variants.focus()
-        self._live.start()
-
-    def watch_board(self) -> None:
-        """Something has changed: perhaps a variant has."""
-        self._live.renew()
-
-    def on_screen_resume(self) -> None:
-        """Show what changed while something else was in front."""
-        self._live.renew()
+        self.live.start()
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Filter and order are those of the table that has the keys."""

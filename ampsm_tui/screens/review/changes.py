@@ -115,14 +115,14 @@ class ReviewChanges:
         from ampsm_engine.engine import hunk_actions
 
         made = await ask(hunk_actions.undo_last, app_of(self._screen).engine, self._pane.session.id)
-        self._tell_back(made)
+        self._report_restored(made)
 
     async def _take_back(self, rejection_id: str) -> None:
         from ampsm_engine.engine import hunk_actions
 
-        self._tell_back(await ask(hunk_actions.take_back, app_of(self._screen).engine, rejection_id))
+        self._report_restored(await ask(hunk_actions.take_back, app_of(self._screen).engine, rejection_id))
 
-    def _tell_back(self, made: Rejection) -> None:
+    def _report_restored(self, made: Rejection) -> None:
         if made.state is RejectionState.QUEUED:
             app_of(self._screen).show_toast(f"Not rejected: the change in {made.path} stays")
             self.take(tuple(one for one in self._rejections if one.id != made.id))

@@ -241,7 +241,7 @@ class ReviewComments:
 
         self._screen.app.push_screen(CommentsScreen(self._comments, self._begun()), chosen)
 
-    def tell_begun(self) -> None:
+    def report_unfinished(self) -> None:
         """Say that there are comments that were begun and not finished, if there are."""
         if begun := self._begun():
             verb, them = ("is", "it") if len(begun) == 1 else ("are", "them")

@@ -124,9 +124,9 @@ class ReviewMarks:
         if tree is not None:
             now = app_of(self._screen).clock()
             self.looked = Looked(self._pane.session.id, tree, timestamps.stamp(now))
-            self._keep_look(tree)
+            self._keep_looked_tree(tree)
 
-    def note_look(self) -> None:
+    def note_looked_tree(self) -> None:
         """What is shown has been looked at, if something of this review was viewed: kept soon, and once."""
         if self._has_viewed and not self._is_due and self._shown_tree() not in (None, self._kept_tree):
             self._is_due = True
@@ -136,7 +136,7 @@ class ReviewMarks:
         """The review is left: what is shown has been looked at, if something was viewed."""
         tree = self._shown_tree()
         if self._has_viewed and tree is not None and tree != self._kept_tree:
-            self._keep_look(tree)
+            self._keep_looked_tree(tree)
 
     def _keep_noted(self) -> None:
         self._is_due = False
@@ -149,7 +149,7 @@ class ReviewMarks:
             return None
         return reading.review.new_tree
 
-    def _keep_look(self, tree: str) -> None:
+    def _keep_looked_tree(self, tree: str) -> None:
         from ampsm_engine.engine import reviews
 
         app, reading = self._screen.app, self._pane.reading
@@ -195,7 +195,7 @@ class ReviewMarks:
         self._pane.update_counts()
         reading.send_focus()
         run_while_open(self._screen, self._keep(pairs, is_viewed=is_viewed))
-        self.note_look()
+        self.note_looked_tree()
 
     async def _fetch(self) -> None:
         from ampsm_engine.engine import reviews

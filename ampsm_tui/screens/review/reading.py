@@ -76,7 +76,7 @@ class DiffReading:
         self.rejected: frozenset[tuple[str, str | None]] = frozenset()
         """Paths and hunk keys of the rejections that wait; None as the key stands for the whole file."""
         self._fetching: set[tuple[int, int]] = set()
-        review.listen(self._heard)
+        review.listen(self._take_event)
         collector.set_aside()
 
     def fill(self) -> None:
@@ -95,7 +95,7 @@ class DiffReading:
         self._more.set()
         self.review.close()
 
-    def _heard(self, event: "Event") -> None:
+    def _take_event(self, event: "Event") -> None:
         """Keep what an event tells for `follow`, which runs where the screen does."""
         if event.kind == "patches":
             self._waiting.extend(event.indices)
@@ -231,7 +231,7 @@ class DiffReading:
         return set(range(document.file_at(first), document.file_at(last) + 1))
 
     def send_focus(self) -> None:
-        """Tell the diff process which files are on the screen, so that it serves them first."""
+        """ReportLine the diff process which files are on the screen, so that it serves them first."""
         if not len(self.document) or self._is_gone:
             return
         here = self.document.file_at(self._view.cursor)

@@ -140,7 +140,7 @@ class DiffScreen(AppScreen[None]):
         self.pane.update_counts()
 
     def on_diff_view_moved(self) -> None:
-        """Tell the diff process what is looked at."""
+        """ReportLine the diff process what is looked at."""
         if self.pane.reading is not None and self.pane.row is not None:
             self.pane.reading.send_focus()
             self.pane.follow_view()
@@ -297,7 +297,7 @@ class ReviewScreen(DiffScreen):
         """Ask what the first frame need not wait for: what became of marks and comments, what is not committed."""
         self.marks.fetch()
         self.comments.fetch()
-        self.comments.tell_begun()
+        self.comments.report_unfinished()
         self._stored.look()
         if self.loader.is_behind:
             self.updates.refresh()

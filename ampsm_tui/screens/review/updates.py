@@ -49,19 +49,19 @@ class ReviewStoreFollower:
         """Look whether the store has others than are shown; while one look is under way, once more after it."""
         self._is_due = True
         if not self._is_looking:
-            run_while_open(self._screen, self._look(), group="following")
+            run_while_open(self._screen, self._update(), group="following")
 
-    async def _look(self) -> None:
+    async def _update(self) -> None:
         self._is_looking = True
         try:
             while self._is_due:
                 self._is_due = False
-                await self._look_once()
+                await self._update_once()
                 await asyncio.sleep(FOLLOW_PAUSE)
         finally:
             self._is_looking = False
 
-    async def _look_once(self) -> None:
+    async def _update_once(self) -> None:
         reviews, session_id = app_of(self._screen).engine.store.reviews, self._pane.session.id
         version = self._marks.version
         with contextlib.suppress(AmpsmError):  # the notice that the board is stale tells of it

@@ -132,12 +132,12 @@ class FileTree(LineWidget, can_focus=True):
             return
         for y in range(min(self.size.height, len(self._lines) - self._top)):
             at = self._top + y
-            now = self._said(self._lines[at])
+            now = self._line_content(self._lines[at])
             if self._repainted.get(at) != now:
                 self._repainted[at] = now
                 self.refresh_line(y)
 
-    def _said(self, line: FileLine) -> tuple[object, ...]:
+    def _line_content(self, line: FileLine) -> tuple[object, ...]:
         """What a line shows that may change."""
         if line.is_folder:
             return (line.folder in self._folded, *self._folder_badges(line))
@@ -200,8 +200,8 @@ class FileTree(LineWidget, can_focus=True):
             key: tuple[object, ...] = (width,)
             line, look = None, ""
         else:
-            line, look = self._lines[at], self._look(at)
-            key = (width, line.file, line.folder, line.text, line.depth, look, self._said(line))
+            line, look = self._lines[at], self._line_mark(at)
+            key = (width, line.file, line.folder, line.text, line.depth, look, self._line_content(line))
         strip = self._strips.get(key)
         if strip is None:
             if len(self._strips) > 400:
@@ -209,7 +209,7 @@ class FileTree(LineWidget, can_focus=True):
             strip = self._strips[key] = self._made(line, look, width)
         return strip
 
-    def _look(self, at: int) -> str:
+    def _line_mark(self, at: int) -> str:
         if at != self._at:
             return ""
         return "-cursor" if self.has_focus else "-here"

@@ -64,13 +64,13 @@ class ReviewHead(TextLine):
     def show(self, standing: ReviewStatus) -> None:
         """Say how the review stands."""
         self._standing = standing
-        self._say()
+        self._show_words()
 
     def on_resize(self) -> None:
         """Show the status in the new width."""
-        self._say()
+        self._show_words()
 
-    def _say(self) -> None:
+    def _show_words(self) -> None:
         now, width = self._standing, self.size.width
         right = _right(now, words=True, has_bar=True)
         if _width(right) + _width(_left(now)) > width - 2:
