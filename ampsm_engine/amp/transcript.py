@@ -135,3 +135,16 @@ def tail(path: Path, size: int = TAIL) -> str:
 def without_escapes(text: str) -> str:
     """The text without terminal escape sequences and other control characters; lines stay lines."""
     return _CONTROL.sub("", _ESCAPES.sub("", text).replace("\r\n", "\n").replace("\r", "\n")).strip()
+
+
+_THREAD = re.compile(rb'"threadId":"(T-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"')
+
+
+def thread_in_log(run: RunDirectory) -> str | None:
+    """The thread's id from amp's own log, which names it about a second before the stream does."""
+    try:
+        with run.log.open("rb") as file:
+            found = _THREAD.search(file.read(1 << 20))
+    except FileNotFoundError:
+        return None
+    return found.group(1).decode() if found else None

@@ -6,7 +6,6 @@ A child and an adopted orphan are followed by the same code.
 import asyncio
 import math
 import os
-import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -111,19 +110,6 @@ def remedy(
     return False
 
 
-_THREAD = re.compile(rb'"threadId":"(T-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"')
-
-
-def thread_in_log(run: RunDirectory) -> str | None:
-    """The thread's id from amp's own log, which names it about a second before the stream does."""
-    try:
-        with run.log.open("rb") as file:
-            found = _THREAD.search(file.read(1 << 20))
-    except FileNotFoundError:
-        return None
-    return found.group(1).decode() if found else None
-
-
 def seconds_since_start(iteration: Iteration) -> float:
     """Seconds that an iteration has lasted, by the clock on the wall: it outlives its worker."""
     started = timestamps.parse(iteration.start_time or iteration.queued_at)
@@ -213,7 +199,7 @@ class AmpMonitor:
         """Write what is new into the store, if anything. Failed while that cannot be; nothing is forgotten then."""
         fold, offset = self.said.fold, self.said.reader.offset
         self._recorded_at = time.monotonic()
-        thread_id = fold.thread_id or thread_in_log(self.said.run)
+        thread_id = fold.thread_id or transcript.thread_in_log(self.said.run)
         now = (offset, fold.activity, thread_id)
         self._calls |= {call.sequence: call for call in fold.take_tool_calls()}
         if now == self._recorded and not self._calls:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ampsm_engine.amp import edits
 from ampsm_engine.amp.events import ToolResult, ToolUse
 from ampsm_tui.clean import many_lines
-from ampsm_tui.widgets.transcript import edits
 from ampsm_tui.widgets.transcript.blocks import Block, BlockKind
 from ampsm_tui.widgets.transcript.markdown import MarkdownPainter, pieces
 from ampsm_tui.widgets.transcript.painter import TranscriptPainter, TranscriptStyles
@@ -88,7 +88,7 @@ def test_an_edit_shows_its_diff_small() -> None:
     ],
 )
 def test_diffs(call: ToolUse, answer: ToolResult | None, expected: list[tuple[str, str]]) -> None:
-    assert [(line.sign, line.text) for line in edits.diff_of(call, answer)] == expected
+    assert [(line.sign, line.text) for line in edits.diff_of(call, answer, many_lines)] == expected
 
 
 def test_markdown_headings_lists_and_code() -> None:

@@ -6,12 +6,11 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from ampsm_engine.amp import tally
+from ampsm_engine.amp import edits, tally
 from ampsm_engine.amp.events import ToolUse
 from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.plain_text import plural
-from ampsm_tui.clean import cells, cut, inert, wrapped
-from ampsm_tui.widgets.transcript import edits
+from ampsm_tui.clean import cells, cut, inert, many_lines, wrapped
 from ampsm_tui.widgets.transcript.blocks import Block, BlockKind, answer_text, arguments, outcome
 from ampsm_tui.widgets.transcript.markdown import MarkdownPainter
 
@@ -136,7 +135,7 @@ class TranscriptPainter:
         call, answer = block.call, block.answer
         if call is None:
             return self._answer(block, width)
-        lines = edits.diff_of(call, answer, self.near)
+        lines = edits.diff_of(call, answer, many_lines, self.near)
         style, summary = outcome(answer, self.near) if answer else ("dim", self._open_end(block))
         good = style == "ok"
         counted = edits.counts(lines) if lines and (good or answer is None) else None
@@ -178,7 +177,7 @@ class TranscriptPainter:
 
     def _argument(self, call: ToolUse) -> str:
         """What a call is about, on one line: of a patch the files, else its main argument."""
-        named = ", ".join(self.near(name) for name in edits.files_of(call)[:3])
+        named = ", ".join(self.near(name) for name in edits.files_of(call, many_lines)[:3])
         return named or self.near(tally.main_argument(call))
 
     def _inside(self, block: Block, width: int, lines: tuple[edits.DiffLine, ...]) -> list[Line]:

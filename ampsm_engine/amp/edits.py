@@ -1,4 +1,7 @@
-"""The small diffs of calls that edit files: `edit_file`, `apply_patch`, `create_file`. Pure."""
+"""The small diffs of calls that edit files: `edit_file`, `apply_patch`, `create_file`. Pure.
+
+`clean` makes what amp says fit for where the lines are shown, its lines kept.
+"""
 
 import difflib
 import re
@@ -8,8 +11,8 @@ from typing import Literal
 from ampsm_engine.amp.events import ToolResult, ToolUse
 from ampsm_engine.amp.lines import inner_object
 from ampsm_engine.lean_dataclass import dataclass
-from ampsm_tui.clean import many_lines
 
+Clean = Callable[[str], str]
 Sign = Literal["+", "-", " ", "@", "f"]
 
 LONGEST = 4_000
@@ -27,14 +30,19 @@ class DiffLine:
     text: str
 
 
-def diff_of(call: ToolUse, answer: ToolResult | None, near: Callable[[str], str] = str) -> tuple[DiffLine, ...]:
-    """What a call changes; empty when it is no edit. What the tool answered counts more than what was asked."""
+def diff_of(
+    call: ToolUse, answer: ToolResult | None, clean: Clean, near: Callable[[str], str] = str
+) -> tuple[DiffLine, ...]:
+    """What a call changes; empty when it is no edit. What the tool answered counts more than what was asked.
+
+    `near`: how a path is named.
+    """
     maker = _MAKERS.get(call.name)
     if maker is None:
         return ()
     inner = inner_object(answer.content) if answer and answer.content.startswith("{") else {}
     lines: list[DiffLine] = []
-    for line in maker(call, inner):
+    for line in maker(call, inner, clean):
         lines.append(DiffLine(line.sign, near(line.text) if line.sign == "f" else line.text))
         if len(lines) >= LONGEST:
             break
@@ -46,37 +54,37 @@ def counts(lines: tuple[DiffLine, ...]) -> tuple[int, int]:
     return sum(line.sign == "+" for line in lines), sum(line.sign == "-" for line in lines)
 
 
-def files_of(call: ToolUse) -> tuple[str, ...]:
+def files_of(call: ToolUse, clean: Clean) -> tuple[str, ...]:
     """The files that a patch names; none of any other call."""
-    text = _argument(call, "patchText", "patch") if call.name == "apply_patch" else ""
+    text = _argument(call, clean, "patchText", "patch") if call.name == "apply_patch" else ""
     return tuple(found[1] or found[2] for found in map(_FILE.match, text.splitlines()) if found)
 
 
-def _edit(call: ToolUse, inner: dict[str, object]) -> Iterator[DiffLine]:
+def _edit(call: ToolUse, inner: dict[str, object], clean: Clean) -> Iterator[DiffLine]:
     answered = inner.get("diff")
     if isinstance(answered, str):
-        yield from unified(answered)
+        yield from _unified(clean(answered))
         return
-    old, new = _argument(call, "old_str", "old_string"), _argument(call, "new_str", "new_string")
+    old, new = _argument(call, clean, "old_str", "old_string"), _argument(call, clean, "new_str", "new_string")
     lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2)
-    yield from unified("\n".join(lines))
+    yield from _unified("\n".join(lines))
 
 
-def _create(call: ToolUse, inner: dict[str, object]) -> Iterator[DiffLine]:  # noqa: ARG001 - one form for all makers
-    for line in _argument(call, "content").splitlines():
+def _create(call: ToolUse, inner: dict[str, object], clean: Clean) -> Iterator[DiffLine]:  # noqa: ARG001 - one form
+    for line in _argument(call, clean, "content").splitlines():
         yield DiffLine("+", line)
 
 
-def _patch(call: ToolUse, inner: dict[str, object]) -> Iterator[DiffLine]:
+def _patch(call: ToolUse, inner: dict[str, object], clean: Clean) -> Iterator[DiffLine]:
     files = inner.get("files")
     answered = [file for file in files if isinstance(file, dict)] if isinstance(files, list) else []
     if answered and all(isinstance(file.get("diff"), str) for file in answered):
         for file in answered:
             if len(answered) > 1:
-                yield DiffLine("f", many_lines(str(file.get("uri", ""))).removeprefix("file://"))
-            yield from unified(str(file["diff"]))
+                yield DiffLine("f", clean(str(file.get("uri", ""))).removeprefix("file://"))
+            yield from _unified(clean(str(file["diff"])))
         return
-    yield from _codex(_argument(call, "patchText", "patch", "input"))
+    yield from _codex(_argument(call, clean, "patchText", "patch", "input"))
 
 
 def _codex(text: str) -> Iterator[DiffLine]:
@@ -91,10 +99,10 @@ def _codex(text: str) -> Iterator[DiffLine]:
             yield _signed(line)
 
 
-def unified(text: str) -> Iterator[DiffLine]:
+def _unified(text: str) -> Iterator[DiffLine]:
     """The lines of a unified diff without its headers; the first gap says nothing and goes."""
     seen = False
-    for line in many_lines(text).rstrip("\n").split("\n"):
+    for line in text.rstrip("\n").split("\n"):
         if line.startswith("@@"):
             if seen:
                 yield DiffLine("@", "")
@@ -113,15 +121,15 @@ def _signed(line: str) -> DiffLine:
     return DiffLine(" ", line.removeprefix(" "))
 
 
-def _argument(call: ToolUse, *names: str) -> str:
+def _argument(call: ToolUse, clean: Clean, *names: str) -> str:
     for name in names:
         value = call.arguments.get(name)
         if isinstance(value, str):
-            return many_lines(value)
+            return clean(value)
     return ""
 
 
-_MAKERS: dict[str, Callable[[ToolUse, dict[str, object]], Iterator[DiffLine]]] = {
+_MAKERS: dict[str, Callable[[ToolUse, dict[str, object], Clean], Iterator[DiffLine]]] = {
     "edit_file": _edit,
     "apply_patch": _patch,
     "create_file": _create,
