@@ -1,21 +1,27 @@
 """Notifying a person of what happened while they look elsewhere: gathered for a moment, then shown in this terminal.
 
-On a desktop the worker notifies, app or no app; here it is the terminal, and tmux's status bar is kept true.
+On a desktop the worker notifies, app or no app; here it is the terminal, and tmux's status bar is kept true. A
+terminal that understands it gets the board as records of the Program Status Protocol (OSC 7501), one of the program and
+one of each session: redacted, made inert and bounded, in base64, so that none ends a sequence, and none begins one.
 """
 
 import asyncio
+import base64
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
-from ampsm_engine import notices, terminals, tmux, viewer_lock
+from ampsm_engine import labels, notices, redact, terminals, tmux, viewer_lock
 from ampsm_engine.config import Settings
 from ampsm_engine.home import Home
-from ampsm_engine.model import Board
+from ampsm_engine.model import Board, BoardRow
 from ampsm_engine.notices import News, Notice
-from ampsm_tui import program_status, terminal
+from ampsm_engine.plain_text import plural
+from ampsm_tui import terminal
 from ampsm_tui.ask import run_while_open
+from ampsm_tui.clean import one_line
 from ampsm_tui.delayed_call import call_after
 
 if TYPE_CHECKING:
@@ -76,7 +82,7 @@ class Notifier:
     def take_board(self, before: Board | None, after: Board) -> None:
         """Take a change of the board, and notify of it soon."""
         if self._status is not None:
-            self._status.show(program_status.records(after))
+            self._status.show(records(after))
         fresh = notices.news(before, after, self._settings(), looked_at=self._viewed)
         if fresh and not self._news:
             call_after(self._app, GATHERING, self._notify)
@@ -121,3 +127,69 @@ class Notifier:
                 )
             await asyncio.to_thread(tmux.publish, self._environ, changes)
         self._is_publishing = False
+
+
+APP = "ampsm"
+
+MOST_SESSIONS = 60
+"""Every terminal that understands the protocol holds 64 records."""
+
+TITLE_BYTES = 192
+MESSAGE_BYTES = 320
+"""UTF-8 before base64; the protocol takes 192 and 2,048."""
+
+_STATES = {"running": "working", "queued": "working", "awaiting-input": "blocked"}
+"""By the word of a state; `idle`, `done` and `error` are the protocol's own words."""
+
+_ORDER = ("blocked", "error", "working", "done", "idle")
+"""Which sessions have a record where there are too many."""
+
+_KINDS = {"not-logged-in": "auth", "bad-key": "auth", "needs-approval": "permission", "tool-refused": "permission"}
+"""What a session waits for, by the failure of its last iteration; else it is a question."""
+
+
+def records(board: Board) -> dict[str, str]:
+    """The body of each record by its id; the empty id is that of the program."""
+    rows = sorted(board.rows, key=lambda row: _ORDER.index(_state(row)))
+    return {"": _root(rows)} | {row.session.id: _child(row) for row in rows[:MOST_SESSIONS]}
+
+
+def _state(row: BoardRow) -> str:
+    word = labels.state_word(row)
+    if word == "error" and _kind(row) != "question":
+        return "blocked"  # it waits for a person to log in, or to allow something
+    return _STATES.get(word, word)
+
+
+def _kind(row: BoardRow) -> str:
+    return _KINDS.get((row.current.failure if row.current else "") or "", "question")
+
+
+def _root(rows: list[BoardRow]) -> str:
+    """At work while any session is; else what the most urgent one says."""
+    states = [_state(row) for row in rows]
+    state = "working" if "working" in states else next((one for one in _ORDER if one in states), "idle")
+    blocked = [row for row in rows if _state(row) == "blocked"]
+    parts = [f"state={state}", f"app={APP}"]
+    if state == "blocked":
+        parts.append(f"kind={_kind(blocked[0])}")
+    words = [f"{states.count(one)} {one}" for one in ("working", "blocked", "error") if one in states]
+    said = f"{plural(len(rows), 'session')}: {', '.join(words)}" if words else plural(len(rows), "session")
+    return ":".join((*parts, f"msg={_encoded(said, MESSAGE_BYTES)}"))
+
+
+def _child(row: BoardRow) -> str:
+    state = _state(row)
+    parts = [f"state={state}", f"id={row.session.id}", f"app={APP}"]
+    if state == "blocked":
+        parts.append(f"kind={_kind(row)}")
+    parts.append(f"title={_encoded(row.session.name, TITLE_BYTES)}")
+    if state in ("blocked", "error"):  # what a session does would be many reports, and says nothing to who is away
+        parts.append(f"msg={_encoded(labels.activity(row), MESSAGE_BYTES)}")
+    return ":".join(parts)
+
+
+@lru_cache(512)
+def _encoded(text: str, most: int) -> str:
+    shown = "".join(letter for letter in one_line(redact.text(text), most) if letter.isprintable())
+    return base64.b64encode(shown.encode()[:most].decode(errors="ignore").encode()).decode()

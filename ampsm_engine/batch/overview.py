@@ -1,9 +1,12 @@
-"""What the screens show of batch runs: all of them with their progress, and one with its items. Reads only."""
+"""What the screens show of batch runs: all of them, one with its items, variants side by side. Reads only."""
 
 from ampsm_engine.context import Engine
+from ampsm_engine.engine import views
+from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.git.entities import FileChange
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.metrics import columns
-from ampsm_engine.model import Batch, BatchItem, BatchProgress, BatchState, Iteration, Session
+from ampsm_engine.model import Batch, BatchItem, BatchProgress, BatchState, Iteration, ScriptResult, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +85,117 @@ def sessions_of_run(engine: Engine, batch_id: str) -> tuple[Session, ...]:
     known = {session.id: session for session in engine.store.sessions.all()}
     made = (item.session_id for item in engine.store.batches.items(batch_id))
     return tuple(known[one] for one in made if one is not None and one in known)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One of several answers to a prompt."""
+
+    item: BatchItem
+    letter: str
+    """Its short name among the others: `A`, `B`, at last `A1`."""
+    session: Session | None = None
+    """None before it has begun, and once it is in the trash or gone."""
+    trouble: str = ""
+    """Why its changes are not known; empty when they are."""
+    files: tuple[FileChange, ...] = ()
+    """Every file that it changed against its base, uncommitted work included."""
+    tokens: int | None = None
+    iterations: int = 0
+    milliseconds: int | None = None
+    """How long amp worked on it, in all iterations; None where no end was seen."""
+    test: ScriptResult | None = None
+    """What its script said last; None where none ran."""
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """The paths that it changed."""
+        return frozenset(file.path for file in self.files)
+
+    @property
+    def additions(self) -> int:
+        """Lines that it added."""
+        return sum(file.additions or 0 for file in self.files)
+
+    @property
+    def deletions(self) -> int:
+        """Lines that it removed."""
+        return sum(file.deletions or 0 for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedFile:
+    """A file that at least one variant changed."""
+
+    path: str
+    lines: dict[str, tuple[int, int]]
+    """Lines added and removed, by the letter of the variant; both 0 where nobody counts lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class VariantComparison:
+    """All variants of one prompt, by number."""
+
+    batch: Batch
+    prompt: str
+    variants: tuple[Variant, ...]
+
+    def shared(self, variant: Variant) -> int:
+        """How many of a variant's files another one changed, too."""
+        others = [one.paths for one in self.variants if one.item.id != variant.item.id]
+        return len(variant.paths & frozenset().union(*others))
+
+    def files(self) -> tuple[SharedFile, ...]:
+        """Every file that any of them changed; those of most variants come first."""
+        found: dict[str, dict[str, tuple[int, int]]] = {}
+        for variant in self.variants:
+            for file in variant.files:
+                found.setdefault(file.path, {})[variant.letter] = (file.additions or 0, file.deletions or 0)
+        every = [SharedFile(path, lines) for path, lines in found.items()]
+        return tuple(sorted(every, key=lambda one: (-len(one.lines), one.path)))
+
+
+def compare_variants(engine: Engine, batch_id: str, variant_of: str) -> VariantComparison:
+    """The items of a run that are variants of one prompt; NotFound, Refused where there are fewer than two."""
+    batch = engine.store.batches.get(batch_id)
+    items = [item for item in engine.store.batches.items(batch_id) if item.variant_of == variant_of]
+    if len(items) < 2:
+        message = f"The run {batch.name} has no variants of this prompt to compare."
+        raise Refused(message, 'ampsm new "PROMPT" --copies 3')
+    found = tuple(_variant(engine, item, _letter(at)) for at, item in enumerate(items))
+    return VariantComparison(batch, items[0].prompt, found)
+
+
+def _variant(engine: Engine, item: BatchItem, letter: str) -> Variant:
+    if item.session_id is None:
+        return Variant(item, letter, trouble="not begun")
+    try:
+        session = engine.store.sessions.get(item.session_id)
+    except NotFound:
+        return Variant(item, letter, trouble="gone")
+    if session.trashed_at is not None:
+        return Variant(item, letter, trouble="in the trash")
+    view = views.show(engine, session)
+    known = [one.tally.token_usage for one in view.iterations if one.tally.token_usage is not None]
+    took = [one.duration_ms for one in view.iterations if one.duration_ms is not None]
+    return Variant(
+        item,
+        letter,
+        session,
+        trouble=view.trouble or "",
+        files=view.files or (),
+        tokens=sum(known) if known else None,
+        iterations=len(view.iterations),
+        milliseconds=sum(took) if took else None,
+        test=_last_result(view.iterations),
+    )
+
+
+def _last_result(iterations: tuple[Iteration, ...]) -> ScriptResult | None:
+    results = [one.test_result for one in iterations if one.test_result is not None]
+    return results[-1] if results else None
+
+
+def _letter(at: int) -> str:
+    turn, letter = divmod(at, 26)
+    return chr(ord("A") + letter) + (str(turn) if turn else "")

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterator
 
 from ampsm_engine.redact import commands
-from ampsm_engine.redact.cookies import CookieHeader
+from ampsm_engine.redact.commands import CookieHeader
 from ampsm_engine.redact.rule import Finder, Rule, Word
 from ampsm_engine.redact.rule_parts import (
     BACK_TO_BEGINNING,

@@ -318,7 +318,7 @@ class SessionActions:
     async def _ask_one_by_one(
         self, verb: Callable[..., Any], sessions: Sequence[Session], done: str, on_answer: Callable[[Any], None] | None
     ) -> None:
-        from ampsm_tui.screens.progress import Progress
+        from ampsm_tui.screens.dialog import Progress
 
         finished: list[Session] = []
         with Progress(self._screen, len(sessions)) as progress:

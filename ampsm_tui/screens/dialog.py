@@ -1,23 +1,30 @@
-"""A box over the screen: a title, something to fill in or to read, the keys below. What is in it belongs to others."""
+"""Boxes over the screen: a title, a body that others fill, the keys below; a question; a menu of letters; progress."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self, TypeVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.dom import DOMNode
-from textual.screen import ModalScreen
-from textual.widgets import Button, Static
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Button, OptionList, Static
+from textual.widgets.option_list import Option
 
 from ampsm_tui.bindings import bind
-from ampsm_tui.clean import many_lines, one_line
+from ampsm_tui.clean import cells, fit, many_lines, one_line
+from ampsm_tui.delayed_call import call_after
 from ampsm_tui.hints import in_app
 from ampsm_tui.screens.base import AppScreen
-from ampsm_tui.widgets.inputs import TroubleText
+from ampsm_tui.widgets.inputs import Menu, TroubleText
 from ampsm_tui.widgets.key_bar import KeyBar
+
+if TYPE_CHECKING:
+    import asyncio
 
 Answer = TypeVar("Answer")
 
@@ -91,3 +98,119 @@ def confirm(node: DOMNode, title: str, sentence: str, *, yes: str, then: Callabl
             then()
 
     node.app.push_screen(ConfirmScreen(title, sentence, yes=yes), answered)
+
+
+class MenuLine(NamedTuple):
+    """One line of a menu."""
+
+    letter: str
+    word: str
+    value: str
+    """What it is now, on one line; empty where there is nothing."""
+
+
+class LetterMenu(Dialog[str]):
+    """Answers the word that was chosen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [bind("menu.take", "take", "Choose", priority=True)]
+
+    def __init__(self, title: str, lines: Sequence[MenuLine]) -> None:
+        super().__init__(title)
+        self._lines = tuple(lines)
+
+    def compose_body(self) -> ComposeResult:
+        """The lines of the menu, a letter before each."""
+        wide = max(cells(line.word) for line in self._lines)
+        options = []
+        for line in self._lines:
+            value = Content(one_line(line.value, 300) or "-").stylize("dim")
+            options.append(Option(Content(f" {line.letter}  {fit(line.word, wide)}  ").append(value)))
+        yield Menu(*options, compact=True)
+
+    def on_key(self, event: events.Key) -> None:
+        """A letter chooses its line."""
+        for line in self._lines:
+            if event.character == line.letter:
+                event.stop().prevent_default()
+                self.action_pick(line.word)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Enter on a line, or the mouse."""
+        self.action_pick(self._lines[event.option_index].word)
+
+    def action_take(self) -> None:
+        """Choose the line under the cursor."""
+        self.query_one(Menu).action_select()
+
+    def action_pick(self, word: str) -> None:
+        """Close it with the choice."""
+        self.dismiss(word)
+
+
+PATIENCE = 0.4
+"""Seconds before there is a box."""
+
+
+class ProgressScreen(Dialog[None]):
+    """Which one of how many; Esc stops after it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [bind("progress.stop", "cancel", "Stop after this one")]
+
+    def __init__(self, progress: "Progress") -> None:
+        super().__init__("One moment")
+        self._progress = progress
+
+    def compose_body(self) -> ComposeResult:
+        """One line with how far it is."""
+        yield Static(self._progress.line, id="at", markup=False)
+
+    def show(self) -> None:
+        """The line as it is now; written only when it changes."""
+        self.query_one("#at", Static).update(self._progress.line)
+
+    def action_cancel(self) -> None:
+        """What is begun comes to its end; nothing after it begins."""
+        self._progress.unwanted = True
+        self.show()
+
+
+class Progress:
+    """Used in a `with` around the verbs; `unwanted`: no further one is to begin."""
+
+    def __init__(self, screen: Screen[None], many: int) -> None:
+        self.unwanted = False
+        self._screen = screen
+        self._many = many
+        self._number = 0
+        self._name = ""
+        self._box: ProgressScreen | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def line(self) -> str:
+        """`2 of 5 · fix login`."""
+        stopping = "; then it stops" if self.unwanted else ""
+        return f"{self._number} of {self._many} · {one_line(self._name, 200)}{stopping}"
+
+    def at(self, name: str) -> None:
+        """The next one begins."""
+        self._number += 1
+        self._name = name
+        if self._box is not None and self._box.is_mounted:
+            self._box.show()
+
+    def _open(self) -> None:
+        self._box = ProgressScreen(self)
+        self._screen.app.push_screen(self._box)
+
+    def __enter__(self) -> Self:
+        self._timer = call_after(self._screen, PATIENCE, self._open)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, reason: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._box is not None and self._box.is_attached:
+            self._box.dismiss(None)

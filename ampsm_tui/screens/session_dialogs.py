@@ -8,7 +8,7 @@ from ampsm_engine.model import Session
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask
 from ampsm_tui.screens.base import AppScreen
-from ampsm_tui.screens.letter_menu import LetterMenu, MenuLine
+from ampsm_tui.screens.dialog import LetterMenu, MenuLine
 from ampsm_tui.screens.text_dialogs import KeptTextScreen, LineScreen
 
 

@@ -19,8 +19,7 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.screens.actions import SessionActions, SessionActionsScreen
-from ampsm_tui.screens.change_counts import ChangeCounter
-from ampsm_tui.screens.conflict_forecast import ForecastWatcher
+from ampsm_tui.screens.list_updates import ChangeCounter, ForecastWatcher
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.line_widgets import Piece, TextLine

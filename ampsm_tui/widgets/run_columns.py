@@ -14,8 +14,7 @@ from ampsm_tui.widgets.record_columns import RecordColumn, RecordKind
 from ampsm_tui.widgets.session_columns import age
 
 if TYPE_CHECKING:
-    from ampsm_engine.batch.overview import ItemLine, RunLine
-    from ampsm_engine.batch.variants import SharedFile, Variant, VariantComparison
+    from ampsm_engine.batch.overview import ItemLine, RunLine, SharedFile, Variant, VariantComparison
 
 Rows = Callable[[str | None], BoardRow | None]
 """The board's row of a session by its id."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ampsm_engine.batch import runs, variants
+from ampsm_engine.batch import overview, runs
 from ampsm_engine.engine.drafts import SessionDraft, check
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import ItemState
@@ -19,7 +19,7 @@ def test_a_form_with_two_modes_becomes_a_run_whose_items_are_compared(desk: Batc
         ("Cache it (high)", "high", ItemState.SUCCESS),
     ]
     assert items[0].variant_of is not None
-    found = variants.compare_variants(desk.engine, batch.id, items[0].variant_of)
+    found = overview.compare_variants(desk.engine, batch.id, items[0].variant_of)
     assert [(one.letter, sorted(one.paths), found.shared(one)) for one in found.variants] == [
         ("A", ["cache.py"], 1),
         ("B", ["cache.py"], 1),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.batch import overview, variants
+from ampsm_engine.batch import overview
 from ampsm_engine.engine import reviews, session_trash
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import changes
@@ -48,7 +48,7 @@ def test_variants_are_compared_by_what_they_changed(desk: Desk) -> None:
     Path(second.worktree_path, "not_committed.py").write_text("still open\n")
     a_run(desk, first, second, None)
 
-    found = variants.compare_variants(desk.engine, "b1", "b1-1")
+    found = overview.compare_variants(desk.engine, "b1", "b1-1")
 
     assert [(one.letter, sorted(one.paths), one.trouble) for one in found.variants] == [
         ("A", ["cache.py", "search.py"], ""),
@@ -70,7 +70,7 @@ def test_one_in_the_trash_is_said_to_be_there_and_still_counts(desk: Desk) -> No
     a_run(desk, first, second)
     session_trash.remove(desk.engine, first.id)
 
-    found = variants.compare_variants(desk.engine, "b1", "b1-1")
+    found = overview.compare_variants(desk.engine, "b1", "b1-1")
 
     assert [(one.session is None, one.trouble) for one in found.variants] == [(True, "in the trash"), (False, "")]
     assert [line.item.name for line in overview.run_view(desk.engine, "b1").items] == ["way 1", "way 2", "alone"]
@@ -79,7 +79,7 @@ def test_one_in_the_trash_is_said_to_be_there_and_still_counts(desk: Desk) -> No
 def test_what_has_no_variants_is_refused(desk: Desk) -> None:
     a_run(desk, desk.session("first"))
     with pytest.raises(Refused):
-        variants.compare_variants(desk.engine, "b1", "b1-1")
+        overview.compare_variants(desk.engine, "b1", "b1-1")
 
 
 def test_the_diff_between_two_sessions_goes_from_one_tip_to_the_other(desk: Desk) -> None:

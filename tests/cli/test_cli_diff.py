@@ -8,7 +8,7 @@ import pytest
 
 from ampsm_engine import redact
 from ampsm_engine.cli import output
-from ampsm_engine.cli.patch_text import PatchText, coloured
+from ampsm_engine.cli.diff import PatchText, coloured
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import reviews
 from tests.cli.conftest import Ampsm, made, program

@@ -38,7 +38,7 @@ ASKING_GIT = """
 LOOKING = "engine.views git.changes git.snapshot git.staging git.unwanted_files private_folder"
 
 REDACTING = """
-    redact.commands redact.contexts redact.cookies redact.environment redact.own_rules
+    redact.commands redact.contexts redact.environment redact.own_rules
     redact.redactor redact.rule redact.rule_parts redact.scanner redact.window
 """
 

@@ -6,7 +6,7 @@ import pytest
 from textual import events
 
 from ampsm_engine.model import Status
-from ampsm_tui import program_status
+from ampsm_tui import notifier
 from ampsm_tui.driver.status_records import QUESTION, StatusRecords, may_ask
 from tests.tui.builders import a_board, a_session
 
@@ -86,7 +86,7 @@ def test_one_record_is_the_program_and_each_session_has_one() -> None:
         a_session("ask me", Status.AWAITING_INPUT, id="s000000002"),
         a_session("fix login", id="s000000003"),
     )
-    found = program_status.records(board)
+    found = notifier.records(board)
     assert fields(found[""]) == {"state": "working", "app": "ampsm", "msg": "3 sessions: 1 working, 1 blocked"}
     hostile = fields(found["s000000001"])
     assert (hostile["state"], hostile["id"]) == ("working", "s000000001")
@@ -95,5 +95,5 @@ def test_one_record_is_the_program_and_each_session_has_one() -> None:
     assert fields(found["s000000002"])["kind"] == "question"
     assert fields(found["s000000003"])["state"] == "idle"
     many = a_board(*(a_session("x" * 400, id=f"s{number:09}") for number in range(100)))
-    assert len(program_status.records(many)) == 61
-    assert max(len(fields(body).get("title", "").encode()) for body in program_status.records(many).values()) <= 192
+    assert len(notifier.records(many)) == 61
+    assert max(len(fields(body).get("title", "").encode()) for body in notifier.records(many).values()) <= 192

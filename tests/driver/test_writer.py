@@ -3,7 +3,7 @@
 import os
 import threading
 
-from ampsm_tui.driver.writer import OutputThread
+from ampsm_tui.driver.output import OutputThread
 from tests.waiting import until
 
 

@@ -4,8 +4,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 
-from ampsm_engine.batch.overview import ItemLine, RunLine, RunView
-from ampsm_engine.batch.variants import Variant, VariantComparison
+from ampsm_engine.batch.overview import ItemLine, RunLine, RunView, Variant, VariantComparison
 from ampsm_engine.git.entities import FileChange
 from ampsm_engine.model import (
     Batch,

@@ -334,7 +334,7 @@ async def test_u_in_the_list_takes_a_merge_back_after_a_question(desk: Desk) -> 
 async def test_what_would_conflict_is_marked_in_the_list_and_told_beside_it(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, snapshot_svg: Camera
 ) -> None:
-    monkeypatch.setattr("ampsm_tui.screens.conflict_forecast.QUIET", 0.0)
+    monkeypatch.setattr("ampsm_tui.screens.list_updates.QUIET", 0.0)
     conflicts = (
         SessionConflict("s1", "", (ConflictFile("app.py", "content"),)),
         SessionConflict("s1", "s2", (ConflictFile("b.py", "content"),)),

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from ampsm_engine import list_memory
 from ampsm_engine.list_memory import ChangeCounts
 from ampsm_engine.model import State
-from ampsm_tui.screens import change_counts
+from ampsm_tui.screens import list_updates
 from ampsm_tui.screens.sessions import SessionsScreen
 from ampsm_tui.widgets.session_table import SessionTable
 from tests.tui.builders import AWAITING, IDLE, RUNNING, a_board, a_day, a_days_counts, a_session, some_counts
@@ -275,7 +275,7 @@ async def test_n_goes_from_match_to_match_while_a_filter_holds(desk: Desk) -> No
 async def test_an_edited_session_is_counted_before_those_that_are_only_doubted(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(change_counts, "PAUSE", 0)
+    monkeypatch.setattr(list_updates, "PAUSE", 0)
     asked: list[list[str]] = []
     desk.answers["changes"] = lambda _, ids: asked.append(list(ids)) or {one: some_counts() for one in ids}
     ids = [f"m{at}" for at in range(8)]
@@ -287,7 +287,7 @@ async def test_an_edited_session_is_counted_before_those_that_are_only_doubted(
         await desk.settle()
         assert asked[0] == ["m7"]
         assert sorted(one for some in asked[1:] for one in some) == ids[:7]
-        assert max(map(len, asked)) <= change_counts.FEW
+        assert max(map(len, asked)) <= list_updates.FEW
 
 
 async def test_the_mouse_works_but_is_never_needed(desk: Desk) -> None:
@@ -313,7 +313,7 @@ async def test_the_mouse_works_but_is_never_needed(desk: Desk) -> None:
 
 def test_counting_now_and_then_is_free_and_without_end_is_bounded() -> None:
     at = 0.0
-    allowance = change_counts.Allowance(lambda: at)
+    allowance = list_updates.Allowance(lambda: at)
     waited = counted = 0.0
     for _ in range(4):
         allowance.spend(0.3)
@@ -323,7 +323,7 @@ def test_counting_now_and_then_is_free_and_without_end_is_bounded() -> None:
         pause = allowance.debt()
         at += 0.3 + pause
         waited, counted = waited + pause, counted + 0.3
-    assert counted / (waited + counted) < change_counts.SHARE + 0.05
+    assert counted / (waited + counted) < list_updates.SHARE + 0.05
     at += 60
     assert allowance.debt() == 0
 

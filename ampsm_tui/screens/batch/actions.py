@@ -13,8 +13,7 @@ from ampsm_tui.ask import ask, run_to_end, run_while_open, show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.hints import in_app
 from ampsm_tui.screens.base import AppScreen
-from ampsm_tui.screens.dialog import confirm
-from ampsm_tui.screens.progress import Progress
+from ampsm_tui.screens.dialog import Progress, confirm
 from ampsm_tui.screens.table import TableScreen
 
 NAMED = 5

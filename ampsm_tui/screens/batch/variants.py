@@ -24,7 +24,7 @@ from ampsm_tui.widgets.record_table import RecordTable
 from ampsm_tui.widgets.run_head import RunText
 
 if TYPE_CHECKING:
-    from ampsm_engine.batch.variants import SharedFile, Variant, VariantComparison
+    from ampsm_engine.batch.overview import SharedFile, Variant, VariantComparison
 
 
 class VariantsScreen(TableScreen):
@@ -78,9 +78,9 @@ class VariantsScreen(TableScreen):
             self.table = event.widget
 
     async def _ask(self) -> "VariantComparison":
-        from ampsm_engine.batch import variants
+        from ampsm_engine.batch import overview
 
-        return await ask_until_answered(variants.compare_variants, ignore, app_of(self).engine, *self._of)
+        return await ask_until_answered(overview.compare_variants, ignore, app_of(self).engine, *self._of)
 
     def _show(self, comparison: "VariantComparison") -> bool:
         self._comparison = comparison

@@ -22,14 +22,13 @@ from ampsm_tui.bindings import bind
 from ampsm_tui.delayed_call import call_after
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.changes import ReviewChanges
-from ampsm_tui.screens.review.comments import ReviewComments
+from ampsm_tui.screens.review.comments import ReviewComments, ReviewPrompt
 from ampsm_tui.screens.review.display import ReviewContext, ReviewDisplay
 from ampsm_tui.screens.review.external import ReviewExternal
 from ampsm_tui.screens.review.loader import Resolve, ReviewLoader
 from ampsm_tui.screens.review.marks import ReviewMarks
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.screens.review.places import ReviewPosition
-from ampsm_tui.screens.review.prompt import ReviewPrompt
 from ampsm_tui.screens.review.ranges import ReviewRanges
 from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.screens.review.search import FileFilter, ReviewSearch
