@@ -159,7 +159,7 @@ def _commit(
     if after != before:
         return replace(nothing, sha=after, changed_files=_changed_files(worktree, before, after), note=note)
     if answer.stopped:
-        return _refused(nothing, f"The commit was stopped. {answer.said}".strip(), f"git -C {worktree} commit")
+        return _refused(nothing, f"The commit was stopped. {answer.message}".strip(), f"git -C {worktree} commit")
     if not answer.timed_out and index is None and _nothing_staged(worktree):
         return nothing
     why = failure_cause(worktree, answer, limit)
@@ -344,9 +344,9 @@ class Cause(NamedTuple):
 
 def failure_cause(worktree: Path, answer: program.Answer, limit: float) -> Cause:
     """Why a `git commit` ended badly, as a sentence with git's own words, and a command that helps."""
-    said = answer.said or answer.reason
+    said = answer.message or answer.reason
     if answer.timed_out:
-        text = f"The commit took more than {limit:g} s: does a hook wait for something? {answer.said}".strip()
+        text = f"The commit took more than {limit:g} s: does a hook wait for something? {answer.message}".strip()
         return Cause("time", text, f"{_NO_HOOKS}; git -C {worktree} commit shows what it waits for")
     # A hook that says no lets git end with 1; what git itself cannot do ends with 128.
     if answer.code == 1 and hooks.has_any(hooks.folder(worktree), (*hooks.COMMIT, *hooks.MERGE)):

@@ -118,7 +118,7 @@ class Answer(NamedTuple):
 
     code: int
     output: bytes
-    said: str
+    message: str
     timed_out: bool = False
     stopped: bool = False
     """Whether it was ended because whoever watched it said so."""
@@ -138,7 +138,7 @@ class Answer(NamedTuple):
         """The lines of what it said that tell most: the first error and what was fatal, as one."""
         if self.timed_out or self.stopped:
             return "it was ended before it had an answer: a filter, a hook or the disk may hang"
-        lines = [line for line in self.said.splitlines() if line]
+        lines = [line for line in self.message.splitlines() if line]
         told = [next((line for line in lines if line.startswith(word)), "") for word in ("error: ", "fatal: ")]
         clean = [line.partition(": ")[2].rstrip(".") for line in told if line]
         return "; ".join(clean) or (lines or [f"it ended with {self.code}"])[-1].rstrip(".")

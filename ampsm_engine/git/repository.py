@@ -149,7 +149,7 @@ def _is_set(folder: Path, ref: str) -> bool:
     # By its full name: a branch may be called like that, too, and where both are there git says so in place of a name.
     asked = ("rev-parse", "--quiet", "--verify", "--symbolic-full-name", ref)
     answer = program.read(folder, "--git-dir", folder, *asked)
-    return answer.line == ref or "is ambiguous" in answer.said
+    return answer.line == ref or "is ambiguous" in answer.message
 
 
 def git_dir(worktree: Path) -> Path:
@@ -390,10 +390,10 @@ def _bare(common: Path) -> Unfit:
 
 
 def _foreign(where: Path, answer: program.Answer) -> AmpsmError:
-    if "dubious ownership" in answer.said:
+    if "dubious ownership" in answer.message:
         message = f"The repository at {where} belongs to another user, and git does not trust it."
         return Unfit(message, f"git config --global --add safe.directory {where}")
-    if "not a git repository" in answer.said:
+    if "not a git repository" in answer.message:
         damaged = damaged_folder(where)
         if damaged is not None:
             return damaged
@@ -460,7 +460,7 @@ def branches_in(root: Path, commit: str) -> frozenset[str]:
 def refuse_damaged(where: Path, ref: str = "") -> None:
     """Unfit when a ref is damaged or names an object that is not there; without `ref`, any of them, HEAD included."""
     answer = program.read(where, "for-each-ref", *((ref,) if ref else ()))
-    found = _BROKEN.search(answer.said)
+    found = _BROKEN.search(answer.message)
     if found:
         name = next(group for group in found.groups() if group)
         message = f"The ref {name} of the repository {where} is damaged: {answer.reason}."

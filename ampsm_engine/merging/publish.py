@@ -170,7 +170,7 @@ def _pushed(root: Path, remote: str, refspec: str, *options: str) -> program.Ans
 def _why(answer: program.Answer) -> str:
     if answer.timed_out:
         return f"it took more than {PUSH_LIMIT:g} s"
-    lines = [line for line in answer.said.splitlines() if line.strip()]
+    lines = [line for line in answer.message.splitlines() if line.strip()]
     told = next((line.strip() for line in lines if "rejected" in line), answer.reason)
     return redact.text(told)
 

@@ -156,7 +156,7 @@ class Worker:
             if iteration.state is State.RUNNING and not await run.until_ended(adopted=adopted):
                 self._log(f"puts {iteration.id} back into the queue: amp was never started")
                 return
-            await settle(self.home, self.store, settings, stop, said=run.said, has_script=limits.script)
+            await settle(self.home, self.store, settings, stop, output=run.output, has_script=limits.script)
         except Exception as reason:
             first = self._trouble.setdefault(iteration.id, time.monotonic())
             if is_passing(reason) and time.monotonic() - first < PATIENCE:

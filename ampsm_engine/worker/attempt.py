@@ -137,7 +137,7 @@ class AmpMonitor:
     What is recorded is always the whole tally: recorded again, it is the same, so nothing is ever counted twice.
     """
 
-    said: Transcript
+    output: Transcript
     store: PatientStore
     settings: Settings
     iteration: Iteration
@@ -184,12 +184,12 @@ class AmpMonitor:
             except AmpsmError as trouble:
                 # A store that is busy or full for a while is no reason to end amp: its words are in the file.
                 note(trouble)
-            is_quiet = time.monotonic() - self.said.grown_at > LONG_QUIET
+            is_quiet = time.monotonic() - self.output.grown_at > LONG_QUIET
             await asyncio.sleep(BUSY_TICK if grew else LONG_QUIET_TICK if is_quiet else QUIET_TICK)
 
     def _read(self) -> bool:
         """Read what amp has said meanwhile, if anything; whoever waits for it wakes up, and waits for more."""
-        grew = self.said.read()
+        grew = self.output.read()
         if grew:
             self._growth.set()
             self._growth.clear()
@@ -197,9 +197,9 @@ class AmpMonitor:
 
     def record(self) -> None:
         """Write what is new into the store, if anything. Failed while that cannot be; nothing is forgotten then."""
-        fold, offset = self.said.fold, self.said.reader.offset
+        fold, offset = self.output.fold, self.output.reader.offset
         self._recorded_at = time.monotonic()
-        thread_id = fold.thread_id or transcript.thread_in_log(self.said.run)
+        thread_id = fold.thread_id or transcript.thread_in_log(self.output.run)
         now = (offset, fold.activity, thread_id)
         self._calls |= {call.sequence: call for call in fold.take_tool_calls()}
         if now == self._recorded and not self._calls:
@@ -216,26 +216,26 @@ class AmpMonitor:
         self._calls.clear()
 
     async def _login(self) -> None:
-        while not failures.needs_login(self.said.head):
+        while not failures.needs_login(self.output.head):
             await self._growth.wait()
 
     async def _time_limit(self) -> None:
         limit = self.settings.number("iteration.timeout") or math.inf
         while True:
             left = limit - seconds_since_start(self.iteration)
-            if left <= 0 and self.said.fold.result is None:  # with its result there, it only lingers
+            if left <= 0 and self.output.fold.result is None:  # with its result there, it only lingers
                 return
             await asyncio.sleep(min(max(left, QUIET_TICK), CLOCK_EVERY))
 
     async def _token_limit(self) -> None:
         limit = math.inf if self.most_tokens is None else self.most_tokens
-        while (self.said.fold.tally.token_usage or 0) < limit or self.said.fold.result is not None:
+        while (self.output.fold.tally.token_usage or 0) < limit or self.output.fold.result is not None:
             await self._growth.wait()
 
     async def _lost_connection(self) -> None:
         while True:
             await self._silence(lambda: self._limit("silence.lost-connection"))
-            if failures.lost_connection(transcript.tail(self.said.run.stderr)):
+            if failures.lost_connection(transcript.tail(self.output.run.stderr)):
                 return
             await asyncio.sleep(STDERR_EVERY)
 
@@ -243,31 +243,31 @@ class AmpMonitor:
         """Report silences until cancelled."""
         while True:
             await self._silence(self._before_report)
-            self.report_silence(time.monotonic() - self.said.grown_at)
+            self.report_silence(time.monotonic() - self.output.grown_at)
             await self._growth.wait()
 
     async def _silence(self, limit: Callable[[], float]) -> None:
         """Come back once amp has said nothing for `limit` seconds, which is asked anew whenever it says something."""
         while True:
             try:
-                async with asyncio.timeout_at(self.said.grown_at + limit()):
+                async with asyncio.timeout_at(self.output.grown_at + limit()):
                     await self._growth.wait()
             except TimeoutError:
                 if not self._read():  # after a machine that stood still, words may be there that were not read yet
                     return
 
     def _before_report(self) -> float:
-        return self._limit("silence.tell-in-tool" if self.said.fold.open_tools else "silence.tell")
+        return self._limit("silence.tell-in-tool" if self.output.fold.open_tools else "silence.tell")
 
     def _before_end(self) -> float:
-        return math.inf if self.said.fold.open_tools else self._limit("silence.stop")
+        return math.inf if self.output.fold.open_tools else self._limit("silence.stop")
 
     def _after_result(self) -> float:
-        return self.settings.number("stop.after-result") if self.said.fold.result else math.inf
+        return self.settings.number("stop.after-result") if self.output.fold.result else math.inf
 
     def _limit(self, setting: str) -> float:
         """Seconds of silence that a setting allows before amp has its result; 0 stands for no limit."""
-        return math.inf if self.said.fold.result else self.settings.number(setting) or math.inf
+        return math.inf if self.output.fold.result else self.settings.number(setting) or math.inf
 
 
 async def end(child: Child, settings: Settings) -> None:

@@ -64,7 +64,7 @@ class Run:
     stop: StopRequest
     limits: RunLimits = field(default_factory=RunLimits)
     child: Child | None = None
-    said: Transcript | None = None
+    output: Transcript | None = None
     """The whole stream, read and recorded to its end; None until amp has ended."""
 
     @property
@@ -118,9 +118,9 @@ class Run:
 
     def _was_about_to_try_again(self) -> bool:
         """Whether the worker died between marking the next attempt in the stream and starting it."""
-        said = Transcript(self.directory)
-        said.read_to_end()
-        return said.fold.attempt > self.iteration.attempts
+        output = Transcript(self.directory)
+        output.read_to_end()
+        return output.fold.attempt > self.iteration.attempts
 
     async def _start_patiently(self) -> None:
         """Start amp for the first time; what passes by itself (a full disk) is waited for."""
@@ -218,30 +218,30 @@ class Run:
 
     async def _attempt(self) -> failures.Ending:
         """Follow amp until it is gone; how that attempt ended."""
-        said = Transcript(self.directory)
+        output = Transcript(self.directory)
         tokens = session_limits.tokens_left(self.store, self.settings, self.iteration)
-        monitor = AmpMonitor(said, self.store, self.settings, self.iteration, self.stop, self._report_silence, tokens)
+        monitor = AmpMonitor(output, self.store, self.settings, self.iteration, self.stop, self._report_silence, tokens)
         reason = await monitor.until_gone(self.child) if self.child else None
         attempt.end_strays(self.iteration.id, self.settings)
-        said.read_to_end()
+        output.read_to_end()
         monitor.record()
-        self.said = said
+        self.output = output
         if reason is Reason.TOKENS:
             most = int(self.settings.number(session_limits.TOKENS))
-            return failures.over_limit(most - (tokens or 0) + (said.fold.tally.token_usage or 0), most)
+            return failures.over_limit(most - (tokens or 0) + (output.fold.tally.token_usage or 0), most)
         return failures.classify(
             we_stopped=reason is Reason.STOP or (reason is None and self.stop.is_made()),
-            timed_out=reason is Reason.TIMEOUT or (reason is None and self._was_ended_late(said)),
+            timed_out=reason is Reason.TIMEOUT or (reason is None and self._was_ended_late(output)),
             silent=reason in (Reason.SILENT, Reason.LOST),
-            fold=said.fold,
+            fold=output.fold,
             exit_code=self.child.exit_code if self.child else None,
             stderr=redact.text(transcript.tail(self.directory.stderr)),
-            head=said.head.decode("utf-8", "replace"),
+            head=output.head.decode("utf-8", "replace"),
         )
 
-    def _was_ended_late(self, said: Transcript) -> bool:
+    def _was_ended_late(self, output: Transcript) -> bool:
         """Whether an earlier worker ended amp for its time and was killed before it could say so."""
-        limit, result = self.settings.number("iteration.timeout"), said.fold.result
+        limit, result = self.settings.number("iteration.timeout"), output.fold.result
         late = 0 < limit <= attempt.seconds_since_start(self.iteration)
         return late and result is not None and is_cancelled(result)
 

@@ -42,13 +42,13 @@ async def settle(
     settings: Settings,
     stop: StopRequest,
     *,
-    said: Transcript | None = None,
+    output: Transcript | None = None,
     trouble: AmpsmError | None = None,
     has_script: bool = True,
 ) -> None:
     """Bring an iteration from `settling` to `settled`.
 
-    `said`: the stream, where the caller has read it to its end. `trouble`: only the end is written, with this reason.
+    `output`: the stream, where the caller has read it to its end. `trouble`: only the end is written, with this reason.
     `has_script`: whether the session's script is to judge this iteration.
     """
     iteration = store.iterations.get(stop.iteration_id)
@@ -57,7 +57,7 @@ async def settle(
     it = Settlement(store, settings, stop, session, iteration, home.run(iteration.id), phases, has_script=has_script)
     it.facts += await it.phases.run("settling", outside.facts, home, store, session, iteration)
     if trouble is None:
-        await it.judge_work(said)
+        await it.judge_work(output)
     else:
         it.facts.append(("trouble", f"{trouble.message} {trouble.hint}".strip()))
     await it.phases.run("settling", it.leave)
@@ -92,12 +92,12 @@ class Settlement:
     def _start(self) -> str:
         return self.iteration.start_sha or self.session.base_commit
 
-    async def judge_work(self, said: Transcript | None) -> None:
+    async def judge_work(self, output: Transcript | None) -> None:
         """What amp left: its last words, its changes, and what the script says to them."""
         # A script of a worker that died in the middle of settling, and what amp left in the background.
         for command_line in attempt.end_strays(self.iteration.id, self.settings):
             self.facts.append(("stray", f"ended what was left running: {command_line}"))
-        result = self._last_words(said)
+        result = self._last_words(output)
         # Of a worker that was killed: what is half taken back would be committed as amp's.
         await self._reject(begun_only=True)
         if self._is_merging():
@@ -163,17 +163,17 @@ class Settlement:
     def _is_merging(self) -> bool:
         return self.store.merges.open_of(self.session.id) is not None
 
-    def _last_words(self, said: Transcript | None) -> str:
+    def _last_words(self, output: Transcript | None) -> str:
         """The last thing amp said. After a worker's death the whole stream is counted once more, from its start."""
-        if said is None:
-            said = Transcript(self.run)
-            said.read_to_end()
-        fold = said.fold
-        if said.position >= self.iteration.offset:
+        if output is None:
+            output = Transcript(self.run)
+            output.read_to_end()
+        fold = output.fold
+        if output.position >= self.iteration.offset:
             self.store.iterations.record(
                 self.iteration.id,
                 tally=fold.tally,
-                offset=said.position,
+                offset=output.position,
                 activity=None,
                 thread_id=fold.thread_id,
                 tool_calls=fold.take_tool_calls(),

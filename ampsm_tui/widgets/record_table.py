@@ -206,13 +206,13 @@ class RecordTable(TableView, Generic[Record]):
 
     def _row(self, record: Record, width: int) -> Strip:
         key = self.kind.key(record)
-        look = RowState(width, key == self.cursor, key in self.marked, has_focus=self.has_focus)
+        state = RowState(width, key == self.cursor, key in self.marked, has_focus=self.has_focus)
         values = self._values(record)
         painted = self._painted.get(key)
-        if painted is not None and painted[:2] == (look, values):
+        if painted is not None and painted[:2] == (state, values):
             return painted[2]
-        strip = paint_row(self._columns, values, look, self.blended.style)
-        self._painted[key] = (look, values, strip)
+        strip = paint_row(self._columns, values, state, self.blended.style)
+        self._painted[key] = (state, values, strip)
         return strip
 
     def _values(self, record: Record) -> Cells:

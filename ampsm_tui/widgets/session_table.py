@@ -97,22 +97,22 @@ class RowPainter:
         """What stands where no session does."""
         return Strip([Segment(fit(" " * GUTTER + text, width), self.style("-quiet"))], width)
 
-    def detail(self, row: BoardRow, look: RowState) -> Strip:
+    def detail(self, row: BoardRow, state: RowState) -> Strip:
         """The second line of a session: what it does, below its name."""
         pieces = session_columns.DOING.value(self._subject(row))
         column = session_columns.DOING
         indent = 3
-        return paint_row(((column, look.width - GUTTER - indent - 1),), (pieces,), look, self.style, indent=indent)
+        return paint_row(((column, state.width - GUTTER - indent - 1),), (pieces,), state, self.style, indent=indent)
 
-    def row(self, row: BoardRow, look: RowState) -> Strip:
+    def row(self, row: BoardRow, state: RowState) -> Strip:
         """The line of a session."""
         values = self._values(row)
         painted = self._painted.get(row.session.id)
-        if painted is not None and painted[:2] == (look, values):
+        if painted is not None and painted[:2] == (state, values):
             return painted[2]
         name = "needs-me" if needs_me(row) else "name"
-        strip = paint_row(self.columns, values[: len(self.columns)], look, self.style, name)
-        self._painted[row.session.id] = (look, values, strip)
+        strip = paint_row(self.columns, values[: len(self.columns)], state, self.style, name)
+        self._painted[row.session.id] = (state, values, strip)
         return strip
 
     def _subject(self, row: BoardRow) -> Subject:
@@ -305,8 +305,8 @@ class SessionTable(TableView):
             return self._painter.heading(line, width)
         row = line.row if isinstance(line, Detail) else line
         session_id = row.session.id
-        look = RowState(width, session_id == self.cursor, session_id in self.marked, has_focus=self.has_focus)
-        return self._painter.detail(row, look) if isinstance(line, Detail) else self._painter.row(row, look)
+        state = RowState(width, session_id == self.cursor, session_id in self.marked, has_focus=self.has_focus)
+        return self._painter.detail(row, state) if isinstance(line, Detail) else self._painter.row(row, state)
 
     def key_at(self, index: int) -> str | None:
         """The id of the session that a line shows."""

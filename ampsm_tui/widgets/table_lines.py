@@ -48,7 +48,7 @@ class RowState(NamedTuple):
 def paint_row(
     columns: Sequence[tuple[ShownColumn, int]],
     values: Cells,
-    look: RowState,
+    state: RowState,
     style: Callable[..., Style],
     name: str = "name",
     *,
@@ -58,11 +58,11 @@ def paint_row(
 
     `indent`: cells between the gutter and the first column.
     """
-    ground = "-cursor" if look.is_cursor else ""
-    pointer = ("▌" if look.has_focus else "│") if look.is_cursor else " "
+    ground = "-cursor" if state.is_cursor else ""
+    pointer = ("▌" if state.has_focus else "│") if state.is_cursor else " "
     segments = [
         Segment(pointer, style(ground, "-pointer")),
-        Segment("*" if look.is_marked else " ", style(ground, "-marked")),
+        Segment("*" if state.is_marked else " ", style(ground, "-marked")),
         *([Segment(" " * indent, style(ground))] if indent else ()),
     ]
     for at, ((column, room), pieces) in enumerate(zip(columns, values, strict=True)):
@@ -76,7 +76,7 @@ def paint_row(
             shown.append(Segment(piece.text, style(ground, f"-{word}" if word else "")))
         gap = Segment(" " * left, style(ground))
         segments += [gap, *shown] if column.right else [*shown, gap]
-    return Strip(segments).adjust_cell_length(look.width, style(ground)).simplify()
+    return Strip(segments).adjust_cell_length(state.width, style(ground)).simplify()
 
 
 class ListViewport:

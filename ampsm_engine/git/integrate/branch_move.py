@@ -152,7 +152,7 @@ def _moving(step: _Step, *options: str) -> tuple[str, ...]:
 
 
 def _could_not(path: Path, answer: program.Answer) -> Failed:
-    return Failed(f"git could not move the checkout {path}: {answer.said or answer.reason}", f"git -C {path} status")
+    return Failed(f"git could not move the checkout {path}: {answer.message or answer.reason}", f"git -C {path} status")
 
 
 def _move_again(path: Path, step: _Step, before: Stamps) -> None:
@@ -180,7 +180,7 @@ def _swap(repo: Repo, steps: Sequence[_Step], why: str) -> None:
     answer = program.write(where, "update-ref", "-m", why, "--stdin", feed=lines.encode())
     if not answer.ok:
         names = " and ".join(step.move.branch for step in steps)
-        message = f"{names} could not be moved: {answer.said or answer.reason}"
+        message = f"{names} could not be moved: {answer.message or answer.reason}"
         raise Refused(message, f"git -C {where} log --oneline -1 {steps[0].move.branch}")
 
 

@@ -112,7 +112,7 @@ class Writer:
             self.objects.where, *settings, "commit-tree", "-S", *lines, tree, feed=message, variables=variables
         )
         if not answer.ok:
-            message_ = f"git could not sign the commit: {answer.said or answer.reason}"
+            message_ = f"git could not sign the commit: {answer.message or answer.reason}"
             raise Failed(message_, "git config --get-regexp '^(gpg|user.signingkey|commit.gpgsign)'")
         return answer.line
 

@@ -146,7 +146,7 @@ def settle(worktree: Path, new: str) -> None:
         _end_resolution(worktree)
         answer = program.write(worktree, *_QUIET, "checkout", "--quiet", "--no-overwrite-ignore", "--detach", new, "--")
         if not answer.ok:
-            message = f"{worktree} could not be moved to the resolved work: {answer.said}"
+            message = f"{worktree} could not be moved to the resolved work: {answer.message}"
             raise Refused(message, f"git -C {worktree} status")
     if tip != new:
         full = f"{BRANCHES}{now.branch}"
@@ -184,7 +184,7 @@ def rejoin(worktree: Path, branch: str, tip: str) -> str | None:
         program.change(worktree, "update-ref", "-m", "ampsm: abort", f"{BRANCHES}{branch}", tip, "0" * len(tip))
     answer = program.write(worktree, *_QUIET, "checkout", "--quiet", "--no-overwrite-ignore", branch, "--")
     if not answer.ok:
-        return f"{branch} moved meanwhile, and {worktree} stays at {tip[:12]}, on no branch: {answer.said}"
+        return f"{branch} moved meanwhile, and {worktree} stays at {tip[:12]}, on no branch: {answer.message}"
     if now is None:
         return f"{branch} was deleted meanwhile, and is there again at {tip[:12]}"
     return f"{branch} moved meanwhile: it stays at {now[:12]}, and was at {tip[:12]} before"
@@ -218,7 +218,7 @@ def _refuse_unfit(worktree: Path, git_dir: Path, branch: str) -> None:
 def _detach_at(worktree: Path, onto: str) -> None:
     answer = program.write(worktree, *_QUIET, "checkout", "--quiet", "--no-overwrite-ignore", "--detach", onto, "--")
     if not answer.ok:
-        raise Refused(f"The conflict cannot be laid out in {worktree}: {answer.said}", f"git -C {worktree} status")
+        raise Refused(f"The conflict cannot be laid out in {worktree}: {answer.message}", f"git -C {worktree} status")
 
 
 def _begin(worktree: Path, git_dir: Path, laid: LaidOut) -> LaidOut:
@@ -230,7 +230,7 @@ def _begin(worktree: Path, git_dir: Path, laid: LaidOut) -> LaidOut:
     sizes = markers.sizes_of(worktree, [file.path for file in laid.files])
     answer = program.write(worktree, *_QUIET, *verb)
     if not answer.ok and repository.operation(git_dir) is None:
-        raise Refused(f"The conflict cannot be laid out in {worktree}: {answer.said}", f"git -C {worktree} status")
+        raise Refused(f"The conflict cannot be laid out in {worktree}: {answer.message}", f"git -C {worktree} status")
     lies = replace(laid, files=_as_it_lies(worktree, laid.files, sizes))
     write_private(git_dir / _NOTE, json.dumps(_as_json(lies)).encode())
     return lies
@@ -259,7 +259,7 @@ def _go_back(worktree: Path, git_dir: Path, laid: LaidOut) -> None:
     _forget_state(worktree)
     answer = program.write(worktree, *_QUIET, "checkout", "--quiet", "--force", "--detach", laid.tip, "--")
     if not answer.ok:
-        message = f"{worktree} could not go back to {laid.branch}: {answer.said}"
+        message = f"{worktree} could not go back to {laid.branch}: {answer.message}"
         raise Failed(message, f"git -C {worktree} checkout --force {laid.branch}")
     if repository.branch_tip(worktree, laid.branch) == laid.tip:
         program.change(worktree, "symbolic-ref", "-m", "ampsm: abort", "HEAD", f"{BRANCHES}{laid.branch}")
@@ -327,7 +327,7 @@ def put_back(worktree: Path, work: str) -> None:
     contents = stash_commit.read(worktree, work)
     answer = program.write(worktree, "checkout", "--quiet", "--force", "--detach", contents.commit or laid.onto, "--")
     if not answer.ok:
-        message = f"The conflict in {worktree} could not be put back: {answer.said}"
+        message = f"The conflict in {worktree} could not be put back: {answer.message}"
         raise Failed(message, f"git -C {worktree} status")
     _remove_untracked(worktree)
     stash_commit.fill_files(worktree, git_dir, work)
