@@ -62,8 +62,7 @@ class Transcript:
                 self.position += len(data)
                 if len(self.head) < CHUNK:
                     self.head += data[: CHUNK - len(self.head)]
-                for event in self.reader.feed(data):
-                    self.fold.add(event)
+                self.fold.add_all(self.reader.feed(data))
         if self.position > start:
             self.grown_at = time.monotonic()
         return self.position > start
@@ -72,8 +71,7 @@ class Transcript:
         """Fold the rest, also a last line that has no end."""
         while self.read():
             pass
-        for event in self.reader.close():
-            self.fold.add(event)
+        self.fold.add_all(self.reader.close())
 
 
 def read(path: Path, offset: int = 0) -> Iterator[tuple[int, Event]]:

@@ -106,7 +106,6 @@ _COLOURS = {
     "unfinished": "var(--c5)",
     "script": "var(--c2)",
 }
-_SVG = "{http://www.w3.org/2000/svg}"
 _LABEL_LENGTH = {True: 28, False: 14}
 """Characters of a name beside its bar, on a wide page and on a narrow one."""
 

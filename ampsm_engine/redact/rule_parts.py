@@ -51,9 +51,6 @@ GIVES = (
 )
 """What follows the name of a secret that is given one, in any syntax that is known; in lower case."""
 
-BEGINNING = r"(?:^|[\r\n\"'`]|\\{1,8}[nrt]|[\d;\[]m)"
-"""What stands before a line's first character, or a text's within quotation marks."""
-
 BACK_TO_BOUNDARY = (
     r"(?:(?!\w)|(?=[abefnrtv0]\\)|(?=[0-9a-fA-F]{4}u\\)|(?=[0-9a-fA-F]{2}x\\)|(?=[0-7]{2}0\\)|(?=[0-9a-fA-F]{2}%)"
     r"|(?=m[\d;\[])|(?=[HJK]\[)|(?=[JK][0-3]\[))"

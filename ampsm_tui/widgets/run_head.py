@@ -27,9 +27,6 @@ ORDER = (
 LONGEST_BAR = 60
 """Cells of a bar at most."""
 
-WITHOUT_BAR = 24
-"""Cells below which a number says more than a bar."""
-
 
 class RunText(TextLine):
     """A line about a run: pieces named by a state have its colour."""
