@@ -87,7 +87,7 @@ async def test_the_palette_finds_by_name_id_other_name_and_sentence(desk: Desk, 
 async def test_a_theme_chosen_in_the_palette_is_remembered(desk: Desk) -> None:
     desk.answers["store"] = config.store
     async with desk.open(a_board(a_session("fix login"))):
-        await desk.press("ctrl+p")
+        await desk.press("colon")
         await desk.type("theme: nord")
         await becomes(lambda: "Theme: nord" in desk.text, "the theme among what can be done")
         await desk.press("enter")
