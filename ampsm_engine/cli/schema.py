@@ -300,13 +300,11 @@ def _of_a_run(shapes: Shapes) -> tuple[Schema, Schema]:
     progress = record(
         items=by_name(COUNT), total=COUNT, ended=COUNT, tokens=COUNT, seconds=NUMBER, secondsLeft=maybe(NUMBER)
     )
-    more = {
-        "tried_": several(shapes.members(BatchTry, without=("item_id",))),
-        "placements_": several(shapes.members(Placement, without=("item_id",))),
-    }
+    tried = several(shapes.members(BatchTry, without=("item_id",)))
+    placements = several(shapes.members(Placement, without=("item_id",)))
     batch = shapes.named("Batch", shapes.members(Batch, plan=by_name(ANYTHING), progress=progress))
-    item = shapes.named("BatchItem", shapes.members(BatchItem, spec=by_name(ANYTHING), **more))
-    return record(batch=batch), record(item=item)
+    members = shapes.members(BatchItem, spec=by_name(ANYTHING), tried_=tried, placements_=placements)
+    return record(batch=batch), record(item=shapes.named("BatchItem", members))
 
 
 def _of_batches(shapes: Shapes, _session: Schema, _iteration: Schema) -> dict[str, Schema]:

@@ -35,7 +35,7 @@ from ampsm_engine.batch.values import ItemSpec
 from ampsm_engine.cluster import parcel
 from ampsm_engine.cluster.clones import PIECE, HostClones, MissingBase, WantedRepository
 from ampsm_engine.context import Engine, engine_at
-from ampsm_engine.engine import removal, startup
+from ampsm_engine.engine import session_trash, startup
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused
 from ampsm_engine.git import program, repository
 from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
@@ -376,8 +376,8 @@ class HostHalf:
             session_id = store.batches.session_of(item.id)
             if session_id is not None:
                 if store.sessions.get(session_id).trashed_at is None:
-                    removal.remove(self.engine, session_id)
-                removal.purge(self.engine, session_id)
+                    session_trash.remove(self.engine, session_id)
+                session_trash.purge(self.engine, session_id)
             store.batches.remove_item(item.id)
             for file in (self._folder / "outgoing").glob(f"{_file_name(item_id)}-*.zip"):
                 file.unlink(missing_ok=True)
