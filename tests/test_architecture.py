@@ -64,9 +64,7 @@ def test_no_two_classes_share_a_name() -> None:
 
 def test_a_class_owns_parts_where_it_would_be_a_tower() -> None:
     """At most 30 methods of its own, and one class of ours that it stands on."""
-    classes = [
-        node for path in SOURCES for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)
-    ]
+    classes = [node for path in SOURCES for node in nodes(path) if isinstance(node, ast.ClassDef)]
     ours = {node.name for node in classes}
     methods = {
         node.name: sum(isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) for one in node.body) for node in classes

@@ -8,8 +8,8 @@ are not bound to it is stopped there, and kept as late.
 import asyncio
 import json
 import time
-from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from ampsm_engine.batch import progress
@@ -98,14 +98,11 @@ class ClusterExecutor:
 
     def _free(self, host: RemoteHost) -> int:
         """How many items it can take: its free slots without what it was given since it told of them."""
-        bound = [item for item in self._open_items() if item.host == host.name and item.step != progress.MERGE]
+        at_work = self.engine.store.batches.items(self.batch_id, [state for state in ItemState if state.is_at_work])
+        bound = [item for item in at_work if item.host == host.name and item.step != progress.MERGE]
         unheard = sum(item.id not in host.items for item in bound)
-        at_work = sum(not is_final(one) for one in host.items.values())
-        return min(host.slots - at_work, host.free) - unheard
-
-    def _open_items(self) -> tuple[BatchItem, ...]:
-        batches = self.engine.store.batches
-        return batches.items(self.batch_id, [state for state in ItemState if state.is_at_work])
+        taken = sum(not is_final(one) for one in host.items.values())
+        return min(host.slots - taken, host.free) - unheard
 
     def begin(self, item: BatchItem) -> Host | None:
         """Give a waiting item to the host that it ran on before, else to the one with most room."""
@@ -122,7 +119,7 @@ class ClusterExecutor:
         call = Call(self._calls, host.name if host else "", verb, request)
         item_id = str(json.loads(request)["item"])
         if verb == RUN:
-            run = RemoteItem(self, item_id, self.spec_of(item_id), self._teller(item_id))
+            run = RemoteItem(self, item_id, self.spec_of(item_id), partial(self.tell, item_id=item_id))
             self._running[call.number] = call, asyncio.create_task(run.until_ended())
         return call  # a stop by force is seen by the item itself, which has the host end its half of the run
 
@@ -142,9 +139,6 @@ class ClusterExecutor:
         """What was heard since."""
         told, self._events = tuple(self._events), []
         return told
-
-    def _teller(self, item_id: str) -> Callable[[str], None]:
-        return lambda text: self.tell(text, item_id)
 
     def tell(self, text: str, item_id: str = "") -> None:
         """Have a few words written into the run's log."""

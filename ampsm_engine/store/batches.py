@@ -83,6 +83,36 @@ def enter_try(db: Database, attempt: ItemAttempt, iteration_id: str | None) -> B
     return begun
 
 
+def _add_placement(db: Database, item_id: str, host: str, boot: str) -> int:
+    (count,) = db.select('SELECT count(*) FROM placements WHERE "itemId" = ?', (item_id,))[0]
+    number = int(count) + 1
+    placed = Placement(item_id, number, host, boot, timestamps.now())
+    db.execute(tables.PlacementRow.insert(**asdict(placed)))
+    return number
+
+
+def _end_placement(db: Database, item_id: str, number: int, outcome: str, tip: str | None) -> None:
+    row = tables.PlacementRow
+    ending = row.update(ended_at=timestamps.now(), outcome=outcome, tip=tip)
+    db.execute(ending.where((row.item_id == item_id) & (row.number == number)))
+
+
+def _remove_items(db: Database, item_ids: Sequence[str]) -> None:
+    for row in (tables.BatchTryRow, tables.PlacementRow):
+        db.execute(row.delete().where(row.item_id.in_(item_ids)))
+    freed = tables.SessionRow.update(origin=None)
+    db.execute(freed.where(tables.SessionRow.origin.in_(item_ids)))
+    db.execute(tables.BatchItemRow.delete().where(tables.BatchItemRow.id.in_(item_ids)))
+
+
+def _is_changed(db: Database, batch: Batch, before: Sequence[BatchState], columns: dict[str, object]) -> bool:
+    changed = tables.changes(tables.BatchRow, columns, fixed=_BATCH_FIXED)
+    if batch.state not in before:
+        return False
+    db.execute(tables.BatchRow.update(changed).where(tables.BatchRow.id == batch.id))
+    return True
+
+
 class Batches(StorePart):
     """All batches, those that run and those that are over."""
 
@@ -115,12 +145,12 @@ class Batches(StorePart):
                 self._db.execute(tables.BatchItemRow.insert(**asdict(item)))
             resting = (BatchState.ENDED, BatchState.STOPPED)
             again: dict[str, object] = dict.fromkeys(("ended_at", "wait_until", "wait_reason")) | {"stop_requested": ""}
-            self._is_changed(batch.id, resting, {"state": BatchState.RUNNING, **again})
+            _is_changed(self._db, self.get(batch.id), resting, {"state": BatchState.RUNNING, **again})
 
     def remove_item(self, item_id: str) -> None:
         """Remove an item with its tries and placements; its session, if there is one, stays, nobody's."""
         with self._db.writing():
-            self._remove_items([item_id])
+            _remove_items(self._db, [item_id])
 
     def place(self, item_id: str, host: str, boot: str) -> bool:
         """Give a waiting item to a host, with the row of that placement; whether it still waited. NotFound."""
@@ -133,14 +163,8 @@ class Batches(StorePart):
             columns |= {"next_at": None, "reason": None, "ended_at": None, "lost_at": None, "host": host}
             if not self._is_moved(item_id, (ItemState.QUEUED,), ItemState.PLACED, columns):
                 return False
-            self._add_placement(item_id, host, boot)
+            _add_placement(self._db, item_id, host, boot)
             return True
-
-    def _add_placement(self, item_id: str, host: str, boot: str) -> int:
-        number = len(self.placements(item_id)) + 1
-        placed = Placement(item_id, number, host, boot, timestamps.now())
-        self._db.execute(tables.PlacementRow.insert(**asdict(placed)))
-        return number
 
     def note_late(self, item_id: str, host: str, boot: str, tip: str | None) -> bool:
         """Write down what a host brought to its end that was not asked for any more; False when that is known."""
@@ -149,13 +173,8 @@ class Batches(StorePart):
             if any(one.outcome == "late" and one.tip == tip for one in known):
                 return False
             number = next((one.number for one in known if one.outcome in (None, "given up", "lost")), 0)
-            self._end_placement(item_id, number or self._add_placement(item_id, host, boot), "late", tip)
+            _end_placement(self._db, item_id, number or _add_placement(self._db, item_id, host, boot), "late", tip)
             return True
-
-    def _end_placement(self, item_id: str, number: int, outcome: str, tip: str | None) -> None:
-        row = tables.PlacementRow
-        ending = row.update(ended_at=timestamps.now(), outcome=outcome, tip=tip)
-        self._db.execute(ending.where((row.item_id == item_id) & (row.number == number)))
 
     def leave_host(
         self,
@@ -182,7 +201,7 @@ class Batches(StorePart):
                 self._db.execute(tables.BatchTryRow.insert(**asdict(replace(one, item_id=item_id, number=number))))
             for placed in self.placements(item_id):
                 if placed.ended_at is None:
-                    self._end_placement(item_id, placed.number, outcome, tip)
+                    _end_placement(self._db, item_id, placed.number, outcome, tip)
             return True
 
     def placements(self, item_id: str) -> tuple[Placement, ...]:
@@ -238,15 +257,7 @@ class Batches(StorePart):
     def change(self, batch_id: str, before: Sequence[BatchState], **columns: object) -> bool:
         """Change columns of a batch that is in one of some states; whether it was. NotFound."""
         with self._db.writing():
-            return self._is_changed(batch_id, before, columns)
-
-    def _is_changed(self, batch_id: str, before: Sequence[BatchState], columns: dict[str, object]) -> bool:
-        """As `change`, inside `writing()`."""
-        changed = tables.changes(tables.BatchRow, columns, fixed=_BATCH_FIXED)
-        if self.get(batch_id).state not in before:
-            return False
-        self._db.execute(tables.BatchRow.update(changed).where(tables.BatchRow.id == batch_id))
-        return True
+            return _is_changed(self._db, self.get(batch_id), before, columns)
 
     def end(self, batch_id: str, state: BatchState, *, reason: str | None = None) -> bool:
         """Let a batch rest in a state; whether it was at work until then. NotFound. Fact: batch-ended.
@@ -386,16 +397,9 @@ class Batches(StorePart):
                 raise Refused(f"The batch {batch.name} is {batch.state}.", f"ampsm batch stop {batch.id}")
             items = [item.id for item in self.items(batch_id)]
             for start in range(0, len(items), 500):
-                self._remove_items(items[start : start + 500])
+                _remove_items(self._db, items[start : start + 500])
             self._db.execute(tables.BatchRow.delete().where(tables.BatchRow.id == batch_id))
             records.note(self._db, "batch-removed", f"{batch.id} {batch.name}")
-
-    def _remove_items(self, item_ids: Sequence[str]) -> None:
-        for row in (tables.BatchTryRow, tables.PlacementRow):
-            self._db.execute(row.delete().where(row.item_id.in_(item_ids)))
-        freed = tables.SessionRow.update(origin=None)
-        self._db.execute(freed.where(tables.SessionRow.origin.in_(item_ids)))
-        self._db.execute(tables.BatchItemRow.delete().where(tables.BatchItemRow.id.in_(item_ids)))
 
     def spent(self, batch_id: str) -> int | None:
         """What the threads of a batch cost by amp's own word, in millionths of a dollar; None while it said nothing."""
