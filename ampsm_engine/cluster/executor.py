@@ -332,6 +332,8 @@ class ClusterExecutor:
             raise HostGone(f"The host at {address} has not answered for {limit:.0f} s.") from reason
         head, attached = parts_of(raw)
         error = head.get("error")
+        if isinstance(error, dict) and error.get("passes"):
+            raise HostGone(f"The host at {address}: {printable(str(error.get('message')))[:500]}")
         if isinstance(error, dict):
             kinds: dict[str, type[AmpsmError]] = {"Refused": Refused, "Unfit": Unfit, "NotFound": NotFound}
             kind = kinds.get(str(error.get("kind")), Failed)

@@ -43,6 +43,7 @@ from ampsm_engine.lean_dataclass import asdict, replace
 from ampsm_engine.model import OPEN_ITEMS, Batch, BatchItem, BatchState, ItemState
 from ampsm_engine.naming import new_id
 from ampsm_engine.plain_text import printable
+from ampsm_engine.store import is_passing
 from ampsm_engine.worker import launch, slots
 
 WIRE = 1
@@ -88,7 +89,8 @@ def serve(raw: bytes, host: "HostHalf | None" = None) -> bytes:
         return message({"wire": WIRE, **head}, attached)
     except AmpsmError as reason:
         kind = type(reason).__name__
-        return message({"wire": WIRE, "error": {"kind": kind, "message": reason.message, "hint": reason.hint}})
+        error = {"kind": kind, "message": reason.message, "hint": reason.hint, "passes": is_passing(reason)}
+        return message({"wire": WIRE, "error": error})
     except Exception as reason:  # noqa: BLE001 - any other would end in a traceback on a machine where nobody looks
         text = redact.text(f"{type(reason).__name__}: {reason}")[:500]
         return message({"wire": WIRE, "error": {"kind": "Failed", "message": text, "hint": None}})

@@ -31,6 +31,9 @@ from ampsm_engine.store import is_passing
 if TYPE_CHECKING:
     from ampsm_engine.cluster.executor import ClusterExecutor, RemoteHost
 
+MOST_FAILURES = 4
+"""How often what was asked of a host may fail before the item ends with that."""
+
 PAUSE = 2.0
 """Seconds after which an item looks at its host again, whether or not something was heard."""
 
@@ -52,6 +55,7 @@ class RemoteItem:
     tell: Callable[[str], None]
     _entered: float = 0.0
     """When its host was asked to run it by this process, as `time.monotonic` counts; 0 before."""
+    _failures: int = 0
 
     async def until_ended(self) -> ItemEnd:
         """Go on until the item ended, passed, or waits for another host."""
@@ -63,7 +67,9 @@ class RemoteItem:
                 self.tell(str(reason))
                 await self.cluster.changed(PAUSE)
             except (AmpsmError, OSError) as reason:
-                if is_passing(reason):
+                self._failures += 1
+                if is_passing(reason) or (isinstance(reason, Failed) and self._failures < MOST_FAILURES):
+                    self.tell(str(reason))
                     await asyncio.sleep(PAUSE)
                 elif (end := self._failed(reason)) is not None:
                     return end
