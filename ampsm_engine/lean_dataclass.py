@@ -1,8 +1,9 @@
 """The standard library's dataclasses, as far as they are used here, with the work left until somebody asks for it.
 
 `dataclasses` imports `inspect` and compiles six functions a class, which is a third of the start of a short command.
-Here a class costs one compilation, and what the standard library tells of it (`dataclasses.fields`, `is_dataclass`) is
-made when it is asked for. To a type checker the names of this module are those of `dataclasses`.
+Here a class costs one compilation, with its first value, and what the standard library tells of it
+(`dataclasses.fields`, `is_dataclass`) is made when it is asked for. To a type checker the names of this module are
+those of `dataclasses`.
 """
 
 import sys
@@ -124,7 +125,7 @@ def _made(cls: Any, *, frozen: bool, slots: bool, eq: bool) -> Any:
     else:
         _fill(cls, members, annotated)
     if "__init__" not in members:
-        cls.__init__ = _initializer(cls, own, slots=slots, frozen=frozen)
+        cls.__init__ = _late_initializer(cls, own, slots=slots, frozen=frozen)
     return cls
 
 
@@ -185,6 +186,16 @@ def _fields_of(cls: Any) -> dict[str, _Field]:
         one.name, one.type = name, kind
         own[name] = one
     return own
+
+
+def _late_initializer(cls: Any, own: dict[str, _Field], *, slots: bool, frozen: bool) -> Callable[..., None]:
+    """Makes the initializer with the first value: of most of its classes a command makes none."""
+
+    def first(self: Any, *given: Any, **named: Any) -> None:
+        cls.__init__ = _initializer(cls, own, slots=slots, frozen=frozen)
+        cls.__init__(self, *given, **named)
+
+    return first
 
 
 def _initializer(cls: Any, own: dict[str, _Field], *, slots: bool, frozen: bool) -> Callable[..., None]:

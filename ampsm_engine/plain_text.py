@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 _PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "␡"}
 
-_UNSEEN = re.compile(
+_UNSEEN = (
     "["
     "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1: orders to a terminal
     "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
@@ -21,8 +21,8 @@ _UNSEEN = re.compile(
 )
 """Joiners are not in it: scripts need them."""
 
-UNTYPED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
-"""What has no place in a text that a person wrote: control, order, and halves of characters; tab and newline have."""
+UNTYPED = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+"""What has no place in a text that a person wrote, as a pattern: control, order, halves of characters."""
 
 
 def plural(count: int, noun: str) -> str:
@@ -53,7 +53,7 @@ def visible(text: str, keeping: str = "") -> str:
         letter = found.group()
         return letter if letter in keeping else picture(letter)
 
-    return _UNSEEN.sub(pictured if keeping else lambda found: picture(found.group()), text)
+    return re.sub(_UNSEEN, pictured if keeping else lambda found: picture(found.group()), text)
 
 
 def picture(letter: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ampsm_engine import file_lock
 
-_OURS = re.compile(r"\.?ampsm-(trash|commit|forecast|proof|index|merge|review|live|sides|differ|import|edit)-\w+")
+_OURS = r"\.?ampsm-(trash|commit|forecast|proof|index|merge|review|live|sides|differ|import|edit)-\w+"
 _YOUNG = 3600.0
 """Seconds in which a folder that does not bear its name yet may still be on its way to it."""
 
@@ -59,7 +59,7 @@ def remove_abandoned() -> None:
     import tempfile
 
     with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
-        names = [entry.name for entry in entries if _OURS.fullmatch(entry.name)]
+        names = [entry.name for entry in entries if re.fullmatch(_OURS, entry.name)]
         for name in names:
             _remove_if_free(Path(tempfile.gettempdir(), name))
 

@@ -87,7 +87,7 @@ def test_no_folder_bears_a_name_that_is_cleared_away_without_the_lock_that_keeps
         for prefix in re.findall(r'prefix=f?"([^"]*)"', path.read_text())
     ]
     assert made
-    assert [one for one in made if private_folder._OURS.fullmatch(f"{one[1]}x")] == []
+    assert [one for one in made if re.fullmatch(private_folder._OURS, f"{one[1]}x")] == []
 
 
 SCREENS = [path for path in SOURCES if path.is_relative_to(ROOT / "ampsm_tui")]

@@ -110,7 +110,7 @@ _TICK = 0.25
 _GRACE = 2.0
 """Seconds that a git has to remove its lock files after SIGTERM."""
 
-_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-Z\\-_])")
+_ESCAPES = r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-Z\\-_])"
 
 
 class Answer(NamedTuple):
@@ -486,6 +486,7 @@ def _ended(process: subprocess.Popen[bytes], limit: float | None) -> bool:
 
 def _readable(raw: bytes) -> str:
     """What a program said to a person: its last forty lines, without a control character."""
-    clean = _ESCAPES.sub("", raw[-20_000:].decode("utf-8", "replace"))
+    text = raw[-20_000:].decode("utf-8", "replace")
+    clean = re.sub(_ESCAPES, "", text) if "\x1b" in text else text
     lines = [printable(line.rpartition("\r")[2] or line) for line in clean.splitlines()]
     return "\n".join([line for line in lines if line][-40:])

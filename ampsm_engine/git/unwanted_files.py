@@ -20,11 +20,10 @@ from ampsm_engine.plain_text import plural
 READ = 1 << 20
 """Bytes of a file with a doubtful name that are looked at."""
 
-_EXAMPLE = re.compile(r".+\.(example|sample|template|tmpl|dist)(\.\w{1,10})?", re.IGNORECASE | re.DOTALL)
+_EXAMPLE = r".+\.(example|sample|template|tmpl|dist)(\.\w{1,10})?"
 """`.env.example` and its like are written to be committed."""
 
-_NAMES = re.compile(
-    r"""
+_NAMES = r"""
       \.env (\..*|rc|[-_].*)? | .+\.env | \.dev\.vars (\..*)?                     # dotenv, direnv, wrangler
     | .*\.(pem|key|p12|pfx|pkcs12|p8|jks|jceks|bks|keystore|keytab|kdbx?|ppk|ovpn|agekey|kubeconfig)
     | (id|ssh_host|.*[-_.])_?(rsa|dsa|ecdsa|ed25519)(_sk)?(_key)? (?!\.pub$)(\.(old|bak|backup|orig|\d+))?
@@ -40,32 +39,26 @@ _NAMES = re.compile(
     | secrets?[-_.].+\.(ya?ml|json|toml|tfvars)
     | terraform\.tfvars(\.json)? | .+\.auto\.tfvars(\.json)? | .+\.tfstate(\.backup|\.\d+\.backup)?
     | local\.settings\.json | kubeconfig(\.ya?ml)?
-    """,
-    re.VERBOSE | re.IGNORECASE | re.DOTALL,
-)
+    """
 
-_DOUBTFUL = re.compile(
-    r"""
+_DOUBTFUL = r"""
       \.npmrc | \.yarnrc(\.ya?ml)? | bunfig\.toml | pip\.(conf|ini) | nuget\.config | \.curlrc | \.wgetrc | \.boto
     | \.terraformrc | terraform\.rc | \.sentryclirc | \.flaskenv | my\.cnf | \.?bowerrc | gradle\.properties
     | local\.properties | settings\.xml | wp-config.*\.php | (.*[-_.])?database\.ya?ml | s?ftp(-config)?\.json
     | appsettings\..+\.json | (application|bootstrap)[-_.].+\.(properties|ya?ml) | .+\.tfvars(\.json)?
     | (.*[-_.])?(auth|o?auth2?|tokens?|creds?|keys?|account|secrets?|adminsdk|config|config\.local)\.json
     | .*([-_.]key|serviceaccountkey)\.json
-    """,
-    re.VERBOSE | re.IGNORECASE | re.DOTALL,
-)
+    """
 
-_ENCRYPTED = re.compile(rb"ENC\[AES256_GCM|\$ANSIBLE_VAULT;|kind: SealedSecret|-----BEGIN AGE ENCRYPTED FILE")
-_SECRETIVE = re.compile(
+_ENCRYPTED = rb"ENC\[AES256_GCM|\$ANSIBLE_VAULT;|kind: SealedSecret|-----BEGIN AGE ENCRYPTED FILE"
+_SECRETIVE = (
     r"(?i)passw|pwd$|secret|token$|_auth$|authtoken|api[-_]?key|access[-_]?key|account[-_]?key|private[-_]?key"
     r"|connection[-_]?string|credential|oauth"
 )
-_LINE = re.compile(
-    r"^[ \t-]*(?:export )?[\"']?([\w/:@.-]{2,100})[\"']?[ \t]*[:=][ \t]*[\"']?([^\s\"'#;,]{3,})", re.MULTILINE
-)
-_NOTHING = re.compile(
-    r"(?i)\$|%|<|\{|\[|x{3,}|\*+|true|false|null|none|string|example|change.?me|your[-_].*|[A-Z]?[a-z]+|.*\.\.\..*|\d{1,5}"
+_LINE = r"(?m)^[ \t-]*(?:export )?[\"']?([\w/:@.-]{2,100})[\"']?[ \t]*[:=][ \t]*[\"']?([^\s\"'#;,]{3,})"
+_NOTHING = (
+    r"(?i)\$|%|<|\{|\[|x{3,}|\*+|true|false|null|none|string|example|change.?me|your[-_].*"
+    r"|[A-Z]?[a-z]+|.*\.\.\..*|\d{1,5}"
 )
 """Values that are references, placeholders, or the words of a form."""
 
@@ -101,7 +94,12 @@ class Added(NamedTuple):
 def is_secret(path: str) -> bool:
     """Whether the name of a file says that it holds secrets: `.env*`, private keys, key stores, credentials."""
     name = path.rpartition("/")[2]
-    return _NAMES.fullmatch(name) is not None and not _EXAMPLE.fullmatch(name)
+    return _is_called(_NAMES, name) and not _is_called(_EXAMPLE, name)
+
+
+def _is_called(pattern: str, name: str) -> bool:
+    """Whether a file is called as a pattern says, which is compiled when the first name is looked at."""
+    return re.fullmatch(pattern, name, re.VERBOSE | re.IGNORECASE | re.DOTALL) is not None
 
 
 def is_secret_file(worktree: Path, path: str) -> bool:
@@ -112,15 +110,15 @@ def is_secret_file(worktree: Path, path: str) -> bool:
     name = path.rpartition("/")[2]
     if is_secret(path):
         return not _is_encrypted(worktree / path)
-    if not _DOUBTFUL.fullmatch(name) or _EXAMPLE.fullmatch(name):
+    if not _is_called(_DOUBTFUL, name) or _is_called(_EXAMPLE, name):
         return False
     content = _read(worktree / path)
-    return bool(content) and not _ENCRYPTED.search(content) and _holds_secret(content)
+    return bool(content) and not re.search(_ENCRYPTED, content) and _holds_secret(content)
 
 
 def _is_encrypted(file: Path) -> bool:
     textual = file.suffix.lower() in (".yaml", ".yml", ".json", ".toml", ".ini", ".txt", ".tfvars", ".env")
-    return textual and bool(_ENCRYPTED.search(_read(file)))
+    return textual and bool(re.search(_ENCRYPTED, _read(file)))
 
 
 def _read(file: Path) -> bytes:
@@ -143,19 +141,19 @@ def _holds_secret(content: bytes) -> bool:
     try:
         found = _texts("", json.loads(text))
     except ValueError:
-        found = iter(_LINE.findall(text))
-    return any(_SECRETIVE.search(name) and not _is_harmless(value) for name, value in found)
+        found = iter(re.findall(_LINE, text))
+    return any(re.search(_SECRETIVE, name) and not _is_harmless(value) for name, value in found)
 
 
 def _is_harmless(value: str) -> bool:
-    return (
-        not value.isascii() or " " in value.strip() or len(value) < 4 or bool(_NOTHING.match(value) and _plain(value))
-    )
+    if not value.isascii() or " " in value.strip() or len(value) < 4:
+        return True
+    return re.match(_NOTHING, value) is not None and _plain(value)
 
 
 def _plain(value: str) -> bool:
     """Whether a value is nothing but what `_NOTHING` found at its beginning, or begins like a reference."""
-    return bool(_NOTHING.fullmatch(value)) or value[:1] in "$%<{["
+    return bool(re.fullmatch(_NOTHING, value)) or value[:1] in "$%<{["
 
 
 def _texts(name: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -117,7 +117,7 @@ def _cut(line: str) -> str:
 def _clean(text: str) -> str:
     """Without what a terminal would obey, or a reader not see; a line feed and a tab stay."""
     text = text.replace("\r\n", "\n")
-    return UNTYPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return re.sub(UNTYPED, lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _code(name: str | None) -> str:

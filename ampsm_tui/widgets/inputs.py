@@ -3,6 +3,7 @@
 Their cursor stands still: a blinking one writes to the terminal for ever.
 """
 
+import re
 from functools import cached_property
 from typing import ClassVar
 
@@ -141,7 +142,7 @@ class TextInput(TextArea):
 
 def typed(text: str) -> str:
     """A text as somebody could have typed it: lines end with LF, nothing unseen is in it."""
-    return UNTYPED.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return re.sub(UNTYPED, "", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _edited(box: Widget, text: str) -> str | None:
