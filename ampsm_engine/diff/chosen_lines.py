@@ -29,6 +29,13 @@ class _Element(NamedTuple):
     row: int
 
 
+class Beside(NamedTuple):
+    """What a content becomes, and the rows of the patch that are made in it then."""
+
+    content: bytes
+    made: frozenset[int]
+
+
 class ChosenLines:
     """Rows of one file's patch, counted from its first `@@` (0): the changed lines among them are chosen."""
 
@@ -65,16 +72,44 @@ class ChosenLines:
             lines[at : at + len(wanted)] = _made(elements, made)
         return hunks.joined(lines)
 
-    def beside(self, old: bytes, content: bytes, *, is_put_in: bool) -> bytes | None:
+    def beside(
+        self, old: bytes, content: bytes, *, is_put_in: bool, known: frozenset[int] | None = None
+    ) -> "Beside | None":
         """A content that has some of the diff's changes, with the chosen ones as well, or without them.
 
         `old` is what the diff begins with. None where the content has other lines than the diff, or nobody can tell.
+        `known`: the rows that are made in it, as far as somebody remembers: of equal lines, nothing else tells which.
         """
         elements = self._file(old) if self._is_whole else None
-        made = _found(elements, lines_of(content), self.rows, is_in=not is_put_in) if elements is not None else None
-        if elements is None or made is None:
+        if elements is None:
             return None
-        return hunks.joined(_made(elements, made | self.rows if is_put_in else made - self.rows))
+        if known is None or hunks.joined(_made(elements, known)) != content:
+            known = _found(elements, lines_of(content), self.rows, is_in=not is_put_in)
+        if known is None:
+            return None
+        made = known | self.rows if is_put_in else known - self.rows
+        return Beside(hunks.joined(_made(elements, made)), made)
+
+    def rows_of(self, removed: Collection[int], missing: Collection[int]) -> frozenset[int]:
+        """The rows that are made where these lines of the old side are gone, and these of the new side not there."""
+        return frozenset(
+            row for sign, row, line in self._numbered() if (line in removed if sign == MINUS else line not in missing)
+        )
+
+    def lines_of_rows(self, made: Collection[int]) -> tuple[list[int], list[int]]:
+        """Where these rows are made: the lines of the old side that are gone, and those of the new one not there."""
+        numbered = list(self._numbered())
+        removed = [line for sign, row, line in numbered if sign == MINUS and row in made]
+        return removed, [line for sign, row, line in numbered if sign == PLUS and row not in made]
+
+    def _numbered(self) -> Iterator[tuple[int, int, int]]:
+        """Sign, row and line, from 1, of each changed line: of the old side for a removed one, else of the new side."""
+        for hunk, elements in self._hunks:
+            old, new = hunk.start(Side.OLD) + 1, hunk.start(Side.NEW) + 1
+            for line, row in zip(hunk.lines, _rows(hunk, min(one.row for one in elements)), strict=True):
+                if line[0] != SAME:
+                    yield line[0], row, old if line[0] == MINUS else new
+                old, new = old + (line[0] != PLUS), new + (line[0] != MINUS)
 
     def _file(self, old: bytes) -> list[_Element] | None:
         """All lines of the file, those outside of hunks too; None where the hunks are not of this content."""

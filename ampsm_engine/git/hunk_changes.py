@@ -13,9 +13,10 @@ from ampsm_engine.diff.chosen_lines import ChosenLines
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.diff.hunks import Hunk
 from ampsm_engine.errors import Failed, Refused
-from ampsm_engine.git import commits, lock, program, records
+from ampsm_engine.git import commits, lock, program, records, staged_lines
 from ampsm_engine.git.commits import head
 from ampsm_engine.git.records import TreeEntry
+from ampsm_engine.git.staged_lines import StagedLines
 from ampsm_engine.git.worktree_entries import Entries, Scratch
 from ampsm_engine.lean_dataclass import dataclass, field
 
@@ -111,7 +112,7 @@ def rejecting(
         now = scratch.in_index(path)
         staged = hunk.beside(*(scratch.content(entry) if entry else b"" for entry in (was, now)), is_put_in=False)
         if staged is not None:
-            pairs["index"] = ({path: now}, {path: _entry(scratch, staged, now, was, shown)})
+            pairs["index"] = ({path: now}, {path: _entry(scratch, staged.content, now, was, shown)})
     return _planned(scratch, pairs)
 
 
@@ -260,20 +261,6 @@ def refresh(scratch: Scratch, paths: Iterable[str]) -> None:
         program.write(scratch.worktree, "--literal-pathspecs", "add", "--refresh", "--", *known)
 
 
-Ranges = tuple[tuple[int, int], ...]
-"""First lines, from 1, and how many."""
-
-
-@dataclass(frozen=True, slots=True)
-class StagedLines:
-    """What of one file's changed lines is in the index."""
-
-    removed: Ranges
-    """Lines of HEAD that the index does not have any more."""
-    missing: Ranges
-    """Lines of the worktree that the index does not have."""
-
-
 @dataclass(frozen=True, slots=True)
 class StagedChanges:
     """What the next commit by hand would hold: paths, and of each the keys of its hunks against HEAD."""
@@ -347,18 +334,22 @@ def stage_lines(
         message = f"{path} is renamed from {old_path}, which is not staged yet."
         raise Refused(message, "Stage the whole file, then unstage what is not to go in.")
     old = scratch.content(was) if was else b""
-    content = lines.beside(old, scratch.content(now) if now else b"", is_put_in=is_put_in)
-    if content is None:
+    known = staged_lines.remembered(scratch.git_dir, path, staged_lines.blobs((was, now, there)))
+    rows = lines.rows_of(*map(staged_lines.lines_in, (known.removed, known.missing))) if known else None
+    staged = lines.beside(old, scratch.content(now) if now else b"", is_put_in=is_put_in, known=rows)
+    if staged is None:
         try:
             changed = TreeEntry((was or there or now or _FILE).mode, scratch.blob(lines.put_in(old)))
         except hunks.Misplaced as reason:
             raise _changed_since(path, reason) from reason
         _bring(scratch, path, *((was, changed) if is_put_in else (changed, was)))
         return
-    then = _entry(scratch, content, now, was, there)
+    then = _entry(scratch, staged.content, now, was, there)
     if then != now:
         scratch.enter({path: then})
         refresh(scratch, (path,))
+    told = StagedLines(*map(staged_lines.ranges, lines.lines_of_rows(staged.made)))
+    staged_lines.remember(scratch.git_dir, path, staged_lines.blobs((was, then, there)), told)
 
 
 def staged(worktree: Path) -> StagedChanges:
@@ -380,18 +371,8 @@ def staged(worktree: Path) -> StagedChanges:
     listing = ("--name-only", "-z", "--no-renames", "--ignore-submodules=none", "--no-ext-diff", "--no-textconv")
     unlike = program.query(worktree, "--literal-pathspecs", "diff", *listing, "--", *sorted(paths))
     others = frozenset(records.split(unlike))
-    lines = {path: _staged_lines(worktree, path) for path in sorted(paths & others)[:MOST_BY_LINE]}
+    lines = {path: staged_lines.staged_lines(worktree, path) for path in sorted(paths & others)[:MOST_BY_LINE]}
     return StagedChanges(paths, frozenset(keys), others, lines)
-
-
-def _staged_lines(worktree: Path, path: str) -> StagedLines:
-    ranges: list[Ranges] = []
-    for side, options in ((Side.OLD, ("--cached",)), (Side.NEW, ())):
-        plain = ("-U0", "--no-renames", "--no-color", "--no-ext-diff", "--no-textconv", "--inter-hunk-context=0")
-        told = program.query(worktree, "--literal-pathspecs", "diff", *plain, *options, "--", path)
-        found = [(hunk.start(side) + 1, len(hunk.image(side))) for hunk in hunks.split(told)]
-        ranges.append(tuple(one for one in found if one[1]))
-    return StagedLines(*ranges)
 
 
 def _listed(raw: bytes) -> Iterator[tuple[list[str], str]]:

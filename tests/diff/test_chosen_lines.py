@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from ampsm_engine.diff.chosen_lines import ChosenLines
+from ampsm_engine.diff.chosen_lines import Beside, ChosenLines
 from tests.conftest import examples
 
 
@@ -38,6 +38,11 @@ def patch_of(folder: Path, old: bytes, new: bytes) -> bytes:
     return done.stdout[done.stdout.find(b"\n@@ ") + 1 :]
 
 
+def content(found: Beside | None) -> bytes:
+    assert found is not None
+    return found.content
+
+
 @settings(max_examples=examples(80))
 @given(sides=contents(), data=st.data())
 def test_lines_go_in_and_come_out_beside_others(folder: Path, sides: tuple[bytes, bytes], data: st.DataObject) -> None:
@@ -49,18 +54,22 @@ def test_lines_go_in_and_come_out_beside_others(folder: Path, sides: tuple[bytes
     whole = ChosenLines(patch, rows)
     assert whole.put_in(old) == new
     assert whole.taken_out(new) == old
-    index = old
+    index, made = old, frozenset[int]()
     for _ in range(data.draw(st.integers(0, 3), "steps")):
-        chosen = data.draw(st.sets(st.sampled_from(rows), min_size=1), "rows")
-        found = ChosenLines(patch, chosen).beside(old, index, is_put_in=data.draw(st.booleans(), "put in"))
-        assert found is not None, "what came of the diff's own lines is known again"
-        index = found
-    assert whole.beside(old, index, is_put_in=True) == new
-    assert whole.beside(old, index, is_put_in=False) == old
+        lines = ChosenLines(patch, data.draw(st.sets(st.sampled_from(rows), min_size=1), "rows"))
+        is_put_in = data.draw(st.booleans(), "put in")
+        assert lines.beside(old, index, is_put_in=is_put_in), "what came of the diff's own lines is known again"
+        found = lines.beside(old, index, is_put_in=is_put_in, known=made)
+        made = made | lines.rows if is_put_in else made - lines.rows
+        assert found == (ChosenLines(patch, made).put_in(old), made), "those that were chosen, and none that are equal"
+        assert whole.rows_of(*whole.lines_of_rows(made)) == made
+        index = found.content
+    assert content(whole.beside(old, index, is_put_in=True)) == new
+    assert content(whole.beside(old, index, is_put_in=False)) == old
     some = ChosenLines(patch, data.draw(st.sets(st.sampled_from(rows), min_size=1), "some"))
     rest = ChosenLines(patch, set(rows) - some.rows)
     assert not rest.rows or some.taken_out(new) == rest.put_in(old), "rejecting some is staging the others"
-    assert some.put_in(old) == some.beside(old, old, is_put_in=True)
+    assert some.put_in(old) == content(some.beside(old, old, is_put_in=True))
 
 
 def test_other_lines_are_no_part_of_the_diff() -> None:
@@ -68,7 +77,8 @@ def test_other_lines_are_no_part_of_the_diff() -> None:
     lines = ChosenLines(patch, {1, 2})
     assert lines.beside(b"one\ntwo\n", b"uno\ntwo\n", is_put_in=True) is None
     assert lines.beside(b"eins\ntwo\n", b"one\ntwo\n", is_put_in=True) is None
-    assert ChosenLines(patch, {2}).beside(b"one\ntwo\n", b"one\ntwo\n", is_put_in=True) == b"one\n1\ntwo\n"
+    alone = ChosenLines(patch, {2}).beside(b"one\ntwo\n", b"one\ntwo\n", is_put_in=True)
+    assert content(alone) == b"one\n1\ntwo\n"
 
 
 def test_a_last_line_that_only_gets_an_end_is_one_change() -> None:

@@ -102,6 +102,27 @@ def test_exactly_the_chosen_lines_are_staged_and_unstaged(
     assert not sandbox.git("diff", "--name-only", "--", "file.txt", at=at)
 
 
+def test_of_equal_lines_those_are_staged_that_were_chosen(place: tuple[Sandbox, Worktree]) -> None:
+    sandbox, worktree = place
+    at = worktree.path
+    sandbox.commit({"file.txt": "begin\n"}, at=at)
+    sandbox.write({"file.txt": "begin\na\nx\nb\nx\n"}, at=at)
+    patch = hunks_of.patch(at, "HEAD", "file.txt")
+    patch = patch[patch.find(b"@@ ") :]
+    for row, staged, missing in (
+        (5, "begin\nx\n", ((2, 3),)),
+        (4, "begin\nb\nx\n", ((2, 2),)),
+        (2, "begin\na\nb\nx\n", ((3, 1),)),
+    ):
+        with scratch(at) as here:
+            hunk_changes.stage_lines(here, "file.txt", ChosenLines(patch, {row}), is_put_in=True)
+        assert sandbox.git("show", ":file.txt", at=at) == staged.strip()
+        assert hunk_changes.staged(at).lines["file.txt"].missing == missing
+    sandbox.git("reset", "--quiet", "--", "file.txt", at=at)
+    sandbox.git("apply", "--cached", "-", at=at, feed=b"--- a/file.txt\n+++ b/file.txt\n@@ -1 +1,2 @@\n begin\n+b\n")
+    assert hunk_changes.staged(at).lines["file.txt"].missing == ((2, 2), (5, 1)), "staged by others: as git compares"
+
+
 @settings(max_examples=examples(40))
 @given(contents=edits(), data=st.data())
 def test_exactly_the_chosen_lines_are_rejected_and_come_back(
