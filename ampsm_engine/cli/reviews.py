@@ -11,7 +11,7 @@ import click
 from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command
-from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.home import RUN_MARK
 from ampsm_engine.plain_text import plural
 
@@ -33,8 +33,9 @@ _PLACE = re.compile(r"(?P<path>.+?)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?", re.
 def review_command(ctx: click.Context, reference: str | None, pr: str | None, repo: Path) -> int:
     """Open the app where a session's diff is read: comments on lines, viewed marks, rejecting and staging of hunks.
 
-    With --pr it is the session that began from that pull request; the first time it is made. Your comments go there
-    with `ampsm comments SESSION --submit`, or to amp as ever.
+    With --pr it is the session that began from that pull request; the first time it is made, and later you are asked
+    whether to fetch what was pushed to it since. Your comments go there with `ampsm comments SESSION --submit`, or to
+    amp as ever.
 
       ampsm review dark
       ampsm review --pr 12
@@ -49,9 +50,33 @@ def review_command(ctx: click.Context, reference: str | None, pr: str | None, re
         return int(ctx.obj(review=arguments.session(engine, reference or "").id))
     from ampsm_engine.engine import pull_requests
 
-    with diagnostics.working("Fetching the pull request"):
-        session = pull_requests.find_or_begin(engine, repo, pr)
+    session = pull_requests.find(engine, repo, pr)
+    if session is None:
+        with diagnostics.working("Fetching the pull request"):
+            session = pull_requests.begin(engine, repo, pr)[0]
+    else:
+        offer_newer(engine, session)
     return int(ctx.obj(review=session.id))
+
+
+def offer_newer(engine: "Engine", session: "Session") -> None:
+    """Say where a session's pull request has moved on, and fetch it if that is wanted."""
+    from ampsm_engine.engine import pull_requests
+
+    try:
+        with diagnostics.working("Asking for the pull request"):
+            now = pull_requests.newer(engine, session.id)
+    except AmpsmError as reason:
+        diagnostics.warning(f"Whether the pull request has moved on is not known: {one_line(reason.message)}")
+        return
+    if now is None:
+        return
+    text = f"Pull request {now.number} has moved on since this session began: it is at {now.head_sha[:12]} now."
+    if diagnostics.confirmed(f"{text} Fetch it?"):
+        with diagnostics.working("Fetching the pull request"):
+            pull_requests.follow(engine, session.id, now)
+    else:
+        diagnostics.note(text)
 
 
 @click.command(cls=Command, short_help="List the comments on a session's changes, or send them to amp.")

@@ -3,19 +3,20 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ampsm_engine import redact
+from ampsm_engine import redact, timestamps
 from ampsm_engine.context import Engine
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.diff.hunks import Hunk
 from ampsm_engine.engine import comments, sessions, startup, views
 from ampsm_engine.errors import Refused
-from ampsm_engine.git import changes, program, repository
+from ampsm_engine.git import changes, lock, pinned_refs, program, repository
+from ampsm_engine.git.integrate import branch_move
 from ampsm_engine.git.worktree_entries import Scratch, scratch
 from ampsm_engine.lean_dataclass import dataclass, field, replace
-from ampsm_engine.merging import pull_requests
+from ampsm_engine.merging import pull_requests, situation
 from ampsm_engine.merging.forge import Forge
-from ampsm_engine.merging.pull_requests import LineRemark, Verdict
+from ampsm_engine.merging.pull_requests import LineRemark, PullRequestReview, Verdict
 from ampsm_engine.model import Iteration, Session
 from ampsm_engine.plain_text import printable
 from ampsm_engine.review import anchors
@@ -78,8 +79,8 @@ def _checked_out(root: Path) -> str:
     return program.read(root, "symbolic-ref", "--quiet", "--short", "HEAD").line
 
 
-def find_or_begin(engine: Engine, path: Path, reference: str) -> Session:
-    """The newest session that began from a pull request, else a new one."""
+def find(engine: Engine, path: Path, reference: str) -> Session | None:
+    """The newest session that began from a pull request; None without one."""
     startup.make_ready(engine)
     repo = repository.locate(path)
     number = pull_requests.number_of(reference)
@@ -88,7 +89,41 @@ def find_or_begin(engine: Engine, path: Path, reference: str) -> Session:
         known = store.reviews.pull_request(session.id)
         if known is not None and known.number == number and pull_requests.is_meant(reference, known):
             return session
-    return begin(engine, path, reference)[0]
+    return None
+
+
+def newer(engine: Engine, session_id: str) -> PullRequest | None:
+    """The pull request that a session began from as its host has it, where its commits are others now; else None."""
+    known = engine.store.reviews.pull_request(session_id)
+    if known is None:
+        return None
+    root = Path(engine.store.sessions.get(session_id).repo_root)
+    now = pull_requests.read(_forge(root, known), known.remote, known.number)
+    return now if now.head_sha != known.head_sha else None
+
+
+def follow(engine: Engine, session_id: str, now: PullRequest) -> None:
+    """Bring a session's branch and worktree to where its pull request stands now; the commits before are kept.
+
+    Refused where something of its own would be left behind: commits, changes, or amp at work.
+    """
+    session = engine.store.sessions.get(session_id)
+    root, known = Path(session.repo_root), engine.store.reviews.pull_request(session_id)
+    base = pull_requests.fetch(root, now)
+    with lock.writer(repository.common_dir(root), f"pull request of {session_id}"):
+        stands = situation.look(engine.store, session_id)
+        situation.refuse(tuple(situation.own_obstacles(engine.store, stands)))
+        if known is None or stands.branch_tip != known.head_sha:
+            message = f"{session.name} has commits of its own, which are not part of pull request {now.number}."
+            raise Refused(message, f"ampsm new --pr {now.number} begins anew from it as it is now")
+        common = changes.merge_base(root, base, now.head_sha)
+        if common is None:
+            raise Refused(f"Pull request {now.number} has no commit in common with {base} now.", "ampsm new --pr")
+        moment = "".join(letter for letter in timestamps.now() if letter.isdigit())
+        pinned_refs.backup(root, session_id, moment, "pull-request", known.head_sha)
+        branch_move.move_target(root, session.branch_name, known.head_sha, now.head_sha, why="ampsm: pull request")
+        engine.store.reviews.follow_pull_request(session_id, now, base_commit=common)
+        pinned_refs.keep_tip(root, session_id, now.head_sha)
 
 
 def _with_context(prompt: str, of: PullRequest) -> str:
@@ -122,7 +157,7 @@ def submit(engine: Engine, session_id: str, *, verdict: Verdict = "comment", mes
     def is_submitted(comment_id: str) -> None:
         store.reviews.set_comment_state(comment_id, CommentState.SUBMITTED)
 
-    url = pull_requests.submit(forge, to, at_lines, verdict=verdict, body=body, submitted=is_submitted)
+    url = pull_requests.submit(forge, PullRequestReview(to, at_lines, verdict, body), is_submitted)
     for one in others:
         is_submitted(one.id)
     store.facts.add("review-submitted", f"{len(waiting)} comments to {to.url}", session_id=session.id)

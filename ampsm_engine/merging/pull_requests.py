@@ -36,6 +36,16 @@ class LineRemark:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class PullRequestReview:
+    """What is said of a pull request at once: remarks on lines, a text, a verdict."""
+
+    to: PullRequest
+    remarks: Sequence[LineRemark]
+    verdict: Verdict
+    body: str
+
+
 def number_of(reference: str) -> int:
     """The number in `7`, `#7` or the address of a pull request; Refused for anything else."""
     found = _REFERENCE.fullmatch(reference.strip())
@@ -137,53 +147,39 @@ def fetch(root: Path, wanted: PullRequest) -> str:
     return repository.short(base)
 
 
-def submit(
-    forge: Forge,
-    to: PullRequest,
-    remarks: Sequence[LineRemark],
-    *,
-    verdict: Verdict,
-    body: str,
-    submitted: Callable[[str], None],
-) -> str:
-    """Submit a review: remarks on lines, a text, a verdict; where it can be read then.
+def submit(forge: Forge, review: PullRequestReview, submitted: Callable[[str], None]) -> str:
+    """Submit a review; where it can be read then.
 
     `submitted` is called with the id of each remark once it stands there. What fails leaves the others unsent.
     """
+    to = review.to
     if to.tool == "glab":
-        return _submit_to_gitlab(forge, to, remarks, verdict=verdict, body=body, submitted=submitted)
+        return _submit_to_gitlab(forge, review, submitted)
     events = {"comment": "COMMENT", "approve": "APPROVE", "request-changes": "REQUEST_CHANGES"}
     listed = []
-    for one in remarks:
+    for one in review.remarks:
         side = "RIGHT" if one.is_new else "LEFT"
         place: dict[str, object] = {"path": one.path, "line": one.line_end, "side": side, "body": one.text}
         if one.line != one.line_end:
             place |= {"start_line": one.line, "start_side": side}
         listed.append(place)
-    review = {"commit_id": to.head_sha, "event": events[verdict], "body": body, "comments": listed}
-    made = forge.ask(f"pulls/{to.number}/reviews", review)
-    for one in remarks:
+    content = {"commit_id": to.head_sha, "event": events[review.verdict], "body": review.body, "comments": listed}
+    made = forge.ask(f"pulls/{to.number}/reviews", content)
+    for one in review.remarks:
         submitted(one.id)
     url = made.get("html_url") if isinstance(made, dict) else None
     return printable(str(url or to.url))
 
 
-def _submit_to_gitlab(
-    forge: Forge,
-    to: PullRequest,
-    remarks: Sequence[LineRemark],
-    *,
-    verdict: Verdict,
-    body: str,
-    submitted: Callable[[str], None],
-) -> str:
+def _submit_to_gitlab(forge: Forge, review: PullRequestReview, submitted: Callable[[str], None]) -> str:
     """Drafts first, which GitLab checks, then each is published: the user's other drafts there stay drafts."""
-    if verdict == "request-changes":
+    to = review.to
+    if review.verdict == "request-changes":
         raise Refused("GitLab takes no request for changes this way.", "Choose comment, and say so in --message.")
     path = f"merge_requests/{to.number}"
     drafts: list[tuple[str, int]] = []
     try:
-        for one in remarks:
+        for one in review.remarks:
             made = forge.ask(f"{path}/draft_notes", _gitlab_note(to, one))
             drafts.append((one.id, _draft(made)))
         while drafts:
@@ -195,9 +191,9 @@ def _submit_to_gitlab(
         for _, draft in drafts:
             _drop(forge, f"{path}/draft_notes/{draft}")
         raise
-    if body:
-        forge.ask(f"{path}/notes", {"body": body})
-    if verdict == "approve":
+    if review.body:
+        forge.ask(f"{path}/notes", {"body": review.body})
+    if review.verdict == "approve":
         forge.ask(f"{path}/approve", {"sha": to.head_sha})
     return to.url
 

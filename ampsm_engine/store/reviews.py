@@ -181,6 +181,15 @@ class Reviews(StorePart):
         found = self._db.select(f'{review_rows.PULL_REQUESTS} WHERE "sessionId" = ?', (session_id,))
         return review_rows.PullRequest(*found[0]) if found else None
 
+    def follow_pull_request(self, session_id: str, now: "PullRequest", *, base_commit: str) -> None:
+        """Write down where a session's pull request stands now, and where its commits part from its base."""
+        with self._db.writing():
+            row = tables.PullRequestRow
+            self._db.execute(row.update(**asdict(now)).where(row.session_id == session_id))
+            records.change_session(self._db, session_id, base_commit=base_commit)
+            told = f"pull request {now.number} has moved on, and its commits were fetched: it is at {now.head_sha[:12]}"
+            records.note(self._db, "note", told, session_id=session_id)
+
     def delete_comment(self, comment_id: str) -> None:
         """Delete a comment for good; NotFound."""
         with self._db.writing():

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from ampsm_engine.cli import diagnostics, reviews
+from ampsm_engine.context import Engine
 from ampsm_engine.engine import pull_requests, startup
+from ampsm_engine.errors import Refused
 from tests.cli.conftest import Ampsm, Ran
 from tests.conftest import git
 
@@ -200,8 +203,59 @@ def test_the_address_of_a_pull_request_elsewhere_is_not_taken_for_the_number_her
 def test_the_newest_session_of_a_pull_request_is_the_one_that_is_reviewed(ampsm: Ampsm, github: Host) -> None:
     begun(ampsm, github)
     newer = begun(ampsm, github)
-    found = pull_requests.find_or_begin(startup.open_engine(), github.repo, "7")
+    found = pull_requests.find(startup.open_engine(), github.repo, "7")
+    assert found is not None
     assert found.id == newer["id"]
+
+
+def push(host: Host, text: str) -> str:
+    """Somebody pushes to the pull request; its commit then."""
+    fork = host.folder.parent / "fork"
+    (fork / "new.py").write_text(text)
+    git(fork, "-c", "user.name=Somebody", "-c", "user.email=s@example.org", "commit", "-qam", "More of it")
+    git(fork, "push", "-q", "origin", "HEAD:refs/pull/7/head")
+    head = git(fork, "rev-parse", "HEAD").strip()
+    answer = next(one for one in host.dialogue if one["path"].endswith("pulls/7"))
+    found = json.loads(answer["out"])
+    host.says("GET", "pulls/7", {**found, "head": {**found["head"], "sha": head}})
+    return head
+
+
+def follow(engine: Engine, session_id: str) -> None:
+    now = pull_requests.newer(engine, session_id)
+    assert now is not None
+    pull_requests.follow(engine, session_id, now)
+
+
+def test_a_review_follows_a_pull_request_that_has_moved_on_if_that_is_wanted(
+    ampsm: Ampsm, github: Host, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    made = begun(ampsm, github)
+    engine, tree = startup.open_engine(), Path(made["worktreePath"])
+    session = engine.store.sessions.get(made["id"])
+    asked: list[str] = []
+    answers = [False, True]
+    monkeypatch.setattr(diagnostics, "confirmed", lambda question: asked.append(question) or answers.pop(0))
+    reviews.offer_newer(engine, session)
+    assert not asked, "it is where it was"
+    head = push(github, "three\n")
+    reviews.offer_newer(engine, session)
+    assert f"it is at {head[:12]} now" in capsysbinary.readouterr().err.decode()
+    assert git(tree, "rev-parse", "HEAD").strip() == github.head
+    (tree / "new.py").write_text("mine\n")
+    with pytest.raises(Refused, match="not committed"):
+        follow(engine, session.id)
+    git(tree, "checkout", "-q", "new.py")
+    reviews.offer_newer(engine, session)
+    assert git(tree, "rev-parse", session.branch_name).strip() == head
+    assert (tree / "new.py").read_text() == "three\n"
+    assert not git(tree, "status", "--porcelain")
+    assert pull_requests.newer(engine, session.id) is None
+    git(tree, "commit", "-q", "--allow-empty", "-m", "My own")
+    push(github, "four\n")
+    with pytest.raises(Refused, match="commits of its own"):
+        follow(engine, session.id)
+    assert len(asked) == 2
 
 
 @pytest.mark.usefixtures("scripted")
