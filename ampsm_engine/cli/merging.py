@@ -111,11 +111,11 @@ def squash_command(
     from ampsm_engine.merging.results import Options
 
     options = Options("squash", merge_run.paragraphs(messages), manual)
-    edit = _opens_editor(options, edit=edit, as_json=as_json)
+    edit = _opens_editor(reference, options, edit=edit, as_json=as_json)
     return merge_run.operate(reference, options, yes=yes, as_json=as_json, edit=edit)
 
 
-def _opens_editor(options: "Options", *, edit: bool, as_json: bool) -> bool:
+def _opens_editor(reference: str, options: "Options", *, edit: bool, as_json: bool) -> bool:
     """Whether the message is written in an editor; wrong usage where one is needed, and there is no way to it."""
     from ampsm_engine.cli import message_editor
 
@@ -125,6 +125,7 @@ def _opens_editor(options: "Options", *, edit: bool, as_json: bool) -> bool:
     if edit or options.message or not needs:
         return edit
     if as_json or not message_editor.can_edit():
+        arguments.session(arguments.open_engine(), reference)  # that there is no such session is said first
         otherwise = " (or --no-squash)" if options.kind == "merge" else ""
         raise click.UsageError(f"A message is needed: -m MSG{otherwise}.")
     return True
@@ -212,7 +213,7 @@ def merge_command(references: tuple[str, ...], *, train: bool, script: str | Non
     if ways:
         return _resume(reference, ways[0], given, as_json=as_json)
     options = _options(given)
-    edit = _opens_editor(options, edit=given["edit"], as_json=as_json)
+    edit = _opens_editor(reference, options, edit=given["edit"], as_json=as_json)
     return merge_run.operate(reference, options, as_json=as_json, yes=given["yes"], edit=edit)
 
 

@@ -372,3 +372,8 @@ def test_without_a_message_the_editor_opens_with_a_draft_and_nothing_written_is_
     assert code == 0, said
     assert git(repo, "log", "-1", "--format=%s", "main").strip() == "Half a thought"
     assert ampsm("squash", task.id).code == 2
+    for verb in ("squash", "merge"):
+        ran = ampsm(verb, "nobody")
+        assert (ran.code, "nobody" in ran.err, "-m" in ran.err) == (3, True, False), (
+            "first that there is no such session"
+        )
