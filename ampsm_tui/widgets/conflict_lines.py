@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from ampsm_engine.diff.encodings import shown_name
 from ampsm_tui.clean import cut_start, fit, one_line, wrapped
 from ampsm_tui.widgets.diff.lines import pieces, shown
 from ampsm_tui.widgets.line_widgets import Piece
@@ -76,10 +77,12 @@ def hunks(
     width: int,
     *,
     words: Sequence[tuple["SideWords", "SideWords"]] = (),
+    encoding: str = "",
 ) -> HunkLines:
     """One file in conflict; `around` are the lines of the file as it lies there, `at` the hunk that is looked at.
 
-    `words`: of each hunk, the changed words of ours and theirs, once they are known.
+    `words`: of each hunk, the changed words of base and session, once they are known; `encoding`: what the file is in,
+    where that is not UTF-8.
     """
     if not file.hunks:
         return HunkLines((), ())
@@ -93,6 +96,7 @@ def hunks(
         start = len(lines)
         painter = _Painter(width, digits, has_cr=has_cr, is_here=number == at)
         title = f"Conflict {number + 1} of {len(file.hunks)}, line {hunk.line}"
+        title += f", {shown_name(encoding)}" if encoding else ""
         lines.append((painter.bar, Piece(title, "here" if number == at else "quiet")))
         ours, theirs = words[number] if number < len(words) else ((), ())
         above = max(0, first - AROUND)

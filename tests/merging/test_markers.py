@@ -35,6 +35,15 @@ def added(at: Path, path: str) -> None:
     git(at, "add", "--all", "--", path)
 
 
+def test_sides_are_decoded_as_a_review_decodes_them(desk: Desk) -> None:
+    texts = {name: lines(_3=f"Stra\xdfe {name}").encode("latin-1") for name in ("before", "ours", "theirs")}
+    session, _ = in_conflict_in(desk, "x.txt", **texts)
+    (file,) = open_conflict.conflicts(desk.engine, session.id).files
+    assert (file.hunks[0].ours, file.hunks[0].theirs) == ("Stra\xdfe ours\n", "Stra\xdfe theirs\n")
+    open_conflict.resolve(desk.engine, session.id, "x.txt", {1: "theirs"})
+    assert (Path(session.worktree_path) / "x.txt").read_bytes() == texts["theirs"]
+
+
 STYLES = ("merge", "diff3", "zdiff3")
 MARKERS = [(style, *marks) for style in STYLES for marks in ((7, "\n"), (15, "\n"), (15, "\r\n"), (3, "\n"))]
 

@@ -7,6 +7,7 @@ import pytest
 
 from ampsm_engine.errors import Refused
 from ampsm_engine.git.integrate.outcomes import ConflictHunk, OpenFile, Stage
+from ampsm_engine.keymap import KEYS
 from ampsm_engine.merging import open_conflict
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session
@@ -53,6 +54,12 @@ def in_conflict(ground: Ground) -> Session:
 
 def opened(ground: Ground) -> AmpsmApp:
     return AmpsmApp(ground.engine, still(ground.engine.store.sessions.board()))
+
+
+def test_the_sides_are_called_base_and_session_and_once_as_git_calls_them() -> None:
+    meanings = [key.meaning for name, key in KEYS.items() if name.startswith("conflict.")]
+    words = [word.strip(".,:").lower() for text in (*ConflictScreen.PURPOSE, *meanings) for word in text.split()]
+    assert [words.count(word) for word in ("ours", "theirs")] == [1, 1]
 
 
 async def test_hunk_by_hunk_to_the_end(ground: Ground) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ampsm_engine.diff.content import is_binary, lines_of
+from ampsm_engine.diff.encodings import of_lines
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import program, records
 from ampsm_engine.git.integrate.object_store import ObjectStore
@@ -209,15 +210,16 @@ def file_parts(content: bytes, size: int = SIZE, sides: ConflictSides | None = N
 
 
 def conflict_hunks(content: bytes, size: int = SIZE, sides: ConflictSides | None = None) -> tuple[ConflictHunk, ...]:
-    """The conflicts of a file, numbered from 1."""
+    """The conflicts of a file, numbered from 1, decoded as a review does; bytes that are no letters are surrogates."""
     conflicts = [part for part in file_parts(content, size, sides) if part.is_conflict]
+    encoding = of_lines(content) or "utf-8"
     return tuple(
         ConflictHunk(
             number,
             part.line,
-            _decoded(part.ours),
-            None if part.base is None else _decoded(part.base),
-            _decoded(part.theirs),
+            part.ours.decode(encoding, "surrogateescape"),
+            None if part.base is None else part.base.decode(encoding, "surrogateescape"),
+            part.theirs.decode(encoding, "surrogateescape"),
             part.line + len(lines_of(part.plain)) - 1,
         )
         for number, part in enumerate(conflicts, 1)
@@ -289,7 +291,3 @@ class _Cutter(NamedTuple):
         bar = next((at for at in range(1, middle) if self.is_marker(lines[at], b"|")), None)
         base = None if bar is None else b"".join(lines[bar + 1 : middle])
         return b"".join(lines[1 : bar or middle]), base, b"".join(lines[middle + 1 : -1])
-
-
-def _decoded(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")

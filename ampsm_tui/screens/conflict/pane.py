@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.widgets import Static
 
+from ampsm_engine.diff import encodings
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import BoardRow, Session
 from ampsm_engine.plain_text import plural
@@ -55,6 +56,8 @@ class ConflictPane:
         self.text = TextView(id="text")
         self._screen = screen
         self._around: Sequence[str] = ()
+        self._encoding = ""
+        """What the file is in; empty for UTF-8."""
         self._places: Sequence[tuple[int, int]] = ()
         self._seen: object = None
         self._worded: Sequence[ConflictHunk] = ()
@@ -123,7 +126,8 @@ class ConflictPane:
             self.path, self.at = next((file.path for file in state.files), next(iter(self.paths), "")), 0
         file = self.file
         self.at = max(0, min(self.at, len(file.hunks) - 1)) if file else 0
-        self._around = await asyncio.to_thread(_lines_of, Path(state.worktree) / self.path) if file else ()
+        found = await asyncio.to_thread(_lines_of, Path(state.worktree) / self.path) if file else ((), "")
+        self._around, self._encoding = found
         if file is None or file.hunks != self._worded:
             self._worded, self._words = file.hunks if file else (), ()
         self._seen = self.file_times()
@@ -155,7 +159,7 @@ class ConflictPane:
 
     def _show_file(self, state: "Conflicts") -> None:
         sides, path, at, around, file = self.sides, self.path, self.at, self._around, self.file
-        is_edited, words = self.is_edited, self._words
+        is_edited, words, encoding = self.is_edited, self._words, self._encoding
 
         def lines(width: int) -> Sequence[PieceLine]:
             if file is None:
@@ -164,7 +168,7 @@ class ConflictPane:
                 return conflict_lines.resolved(path, left, width, is_edited=is_edited, is_marked=is_marked)
             if not file.hunks:
                 return conflict_lines.choices(file, sides, width)
-            found = conflict_lines.hunks(file, around, sides, at, width, words=words)
+            found = conflict_lines.hunks(file, around, sides, at, width, words=words, encoding=encoding)
             self._places = found.hunks
             return found.lines
 
@@ -261,13 +265,16 @@ def _changed_at(path: Path) -> tuple[int, int]:
     return found.st_mtime_ns, found.st_size
 
 
-def _lines_of(path: Path) -> Sequence[str]:
-    """The lines of a file, where it is one and not too long."""
+def _lines_of(path: Path) -> tuple[Sequence[str], str]:
+    """The lines of a file, where it is one and not too long, and the encoding that they are in, as a review has it."""
     try:
         if path.is_symlink() or not path.is_file():
-            return ()
+            return (), ""
         with path.open("rb") as file:
             content = file.read(MOST_READ + 1)
     except (OSError, ValueError):
-        return ()
-    return () if len(content) > MOST_READ else content.decode("utf-8", "replace").split("\n")
+        return (), ""
+    if len(content) > MOST_READ:
+        return (), ""
+    encoding = encodings.of_lines(content)
+    return content.decode(encoding or "utf-8", "surrogateescape").split("\n"), encoding

@@ -36,7 +36,7 @@ class ConflictScreen(AppScreen[object]):
     CSS_PATH = "conflict.tcss"
     TITLE = "conflicts"
     PURPOSE = (
-        "Two sides changed the same lines. Ours is the base, theirs is this session's work.",
+        "Base and session changed the same lines. To git in the worktree, the base is ours and the session theirs.",
         "The conflict lies in the session's worktree as git lays it out: any editor and git add work, too.",
         "^g goes on when nothing is open; X takes it all back. The base is untouched till then.",
     )
