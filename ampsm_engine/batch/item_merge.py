@@ -184,9 +184,8 @@ class ItemMerge:
 
     def _message(self, session: Session) -> str:
         now = situation.look(self.engine.store, session.id)
-        commits = situation.span(self.engine.store, now).commits
         objects = ObjectStore(now.root, now.repo)
-        return preflight.draft(commits, self.engine.store.iterations.of(session.id), session.name, objects)
+        return preflight.drafted(self.engine, now, situation.span(self.engine.store, now, objects), objects)
 
     def _try_later(self, reason: AmpsmError) -> None:
         item = self.engine.store.batches.item(self.item_id)

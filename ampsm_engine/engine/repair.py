@@ -16,7 +16,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import commits, pinned_refs, repository, trash, worktrees
 from ampsm_engine.git import program as git
 from ampsm_engine.git.entities import Orphan, Repo
-from ampsm_engine.git.integrate import conflict_checkout
+from ampsm_engine.git.integrate import conflict_checkout, laid_conflict
 from ampsm_engine.merging import scratch
 from ampsm_engine.merging.situation import back_on_branch
 from ampsm_engine.model import MergeState, Session, Status
@@ -200,7 +200,7 @@ def _session_findings(
                 "base", text, f"make it again, or merge elsewhere: ampsm merge {session.id} -m MSG --onto BRANCH"
             )
         waits = merges.get(session.id)
-        conflict = conflict_checkout.laid(worktree)
+        conflict = laid_conflict.laid(worktree)
         if waits is None and conflict is not None:
             yield _unjournalled_conflict(engine, session, worktree, apply=apply)
         elif waits is not None and waits.state is MergeState.CONFLICTED and conflict is None:

@@ -27,17 +27,13 @@ from ampsm_engine.git import (
     stash_commit,
     worktree_status,
 )
-from ampsm_engine.git.entities import EMAIL, NAME, CommitResult, Head, LeftOut, identity
+from ampsm_engine.git.entities import EMAIL, NAME, CommitResult, Head, LeftOut
 from ampsm_engine.git.hooks import LIMIT as HOOK_LIMIT
+from ampsm_engine.git.identities import fallback_identity
 from ampsm_engine.git.libgit2 import AskGit
 from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.private_folder import private_folder
-
-_IDENTITY_VARIABLES = re.compile(r"(GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL|DATE)|EMAIL)")
-
-_CRUD = " .,:;<>\"\\'\n\t"
-"""What git strips off both ends of a name."""
 
 STRAY_REFS = "refs/ampsm/stray"
 
@@ -216,30 +212,6 @@ def composed(subject: str, body: str) -> bytes:
 
     whole = "\n\n".join(part for part in (" ".join(subject.split()), body.strip("\n")) if part)
     return redacted(whole).replace("\0", "").encode("utf-8", "replace") + b"\n"
-
-
-def fallback_identity(worktree: Path) -> dict[str, str]:
-    """Variables that name an author where git has none to name; the configuration is never written."""
-    wanted = r"^(user|author|committer)\.(name|email)$"
-    listed = program.text(program.read(worktree, "config", "-z", "--get-regexp", wanted).output).split("\0")
-    known = {key: value for key, _, value in (one.partition("\n") for one in listed if one)}
-    name, email = known.get("user.name"), known.get("user.email")
-    if name and email and all(map(is_plain_identity, known.values())) and not identity_variables():
-        return {}
-    if all(program.read(worktree, "var", f"GIT_{role}_IDENT").ok for role in ("AUTHOR", "COMMITTER")):
-        return {}
-    given = identity(name or NAME, email or EMAIL)
-    return given | {variable: os.environ[variable] for variable in given if os.environ.get(variable)}
-
-
-def identity_variables() -> list[str]:
-    """The variables of our environment that say who commits, and when."""
-    return [name for name in os.environ if _IDENTITY_VARIABLES.fullmatch(name)]
-
-
-def is_plain_identity(text: str) -> bool:
-    """Whether git writes a name or an address just as it is configured."""
-    return text.isprintable() and text == text.strip(_CRUD) and not set(text) & set("<>")
 
 
 def _nothing_staged(worktree: Path) -> bool:

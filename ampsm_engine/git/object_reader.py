@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from ampsm_engine.errors import Failed
 from ampsm_engine.git import program
 
 if TYPE_CHECKING:
@@ -39,10 +40,14 @@ class ObjectReader:
         return {name: content for name, content in found if content is not None}
 
     def sizes(self, names: Iterable[str]) -> dict[str, int]:
-        """The bytes of each of these objects that is there."""
+        """The bytes of each of these objects that is there; Failed where git does not tell."""
         names = list(names)
         found = zip(names, self._asked("info", names), strict=True)
-        return {name: int(size) for name, size in found if size is not None}
+        return {name: int(told.split()[2]) for name, told in found if told is not None}
+
+    def objects(self, revisions: Sequence[str]) -> list[str | None]:
+        """The object that each of several revisions names at this moment, or None; Failed where git does not tell."""
+        return [None if told is None else told.split()[0].decode() for told in self._asked("info", revisions)]
 
     def close(self) -> None:
         """End the git program; the next question starts another one."""
@@ -51,34 +56,45 @@ class ObjectReader:
         self._talk = self._end = None
 
     def _asked(self, command: str, names: Sequence[str]) -> Iterator[bytes | None]:
-        """What git answers to a command for each name: the content, or the size; None for what is not there."""
+        """What git answers to a command for each name: the content, or what it is; None for what is not there.
+
+        One that died is asked anew: what nobody read is not what is not there.
+        """
         for at in range(0, len(names), _AT_ONCE):
             some = names[at : at + _AT_ONCE]
-            answers: list[bytes | None] = [None] * len(some)
             try:
-                answers = self._exchanged(command, some)
-            except (EOFError, OSError):  # it ended: whoever asks git by other ways is told why
-                self.close()
+                answers = self._exchanged(command, some) or self._exchanged(command, some)
             except BaseException:  # interrupted: what comes next would be the answer to this
                 self.close()
                 raise
-            yield from answers
+            if not answers and command == "info":
+                message = f"git ended before it had told of the objects in {self._where}."
+                raise Failed(message, f"git -C {self._where} fsck")
+            # Of a content that it cannot read, whoever asks git by other ways is told why.
+            yield from answers or [None] * len(some)
 
     def _exchanged(self, command: str, names: Sequence[str]) -> list[bytes | None]:
-        given, taken = self._started()
-        given.write(b"".join(b"%s %s\n" % (command.encode(), name.encode()) for name in names) + b"flush\n")
-        given.flush()
-        return [self._answer(taken, whole=command == "contents") for _ in names]
+        """Its answers; none where it ended before it had given them all."""
+        try:
+            given, taken = self._started()
+            asked = (b"%s %s\n" % (command.encode(), name.encode("utf-8", "surrogateescape")) for name in names)
+            given.write(b"".join(asked) + b"flush\n")
+            given.flush()
+            return [self._answer(taken, whole=command == "contents") for _ in names]
+        except (EOFError, OSError):
+            self.close()
+            return []
 
     def _answer(self, taken: IO[bytes], *, whole: bool) -> bytes | None:
-        head = taken.readline().split()
-        if not head:
+        told = taken.readline()
+        head = told.split()
+        if not told.endswith(b"\n"):
             raise EOFError
-        if len(head) != 3:  # "NAME missing"
+        if len(head) != 3 or not head[2].isdigit():  # "NAME missing", or ambiguous
             return None
         self.name_length = len(head[0])
         if not whole:
-            return head[2]
+            return told
         content = taken.read(int(head[2]) + 1)
         if len(content) != int(head[2]) + 1:
             raise EOFError

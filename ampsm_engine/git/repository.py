@@ -7,7 +7,7 @@ and heads are told from what git says, so that nobody takes them for absent.
 import contextlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +26,7 @@ _NAMESPACES = (BRANCHES, "refs/remotes/", "refs/tags/")
 _SESSION_ID = re.compile(r"[0-9a-hjkmnp-tv-z]{10}")
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
+Ask = Callable[[list[str]], list[str | None]]
 _EXPRESSION = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|@\{|\.\.")
 """What no branch's name has: the rest of a revision, such as `main~1`."""
 
@@ -43,7 +44,7 @@ _OPERATION_REFS = (("CHERRY_PICK_HEAD", "cherry-pick"), ("REVERT_HEAD", "revert"
 _GIT_DIR_PARTS = ("HEAD",)
 """What makes a folder a git folder, beside the objects; that it is there, not what it says."""
 
-_BROKEN = re.compile(r"ignoring broken ref (\S+)|missing object \S+ for (\S+)|bad ref (\S+)")
+_BROKEN = r"ignoring broken ref (\S+)|missing object \S+ for (\S+)|bad ref (\S+)"
 
 
 def locate(path: Path) -> Repo:
@@ -107,12 +108,10 @@ def base(repo: Repo, ref: str | None) -> Base:
 
 def branches(repo: Repo) -> tuple[str, ...]:
     """The short names of local and remote branches, the one with the newest commit first, local ones before remote."""
-    found: list[str] = []
-    for space in _NAMESPACES[:2]:
-        listed = program.query(repo.root, "for-each-ref", "--sort=-committerdate", "--format=%(refname)", space)
-        names = (short(full) for full in program.text(listed).splitlines())
-        found += [name for name in names if not name.endswith("/HEAD")]
-    return tuple(found)
+    asked = ("for-each-ref", "--sort=-committerdate", "--format=%(refname)")
+    listed = [program.query(repo.root, *asked, space) for space in _NAMESPACES[:2]]
+    names = (short(full) for full in program.text(b"".join(listed)).splitlines())
+    return tuple(name for name in names if not name.endswith("/HEAD"))
 
 
 def default_branches(repo: Repo) -> frozenset[str]:
@@ -246,12 +245,13 @@ def ref_commit(where: Path, full: str, kind: Literal["commit", "tree"] = "commit
     return answer.line if answer.ok else None
 
 
-def branch_tips(where: Path, *branches: str) -> tuple[str | None, ...]:
-    """The same of several branches, by one question."""
+def branch_tips(where: Path, *branches: str, ask: Ask | None = None) -> tuple[str | None, ...]:
+    """The same of several branches, by one question; `ask` tells the objects of names, where somebody does already."""
     with contextlib.suppress(AskGit):
         return tuple(libgit2.ref_object(where, f"{BRANCHES}{branch}") if branch else None for branch in branches)
     known = [branch for branch in branches if branch and not _EXPRESSION.search(branch)]
-    found = dict(zip(known, _objects(where, [f"{BRANCHES}{branch}^{{commit}}" for branch in known]), strict=False))
+    names = [f"{BRANCHES}{branch}^{{commit}}" for branch in known]
+    found = dict(zip(known, ask(names) if ask else _objects(where, names), strict=False))
     return tuple(found.get(branch) for branch in branches)
 
 
@@ -460,7 +460,7 @@ def branches_in(root: Path, commit: str) -> frozenset[str]:
 def refuse_damaged(where: Path, ref: str = "") -> None:
     """Unfit when a ref is damaged or names an object that is not there; without `ref`, any of them, HEAD included."""
     answer = program.read(where, "for-each-ref", *((ref,) if ref else ()))
-    found = _BROKEN.search(answer.message)
+    found = re.search(_BROKEN, answer.message)
     if found:
         name = next(group for group in found.groups() if group)
         message = f"The ref {name} of the repository {where} is damaged: {answer.reason}."

@@ -71,8 +71,7 @@ def considered(
     span = situation.span(engine.store, now, objects)
     now = replace(now, start=span.start)
     preparation.refuse_nothing(now, span, options)
-    words = preflight.draft(span.commits, engine.store.iterations.of(session_id), now.session.name, objects)
-    options = preparation.worded(now, replace(options, message=words))
+    options = preparation.worded(now, replace(options, message=preflight.drafted(engine, now, span, objects)))
     work = rewrite.without_own_files(objects, now.start or now.base_tip, now.branch_tip)
     plan = JournalPlan(
         options=options,

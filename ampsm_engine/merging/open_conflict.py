@@ -11,7 +11,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import changes, lock, pinned_refs, repository, snapshot, stash_commit
 from ampsm_engine.git.entities import FileChange
-from ampsm_engine.git.integrate import conflict_checkout, conflict_resolution, markers
+from ampsm_engine.git.integrate import conflict_checkout, conflict_resolution, laid_conflict, markers
 from ampsm_engine.git.integrate.markers import MarkersLeft as MarkersLeft  # noqa: PLC0414 - for who resolves
 from ampsm_engine.git.integrate.outcomes import Choice, ConflictHunk, OpenFile
 from ampsm_engine.lean_dataclass import dataclass, replace
@@ -56,7 +56,7 @@ class Conflicts:
 
 def _marked(merge: Merge, worktree: Path, touched: Iterable[str]) -> list[str]:
     """The files that hold markers as they lie there, but those of which somebody said that they are meant."""
-    laid = conflict_checkout.laid(worktree)
+    laid = laid_conflict.laid(worktree)
     if laid is None:
         return []
     paths = sorted({*touched, *(file.path for file in laid.files)})
@@ -81,7 +81,7 @@ def conflicts(engine: Engine, session_id: str) -> Conflicts:
     merge = operations.waiting_operation(engine, session_id)
     session = engine.store.sessions.get(session_id)
     worktree = Path(session.worktree_path)
-    laid = conflict_checkout.laid(worktree)
+    laid = laid_conflict.laid(worktree)
     if laid is None:
         message = f"The conflict of {session.name} does not lie in {worktree} any more."
         raise Refused(message, f"ampsm merge {session.id} --abort")

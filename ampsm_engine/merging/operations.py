@@ -12,33 +12,32 @@ from typing import Self
 
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git import changes, commits, lock, own_files, repository, staging, worktree_status
-from ampsm_engine.git.integrate import conflict_checkout, markers, rewrite
-from ampsm_engine.git.integrate.markers import MarkersLeft
+from ampsm_engine.git import lock, repository
 from ampsm_engine.git.integrate.object_store import ObjectStore
-from ampsm_engine.git.integrate.outcomes import LaidOut
+from ampsm_engine.git.object_reader import ObjectReader
 from ampsm_engine.lean_dataclass import replace
-from ampsm_engine.merging import journal, merge_lock, preparation, publish, questions, recovery, situation, steps
-from ampsm_engine.merging.journal import JournalPlan, Position
-from ampsm_engine.merging.results import MergeResult, Options
+from ampsm_engine.merging import journal, merge_lock, preparation, questions, recovery, situation, steps
+from ampsm_engine.merging.results import MergeResult, Options, Published
 from ampsm_engine.merging.situation import Situation
 from ampsm_engine.model import Merge, MergeState, Session
-from ampsm_engine.plain_text import list_some
 
 
 def merge(engine: Engine, session_id: str, options: Options) -> MergeResult:
     """Squash, rebase or merge a session; ConflictsWait when conflicts are laid out, Refused before anything else."""
-    now = situation.look(engine.store, session_id, options.onto, options.kind)
-    with lock.writer(now.repo.common_dir, f"{options.kind} {session_id}") as waited:
-        if waited or repository.branch_tip(now.root, now.session.branch_name) != now.branch_tip:
-            before, now = now, situation.look(engine.store, session_id, options.onto, options.kind, repo=now.repo)
-            if now.branch_tip != before.branch_tip:
-                raise _overtaken(engine, now)
-        with _Aside(lambda: _made_ready(now, options)) as ready:
+    reader = ObjectReader(Path(engine.store.sessions.get(session_id).repo_root))
+    now = situation.look(engine.store, session_id, options.onto, options.kind, reader=reader)
+    with lock.writer(now.repo.common_dir, f"{options.kind} {session_id}"):
+        # While it waited, and also since: the reader is a git that stays, and another look costs nothing.
+        before, repo = now, now.repo
+        now = situation.look(engine.store, session_id, options.onto, options.kind, repo=repo, reader=reader)
+        if now.branch_tip != before.branch_tip:
+            raise _overtaken(engine, now)
+        with _Aside(lambda: _made_ready(now, options, reader)) as ready:
             moves = options.kind == "merge" and not options.pull_request
             found = tuple(situation.obstacles(engine.store, now, moves_target=moves, objects=ready.result))
             situation.refuse(found)
             objects = ready.result()
+        now = replace(now, repo=objects.repo)
         span = situation.span(engine.store, now, objects)
         line = objects.line(now.base_tip, now.branch_tip)
         now = replace(now, start=span.start, shared=line.base if line else "")
@@ -54,8 +53,23 @@ def merge(engine: Engine, session_id: str, options: Options) -> MergeResult:
         with merge_lock.at_work(engine.home, entry.id):
             merge = engine.store.merges.begin(entry)
             with recovery.mending(engine, merge.id):
-                merge = steps.proceed(engine, now, merge, objects)
+                merge = _proceed(engine, now, merge, objects)
     return _ended(engine, merge, objects)
+
+
+def _proceed(engine: Engine, now: Situation, merge: Merge, objects: ObjectStore) -> Merge:
+    """Make the commits and move what is to move, or lay a conflict out."""
+    plan = journal.read(merge)
+    made = steps.make(engine, now, plan, objects)
+    kept = {"branch": merge.branch_before, "base": now.base_tip}
+    kept |= {"carried": plan.position.tip} if plan.position.tip != merge.branch_before else {}
+    if isinstance(made, steps.Stopped):
+        from ampsm_engine.merging import conflict_steps
+
+        steps.keep_all(now, plan, kept)
+        conflict_steps.lay_out(engine, now, merge, made)
+    steps.keep_all(now, plan, kept | {"result": made.branch})
+    return steps.advance(engine, now.session, steps.decided(engine, now, merge, plan, made), objects)
 
 
 class _Aside:
@@ -97,11 +111,11 @@ def _overtaken(engine: Engine, now: Situation) -> Refused:
     return Refused(f"The branch {session.branch_name} moved meanwhile.", f"ampsm preflight {session.id}")
 
 
-def _made_ready(now: Situation, options: Options) -> ObjectStore:
+def _made_ready(now: Situation, options: Options, reader: ObjectReader) -> ObjectStore:
     """What commits are made on, with the merge in it that takes longest: objects that nothing refers to yet."""
-    objects = ObjectStore(now.root, now.repo)
+    objects = ObjectStore(now.root, now.repo, reader=reader, fork=now.session.base_commit)
     with contextlib.suppress(AmpsmError):  # whatever it is, it is told where it matters
-        objects.prepare(now.worktree)
+        objects.hooks_folder(now.worktree)  # asked for now, and with it all that making commits will ask for
         if options.kind == "merge" and options.squash and (line := objects.line(now.base_tip, now.branch_tip)):
             objects.merged(*(objects.tree_of(commit) for commit in (line.base, now.base_tip, now.branch_tip)))
     return objects
@@ -111,7 +125,11 @@ def _ended(engine: Engine, merge: Merge, objects: ObjectStore | None = None) -> 
     """Publish what was asked for, and answer what came of it all."""
     plan = journal.read(merge)
     session = engine.store.sessions.get(merge.session_id)
-    published = publish.all_of(session, merge, plan.options)
+    published: tuple[Published, ...] = ()
+    if plan.options.goes_out:
+        from ampsm_engine.merging import publish
+
+        published = publish.all_of(session, merge, plan.options)
     for one in published:
         kind = one.kind if one.ok else f"{one.kind}-failed"
         engine.store.facts.add(kind, one.text, session_id=session.id)
@@ -126,7 +144,11 @@ def _brought(objects: ObjectStore, base: str, tip: str) -> int:
     parents = objects.commit(tip).parents
     is_merge = len(parents) == 2 and parents[0] == base
     line = objects.line(base, parents[1] if is_merge else tip)
-    return len(line.commits) + is_merge if line else changes.ahead_behind(objects.where, tip, base)[0]
+    if line is not None:
+        return len(line.commits) + is_merge
+    from ampsm_engine.git import changes
+
+    return changes.ahead_behind(objects.where, tip, base)[0]
 
 
 def _writing(session: Session, who: str) -> AbstractContextManager[bool]:
@@ -152,6 +174,8 @@ def continue_(
 
     `answered`: what somebody said yes to, see `questions`; `keep_markers`: lines that look like them are meant.
     """
+    from ampsm_engine.merging import resumption
+
     merge = waiting_operation(engine, session_id)
     plan = journal.read(merge)
     if plan.given and not plan.accepted:
@@ -163,94 +187,20 @@ def continue_(
     with lock.writer(now.repo.common_dir, f"{merge.kind} {session_id}"), merge_lock.at_work(engine.home, merge.id):
         merge = engine.store.merges.take(merge.id, MergeState.CONFLICTED, journal.RESUME)
         with recovery.mending(engine, merge.id):
-            merge = _resumed(engine, now, merge, answered, keep_markers=keep_markers)
+            merge = resumption.resumed(engine, now, merge, answered, keep_markers=keep_markers)
     return _ended(engine, merge)
-
-
-def _resumed(engine: Engine, now: Situation, merge: Merge, answered: tuple[str, ...], *, keep_markers: bool) -> Merge:
-    plan = journal.read(merge)
-    laid = _checked(now)
-    _refuse_unadded(now, laid)
-    own_files.unstage(now.worktree, laid.onto)
-    commit = rewrite.without_own_files(now.worktree, laid.onto, conflict_checkout.finish(now.worktree))
-    if not keep_markers:
-        _refuse_markers(now, plan, laid, commit)
-    asked = questions.of_resolution(now, plan.options, laid, commit)
-    questions.refuse(asked, answered, f"ampsm merge {now.session.id} --continue")
-    steps.keep(now, plan, "resolved", commit)
-    now = situation.look(engine.store, now.session.id, plan.options.onto)  # the target may have moved meanwhile
-    before = plan.position
-    position = Position(commit) if laid.kind == "merge" else Position(before.tip, before.onto, commit, before.rest)
-    merge = engine.store.merges.step(merge.id, journal.RESUME, plan=journal.written(replace(plan, position=position)))
-    plan = journal.read(merge)
-    made = steps.make(engine, now, plan)
-    if isinstance(made, steps.Stopped):
-        steps.lay_out(engine, now, merge, made, journal.RELAY)
-    else:
-        plan = replace(plan, notes=(*plan.notes, *_untracked(now)))
-        steps.keep(now, plan, "result", made.branch)
-        merge = steps.decided(engine, now, merge, plan, made)
-    return steps.advance(engine, now.session, merge)
-
-
-def _checked(now: Situation) -> LaidOut:
-    """The conflict that lies in the worktree; Refused when somebody took it away by git itself, work and all."""
-    laid = conflict_checkout.laid(now.worktree)
-    hint = f"ampsm merge {now.session.id} --abort brings branch and worktree back; nothing is lost"
-    if laid is None:
-        raise Refused(f"The conflict of {now.session.name} does not lie in {now.worktree} any more.", hint)
-    head = commits.head(now.worktree)
-    elsewhere = head.branch is not None or not repository.is_ancestor(now.worktree, laid.onto, head.commit)
-    ended = head.commit == laid.onto and repository.is_busy(now.worktree) is None
-    if elsewhere or ended:
-        raise Refused(f"The conflict of {now.session.name} was taken back in {now.worktree} by git itself.", hint)
-    return laid
-
-
-def _refuse_unadded(now: Situation, laid: LaidOut) -> None:
-    """What was changed after `git add`, or added after a commit, would be left out without a word."""
-    worktree, again = now.worktree, f"then: ampsm merge {now.session.id} --continue"
-    if conflict_checkout.unmerged(worktree):
-        return  # git add is still to come: `finish` says so
-    paths = conflict_checkout.unadded(worktree)
-    if paths:
-        verb = "were" if len(paths) > 1 else "was"
-        message = f"{list_some(paths)} {verb} changed after being added, and that would not be merged."
-        raise Refused(message, f"git -C {worktree} add -u takes it in (git restore drops it), {again}")
-    if commits.head(worktree).commit != laid.onto and (paths := conflict_checkout.uncommitted(worktree)):
-        message = f"{list_some(paths)} came after the commit in {worktree}, and would not be merged."
-        raise Refused(message, f"git -C {worktree} commit --amend --no-edit, {again}")
-
-
-def _untracked(now: Situation) -> tuple[str, ...]:
-    """A note about files that nobody added: they stay where they are, and are not merged."""
-    entries = [entry for entry in worktree_status.entries(now.worktree) if entry.state == "untracked"]
-    out = {left.path for left in staging.choose(now.worktree, entries).left_out}
-    paths = [entry.path for entry in entries if entry.path not in out]
-    if not paths:
-        return ()
-    return (f"{list_some(paths)} {'are' if len(paths) > 1 else 'is'} untracked in {now.worktree}: not merged",)
-
-
-def _refuse_markers(now: Situation, plan: JournalPlan, laid: LaidOut, commit: str) -> None:
-    """Nothing is merged with markers in it, unless somebody said that they are meant."""
-    marked = markers.in_commit(now.worktree, laid, commit)
-    names = [path for path, blob in marked.items() if blob not in plan.meant]
-    if names:
-        message = f"There are conflict markers left in {list_some(names)}."
-        again = f"ampsm merge {now.session.id} --continue"
-        hint = f"edit in {now.worktree}, git add, then: {again}; or, where they are meant: {again} --keep-markers"
-        raise MarkersLeft(message, hint)
 
 
 def abort(engine: Engine, session_id: str) -> Merge:
     """Take a conflict back: branch and worktree are as they were before the operation began."""
+    from ampsm_engine.merging import conflict_steps
+
     merge = waiting_operation(engine, session_id)
     session = engine.store.sessions.get(session_id)
     with _writing(session, f"abort {session_id}"), merge_lock.at_work(engine.home, merge.id):
         merge = engine.store.merges.take(merge.id, MergeState.CONFLICTED, journal.ABORT)
         try:
-            return steps.abort_conflict(engine, session, merge)
+            return conflict_steps.abort_conflict(engine, session, merge)
         except BaseException:
             # Half of it may be done; done again, it goes on from there.
             engine.store.merges.end(merge.id, MergeState.CONFLICTED, step=journal.WAIT)

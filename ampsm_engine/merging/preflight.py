@@ -67,7 +67,8 @@ def preflight(
     if related:
         objects = ObjectStore(now.root, now.repo)
         span = situation.span(engine.store, now, objects)
-        now, commits = replace(now, start=span.start), span.commits
+        commits = situation.described(objects, now, {commit.sha for commit in span.commits})
+        now = replace(now, start=span.start)
         ahead, behind = changes.ahead_behind(now.root, now.branch_tip, now.base_tip)
         conflicts = rewrite.forecast(now.root, now.base_tip, now.branch_tip, span.start).conflicts
         findings += [*situation.held(now), *situation.in_the_way(now), *_upstream(now), *_commits(now, span, behind)]
@@ -281,13 +282,12 @@ def _incoming(now: Situation, span: SessionSpan, objects: ObjectStore) -> Iterat
 def plan(engine: Engine, session_id: str, options: Options) -> MergePlan:
     """What an operation with these options would do now."""
     now = situation.look(engine.store, session_id, options.onto, options.kind)
-    span = situation.span(engine.store, now)
-    commits = span.commits
+    objects = ObjectStore(now.root, now.repo)
+    span = situation.span(engine.store, now, objects)
+    commits = situation.described(objects, now, {commit.sha for commit in span.commits})
     conflicts = rewrite.forecast(now.root, now.base_tip, now.branch_tip, span.start).conflicts
-    draft_text = draft(
-        commits, engine.store.iterations.of(session_id), now.session.name, ObjectStore(now.root, now.repo)
-    )
-    return MergePlan(session_id, now.target, commits, tuple(_steps(now, span, options)), draft_text, conflicts)
+    text, steps = drafted(engine, now, span, objects), tuple(_steps(now, span, options))
+    return MergePlan(session_id, now.target, commits, steps, text, conflicts)
 
 
 def _steps(now: Situation, span: SessionSpan, options: Options) -> Iterator[PlannedStep]:
@@ -310,6 +310,12 @@ def _steps(now: Situation, span: SessionSpan, options: Options) -> Iterator[Plan
         yield PlannedStep("pull-request", f"{branch} is pushed, and a pull request into {target} is opened")
     elif options.push:
         yield PlannedStep("push", f"{target} is pushed")
+
+
+def drafted(engine: Engine, now: Situation, span: SessionSpan, objects: ObjectStore) -> str:
+    """A message for what a session brings."""
+    commits = situation.described(objects, now, {commit.sha for commit in span.commits})
+    return draft(commits, engine.store.iterations.of(now.session.id), now.session.name, objects)
 
 
 def draft(commits: Sequence[PlannedCommit], iterations: Sequence[Iteration], name: str, objects: ObjectStore) -> str:

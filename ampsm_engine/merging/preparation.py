@@ -2,14 +2,12 @@
 
 from ampsm_engine import redact
 from ampsm_engine.errors import Refused
-from ampsm_engine.git import commits, repository
+from ampsm_engine.git import repository
 from ampsm_engine.git.integrate import commit_range, rewrite
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.lean_dataclass import replace
-from ampsm_engine.merging import publish
 from ampsm_engine.merging.results import Options
 from ampsm_engine.merging.situation import SessionSpan, Situation
-from ampsm_engine.worker.commit_message import subject
 
 
 class NothingNew(Refused):
@@ -34,7 +32,10 @@ def worded(now: Situation, options: Options) -> Options:
     if squashes and not message:
         hint = f"ampsm {options.kind} {now.session.id} -m MESSAGE; ampsm preflight {now.session.id} offers a draft"
         raise Refused("A squash needs a message.", hint)
-    publish.check(now.root, now.session.branch_name, now.target, options)
+    if options.goes_out:
+        from ampsm_engine.merging import publish
+
+        publish.check(now.root, now.session.branch_name, now.target, options)
     return replace(options, message=message)
 
 
@@ -48,6 +49,9 @@ def without_own_files(
     session = now.session
     if untouched and not rewrite.may_have_own_files(objects, now.branch_tip):
         return now, _work(objects, now)
+    from ampsm_engine.git import commits
+    from ampsm_engine.worker.commit_message import subject
+
     bases, trailers = (session.base_commit, now.base_tip), f"Ampsm-Session: {session.id}"
     words = subject("Leave out what is ampsm's own", "", template=template)
     tip = commits.take_out_own_files(now.worktree, session.branch_name, *bases, subject=words, trailers=trailers)

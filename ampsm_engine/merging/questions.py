@@ -15,7 +15,7 @@ from ampsm_engine.git.integrate.commit_range import listed, plan_commits
 from ampsm_engine.git.integrate.incoming import Change, Incoming, change_of, search_incoming
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.outcomes import LaidOut, PlannedCommit, Rewritten
-from ampsm_engine.merging import preflight, publish, situation
+from ampsm_engine.merging import situation
 from ampsm_engine.merging.results import Options
 from ampsm_engine.merging.situation import SessionSpan, Situation
 from ampsm_engine.plain_text import list_some, plural
@@ -186,6 +186,8 @@ def _at_remote(now: Situation, options: Options) -> tuple[str, str] | None:
     """The remote that the target goes to, and the target's commit there, empty where that is not known; None: none."""
     if not (options.push or options.pull_request) or not now.is_branch:
         return None
+    from ampsm_engine.merging import publish
+
     try:
         remote = (publish.base_remote if options.pull_request else publish.remote_of)(now.root, now.target)
     except Refused:
@@ -219,6 +221,8 @@ def _others(now: Situation, span: SessionSpan, unpushed: Sequence[PlannedCommit]
 def _script(engine: Engine, now: Situation) -> Iterator[Question]:
     if not now.session.script_command:
         return
+    from ampsm_engine.merging import preflight
+
     at = now.branch_tip[:12]
     passed = preflight.result_of(engine, now)
     if passed is None:

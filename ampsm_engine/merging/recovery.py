@@ -7,11 +7,11 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from ampsm_engine import private_folder
 from ampsm_engine.context import Engine, engine_at
 from ampsm_engine.errors import AmpsmError, Failed, Refused
-from ampsm_engine.git import lock, orphaned_processes, repository
-from ampsm_engine.git.integrate import branch_move, conflict_checkout
+from ampsm_engine.git import lock, repository
+from ampsm_engine.git.integrate import branch_move
+from ampsm_engine.git.integrate.laid_conflict import laid
 from ampsm_engine.merging import journal, merge_lock, situation, steps
 from ampsm_engine.model import Merge, MergeState, Session, Status
 
@@ -39,6 +39,8 @@ def _looked_after(engine: Engine, merge_id: str) -> str:
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     if not root.is_dir():
         return ""  # nothing can be told without the repository; its disk may come back
+    from ampsm_engine.git import orphaned_processes
+
     try:
         orphaned_processes.wait((root, worktree), patience=PATIENCE)
         with lock.writer(repository.common_dir(root), f"recovery of {session.id}", patience=PATIENCE):
@@ -70,7 +72,10 @@ def mend(engine: Engine, merge: Merge, *, because: str = "") -> str:
     session = engine.store.sessions.get(merge.session_id)
     name = f"The {merge.kind} of {session.name}"
     if merge.step in (journal.BEGUN, journal.LAY):
-        conflict_checkout.abort(Path(session.worktree_path))
+        if laid(worktree := Path(session.worktree_path)) is not None:
+            from ampsm_engine.git.integrate import conflict_checkout
+
+            conflict_checkout.abort(worktree)
         return _rolled_back(engine, session, merge, name, because)
     if merge.step in (journal.RESUME, journal.WAIT):
         steps.end_merge(engine, merge, MergeState.CONFLICTED, session={"status": Status.AWAITING_INPUT})
@@ -78,7 +83,9 @@ def mend(engine: Engine, merge: Merge, *, because: str = "") -> str:
     if merge.step == journal.RELAY:
         return _relaid(engine, session, merge, name)
     if merge.step == journal.ABORT:
-        steps.abort_conflict(engine, session, merge)
+        from ampsm_engine.merging import conflict_steps
+
+        conflict_steps.abort_conflict(engine, session, merge)
         return f"{name} was being aborted, and now it is."
     if merge.step in (journal.UNDO_TARGET, journal.UNDO_BRANCH):
         return _undone(engine, session, merge, name)
@@ -109,7 +116,7 @@ def _forward(engine: Engine, session: Session, merge: Merge, name: str, because:
                 raise Refused(because)
             merge = steps.moved_target(engine, session, merge)
         except AmpsmError as reason:
-            if conflict_checkout.laid(worktree) is not None:
+            if laid(worktree) is not None:
                 engine.store.merges.end(merge.id, MergeState.CONFLICTED, step=journal.WAIT)
                 return f"{name} stopped before {merge.target} moved: {reason.message} Its resolved conflict is kept."
             # Its checkout may have been on its way already, beside the target's.
@@ -143,8 +150,10 @@ def _relaid(engine: Engine, session: Session, merge: Merge, name: str) -> str:
     made = steps.make_commits(now.root, merge.base_before, plan, branch=session.branch_name, target=now.target)
     if not isinstance(made, steps.Stopped):
         raise Failed(f"The next conflict of {session.name} is not there any more.", f"ampsm merge {session.id} --abort")
-    steps.put(now, made.conflict, steps.merge_message(plan, session.branch_name, now.target))
-    steps.waits(engine, now, merge, made)
+    from ampsm_engine.merging import conflict_steps
+
+    conflict_steps.put(now, made.conflict, steps.merge_message(plan, session.branch_name, now.target))
+    conflict_steps.waits(engine, now, merge, made)
     return f"{name} was interrupted, and waits at its next conflict."
 
 
@@ -163,6 +172,8 @@ def _undone(engine: Engine, session: Session, merge: Merge, name: str) -> str:
 
 def end_hooks(places: tuple[Path, ...]) -> None:
     """End the hooks that a called-off merge left running: git runs them apart, and nothing of theirs is written yet."""
+    from ampsm_engine.git import orphaned_processes
+
     orphaned_processes.end(
         places, lambda words: b"commit" in words or (b"hook" in words and b"post-merge" not in words)
     )
@@ -170,6 +181,8 @@ def end_hooks(places: tuple[Path, ...]) -> None:
 
 def main() -> None:
     """The process that `startup.make_ready` starts when there is something to look after: a sentence a line."""
+    from ampsm_engine import private_folder
+
     private_folder.remove_abandoned()
     for text in recover(engine_at()):
         print(text, flush=True)

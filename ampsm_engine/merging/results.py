@@ -34,6 +34,11 @@ class Options:
     answered: tuple[str, ...] = ()
     """What somebody said yes to, see `questions`; `*` for whatever is asked."""
 
+    @property
+    def goes_out(self) -> bool:
+        """Whether something of it leaves the repository besides."""
+        return self.push or self.pull_request or bool(self.patch)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -4,21 +4,22 @@
 branch would bring that branch's work along. Reads only.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from ampsm_engine import session_problems
-from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import branch_files, changes, commits, program, records, repository, staging, worktree_status
+from ampsm_engine.errors import Failed, NotFound, Refused
+from ampsm_engine.git import branch_files, program, records, repository, worktree_status
 from ampsm_engine.git.entities import Repo
 from ampsm_engine.git.integrate import branch_move
 from ampsm_engine.git.integrate.commit_range import common, merge_bases
 from ampsm_engine.git.integrate.commit_writer import AMP, parts
-from ampsm_engine.git.integrate.conflict_checkout import laid
-from ampsm_engine.git.integrate.object_store import CommitLine, ObjectStore
+from ampsm_engine.git.integrate.laid_conflict import laid
+from ampsm_engine.git.integrate.object_store import CommitLine, ObjectStore, RangeCommit, range_commits
 from ampsm_engine.git.integrate.outcomes import PlannedCommit
 from ampsm_engine.git.libgit2 import SYMBOLIC
+from ampsm_engine.git.object_reader import ObjectReader
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging.results import Finding, Kind
 from ampsm_engine.model import MergeState, Session, State
@@ -67,16 +68,31 @@ class Situation:
         return self.start or self.shared or common(self.root, self.base_tip, self.branch_tip)[0]
 
 
-def look(store: Store, session_id: str, onto: str = "", kind: Kind = "merge", *, repo: Repo | None = None) -> Situation:
-    """Where things stand; NotFound when the session's branch or the target is not there, Unfit without repository."""
+def look(
+    store: Store,
+    session_id: str,
+    onto: str = "",
+    kind: Kind = "merge",
+    *,
+    repo: Repo | None = None,
+    reader: ObjectReader | None = None,
+) -> Situation:
+    """Where things stand; NotFound when the session's branch or the target is not there, Unfit without repository.
+
+    With `reader`, a git that stays, no other is started while the repository is as its files tell.
+    """
     session = store.sessions.get(session_id)
     root = Path(session.repo_root)
     if not root.is_dir():
         message = f"The repository {root} of session {session.name} is gone."
         raise NotFound(message, f"Bring it back to where it was, or: ampsm rm {session.id}")
-    repo = repo or repository.around(root)
+    repo = repo or (_plain(root) if reader else None) or repository.around(root)
     target = onto or session.base_branch
-    tip, local = repository.branch_tips(root, session.branch_name, target)
+    try:
+        tip, local = repository.branch_tips(root, session.branch_name, target, ask=reader.objects if reader else None)
+    except Failed:
+        repository.around(root)  # says what is wrong with the repository itself
+        raise
     if tip is None:
         repository.refuse_damaged(root, f"{repository.BRANCHES}{session.branch_name}")
         message = f"The branch {session.branch_name} of session {session.name} is not there any more."
@@ -86,6 +102,13 @@ def look(store: Store, session_id: str, onto: str = "", kind: Kind = "merge", *,
     return Situation(
         session, repo, target, is_branch=False, base_tip=_named(repo, session, target, kind), branch_tip=tip
     )
+
+
+def _plain(root: Path) -> Repo | None:
+    """The repository with its main worktree at a folder, as its files tell; what is configured may say otherwise."""
+    folder = repository.plain_git_dir(root)
+    is_main = folder is not None and repository.common_of(folder) == folder and root.resolve() == root
+    return Repo(root, folder, root) if folder is not None and is_main else None
 
 
 def _named(repo: Repo, session: Session, target: str, kind: Kind) -> str:
@@ -186,6 +209,8 @@ def _worktree(now: Situation, *, waits: bool) -> Iterator[Finding]:
 
 def back_on_branch(worktree: Path, branch: str) -> str:
     """The command that puts a worktree on its branch and leaves no commit behind."""
+    from ampsm_engine.git import commits
+
     head = commits.head(worktree)
     tip = repository.branch_tip(worktree, branch)
     if head.branch is not None:
@@ -202,6 +227,8 @@ def _uncommitted(now: Situation, entries: Sequence[worktree_status.StatusEntry])
     if not entries:
         yield UNTOUCHED
         return
+    from ampsm_engine.git import changes, staging
+
     choice = staging.choose(now.worktree, entries)
     out = {left.path for left in choice.left_out}
     changed = [change.path for change in changes.from_entries(entries) if change.path not in out]
@@ -246,7 +273,7 @@ class SessionSpan:
 
     start: str
     """The commit that its own work comes after; empty where that is what it shares with the target."""
-    commits: tuple[PlannedCommit, ...]
+    commits: tuple[RangeCommit, ...]
     """What an operation brings along, oldest first."""
     strangers: tuple[PlannedCommit, ...] = ()
     """Those of them that are not the session's: merged or picked into its branch from elsewhere."""
@@ -257,18 +284,23 @@ class SessionSpan:
 def span(store: Store, now: Situation, objects: ObjectStore | None = None) -> SessionSpan:
     """Look at a session's branch against its target; NotFound when the two share no history."""
     objects = objects or ObjectStore(now.root, now.repo)
-    commits = objects.beyond(now.base_tip, now.branch_tip)
+    commits = range_commits(objects, now.base_tip, now.branch_tip)
     line = objects.line(now.base_tip, now.branch_tip)
     if _is_plain(now, line):
         return SessionSpan("", commits)
     others = _Others(now, line)
     start = "" if others.lack_all else _start_beyond_target(store, now)
-    own = objects.beyond(start, now.branch_tip) if start else commits
+    own = range_commits(objects, start, now.branch_tip) if start else commits
     brought = {commit.sha for commit in own}
     mine = tuple(commit for commit in commits if commit.sha in brought)
     strange = _strangers(store, now, mine, others)
-    stays = tuple(commit for commit in commits if commit.sha not in brought and not commit.merge)
-    return SessionSpan(start, mine, tuple(commit for commit in mine if commit.sha in strange), stays)
+    stays = [commit.sha for commit in commits if commit.sha not in brought and not commit.merge]
+    return SessionSpan(start, mine, described(objects, now, strange), described(objects, now, stays))
+
+
+def described(objects: ObjectStore, now: Situation, names: Collection[str]) -> tuple[PlannedCommit, ...]:
+    """Commits that the target lacks, with their authors and subjects, oldest first."""
+    return tuple(one for one in objects.beyond(now.base_tip, now.branch_tip) if one.sha in names) if names else ()
 
 
 def own_start(store: Store, now: Situation) -> str:
@@ -405,7 +437,7 @@ def _described(now: Situation, *span: str) -> list[list[str]]:
     return records.log(now.root, _PEOPLE, *span)
 
 
-def _strangers(store: Store, now: Situation, commits: Sequence[PlannedCommit], others: _Others) -> frozenset[str]:
+def _strangers(store: Store, now: Situation, commits: Sequence[RangeCommit], others: _Others) -> frozenset[str]:
     """Those that other branches have, that came by a merge, or that somebody else made and that were picked here."""
     session, line = now.session, others.line
     plain = {commit.sha for commit in commits if not commit.merge}

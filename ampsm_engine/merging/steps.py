@@ -1,47 +1,33 @@
 """The steps of an operation: commits as objects, backups, the target, the session's branch, the store; and back again.
 
 Commits are made from a position, as often as it takes. Each step is written into the journal before it is done, and
-each can be done again: `advance` goes on from wherever an entry stands. A conflict lies in the session's worktree with
-AGENT_CONTEXT/REBASE_HELP.md beside it, which tells people and amp how to get out of it from a shell.
+each can be done again: `advance` goes on from wherever an entry stands. What becomes of a conflict is in
+`conflict_steps`.
 """
 
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from ampsm_engine import notices, redact
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git import own_files, pinned_refs, repository
-from ampsm_engine.git.integrate import branch_move, commit_range, conflict_checkout, rewrite, squash
+from ampsm_engine.git.integrate import branch_move, commit_range, rewrite, squash
+from ampsm_engine.git.integrate.laid_conflict import laid
 from ampsm_engine.git.integrate.object_store import ObjectStore, held
 from ampsm_engine.git.integrate.outcomes import BranchMove, MovedBranch, RewriteConflict, Rewritten
 from ampsm_engine.lean_dataclass import dataclass, replace
-from ampsm_engine.merging import journal, situation
+from ampsm_engine.merging import journal
 from ampsm_engine.merging.journal import JournalPlan, Position
 from ampsm_engine.merging.situation import Situation
 from ampsm_engine.model import Merge, MergeState, Session, Status
-from ampsm_engine.notices import News, NoticeKind
-from ampsm_engine.plain_text import list_some, plural, printable
-from ampsm_engine.worker import agent_context, desktop_notices
+from ampsm_engine.worker import agent_context
 
 PAST = {"merge": "merged", "squash": "squashed", "rebase": "rebased"}
 
-_HELP = "REBASE_HELP.md"
-
-_WAYS = {
-    "content": "edit the lines between the markers `<<<<<<<` and `>>>>>>>`, then `git add`",
-    "add/add": "both sides added it: edit it into one, then `git add`",
-    "modify/delete": "one side changed it, the other deleted it: `git add` keeps it, `git rm` deletes it",
-    "rename/delete": "one side renamed it, the other deleted it: `git add` keeps it, `git rm` deletes it",
-    "rename/rename": "both sides renamed it: keep one name with `git add`, drop the other with `git rm`",
-    "mode": "the sides differ in its mode: set it (`chmod`), then `git add`",
-    "binary": "no lines to merge: `git checkout --ours` or `--theirs`, then `git add`",
-    "submodule": "check out the right commit inside it, then `git add`",
-    "directory/file": "one side has a folder where the other has a file: move one of them, then `git add`",
-    "other": "see `git status`, then `git add` or `git rm`",
-}
+HELP = "REBASE_HELP.md"
+"""The page about an open conflict, below AGENT_CONTEXT in the session's worktree."""
 
 APART = "commits by hand do not change places with amp's here, so amp's are squashed run by run between them"
 
@@ -67,19 +53,6 @@ class Stopped:
 
 class ConflictsWait(Refused):
     """It stopped at conflicts: they lie in the session's worktree, and the base is untouched."""
-
-
-def proceed(engine: Engine, now: Situation, merge: Merge, objects: ObjectStore | None = None) -> Merge:
-    """Make the commits and move what is to move, or lay a conflict out."""
-    plan = journal.read(merge)
-    made = make(engine, now, plan, objects)
-    kept = {"branch": merge.branch_before, "base": now.base_tip}
-    kept |= {"carried": plan.position.tip} if plan.position.tip != merge.branch_before else {}
-    if isinstance(made, Stopped):
-        keep_all(now, plan, kept)
-        lay_out(engine, now, merge, made)
-    keep_all(now, plan, kept | {"result": made.branch})
-    return advance(engine, now.session, decided(engine, now, merge, plan, made), objects)
 
 
 def make(engine: Engine, now: Situation, plan: JournalPlan, objects: ObjectStore | None = None) -> Made | Stopped:
@@ -117,63 +90,18 @@ def keep(now: Situation, plan: JournalPlan, name: str, commit: str) -> None:
     pinned_refs.backup(now.root, now.session.id, plan.moment, free, commit)
 
 
-def lay_out(engine: Engine, now: Situation, merge: Merge, stopped: Stopped, step: str = journal.LAY) -> NoReturn:
-    """Put a conflict into the session's worktree, in place of one that is resolved, and say so: never comes back."""
-    if merge.target and step == journal.LAY:
-        # Nobody resolves for hours what could not come in after that.
-        situation.refuse(tuple(situation.in_the_way(now)))
-    plan = journal.read(merge)
-    keep(now, plan, "work", stopped.conflict.commit)
-    # The position from which it comes again stays written until it lies there; a squash is not made again.
-    if stopped.position.squashed and not plan.position.picked:
-        known = replace(plan.position, squashed=stopped.position.squashed, onto=stopped.position.onto)
-        plan = replace(plan, position=known)
-    merge = engine.store.merges.step(merge.id, step, base_before=now.base_tip, plan=journal.written(plan))
-    if step == journal.RELAY:
-        conflict_checkout.lay_out_next(now.worktree, stopped.conflict)
-    else:
-        put(now, stopped.conflict, merge_message(plan, now.session.branch_name, now.target))
-    raise waits(engine, now, merge, stopped)
-
-
-def put(now: Situation, conflict: RewriteConflict, message: str) -> None:
-    """Lay a conflict out in a worktree that goes back to its branch first, if need be; may be done again."""
-    conflict_checkout.abort(now.worktree)
-    conflict_checkout.lay_out(now.worktree, now.session.branch_name, conflict, message=message)
-
-
-def waits(engine: Engine, now: Situation, merge: Merge, stopped: Stopped) -> ConflictsWait:
-    """Let the operation rest with its conflict; the error that tells it."""
-    plan = journal.read(merge)
-    plan = replace(plan, position=stopped.position, given="", given_tree="", accepted="", conflicts=plan.conflicts + 1)
-    paths = [file.path for file in stopped.conflict.files]
-    text = notices.conflict(now.session.name, now.target, f"{plural(len(paths), 'file')}: {list_some(paths)}")
-    write_help(now, merge, stopped.conflict)
-    end_merge(
-        engine,
-        merge,
-        MergeState.CONFLICTED,
-        facts=[("conflicted", text)],
-        session={"status": Status.AWAITING_INPUT},
-        step=journal.WAIT,
-        plan=journal.written(plan),
-    )
-    news = News(NoticeKind.CONFLICT, now.session.id, now.session.name, text)
-    desktop_notices.announce(engine.home, engine.settings, news)
-    hint = f"resolve them in {now.worktree}, git add them, then: ampsm merge {now.session.id} --continue (or --abort)"
-    return ConflictsWait(f"{text}. {now.target} is untouched.", hint)
-
-
 def advance(engine: Engine, session: Session, merge: Merge, objects: ObjectStore | None = None) -> Merge:
     """Do what is written and what follows: the target, the session's branch, the store. May be done again."""
     store, root, worktree = engine.store, Path(session.repo_root), Path(session.worktree_path)
+    together = None
     if merge.step == journal.TARGET:
-        merge = moved_together(engine, session, merge, objects) or _moved_alone(engine, session, merge)
+        together = moved_together(engine, session, merge, objects)
+        merge = together or _moved_alone(engine, session, merge)
     if merge.step == journal.BRANCH:
         move_session(session, root, worktree, merge.branch_before, merge.branch_after)
         merge = store.merges.step(merge.id, journal.END)
     remove_help(worktree)
-    return finish(engine, session, merge)
+    return finish(engine, session, merge, landed=objects if together else None)
 
 
 def moved_together(engine: Engine, session: Session, merge: Merge, objects: ObjectStore | None) -> Merge | None:
@@ -181,17 +109,18 @@ def moved_together(engine: Engine, session: Session, merge: Merge, objects: Obje
 
     None when that does not go, nothing has moved then: one by one, each has its own way with what is in its way.
     """
-    if conflict_checkout.laid(Path(session.worktree_path)) is not None:
+    if laid(Path(session.worktree_path)) is not None:
         return None
     moves = (
         BranchMove(merge.target, merge.base_before, merge.base_after),
         BranchMove(session.branch_name, merge.branch_before, merge.branch_after),
     )
     hooks_for = (merge.target,) if engine.settings.switch("commit.hooks") else ()
+    has_changed = merge.branch_after != merge.branch_before
+    tip = {f"{pinned_refs.TIP}/{session.id}": merge.branch_after} if has_changed else {}
+    on, why = objects or Path(session.repo_root), _why(session, merge)
     try:
-        moved = branch_move.move_together(
-            objects or Path(session.repo_root), moves, why=_why(session, merge), patience=0, hooks_for=hooks_for
-        )
+        moved = branch_move.move_together(on, moves, why=why, patience=0, hooks_for=hooks_for, kept=tip)
     except AmpsmError:
         return None
     return _noted(engine, merge, moved[0], journal.END)
@@ -227,14 +156,26 @@ def _noted(engine: Engine, merge: Merge, moved: MovedBranch, step: str) -> Merge
 
 def move_session(session: Session, root: Path, worktree: Path, old: str, new: str) -> None:
     """Bring the session's branch and its worktree to a commit; from a conflict that lies there, too."""
-    if conflict_checkout.laid(worktree) is not None:
+    if laid(worktree) is not None:
+        from ampsm_engine.git.integrate import conflict_checkout
+
         conflict_checkout.settle(worktree, new)
     else:
         branch_move.move_target(root, session.branch_name, old, new, why="ampsm: follows its merge")
 
 
-def finish(engine: Engine, session: Session, merge: Merge, notes: tuple[str, ...] = ()) -> Merge:
-    """The store learns that it is done. `notes`: why the session's branch stays at another commit than it should."""
+def finish(
+    engine: Engine,
+    session: Session,
+    merge: Merge,
+    notes: tuple[str, ...] = (),
+    *,
+    landed: ObjectStore | None = None,
+) -> Merge:
+    """The store learns that it is done. `notes`: why the session's branch stays at another commit than it should.
+
+    `landed`: the objects of one that moved all its refs together, its tip included.
+    """
     plan = journal.read(merge)
     is_merged = merge.kind == "merge" and bool(merge.target)
     if is_merged:
@@ -253,16 +194,21 @@ def finish(engine: Engine, session: Session, merge: Merge, notes: tuple[str, ...
         text = f"{session.branch_name} is {PAST[merge.kind]}: {merge.branch_before[:12]}..{merge.branch_after[:12]}"
     facts = [(PAST[merge.kind] if is_merged or merge.kind != "merge" else "rebased", text)]
     facts += [("note", note) for note in (*plan.notes, *notes)]
-    return end_merge(engine, merge, MergeState.DONE, facts=facts, session=columns, step=journal.END)
+    return end_merge(engine, merge, MergeState.DONE, facts=facts, session=columns, step=journal.END, landed=landed)
 
 
-def end_merge(engine: Engine, merge: Merge, state: MergeState, **more: Any) -> Merge:
-    """End a merge in the store, then where scripts read how the session stands."""
+def end_merge(
+    engine: Engine, merge: Merge, state: MergeState, *, landed: ObjectStore | None = None, **more: Any
+) -> Merge:
+    """End a merge in the store, then where scripts read how the session stands. `landed`: as for `finish`."""
     ended = engine.store.merges.end(merge.id, state, **more)
     session = engine.store.sessions.get(merge.session_id)
-    agent_context.update_status(session, engine.store.iterations.of(session.id))
+    is_free = landed is not None and not rewrite.may_have_own_files(landed, session.base_commit)
+    own = own_files.OwnFiles() if is_free else None
+    agent_context.update_status(session, engine.store.iterations.of(session.id), own)
     _update_run_item(engine, ended)
-    if state in (MergeState.DONE, MergeState.UNDONE) and ended.branch_after != ended.branch_before:
+    is_over = landed is None and state in (MergeState.DONE, MergeState.UNDONE)
+    if is_over and ended.branch_after != ended.branch_before:
         root = Path(session.repo_root)
         tip = ended.branch_after if state is MergeState.DONE else repository.branch_tip(root, session.branch_name)
         with suppress(AmpsmError):  # what is kept in case the branch is deleted is a precaution
@@ -279,25 +225,6 @@ def _update_run_item(engine: Engine, merge: Merge) -> None:
         where = merge.target or "a pull request"
         said = f"Merged since, into {where}." if merge.state is MergeState.DONE else "Its merge was undone since."
         engine.store.batches.move_item(item.id, (item.state,), item.state, reason=said)
-
-
-def abort_conflict(engine: Engine, session: Session, merge: Merge) -> Merge:
-    """Take the conflict out of the worktree; what was resolved so far is kept under a backup ref. May be done again."""
-    plan = journal.read(merge)
-    worktree = Path(session.worktree_path)
-    kept = f"refs/ampsm/backup/{session.id}/{plan.moment}/aborted"
-    if not worktree.is_dir():  # somebody removed it, conflict and all; else nothing of the session could go on
-        how = f"its worktree is gone, and {session.branch_name} is as it was"
-    else:
-        lay_there = conflict_checkout.laid(worktree) is not None
-        conflict_checkout.abort(worktree, keep_as=kept)
-        moved = conflict_checkout.rejoin(worktree, session.branch_name, merge.branch_before)
-        remove_help(worktree)
-        how = moved or "branch and worktree are as they were"
-        how += f"; what was resolved is kept as {kept}" if lay_there else ""
-    text = f"the {merge.kind} was aborted: {how}"
-    columns = {"status": _status_before(plan.status_before)}
-    return end_merge(engine, merge, MergeState.ABORTED, facts=[("aborted", text)], session=columns)
 
 
 def take_back(engine: Engine, session: Session, merge: Merge) -> Merge:
@@ -323,12 +250,12 @@ def finish_undo(engine: Engine, session: Session, merge: Merge, notes: tuple[str
     what = f"{merge.target} is at {merge.base_before[:12]} again" if merge.target else "its branch is as it was"
     columns: dict[str, object] = {"base_commit": plan.base_commit_before}
     if session.status in (Status.DONE, Status.IDLE, Status.AWAITING_INPUT):
-        columns["status"] = _status_before(plan.status_before)
+        columns["status"] = status_before(plan.status_before)
     facts = [("undone", f"the {merge.kind} is undone: {what}"), *(("note", note) for note in notes)]
     return end_merge(engine, merge, MergeState.UNDONE, facts=facts, session=columns, step=journal.END)
 
 
-def _status_before(word: str) -> Status:
+def status_before(word: str) -> Status:
     """What the session was before; it does not run now, whatever it did then."""
     known = {status.value: status for status in Status}
     status = known.get(word, Status.IDLE)
@@ -340,44 +267,13 @@ def is_where_it_was_left(root: Path, session: Session, merge: Merge) -> bool:
     return repository.branch_tip(root, session.branch_name) == merge.branch_after
 
 
-def write_help(now: Situation, merge: Merge, conflict: RewriteConflict) -> None:
-    """Write the page into the session's worktree; where that cannot be, the hints of the commands have to do."""
-    with suppress(OSError):
-        page = redact.text(_help_page(now, merge, conflict)).encode("utf-8", "replace")
-        agent_context.write_files(now.session, {_HELP: page})
-
-
 def remove_help(worktree: Path) -> None:
     """Take the page away: nothing is open any more."""
     folder = worktree / agent_context.FOLDER
-    if folder.is_dir() and not folder.is_symlink() and (folder / _HELP).exists():
+    if folder.is_dir() and not folder.is_symlink() and (folder / HELP).exists():
         with suppress(OSError, AmpsmError):
-            if own_files.of(worktree, "HEAD").holds(f"{agent_context.FOLDER}/{_HELP}"):
-                (folder / _HELP).unlink(missing_ok=True)
-
-
-def _help_page(now: Situation, merge: Merge, conflict: RewriteConflict) -> str:
-    session, target = now.session, printable(now.target)
-    lines = [
-        f"# Conflicts of {session.name} with {target}",
-        "",
-        f"A {merge.kind} stopped here. `{target}` is untouched, and so is the branch `{session.branch_name}`:",
-        f"HEAD stands on `{conflict.onto[:12]}`, and what did not fit is `{conflict.commit[:12]}`.",
-        f"*ours* is {target}, *theirs* is the session's work.",
-        "",
-        "## Files",
-        "",
-        *(f"- `{printable(file.path)}` ({file.kind}): {_WAYS[file.kind]}" for file in conflict.files),
-        "",
-        "## Ways on",
-        "",
-        "- `git status` lists what is left; `git diff` shows it; any editor will do.",
-        "- `git add FILE` (or `git rm FILE`) marks a file as resolved. A commit is not needed.",
-        f"- `ampsm merge {session.id} --continue` goes on when all are resolved.",
-        f"- `ampsm merge {session.id} --abort` takes all of it back: branch and worktree are as they were.",
-        "- Not `git cherry-pick --abort`, `--skip` or `git switch`: they would leave the work out.",
-    ]
-    return "\n".join(lines) + "\n"
+            if own_files.of(worktree, "HEAD").holds(f"{agent_context.FOLDER}/{HELP}"):
+                (folder / HELP).unlink(missing_ok=True)
 
 
 def make_commits(

@@ -13,6 +13,7 @@ from ampsm_engine import labels, redact
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import own_files, repository
 from ampsm_engine.git.entities import Repo
+from ampsm_engine.git.own_files import OwnFiles
 from ampsm_engine.home import PRIVATE_FOLDER, write_private
 from ampsm_engine.model import Iteration, Session
 
@@ -28,13 +29,16 @@ def write(session: Session, iterations: Sequence[Iteration], files: "Sequence[Fi
     return write_files(session, contents(session, iterations, files))
 
 
-def write_files(session: Session, made: Mapping[str, bytes]) -> str | None:
-    """Write files into the folder; a sentence when something of the repository's stands in its place."""
+def write_files(session: Session, made: Mapping[str, bytes], own: OwnFiles | None = None) -> str | None:
+    """Write files into the folder; a sentence when something of the repository's stands in its place.
+
+    `own`: which are ampsm's there, where that is known.
+    """
     worktree = Path(session.worktree_path)
     folder = worktree / FOLDER
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         return f"{FOLDER} in the worktree is no folder of ampsm's; nothing was written there"
-    own = own_files.of(worktree, session.base_commit) if folder.exists() else own_files.OwnFiles()
+    own = own or (own_files.of(worktree, session.base_commit) if folder.exists() else OwnFiles())
     folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     if own.holds(f"{FOLDER}/{own_files.IGNORING}"):
         own_files.hide(folder, (*own_files.FILES, own_files.IGNORING) if own.is_shared(FOLDER) else ())
@@ -47,12 +51,12 @@ def write_files(session: Session, made: Mapping[str, bytes]) -> str | None:
     return None
 
 
-def update_status(session: Session, iterations: Sequence[Iteration]) -> None:
+def update_status(session: Session, iterations: Sequence[Iteration], own: OwnFiles | None = None) -> None:
     """Let LAST_STATUS.json say what the store says, where something else than an iteration has changed that."""
     if Path(session.worktree_path, FOLDER).is_dir():
         with contextlib.suppress(AmpsmError, OSError):  # what it is about is so, written there or not
             content = redact.text(status_text(session, iterations)).encode("utf-8", "replace")
-            write_files(session, {"LAST_STATUS.json": content})
+            write_files(session, {"LAST_STATUS.json": content}, own)
 
 
 def hide(session: Session) -> None:

@@ -47,14 +47,12 @@ MAKING = """
 """
 
 MERGING = """
-    cli.merge_run desktop_notification diff diff.content git.changes git.commits git.integrate
-    git.integrate.branch_move git.integrate.commit_range git.integrate.commit_writer git.integrate.conflict_checkout
-    git.integrate.incoming git.integrate.markers git.integrate.object_store git.integrate.outcomes git.integrate.rewrite
-    git.integrate.squash git.integrate.trees git.object_reader git.orphaned_processes git.pinned_refs git.snapshot
-    git.staging git.stash_commit git.unwanted_files merging.journal merging.merge_lock merging.operations
-    merging.preflight merging.preparation merging.publish merging.questions merging.recovery merging.results
-    merging.situation merging.steps notices private_folder store.statements viewer_lock worker.agent_context
-    worker.commit_message worker.desktop_notices
+    cli.merge_run git.identities git.integrate git.integrate.branch_move git.integrate.commit_range
+    git.integrate.commit_writer git.integrate.incoming git.integrate.laid_conflict git.integrate.object_store
+    git.integrate.outcomes git.integrate.rewrite git.integrate.squash git.integrate.trees git.object_reader
+    git.unwanted_files merging.journal merging.merge_lock merging.operations merging.preparation merging.questions
+    merging.recovery merging.results merging.situation merging.steps private_folder store.statements
+    worker.agent_context
 """
 
 DEAR = """

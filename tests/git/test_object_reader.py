@@ -9,9 +9,14 @@ import pytest
 from ampsm_engine.errors import Failed
 from ampsm_engine.git import libgit2
 from ampsm_engine.git.integrate.object_store import ObjectStore
+from ampsm_engine.git.integrate.outcomes import PlannedCommit
 from ampsm_engine.git.libgit2 import AskGit
 from ampsm_engine.git.object_reader import ObjectReader
 from tests.conftest import git
+
+
+def not_loaded(*_: object) -> None:
+    raise AskGit
 
 
 def name_of(repo: Path, text: str) -> str:
@@ -29,19 +34,61 @@ def test_it_reads_what_is_there_and_goes_on_after_its_git_died(repo: Path) -> No
     assert talk is not None
     os.kill(talk.pid, signal.SIGKILL)
     talk.wait()
-    assert reader.read(names[3]) is None
-    assert reader.read(names[3]) == b"3\n3\n3\n"
+    assert reader.sizes(names[:12])[names[3]] == 6, "what was not answered is asked anew, and is not 0"
     reader.close()
     assert reader.name_length == 40
+
+
+def test_a_git_that_tells_nothing_is_an_error_and_no_object_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(Failed):
+        ObjectReader(tmp_path).sizes(["0" * 40])
+    with pytest.raises(Failed):
+        ObjectReader(tmp_path).objects(["HEAD"])
+
+
+def test_lines_that_are_walked_are_those_that_git_lists(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fork = git(repo, "rev-parse", "HEAD").strip()
+
+    def grown(start: str, count: int, *more: str) -> str:
+        git(repo, "checkout", "--quiet", "--detach", start)
+        for number in range(count):
+            git(repo, "commit", "--quiet", "--allow-empty", "--message", f"{count} {number}")
+        if more:
+            git(repo, "merge", "--quiet", "--no-ff", "--message", "Merge", *more)
+        return git(repo, "rev-parse", "HEAD").strip()
+
+    base, tip = grown(fork, 3), grown(fork, 200)
+    within = git(repo, "rev-parse", f"{tip}~150").strip()
+    aside = grown(within, 40)
+    merged = grown(base, 1, aside)
+    asked: list[tuple[str, str]] = []
+
+    def beyond(_: ObjectStore, base: str, tip: str) -> tuple[PlannedCommit, ...]:
+        asked.append((base, tip))
+        return ()
+
+    monkeypatch.setattr(libgit2, "opened", not_loaded)
+    monkeypatch.setattr(ObjectStore, "beyond", beyond)
+    found = ObjectStore(repo, fork=fork)
+    for one, other in ((base, tip), (tip, base), (fork, tip), (within, tip), (tip, aside), (aside, tip), (tip, tip)):
+        line = found.line(one, other)
+        assert line is not None
+        assert line.base == git(repo, "merge-base", one, other).strip()
+        listed = git(repo, "rev-list", "--reverse", f"{one}..{other}").split()
+        assert [commit.sha for commit in line.commits] == listed
+    assert not asked
+    for store, one, other in ((found, merged, tip), (found, base, merged), (ObjectStore(repo, fork=aside), base, tip)):
+        store.line(one, other)
+    assert len(asked) == 3, "where a merge is on the way, or that is not where they part, git is asked"
+    git(repo, "replace", "--graft", f"{tip}~5", fork)
+    ObjectStore(repo, fork=fork).line(base, tip)
+    assert len(asked) == 4, "git sees another history than the objects tell"
 
 
 @pytest.mark.parametrize("form", ["sha1", "sha256"])
 def test_a_store_without_libgit2_writes_what_git_reads(
     hermetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
-    def not_loaded(*_: object) -> None:
-        raise AskGit
-
     monkeypatch.setattr(libgit2, "opened", not_loaded)
     root = tmp_path / "formed"
     root.mkdir()

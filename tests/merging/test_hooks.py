@@ -26,6 +26,21 @@ def test_a_failing_pre_commit_hook_forbids_the_squash(desk: Desk, task: Session)
     assert "commit.hooks" in refused(desk, task, "hook refused .*not on a friday").hint
 
 
+@pytest.mark.parametrize("condition", ["onbranch:amp/**", "gitdir:**/worktrees/*"])
+def test_hooks_that_are_configured_for_the_session_alone_count(desk: Desk, task: Session, condition: str) -> None:
+    places = desk.repo.parent / "of-sessions"
+    (places / "hooks").mkdir(parents=True)
+    (places / "config").write_text(f"[core]\n\thooksPath = {places}/hooks\n")
+    git(desk.repo, "config", f"includeIf.{condition}.path", str(places / "config"))
+    for name in ("pre-commit", "pre-merge-commit"):
+        (places / "hooks" / name).write_text(f"#!/bin/sh\necho 'no {name} here' >&2\nexit 1\n")
+        (places / "hooks" / name).chmod(0o755)
+    refused(desk, task, "no pre-commit here")
+    (places / "hooks/pre-commit").unlink()
+    with pytest.raises(Refused, match="no pre-merge-commit here"):
+        desk.merge(task, fast_forward=False)
+
+
 def test_a_commit_msg_hook_may_rewrite_the_message(desk: Desk, task: Session) -> None:
     hook(desk.repo, "commit-msg", 'echo "Change-Id: I123" >> "$1"')
     desk.merge(task, "Bring it in\n\nWords.")

@@ -10,7 +10,7 @@ import pytest
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import program
-from ampsm_engine.git.integrate import branch_move, conflict_checkout
+from ampsm_engine.git.integrate import branch_move, conflict_checkout, laid_conflict
 from ampsm_engine.merging import journal, operations, recovery
 from ampsm_engine.merging import steps as merge_steps
 from ampsm_engine.merging.steps import ConflictsWait
@@ -131,7 +131,7 @@ class Play:
         assert git(desk.repo, "for-each-ref", "--contains", self.tip)
         if state is not MergeState.CONFLICTED:
             desk.clean(session)
-            assert conflict_checkout.laid(Path(session.worktree_path)) is None
+            assert laid_conflict.laid(Path(session.worktree_path)) is None
         return state
 
 

@@ -7,7 +7,7 @@ import pytest
 from ampsm_engine.engine import merges, repair, scripts, session_trash, sessions
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import program
-from ampsm_engine.git.integrate import conflict_checkout, rewrite
+from ampsm_engine.git.integrate import conflict_checkout, laid_conflict, rewrite
 from ampsm_engine.merging import forecast, operations, preflight, publish
 from ampsm_engine.merging.results import Finding, Options
 from ampsm_engine.merging.steps import ConflictsWait
@@ -295,7 +295,7 @@ def test_repair_offers_and_removes_nothing_unasked(desk: Desk, task: Session) ->
     desk.engine.store.merges.end(desk.last(task).id, MergeState.ABORTED)  # as if the store were an older copy
     (found,) = repair.find_disagreements(desk.engine)
     assert (found.kind, found.mended) == ("conflict", False)
-    assert conflict_checkout.laid(at) is not None
+    assert laid_conflict.laid(at) is not None
     (found,) = repair.find_disagreements(desk.engine, apply=True)
     assert found.mended
     desk.clean(task)

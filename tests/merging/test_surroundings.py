@@ -9,7 +9,7 @@ import pytest
 
 from ampsm_engine.engine import merges
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git.integrate import conflict_checkout
+from ampsm_engine.git.integrate import laid_conflict
 from ampsm_engine.merging import operations
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session, Status
@@ -89,7 +89,7 @@ def test_a_base_that_cannot_move_is_refused_before_a_conflict_is_laid_out(desk: 
         for one in merges.preflight(desk.engine, task.id).findings
     )
     refused(desk, task, word)
-    assert conflict_checkout.laid(Path(task.worktree_path)) is None
+    assert laid_conflict.laid(Path(task.worktree_path)) is None
     desk.clean(task)
 
 

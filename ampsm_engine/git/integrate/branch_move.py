@@ -7,7 +7,8 @@ a checkout that git left half moved is brought back without touching what anybod
 
 import contextlib
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import types
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +20,6 @@ from ampsm_engine.git.integrate.outcomes import BranchMove, MovedBranch
 from ampsm_engine.git.records import TreeEntry
 from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.plain_text import list_some
-from ampsm_engine.private_folder import private_folder
 
 _REFRESH = ("update-index", "-q", "--refresh")
 
@@ -74,8 +74,12 @@ def move_together(
     why: str = "ampsm: merge",
     patience: float = lock.INDEX_PATIENCE,
     hooks_for: Collection[str] = (),
+    kept: Mapping[str, str] = types.MappingProxyType({}),
 ) -> tuple[MovedBranch, ...]:
-    """The same for several branches: their checkouts are filled side by side, and all refs move at once or none."""
+    """The same for several branches: their checkouts are filled side by side, and all refs move at once or none.
+
+    `kept`: other refs that go with them, whatever they kept before, by their full names.
+    """
     repo = repo_root.repo if isinstance(repo_root, ObjectStore) else repository.around(repo_root)
     objects = repo_root if isinstance(repo_root, ObjectStore) else ObjectStore(repo.root, repo)
     with lock.writer(repo.common_dir, f"moving {moves[0].branch}"):
@@ -84,7 +88,7 @@ def move_together(
         for step in steps:
             for path in step.paths:
                 _check(path, step, patience)
-        _move_all(repo, steps, why)
+        _move_all(repo, steps, why, kept)
     wanted = [path for step in steps if step.move.branch in hooks_for for path in step.paths]
     wanted = [path for path in wanted if hooks.has_any(objects.hooks_folder(path), ("post-merge",))]
     note = _post_merge(wanted) if wanted else None
@@ -112,7 +116,7 @@ def _step(repo: Repo, objects: ObjectStore, move: BranchMove, trees: list[Worktr
     return _Step(move, paths, changed(objects, move.old, move.new), now == move.new)
 
 
-def _move_all(repo: Repo, steps: Sequence[_Step], why: str) -> None:
+def _move_all(repo: Repo, steps: Sequence[_Step], why: str, kept: Mapping[str, str]) -> None:
     places = [(path, step) for step in steps for path in step.paths]
     there = {path: stamps(path, repository.git_dir(path), step.changed) for path, step in places}
     running: list[program.Running] = []
@@ -124,7 +128,7 @@ def _move_all(repo: Repo, steps: Sequence[_Step], why: str) -> None:
         for answer, (path, step) in zip(answers, places, strict=True):
             if not answer.ok:
                 _move_again(path, step, there[path])
-        _swap(repo, [step for step in steps if not step.has_moved], why)
+        _swap(repo, [step for step in steps if not step.has_moved], why, kept)
     except BaseException:
         for one in running:
             one.end()
@@ -172,16 +176,17 @@ def _move_again(path: Path, step: _Step, before: Stamps) -> None:
         raise _could_not(path, answer)
 
 
-def _swap(repo: Repo, steps: Sequence[_Step], why: str) -> None:
-    if not steps:
+def _swap(repo: Repo, steps: Sequence[_Step], why: str, kept: Mapping[str, str]) -> None:
+    if not steps and not kept:
         return
     lines = "".join(f"update {BRANCHES}{step.move.branch} {step.move.new} {step.move.old}\n" for step in steps)
+    lines += "".join(f"update {ref} {commit}\n" for ref, commit in kept.items())
     where = next((path for step in steps for path in step.paths), repo.root)
     answer = program.write(where, "update-ref", "-m", why, "--stdin", feed=lines.encode())
     if not answer.ok:
-        names = " and ".join(step.move.branch for step in steps)
-        message = f"{names} could not be moved: {answer.message or answer.reason}"
-        raise Refused(message, f"git -C {where} log --oneline -1 {steps[0].move.branch}")
+        names = [*(step.move.branch for step in steps), *kept]
+        message = f"{' and '.join(names)} could not be moved: {answer.message or answer.reason}"
+        raise Refused(message, f"git -C {where} log --oneline -1 {names[0]}")
 
 
 def _post_merge(paths: list[Path]) -> str | None:
@@ -201,6 +206,8 @@ def stamps(path: Path, git_dir: Path, names: Iterable[str]) -> Stamps:
 @contextlib.contextmanager
 def index_apart(git_dir: Path) -> Iterator[program.Variables]:
     """A copy of the index to try things with: the one that is there stays as it is, byte for byte."""
+    from ampsm_engine.private_folder import private_folder
+
     with private_folder("index") as folder:
         copy = Path(folder) / "index"
         # With its time: git looks twice at files that are no older than their index.

@@ -14,12 +14,11 @@ from functools import cached_property
 from pathlib import Path
 
 from ampsm_engine.errors import AmpsmError, Failed, Refused
-from ampsm_engine.git import changes, commits, hooks, program, repository, worktrees
-from ampsm_engine.git.commits import fallback_identity, identity_variables, is_plain_identity
+from ampsm_engine.git import hooks, program, repository, worktrees
 from ampsm_engine.git.entities import FileChange
 from ampsm_engine.git.hooks import MERGE
+from ampsm_engine.git.identities import fallback_identity, identity_variables, is_plain_identity
 from ampsm_engine.git.integrate.object_store import ObjectStore, RawCommit, composed
-from ampsm_engine.private_folder import private_folder
 
 AMP = "Amp <amp@ampcode.com>"
 """As amp names itself in the commits that it makes."""
@@ -147,6 +146,8 @@ def _commit_with_hooks(worktree: Path, parent: str, tree: str, author: tuple[str
     Refused when a hook says no, or changes what is committed.
     """
     name, email, when = author
+    from ampsm_engine.git import changes
+
     before = changes.status(worktree)
     who = {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email, "GIT_AUTHOR_DATE": f"@{when}"}
     with _private_head(worktree, parent, tree) as around:
@@ -170,6 +171,8 @@ def _commit_with_hooks(worktree: Path, parent: str, tree: str, author: tuple[str
 
 def _merge_message_from_hooks(worktree: Path, parent: str, tree: str, message: bytes) -> bytes:
     """The message of a merge as its hooks leave it. Refused when one says no."""
+    from ampsm_engine.git import changes
+
     before = changes.status(worktree)
     with _private_head(worktree, parent, tree) as around:
         file = Path(around["GIT_DIR"]) / "COMMIT_EDITMSG"
@@ -194,6 +197,8 @@ def _private_head(worktree: Path, parent: str, tree: str) -> Iterator[dict[str, 
 
     git makes them, as those of a worktree without files: how a HEAD is kept is its own business (reftable).
     """
+    from ampsm_engine.private_folder import private_folder
+
     common = repository.common_dir(worktree)
     for stale in (common / "worktrees").glob(f"{worktrees.PASSING}*"):  # the lock is held: nobody else's is in use
         worktrees.delete_tree(stale)
@@ -204,6 +209,8 @@ def _private_head(worktree: Path, parent: str, tree: str) -> Iterator[dict[str, 
             program.change(worktree, "-c", f"core.hooksPath={os.devnull}", *add)
             admin = repository.git_dir(place)
             around = {"GIT_DIR": str(admin), "GIT_WORK_TREE": str(worktree), "GIT_INDEX_FILE": str(admin / "index")}
+            # The user's configuration may name other hooks for the branch and the git folder of the worktree alone.
+            around |= program.configuration("core.hooksPath", str(hooks.folder(worktree)))
             program.change(worktree, "read-tree", tree, variables=around)
             program.write(worktree, "update-index", "-q", "--refresh", variables=around)
             yield around
@@ -213,12 +220,15 @@ def _private_head(worktree: Path, parent: str, tree: str) -> Iterator[dict[str, 
 
 def _refuse_changes(worktree: Path, before: tuple[FileChange, ...]) -> None:
     """What a hook changed in the worktree is committed first: it would be in the way of what follows."""
+    from ampsm_engine.git import changes
+
     if changes.status(worktree) != before:
         message = f"A commit hook changed files in {worktree}; they have to be committed first."
         raise Refused(message, f"git -C {worktree} diff")
 
 
 def _hook_failure(worktree: Path, answer: program.Answer) -> AmpsmError:
+    from ampsm_engine.git import commits
     from ampsm_engine.redact import text as redacted  # its rules take a while to read in
 
     why = commits.failure_cause(worktree, answer, hooks.LIMIT)

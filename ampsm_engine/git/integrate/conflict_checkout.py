@@ -5,7 +5,6 @@ any editor, `git status` and `git add` work. The branch does not move before `se
 """
 
 import contextlib
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,15 +24,12 @@ from ampsm_engine.git import (
 from ampsm_engine.git.entities import identity
 from ampsm_engine.git.integrate import markers, trees
 from ampsm_engine.git.integrate.commit_writer import Writer
+from ampsm_engine.git.integrate.laid_conflict import forget, laid, note
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.outcomes import ConflictFile, LaidOut, RewriteConflict, Stage
 from ampsm_engine.git.repository import BRANCHES
-from ampsm_engine.home import write_private
-from ampsm_engine.lean_dataclass import asdict, replace
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.plain_text import list_some
-
-_NOTE = "ampsm-conflict.json"
-"""Beside the worktree's own HEAD and index."""
 
 _QUIET = ("-c", "advice.detachedHead=false", "-c", f"core.hooksPath={os.devnull}")
 """No hook of a checkout or a commit that git makes on the way."""
@@ -55,7 +51,7 @@ def lay_out(worktree: Path, branch: str, conflict: RewriteConflict, *, message: 
         raise _reordering()
     tip = commits.head(worktree).commit
     laid = LaidOut(worktree, branch, tip, conflict.kind, conflict.onto, conflict.commit, message, conflict.files)
-    write_private(git_dir / _NOTE, json.dumps(_as_json(laid)).encode())
+    note(git_dir, laid)
     try:
         _detach_at(worktree, conflict.onto)
         return _begin(worktree, git_dir, laid)
@@ -75,20 +71,8 @@ def lay_out_next(worktree: Path, conflict: RewriteConflict) -> LaidOut:
     after = replace(before, kind=conflict.kind, onto=conflict.onto, commit=conflict.commit, files=conflict.files)
     _end_resolution(worktree)
     _detach_at(worktree, conflict.onto)
-    write_private(git_dir / _NOTE, json.dumps(_as_json(after)).encode())
+    note(git_dir, after)
     return _begin(worktree, git_dir, after)
-
-
-def laid(worktree: Path) -> LaidOut | None:
-    """The conflict that lies in a worktree, also after a crash; None when there is none of ours."""
-    note = repository.git_dir(worktree) / _NOTE
-    try:
-        return _from_json(json.loads(note.read_bytes()), worktree)
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError) as reason:
-        message = f"{note} cannot be read: {reason}."
-        raise Failed(message, f"git -C {worktree} status") from reason
 
 
 def required_conflict(worktree: Path) -> LaidOut:
@@ -152,7 +136,7 @@ def settle(worktree: Path, new: str) -> None:
         full = f"{BRANCHES}{now.branch}"
         program.change(worktree, "update-ref", "-m", "ampsm: conflict resolved", full, new, now.tip)
     program.change(worktree, "symbolic-ref", "-m", "ampsm: conflict resolved", "HEAD", f"{BRANCHES}{now.branch}")
-    (git_dir / _NOTE).unlink(missing_ok=True)
+    forget(git_dir)
 
 
 def abort(worktree: Path, *, keep_as: str | None = None) -> None:
@@ -232,7 +216,7 @@ def _begin(worktree: Path, git_dir: Path, laid: LaidOut) -> LaidOut:
     if not answer.ok and repository.operation(git_dir) is None:
         raise Refused(f"The conflict cannot be laid out in {worktree}: {answer.message}", f"git -C {worktree} status")
     lies = replace(laid, files=_as_it_lies(worktree, laid.files, sizes))
-    write_private(git_dir / _NOTE, json.dumps(_as_json(lies)).encode())
+    note(git_dir, lies)
     return lies
 
 
@@ -263,7 +247,7 @@ def _go_back(worktree: Path, git_dir: Path, laid: LaidOut) -> None:
         raise Failed(message, f"git -C {worktree} checkout --force {laid.branch}")
     if repository.branch_tip(worktree, laid.branch) == laid.tip:
         program.change(worktree, "symbolic-ref", "-m", "ampsm: abort", "HEAD", f"{BRANCHES}{laid.branch}")
-    (git_dir / _NOTE).unlink(missing_ok=True)
+    forget(git_dir)
 
 
 def _end_resolution(worktree: Path) -> None:
@@ -287,21 +271,6 @@ def _is_stand_in(worktree: Path, commit: str) -> bool:
 def _forget_state(worktree: Path) -> None:
     """Have git forget that a merge or a cherry-pick is in progress: no file and no commit changes."""
     program.change(worktree, "cherry-pick", "--quit")
-
-
-def _as_json(laid: LaidOut) -> dict[str, object]:
-    return {**asdict(laid), "worktree": str(laid.worktree)}
-
-
-def _from_json(plain: dict[str, object], worktree: Path) -> LaidOut:
-    files = plain.pop("files")
-    found = tuple(_file_from_json(file) for file in files) if isinstance(files, list) else ()
-    return LaidOut(**{**plain, "worktree": worktree, "files": found})  # type: ignore[arg-type]
-
-
-def _file_from_json(plain: dict[str, object]) -> ConflictFile:
-    sides = {side: Stage(**stage) if stage else None for side in ("base", "ours", "theirs") for stage in [plain[side]]}  # type: ignore[arg-type]
-    return ConflictFile(**{**plain, **sides})  # type: ignore[arg-type]
 
 
 def mark_in_progress(worktree: Path, git_dir: Path, laid: LaidOut) -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 from ampsm_engine.diff.content import is_binary
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import program, records, worktrees
-from ampsm_engine.git.integrate import conflict_checkout, markers, trees
+from ampsm_engine.git.integrate import conflict_checkout, laid_conflict, markers, trees
 from ampsm_engine.git.integrate.outcomes import Choice, ConflictFile, ConflictHunk, ConflictKind, OpenFile, Stage
 from ampsm_engine.lean_dataclass import replace
 
@@ -22,7 +22,7 @@ _BY_LINES = ("content", "add/add", "mode", "other", "rename/rename")
 
 def conflicts(worktree: Path) -> tuple[OpenFile, ...]:
     """What is unmerged in a worktree, by path, with the hunks of files that are merged by lines."""
-    laid = conflict_checkout.laid(worktree)
+    laid = laid_conflict.laid(worktree)
     told = {file.path: file for file in laid.files} if laid else {}
     left = _rerere_left(worktree)
     files = trees.conflicts_in(worktree)
@@ -56,7 +56,7 @@ def resolve(
         _take_both(worktree, file)
     else:
         chosen = file.ours if choice == "ours" else file.theirs
-        laid = conflict_checkout.laid(worktree)
+        laid = laid_conflict.laid(worktree)
         sides = (laid.onto, laid.commit) if laid else ()
         _take_side(worktree, path, chosen, _displaced_from(worktree, path, sides) if chosen else None)
     return conflicts(worktree)
@@ -70,7 +70,7 @@ def blobs(worktree: Path, paths: Iterable[str]) -> dict[str, str]:
 
 
 def _as_laid_out(worktree: Path, path: str) -> ConflictFile | None:
-    laid = conflict_checkout.laid(worktree)
+    laid = laid_conflict.laid(worktree)
     return next((file for file in laid.files if file.path == path), None) if laid else None
 
 
@@ -120,7 +120,7 @@ def _marker_size(worktree: Path, path: str) -> int:
 
 
 def _take_edited(worktree: Path, path: str, *, are_meant: bool) -> None:
-    laid = conflict_checkout.laid(worktree)
+    laid = laid_conflict.laid(worktree)
     lines = markers.in_worktree(worktree, laid, [path]).get(path, ()) if laid and not are_meant else ()
     if lines:
         where = ", ".join(map(str, lines[:5]))

@@ -18,6 +18,9 @@ from ampsm_engine.git.unwanted_files import is_secret
 READ = 32 << 20
 """Bytes in which secrets are looked for: 10 s of work."""
 
+_AT_ONCE, _SMALL = 50, 64 << 10
+"""Files that are read by one question, and below how many bytes."""
+
 _CONTEXT = 3
 """Lines before a changed one that may say what it holds."""
 
@@ -58,6 +61,7 @@ class _Search:
         self._objects = objects
         self._left = READ
         self._seen: set[bytes] = set()
+        self._contents: dict[str, bytes] = {}
 
     def all_of(self, changes: Sequence[Change], target: str) -> Incoming:
         entries = [(change, list(self._entries(change))) for change in changes]
@@ -96,19 +100,32 @@ class _Search:
         files = sorted(files, key=lambda file: file[0])
         names = "\n".join(path for path, old, _ in files if old is None)
         in_names = redact.text(names) is not names
-        for path, old, new in files:
-            shown = redact.text(path) if in_names else path
-            is_named = old is None and (shown != path or is_secret(path))
-            if is_named or self._brings_secret(old, new, sizes.get(new[1].hex(), 0)):
-                yield f"{shown}{where}"
+        for at in range(0, len(files), _AT_ONCE):
+            some = files[at : at + _AT_ONCE]
+            self._read_ahead((old, new) for _, old, new in some if sizes.get(new[1].hex(), 0) < _SMALL)
+            for path, old, new in some:
+                shown = redact.text(path) if in_names else path
+                is_named = old is None and (shown != path or is_secret(path))
+                if is_named or self._brings_secret(old, new, sizes.get(new[1].hex(), 0)):
+                    yield f"{shown}{where}"
+
+    def _read_ahead(self, pairs: Iterable[tuple[Entry | None, Entry]]) -> None:
+        """Read small contents by one question; they are forgotten with the next ones."""
+        entries = (entry for old, new in pairs if new[1] not in self._seen for entry in (old, new))
+        names = {entry[1].hex() for entry in entries if entry is not None and entry[0] != b"160000"}
+        self._contents = self._objects.database.read_all([*names])
+
+    def _content(self, entry: Entry) -> bytes:
+        known = self._contents.get(entry[1].hex())
+        return _in_utf8(self._objects.database.read("blob", entry[1].hex()) if known is None else known)
 
     def _brings_secret(self, old: Entry | None, new: Entry, size: int) -> bool:
         # What only moved, or came with an earlier change, was looked at there; the very large are asked about as such.
         if new[1] in self._seen or size >= unwanted_files.LARGE or self._left <= 0:
             return False
         self._seen.add(new[1])
-        content = _in_utf8(self._objects.database.read("blob", new[1].hex()))
-        before = _in_utf8(self._objects.database.read("blob", old[1].hex())) if old and old[0] != b"160000" else b""
+        content = self._content(new)
+        before = self._content(old) if old and old[0] != b"160000" else b""
         added = _added(before, content) if before else content
         self._left -= len(added)
         found = redact.found(added)
@@ -127,8 +144,8 @@ def _added(before: bytes, content: bytes) -> bytes:
     known = set(before.splitlines())
     lines = content.splitlines(keepends=True)
     wanted: set[int] = set()
-    for number, line in enumerate(lines):
-        if line.rstrip(b"\r\n") not in known:
+    for number, line in enumerate(content.splitlines()):
+        if line not in known:
             wanted.update(range(max(0, number - _CONTEXT), number + 1))
     return b"".join(lines[number] for number in sorted(wanted))
 

@@ -35,6 +35,16 @@ _TRAILERS = tuple(key.lower().encode() for key in TRAILERS)
 
 _PACKED = {"commit": 1, "tree": 2, "blob": 3}
 
+_STRIDE = 32
+"""Commits of a line that are read at first, and four times as many each time again."""
+
+_CONFIGURED = (
+    r"^((user|author|committer)\.(name|email)|commit\.gpgsign|core\.(bare|worktree)"
+    r"|core\.hookspath|extensions\.worktreeconfig|includeif\..*\.path)$"
+)
+_OF_WORKTREES = ("core.hookspath", "extensions.worktreeconfig", "includeif.")
+"""What makes one worktree's hooks others than another's."""
+
 _FEW = 12
 """Objects up to this number are written one by one."""
 
@@ -42,10 +52,10 @@ _FEW = 12
 class ObjectDatabase:
     """The objects of the repository at a path: by libgit2 where that is loaded, by a git program that stays else."""
 
-    def __init__(self, where: Path, common_dir: Path) -> None:
+    def __init__(self, where: Path, common_dir: Path, reader: ObjectReader | None = None) -> None:
         self.where, self._common_dir = where, common_dir
         self._repository = libgit2.repository_of_same_graph(where)
-        self._reader = ObjectReader(where)
+        self._reader = reader or ObjectReader(where)
         self._waiting: dict[str, tuple[str, bytes]] = {}
 
     @cached_property
@@ -86,9 +96,13 @@ class ObjectDatabase:
 
     def write(self, kind: str, raw: bytes) -> str:
         """Take an object in; answers its name. It is in the repository after `flush`."""
-        name = _hashed(b"%s %d\0%s" % (kind.encode(), len(raw), raw), self.name_size).hexdigest()
+        name = self.name_of(kind, raw)
         self._waiting[name] = (kind, raw)
         return name
+
+    def name_of(self, kind: str, raw: bytes) -> str:
+        """What an object is called."""
+        return _hashed(b"%s %d\0%s" % (kind.encode(), len(raw), raw), self.name_size).hexdigest()
 
     def flush(self) -> None:
         """Write what waits into the repository; Failed when that cannot be."""
@@ -173,12 +187,15 @@ class RangeCommit(NamedTuple):
 class ObjectStore:
     """The objects of one repository: commits, trees and blobs read, merged and written, each looked up once."""
 
-    def __init__(self, where: Path, repo: Repo | None = None) -> None:
-
+    def __init__(
+        self, where: Path, repo: Repo | None = None, *, reader: ObjectReader | None = None, fork: str = ""
+    ) -> None:
         self.where = where
+        self.fork = fork
+        """Where two lines that are asked for probably part, as far as somebody remembers."""
         self._repo = repo
         self.common_dir = common_dir(where)
-        self.database = ObjectDatabase(where, self.common_dir)
+        self.database = ObjectDatabase(where, self.common_dir, reader)
         self._commits: dict[str, RawCommit] = {}
         self._merged: dict[tuple[str, str, str], tuple[str | None, tuple[ConflictFile, ...]]] = {}
         self._hooks: dict[Path, Path] = {}
@@ -191,6 +208,7 @@ class ObjectStore:
         database = self.database  # not `self`, which would live on, and a git with it, until circles are looked for
         return trees.Merger(
             lambda name: database.read("tree", name.hex()),
+            database.read_all,
             lambda raw: bytes.fromhex(database.write("tree", raw)),
             database.name_size,
         )
@@ -198,28 +216,23 @@ class ObjectStore:
     @cached_property
     def configured(self) -> dict[str, str]:
         """What the configuration says about the user, signing and hooks; the last of several counts."""
-        wanted = r"^((user|author|committer)\.(name|email)|commit\.gpgsign|core\.hookspath|extensions\.worktreeconfig)$"
-        answer = program.write(self.where, "config", "-z", "--get-regexp", wanted)  # as the user's own git sees it
+        answer = program.write(self.where, "config", "-z", "--get-regexp", _CONFIGURED)  # as the user's own git sees it
         records = (record.partition("\n") for record in program.text(answer.output).split("\0") if record)
-        # A name without a value is on.
-        return {name: value if gap else "true" for name, gap, value in records}
+        return {name: value if gap else "true" for name, gap, value in records}  # a name without a value is on
 
-    @property
+    @cached_property
     def repo(self) -> Repo:
-        """The repository, as git places it."""
-        self._repo = self._repo or repository.around(self.where)
-        return self._repo
+        """The repository, as git places it: its configuration counts for more than what its files tell."""
+        told = self.configured
+        is_plain = "core.worktree" not in told and told.get("core.bare", "false").lower() == "false"
+        return self._repo if self._repo is not None and is_plain else repository.around(self.where)
 
     def hooks_folder(self, worktree: Path) -> Path:
         """Where the user's hooks for a worktree are."""
         if worktree not in self._hooks:
-            asks = {"core.hookspath", "extensions.worktreeconfig"} & self.configured.keys()
+            asks = any(name.startswith(_OF_WORKTREES) for name in self.configured)
             self._hooks[worktree] = hooks.folder(worktree) if asks else self.common_dir / "hooks"
         return self._hooks[worktree]
-
-    def prepare(self, worktree: Path) -> None:
-        """Ask now for what making commits with the hooks of a worktree will ask for."""
-        _ = self.configured, self.hooks_folder(worktree)
 
     def commit(self, sha: str) -> RawCommit:
         """A commit by its full name."""
@@ -227,6 +240,22 @@ class ObjectStore:
         if known is None:
             known = self._commits[sha] = _commit(sha, self.database.read("commit", sha))
         return known
+
+    def down_to(self, tip: str, ends: set[str]) -> Iterator[RawCommit]:
+        """A commit and those before it, to one above an end or to where one has not one parent alone."""
+        size = _STRIDE
+        while tip not in ends and size < _LONG:
+            for content in self.database.read_all([f"{tip}~{number}" for number in range(size)]).values():
+                if self.database.name_of("commit", content) != tip:
+                    return  # replaced, or given other parents
+                commit = self._commits.setdefault(tip, _commit(tip, content))
+                if len(commit.parents) != 1:
+                    return
+                yield commit
+                tip = commit.parents[0]
+                if tip in ends:
+                    return
+            size *= 4
 
     def commits(self, names: Sequence[str]) -> tuple[RawCommit, ...]:
         """The same of several."""
@@ -392,8 +421,8 @@ def commit_line(objects: ObjectStore, base: str, tip: str) -> CommitLine | None:
         return CommitLine(base, tuple(reversed(found)))
     fork = objects.known_base(base, at) or objects.database.merge_base(base, at)
     if fork is None:
-        fork, names = _listed_line(objects, base, at)
-        return CommitLine(fork, (*objects.commits(names), *reversed(found))) if fork else None
+        told = _walked_line(objects, base, at) or _listed_line(objects, base, at)
+        return CommitLine(told.base, (*told.commits, *reversed(found))) if told else None
     while at != fork:
         found.append(objects.commit(at))
         if len(found[-1].parents) != 1 or len(found) > _LONG:
@@ -402,16 +431,29 @@ def commit_line(objects: ObjectStore, base: str, tip: str) -> CommitLine | None:
     return CommitLine(fork, tuple(reversed(found)))
 
 
-def _listed_line(objects: ObjectStore, base: str, tip: str) -> tuple[str, list[str]]:
-    """The same told from git's own list: the merge base, and the commits; an empty one where that is no line."""
+def _walked_line(objects: ObjectStore, base: str, tip: str) -> CommitLine | None:
+    """The same where both sides are one line each from where they part, which somebody remembers; None else."""
+    if not objects.fork:
+        return None
+    ends = [base, *(commit.parents[0] for commit in objects.down_to(base, {objects.fork}))]
+    if ends[-1] != objects.fork:
+        return None
+    found = list(objects.down_to(tip, set(ends)))
+    at = found[-1].parents[0] if found else tip
+    return CommitLine(at, tuple(reversed(found))) if at in ends else None
+
+
+def _listed_line(objects: ObjectStore, base: str, tip: str) -> CommitLine | None:
+    """The same told from git's own list; None where that is no line."""
     commits = objects.beyond(base, tip)
     at = commits[0].parents[:1] if commits else (tip,)
     fork = at[0] if at else ""
     for commit in commits:
         if commit.parents != at:
-            return "", []
+            return None
         at = (commit.sha,)
-    return (fork, [commit.sha for commit in commits]) if len(commits) <= _LONG else ("", [])
+    is_line = fork and len(commits) <= _LONG
+    return CommitLine(fork, objects.commits([commit.sha for commit in commits])) if is_line else None
 
 
 def range_commits(objects: ObjectStore, base: str, tip: str) -> tuple[RangeCommit, ...]:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ampsm_engine.git import own_files, program, snapshot
+from ampsm_engine.git import own_files, program
 from ampsm_engine.git.entities import identity
 from ampsm_engine.git.integrate import trees
 from ampsm_engine.git.integrate.commit_range import merge_bases
@@ -18,7 +18,6 @@ from ampsm_engine.git.integrate.object_store import ObjectStore, held
 from ampsm_engine.git.integrate.outcomes import ConflictFile, Forecast, MadeCommit, Merged, RewriteConflict, Rewritten
 from ampsm_engine.git.integrate.trees import FOLDER, Entry, serialized
 from ampsm_engine.git.own_files import OwnFiles
-from ampsm_engine.private_folder import private_folder
 
 _NAMES = tuple(folder.encode() for folder in own_files.FOLDERS)
 
@@ -150,6 +149,9 @@ def forecast(repo_root: Path, ours: str, theirs: str, start: str = "") -> Foreca
         quick = objects.plainly(*three)
         if quick is not None:
             return Forecast((), quick)
+    from ampsm_engine.git import snapshot
+    from ampsm_engine.private_folder import private_folder
+
     with private_folder("forecast") as folder:
         loose = Path(folder) / "objects"
         loose.mkdir()
@@ -181,6 +183,7 @@ def without_own_files(where: Path | ObjectStore, base_tip: str, tip: str) -> str
     with held(where) as objects:
         plain = objects.line(base_tip, tip)
         commits = [commit.sha for commit in plain.commits] if plain else _commits_beyond(objects, base_tip, tip)
+        objects.merger.load(bytes.fromhex(objects.tree_of(sha)) for sha in commits)
         if not any(may_have_own_files(objects, sha) for sha in commits):
             return tip
         bases = (plain.base,) if plain else merge_bases(objects.where, base_tip, tip)

@@ -7,7 +7,7 @@ merges without index, worktree or branch. Attributes (merge drivers, `-merge`, l
 tree, as if it were checked out; the configuration is the user's.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,8 +69,15 @@ def serialized(tree: Tree) -> bytes:
 class Merger:
     """Merges trees of one repository, remembering those that it has read."""
 
-    def __init__(self, read: Callable[[bytes], bytes], write: Callable[[bytes], bytes], size: int) -> None:
-        self._read, self._write, self._size = read, write, size
+    def __init__(
+        self,
+        read: Callable[[bytes], bytes],
+        read_all: Callable[[Sequence[str]], Mapping[str, bytes]],
+        write: Callable[[bytes], bytes],
+        size: int,
+    ) -> None:
+        """`read_all`: what of several trees, by their names as text, one question gives; it may be none."""
+        self._read, self._read_all, self._write, self._size = read, read_all, write, size
         self._known: dict[bytes, Tree] = {}
 
     def tree(self, name: bytes) -> Tree:
@@ -80,12 +87,32 @@ class Merger:
             known = self._known[name] = parsed(self._read(name), self._size)
         return known
 
+    def load(self, names: Iterable[bytes]) -> None:
+        """Read trees at once, where that is quicker than one by one."""
+        found = self._read_all(sorted({name.hex() for name in names if name not in self._known}))
+        self._known |= {bytes.fromhex(name): parsed(raw, self._size) for name, raw in found.items()}
+
+    def _read_ahead(self, *sides: bytes) -> None:
+        """Read the folders that no two sides have alike, all of one depth at once; a side without a tree is empty."""
+        level = [sides]
+        while level:
+            self.load(name for one in level for name in one if name)
+            below: list[tuple[bytes, ...]] = []
+            for one in level:
+                trees = [self._known.get(name, {}) for name in one]
+                for name in {name for tree in trees for name in tree}:
+                    entries = (tree.get(name) for tree in trees)
+                    folders = tuple(entry[1] if entry and entry[0] == FOLDER else b"" for entry in entries)
+                    below += [folders] if len(set(folders)) == len(folders) else []
+            level = below
+
     def merged(self, base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
         """The tree that git's merge gives, too; None when git must be asked."""
         if theirs in (base, ours):
             return ours
         if ours == base:
             return theirs
+        self._read_ahead(base, ours, theirs)
         try:
             merged = self._folder(base, ours, theirs)
         except Unclear:
@@ -158,6 +185,8 @@ class Merger:
 
         A file that takes the place of a folder comes apart from what it takes the place of.
         """
+        if not below:
+            self._read_ahead(old, new)
         before, after = self.tree(old), self.tree(new)
         for name in before.keys() | after.keys():
             one, other = before.get(name), after.get(name)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git.integrate import branch_move, conflict_checkout, conflict_resolution, rewrite
+from ampsm_engine.git.integrate import branch_move, conflict_checkout, conflict_resolution, laid_conflict, rewrite
 from ampsm_engine.git.integrate.outcomes import LaidOut, RewriteConflict, Rewritten
 from tests.git.integrate.benches import Bench, Oracle, lines
 from tests.soak import one_in
@@ -50,7 +50,7 @@ def ended(bench: Bench, stopped: RewriteConflict) -> Rewritten:
     assert bench.tip == answer.tip
     assert bench.git("symbolic-ref", "--short", "HEAD", at=bench.at) == bench.branch
     assert status(bench) == ""
-    assert conflict_checkout.laid(bench.at) is None
+    assert laid_conflict.laid(bench.at) is None
     bench.check()
     return answer
 
@@ -200,7 +200,7 @@ def test_what_is_in_the_way_is_refused_and_nothing_changes(bench: Bench) -> None
     bench.sandbox.write({"b.txt": "dirty\n"}, bench.at)
     with pytest.raises(Refused, match=r"not committed: b\.txt"):
         conflict_checkout.lay_out(bench.at, bench.branch, stopped)
-    assert conflict_checkout.laid(bench.at) is None
+    assert laid_conflict.laid(bench.at) is None
 
 
 def modify_delete(bench: Bench) -> str:
@@ -339,4 +339,4 @@ def test_what_lies_there_is_known_after_a_crash(bench: Bench) -> None:
     stopped = both_edit(bench)
     laid = conflict_checkout.lay_out(bench.at, bench.branch, stopped)
     assert isinstance(laid, LaidOut)
-    assert conflict_checkout.laid(bench.at) == laid
+    assert laid_conflict.laid(bench.at) == laid
