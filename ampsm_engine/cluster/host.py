@@ -153,7 +153,7 @@ class HostHalf:
         return found
 
     def hello(self, request: Request, _content: bytes) -> Answer:
-        """Who this is."""
+        """Which ampsm this host has, its amp, slots and room on the disk, and what it lacks."""
         count = int(self.engine.settings.number("slots"))
         from ampsm_engine.amp import program as amp_program
 
