@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ampsm_tui.driver.capabilities import Capabilities
 from ampsm_tui.driver.pens import DEFAULT, Pens
 from ampsm_tui.driver.picture import Area, Picture
-from ampsm_tui.driver.reader import RIGHT, Clusters, is_doubtful
+from ampsm_tui.driver.reader import RIGHT, Clusters, is_doubtful, is_narrow
 
 _GAP = 5
 """Unchanged cells between two changes that are cheaper to write again than to step over."""
@@ -88,6 +88,8 @@ class _Text:
         self._encoder = encoder
         self._parts: list[str] = [begun]
         self.cursor = cursor
+        self._is_exact = False
+        """Whether every terminal has the cursor there: no character of another width stands before it."""
         self.pen = pen
         if pen is None:
             self._parts.append("\x1b[0m")
@@ -108,18 +110,12 @@ class _Text:
         if self.cursor == (row, column):
             return
         ways = [f"\x1b[{row + 1};{column + 1}H" if column else (f"\x1b[{row + 1}H" if row else "\x1b[H")]
-        if self.cursor is not None:
-            at_row, at_column = self.cursor
-            if row == at_row:
-                if column == 0:
-                    ways.append("\r")
-                elif column > at_column:
-                    ways.append(f"\x1b[{column - at_column if column - at_column > 1 else ''}C")
-                else:
-                    ways.append(f"\x1b[{at_column - column if at_column - column > 1 else ''}D")
-            elif column == at_column:
-                ways.append(f"\x1b[{row + 1}d")
-        self._parts.append(min(ways, key=len))
+        if self.cursor is not None and (self._is_exact or self.cursor[0] == row):
+            across = _step_across(self.cursor[1], column)
+            ways += [way + across for way in _steps_down(self.cursor[0], row)]
+        way = min(ways, key=len)
+        self._is_exact = self._is_exact or way is ways[0]
+        self._parts.append(way)
         self.cursor = (row, column)
 
     def write(self, piece: PenStroke, *, doubtful: bool = False) -> None:
@@ -135,6 +131,7 @@ class _Text:
             self._parts.append("\x1b[K" if end == width else f"\x1b[{len(piece.text)}X")
             return
         self._parts.append(encoder.clusters.written(piece.text))
+        self._is_exact = self._is_exact and is_narrow(piece.text)
         # At the last column, and behind what terminals measure differently, nobody knows where the cursor is.
         self.cursor = None if end == width or doubtful else (piece.row, end)
 
@@ -260,7 +257,7 @@ class Encoder:
     def _pieces(self, now: Picture, wanted: Picture, row: int) -> Iterator[PenStroke]:
         """The changed cells of a row as pieces, blanks joined to a neighbour whose pen looks the same on them."""
         text, pens = wanted.texts[row], wanted.pens[row]
-        for start, end in _spans(now.texts[row], now.pens[row], text, pens):
+        for start, end in self._spans(now.texts[row], now.pens[row], text, pens):
             run_start, run_pen = start, ""
             for found in _SAME_PEN.finditer(pens, start, end):
                 pen = pens[found.start()]
@@ -272,20 +269,39 @@ class Encoder:
                     else:
                         yield from self._cut(row, run_start, text[run_start : found.start()], run_pen)
                         run_start, run_pen = found.start(), pen
-            yield from self._cut(row, run_start, text[run_start:end], run_pen)
+            yield from self._cut(row, run_start, text[run_start:end], run_pen, ends=True)
+
+    def _spans(self, text: str, pens: str, new_text: str, new_pens: str) -> Iterator[tuple[int, int]]:
+        """Where a row has changed, from one column to before another, with small gaps filled and no wide cell cut."""
+        columns = _changed_columns(text, pens, new_text, new_pens)
+        start = previous = columns[0]
+        for column in columns:
+            if column - previous > 1 and not self._is_cheap(new_pens, previous, column):
+                yield _whole(new_text, start, previous + 1)
+                start = column
+            previous = column
+        yield _whole(new_text, start, previous + 1)
+
+    def _is_cheap(self, pens: str, previous: int, column: int) -> bool:
+        """Whether what has not changed between two columns is written sooner than stepped over: no pen for it alone."""
+        held = pens[previous]
+        return column - previous <= _GAP and {held, pens[column], self.pens.blank(held)}.issuperset(
+            pens[previous + 1 : column]
+        )
 
     def _joins(self, held: str, pen: str, text: str, start: int, end: int) -> bool:
         return pen == self.pens.blank(held) and text[start:end].isspace()
 
-    def _cut(self, row: int, column: int, text: str, pen: str) -> Iterator[PenStroke]:
-        """A piece, or several where blanks in it are better erased."""
+    def _cut(self, row: int, column: int, text: str, pen: str, *, ends: bool = False) -> Iterator[PenStroke]:
+        """A piece, or several where blanks in it are better erased; `ends`: nothing is written right behind it."""
         if not self.capabilities.erases_in_ground or not self.pens.can_erase(self.pens.blank(pen)):
             yield PenStroke(row, column, text, pen, is_erased=False)
             return
         blank, at = self.pens.blank(pen), 0
         blanks = [found.span() for found in _ERASABLE.finditer(text)]
         tail = len(text) - len(text.rstrip(" "))
-        if column + len(text) == self.width and tail > 3 and (not blanks or blanks[-1][1] < len(text)):
+        erasing = "\x1b[K" if column + len(text) == self.width else "\x1b[9X"
+        if ends and tail > len(erasing) and (not blanks or blanks[-1][1] < len(text)):
             blanks.append((len(text) - tail, len(text)))
         for start, end in blanks:
             if start > at:
@@ -304,9 +320,11 @@ class Encoder:
         hosts: dict[str, str] = {}
         for one in groups:
             hosts.setdefault(self.pens.blank(one), one)
-        for piece in pieces:
+        for at, piece in enumerate(pieces):
             if piece.is_erased:
-                host = hosts.setdefault(piece.pen, piece.pen)
+                # Where the cursor comes by in any case no move is needed.
+                near = (one.pen for one in pieces[max(at - 1, 0) : at + 2] if self._is_beside(one, piece))
+                host = next(near, "") or hosts.setdefault(piece.pen, piece.pen)
                 groups.setdefault(host, []).append(piece._replace(pen=host))
         left = list(groups)
         if len(left) > _MOST_PENS:
@@ -315,6 +333,10 @@ class Encoder:
             pen = left[0] if len(left) > _MOST_PENS else min(left, key=partial(self._cost, pen))
             left.remove(pen)
             yield from sorted(groups[pen])
+
+    def _is_beside(self, one: PenStroke, erased: PenStroke) -> bool:
+        is_near = one.column + len(one.text) == erased.column or erased.column + len(erased.text) == one.column
+        return is_near and one.row == erased.row and not one.is_erased and self.pens.blank(one.pen) == erased.pen
 
     def _cost(self, held: str, pen: str) -> int:
         return len(self.pens.step(held, pen)) if pen != held else 0
@@ -327,6 +349,23 @@ class Encoder:
             for cell in _sure_parts(cells[start : found.end()]):
                 text.write(PenStroke(row, start, cell, pens[start], is_erased=False), doubtful=is_doubtful(cell))
                 start += len(cell)
+
+
+def _steps_down(at: int, to: int) -> tuple[str, ...]:
+    """Ways to another row, in the same column."""
+    return ("",) if at == to else (f"\x1b[{_times(abs(to - at))}{'B' if to > at else 'A'}", f"\x1b[{to + 1}d")
+
+
+def _step_across(at: int, to: int) -> str:
+    """The shortest way to another column of the same row."""
+    if to > at:
+        return f"\x1b[{_times(to - at)}C"
+    back = min("\b" * (at - to), f"\x1b[{_times(at - to)}D", key=len)
+    return "\r" if at > to == 0 else back
+
+
+def _times(number: int) -> str:
+    return str(number) if number > 1 else ""
 
 
 def _sure_parts(text: str) -> Iterator[str]:
@@ -401,18 +440,6 @@ def _edge(one: str, other: str) -> tuple[int, int]:
         return len(one), -1
     first = next(compress(count(), map(ne, one, other)))
     return first, len(one) - 1 - next(compress(count(), map(ne, reversed(one), reversed(other))))
-
-
-def _spans(text: str, pens: str, new_text: str, new_pens: str) -> Iterator[tuple[int, int]]:
-    """Where a row has changed, from one column to before another, with small gaps filled and no wide cell cut."""
-    columns = _changed_columns(text, pens, new_text, new_pens)
-    start = previous = columns[0]
-    for column in columns:
-        if column - previous > _GAP:
-            yield _whole(new_text, start, previous + 1)
-            start = column
-        previous = column
-    yield _whole(new_text, start, previous + 1)
 
 
 def _whole(text: str, start: int, end: int) -> tuple[int, int]:

@@ -85,6 +85,11 @@ class Clusters:
         return cells if cells.isascii() and RIGHT not in cells else cells.translate(self._texts)
 
 
+def is_narrow(text: str) -> bool:
+    """Whether each character takes one cell, in every terminal and with every font."""
+    return text.isascii() or _NARROW.fullmatch(text) is not None
+
+
 def is_doubtful(text: str) -> bool:
     """Whether terminals may disagree about where the cells of a row stand."""
     return not text.isascii() and _DOUBTFUL.search(text) is not None
@@ -153,7 +158,7 @@ class Reader:
 
     def _text(self, text: str) -> str:
         """The cells of a text."""
-        if text.isascii() or _NARROW.fullmatch(text):
+        if is_narrow(text):
             return text
         safe = _UNSAFE.sub(lambda found: "\ufffd" * cell_len(found.group()), text)
         if safe != text:

@@ -18,8 +18,8 @@ _STEERING = (
     "\x00-\x06\x08\x09\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f"  # all but BEL, LF, CR and ESC, which have their places
     "\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
 )
-_IN_TEXT = re.compile(f"[\x07\n\r\x1b{_STEERING}\ud800-\udfff]")
-_WEB = re.compile("https?://[!-~]+")
+_IN_TEXT = f"[\x07\n\r\x1b{_STEERING}\ud800-\udfff]"
+_WEB = "https?://[!-~]+"
 
 _MODES = "(?:7|25|100[0-6]|1015|1016|1049|2004|2026|2048)"
 _ORDERS = (
@@ -35,7 +35,8 @@ _ORDERS = (
 """What Textual writes after an ESC: styles, places, modes, its questions, links, the pointer, the clipboard."""
 
 _SUSPECT = re.compile(rf"\x1b(?!{_ORDERS}|\\)|[{_STEERING}\ud800-\udfff]")
-_PIECES = re.compile(rf"(\x1b{_ORDERS})|[\x1b{_STEERING}\ud800-\udfff]")
+_PIECES = rf"(\x1b{_ORDERS})|[\x1b{_STEERING}\ud800-\udfff]"
+"""Compiled, as the others that few texts need, when the first text does: the first frame waits for none of them."""
 
 
 class SafeLines(LineFilter):
@@ -53,8 +54,8 @@ def _inert(segment: Segment) -> Segment:
     text, style, _ = segment
     safe = text
     if not text.isprintable():
-        safe = set_cell_size(_IN_TEXT.sub(_without, text), cell_len(text))
-    if style is not None and style.link and not _WEB.fullmatch(style.link):
+        safe = set_cell_size(re.sub(_IN_TEXT, _without, text), cell_len(text))
+    if style is not None and style.link and not re.fullmatch(_WEB, style.link):
         style = style.update_link(None)
     return Segment(safe, style)
 
@@ -67,6 +68,6 @@ def safe_output(output: str) -> str:
     """What is written, without any sequence that Textual does not write itself."""
     if _SUSPECT.search(output) is None:
         return output
-    return _PIECES.sub(
-        lambda found: found.group(1) or ("\ufffd" if "\ud800" <= found.group() <= "\udfff" else ""), output
+    return re.sub(
+        _PIECES, lambda found: found.group(1) or ("\ufffd" if "\ud800" <= found.group() <= "\udfff" else ""), output
     )

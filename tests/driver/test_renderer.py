@@ -149,6 +149,31 @@ def test_a_step_beside_a_list_scrolls_where_there_are_margins() -> None:
     assert sizes[True] * 2 < sizes[False]
 
 
+def test_the_cursor_goes_from_change_to_change_by_the_shortest_way() -> None:
+    pair = Pair(ALL)
+    pair.show(rows([[(" " * 30, None)]] * HEIGHT, 0, 0, WIDTH))
+    figures = rows([[(" " * 30 + f"{at:03}", None)] for at in range(HEIGHT)], 0, 0, WIDTH)
+    assert pair.show(figures) < HEIGHT * len("\x1b[B\b\b\b123") + 40, (
+        "below each other, they need no place of their own"
+    )
+    assert not pair.ours.differs(pair.plain)
+
+
+def test_no_place_follows_from_a_character_whose_width_fonts_disagree_about() -> None:
+    pair = Pair(ALL)
+    pair.show(BLANK)
+    pair.show(rows([[("a★b", None)]] * 3, 0, 2, WIDTH))
+    assert pair.written.count("H") == 3 + 1, "each row begins with its place"
+
+
+def test_what_lies_between_two_changes_is_not_written_again_in_a_pen_of_its_own() -> None:
+    pair = Pair(ALL)
+    pair.show(rows([[("ab", STYLES[2]), ("mid", STYLES[3]), ("cd", STYLES[2])]], 0, 0, WIDTH))
+    pair.show(rows([[("xy", STYLES[2]), ("mid", STYLES[3]), ("zw", STYLES[2])]], 0, 0, WIDTH))
+    assert "mid" not in pair.written
+    assert not pair.ours.differs(pair.plain)
+
+
 def test_the_first_picture_is_as_short_where_nothing_is_known_of_frames_shown_at_once() -> None:
     """The terminal's answer whether it has them comes later than the first picture."""
     striped = [[(f"{at:4} ", STYLES[2]), ("word ", STYLES[3]), ("x", STYLES[6])] * 3 for at in range(HEIGHT)]
