@@ -3,7 +3,9 @@
 For many sessions at once and cheap enough to be called often. An error of one session is a value, never raised.
 """
 
+import os
 import resource
+import stat
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -85,16 +87,13 @@ def _counted_in_time(session: Session) -> ChangeCounts:
 def _counted(session: Session) -> ChangeCounts:
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     try:
-        base = session.base_branch if repository.resolves(root, session.base_branch) else session.base_commit
-        old = diffs.merge_base(root, base, session.branch_name) or session.base_commit
-        ahead, behind = diffs.ahead_behind(root, session.branch_name, base)
-        waiting = len(diffs.status(worktree)) if worktree.is_dir() else 0
-        if waiting:
-            files = diffs.files(worktree, old, None)
-        else:
+        base, tip = _base(session), repository.resolve(root, session.branch_name)
+        old = diffs.merge_base(root, base, tip) or session.base_commit
+        ahead, behind = diffs.ahead_behind(root, tip, base)
+        waiting, files = diffs.with_uncommitted(worktree, old) if worktree.is_dir() else (0, ())
+        if not waiting:
             # Attributes are those of the worktree, as everywhere else: they say which files have lines to count.
-            place = worktree if worktree.is_dir() else root
-            files = _between(place, old, repository.resolve(root, session.branch_name))
+            files = _between(worktree if worktree.is_dir() else root, old, tip)
     except AmpsmError as reason:
         return ChangeCounts(trouble=str(reason))
     return ChangeCounts(
@@ -106,6 +105,14 @@ def _counted(session: Session) -> ChangeCounts:
         uncommitted=waiting,
         listed=files[:LISTED],
     )
+
+
+def _base(session: Session) -> str:
+    """The commit that the work will go on from, else the one that it began from."""
+    try:
+        return repository.resolve(Path(session.repo_root), session.base_branch)
+    except NotFound:
+        return session.base_commit
 
 
 @lru_cache(2048)
@@ -121,21 +128,22 @@ def _folders(session: Session) -> tuple[str, ...]:
         own = repository.linked_git_dir(worktree)
     except AmpsmError:
         return ()
-    found = {worktree}
+    found = {""}
     for name in program.text(told).split("\0"):
-        folder = (worktree / name).parent
-        while folder not in found and folder.is_relative_to(worktree):
+        folder = name.rpartition("/")[0]
+        while folder not in found:
             found.add(folder)
-            folder = folder.parent
-    upper = sorted(found, key=lambda folder: (len(folder.parts), folder))[:MOST_FOLDERS]
+            folder = folder.rpartition("/")[0]
+    upper = sorted(found, key=lambda folder: (folder.count("/"), folder))[:MOST_FOLDERS]
     # A commit moves its branch last, when HEAD and index are long written; its log lies beside HEAD's.
     refs = branch_files.ref_folders(own, session.base_branch, session.branch_name)
-    return tuple(str(folder) for folder in (own, own / "logs", *refs, *upper) if _is_watchable(folder))
+    inside = (f"{worktree}/{folder}".rstrip("/") for folder in upper)
+    return tuple(folder for folder in (*map(str, (own, own / "logs", *refs)), *inside) if _is_watchable(folder))
 
 
-def _is_watchable(folder: Path) -> bool:
+def _is_watchable(folder: str) -> bool:
     try:
-        str(folder).encode()
-    except UnicodeEncodeError:
+        folder.encode()
+        return stat.S_ISDIR(os.lstat(folder).st_mode)
+    except (OSError, UnicodeEncodeError):
         return False
-    return folder.is_dir() and not folder.is_symlink()

@@ -13,7 +13,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import libgit2, own_files, program, records, repository, worktree_status
 from ampsm_engine.git.entities import FileChange, Kind, LiveTree
 from ampsm_engine.git.libgit2 import AskGit
-from ampsm_engine.git.snapshot import live_tree, object_variables
+from ampsm_engine.git.snapshot import live_index, object_variables
 
 _KINDS: dict[str, Kind] = {
     "A": "added",
@@ -26,6 +26,7 @@ _KINDS: dict[str, Kind] = {
 }
 
 _DIFF = ("-r", "-M", "--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=none")
+_LISTING = ("--raw", "--numstat", "-z")
 _PATCH = ("-p", "--binary", "--full-index", "--submodule=short", "--src-prefix=a/", "--dst-prefix=b/")
 _FIXED = ("-c", "core.quotePath=true", "-c", "diff.suppressBlankEmpty=false")
 
@@ -67,8 +68,18 @@ def _kind(entry: worktree_status.StatusEntry) -> Kind:
 def files(path: Path, old: str, new: str | None, *, live: LiveTree | None = None) -> tuple[FileChange, ...]:
     """The files that differ between two revisions or trees; None for the new one is the live worktree."""
     with _sides(path, old, new, live) as (sides, variables):
-        output = _diffed(path, ("--raw", "--numstat", "-z"), sides, variables)
+        output = _diffed(path, _LISTING, sides, variables)
     return tuple(_parsed(output))
+
+
+def with_uncommitted(worktree: Path, old: str) -> tuple[int, tuple[FileChange, ...]]:
+    """How many paths no commit holds, and the files that differ from a revision with them, if any.
+
+    By three starts of git; by one, and without files, where nothing waits to be committed.
+    """
+    with live_index(worktree) as now:
+        waiting = len(from_entries(now.entries))
+        return waiting, tuple(_parsed(_diffed(worktree, _LISTING, (old,), now.variables))) if waiting else ()
 
 
 def line_counts(
@@ -122,34 +133,38 @@ def _commits(where: Path, *names: str) -> tuple[str, ...]:
 @contextlib.contextmanager
 def _sides(
     path: Path, old: str, new: str | None, live: LiveTree | None
-) -> Iterator[tuple[tuple[str, str], program.Variables | None]]:
-    if new is not None and live is None:
+) -> Iterator[tuple[tuple[str, ...], program.Variables | None]]:
+    """What is compared: two trees, or one with the index that the variables name."""
+    if live is not None:
+        yield (old, new or live.tree), object_variables(live.objects, live.own_objects)
+    elif new is not None:
         yield (old, new), None
-        return
-    with live_tree(path) if live is None else contextlib.nullcontext(live) as now:
-        yield (old, new or now.tree), object_variables(now.objects, now.own_objects)
+    else:
+        with live_index(path) as now:
+            yield (old,), now.variables
 
 
-def _diffed(path: Path, options: tuple[str, ...], sides: tuple[str, str], variables: program.Variables | None) -> bytes:
+def _diffed(path: Path, options: tuple[str, ...], sides: tuple[str, ...], variables: program.Variables | None) -> bytes:
     answer = program.read(path, *_arguments(path, options, sides), variables=variables)
     if not answer.ok:
         raise _why(path, sides, variables, answer)
     return answer.output
 
 
-def _arguments(path: Path, options: tuple[str, ...], sides: tuple[str, str]) -> tuple[str, ...]:
+def _arguments(path: Path, options: tuple[str, ...], sides: tuple[str, ...]) -> tuple[str, ...]:
     # A revision that begins with a dash would be an option.
     for side in sides:
         if side.startswith("-") or "\0" in side:
             raise repository.unknown_commit(path, side)
-    return (*_FIXED, "diff-tree", *_DIFF, *options, *sides, "--")
+    verb = ("diff-tree",) if len(sides) == 2 else ("diff-index", "--cached", "--ita-invisible-in-index")
+    return (*_FIXED, *verb, *_DIFF, *options, *sides, "--")
 
 
-def _why(path: Path, sides: tuple[str, str], variables: program.Variables | None, answer: program.Answer) -> AmpsmError:
+def _why(path: Path, sides: tuple[str, ...], variables: program.Variables | None, answer: program.Answer) -> AmpsmError:
     for side in sides:
         if not program.read(path, "rev-parse", "--quiet", "--verify", f"{side}^{{tree}}", variables=variables).ok:
             return repository.unknown_commit(path, side)
-    return program.failure(path, ("diff-tree",), answer)
+    return program.failure(path, ("diff",), answer)
 
 
 def _parsed(output: bytes) -> Iterator[FileChange]:

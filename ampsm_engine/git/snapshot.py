@@ -8,23 +8,38 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from ampsm_engine.errors import Failed
 from ampsm_engine.git import program, repository, staging, worktree_status
 from ampsm_engine.git.entities import LeftOut, LiveTree
+from ampsm_engine.git.worktree_status import StatusEntry
 from ampsm_engine.private_folder import private_folder
 
 
+class LiveIndex(NamedTuple):
+    """A worktree as it is at this moment, in an index of its own."""
+
+    entries: tuple[StatusEntry, ...]
+    """What no commit holds, as `git status` lists it."""
+    left_out: tuple[LeftOut, ...]
+    variables: program.Variables
+    """The environment in which git takes this index for the worktree's."""
+    objects: Path
+    """The private folder of the objects that are in no repository."""
+    own_objects: Path
+    """The repository's."""
+
+
 @contextlib.contextmanager
-def live_tree(worktree: Path) -> Iterator[LiveTree]:
-    """A worktree as it is now, untracked files included, as a tree that lives as long as this context.
+def live_index(worktree: Path) -> Iterator[LiveIndex]:
+    """A worktree as it is now, untracked files included, as an index that lives as long as this context.
 
     It holds what `commit_all` would commit; conflicts go in as they lie in the files.
     """
     with contextlib.ExitStack() as stack:
         try:
-            folder = stack.enter_context(private_folder("live"))
-            live = _written(worktree, folder)
+            live = _indexed(worktree, stack.enter_context(private_folder("live")))
         except OSError as reason:
             message = f"The state of {worktree} could not be written down: {reason.strerror}: {reason.filename}."
             import tempfile  # 14 ms, for who needs a place
@@ -33,13 +48,20 @@ def live_tree(worktree: Path) -> Iterator[LiveTree]:
         yield live
 
 
-def _written(worktree: Path, folder: Path) -> LiveTree:
+def _indexed(worktree: Path, folder: Path) -> LiveIndex:
     git_dir = repository.git_dir(worktree)
-    objects, own = folder / "objects", repository.common_of(git_dir) / "objects"
+    objects, own, index = folder / "objects", repository.common_of(git_dir) / "objects", folder / "index"
     objects.mkdir()
-    copy_index(git_dir, folder / "index")
-    tree, left_out = snapshot(worktree, folder / "index", object_variables(objects, own))
-    return LiveTree(tree, objects, own, left_out)
+    copy_index(git_dir, index)
+    variables = {**object_variables(objects, own), **_uncompressed(), "GIT_INDEX_FILE": index}
+    return LiveIndex(*_staged(worktree, index, variables), variables, objects, own)
+
+
+@contextlib.contextmanager
+def live_tree(worktree: Path) -> Iterator[LiveTree]:
+    """The same as a tree."""
+    with live_index(worktree) as live:
+        yield LiveTree(_tree(worktree, live.variables), live.objects, live.own_objects, live.left_out)
 
 
 def kept_tree(worktree: Path, place: Path) -> tuple[str, tuple[LeftOut, ...]]:
@@ -59,9 +81,7 @@ def kept_tree(worktree: Path, place: Path) -> tuple[str, tuple[LeftOut, ...]]:
             shutil.copy2(kept, index)
         else:
             copy_index(git_dir, index)
-        # Objects that are thrown away soon need not be small.
-        variables = {**reading(worktree, objects), **program.configuration("core.looseCompression", "0")}
-        tree, left_out = snapshot(worktree, index, variables)
+        tree, left_out = snapshot(worktree, index, {**reading(worktree, objects), **_uncompressed()})
         stamp.unlink(missing_ok=True)
         index.replace(kept)
         stamp.write_text(now)
@@ -92,15 +112,37 @@ def snapshot(
 
     The objects go where the variables say, else into the repository's own folder.
     """
-    choice = staging.choose(worktree, worktree_status.entries(worktree, index=index))
     both = {**(variables or {}), "GIT_INDEX_FILE": index}
-    answer = staging.apply(worktree, choice, variables=both, quiet=True)
-    if answer.ok:
-        answer = program.read(worktree, "write-tree", variables=both)
+    _, left_out = _staged(worktree, index, both)
+    return _tree(worktree, both), left_out
+
+
+def _staged(
+    worktree: Path, index: Path, variables: program.Variables
+) -> tuple[tuple[StatusEntry, ...], tuple[LeftOut, ...]]:
+    """Put a worktree into an index, a copy of its own; answers what no commit holds, and what of it stayed out."""
+    entries = worktree_status.entries(worktree, index=index)
+    choice = staging.choose(worktree, entries)
+    answer = staging.apply(worktree, choice, variables=variables, quiet=True)
     if not answer.ok:
-        message = f"The state of {worktree} could not be read: {answer.reason}."
-        raise Failed(message, f"git -C {worktree} status")
-    return answer.line, choice.left_out
+        raise _unreadable(worktree, answer)
+    return entries, choice.left_out
+
+
+def _tree(worktree: Path, variables: program.Variables) -> str:
+    answer = program.read(worktree, "write-tree", variables=variables)
+    if not answer.ok:
+        raise _unreadable(worktree, answer)
+    return answer.line
+
+
+def _uncompressed() -> program.Variables:
+    """Objects that are thrown away soon need not be small."""
+    return program.configuration("core.looseCompression", "0")
+
+
+def _unreadable(worktree: Path, answer: program.Answer) -> Failed:
+    return Failed(f"The state of {worktree} could not be read: {answer.reason}.", f"git -C {worktree} status")
 
 
 def copy_index(git_dir: Path, copy: Path) -> None:

@@ -1,6 +1,7 @@
 """What a list shows of changes: counted against the base, uncommitted work included, and never an error for all."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,8 +10,19 @@ from ampsm_engine.git import program
 from tests.conftest import git
 from tests.worker.bench import Bench
 
+KNOWN = {"status", "update-index", "diff-index", "diff-tree", "write-tree", "rev-parse", "cat-file", "config"}
 
-def test_committed_and_uncommitted_work_is_counted(bench: Bench) -> None:
+
+def test_committed_and_uncommitted_work_is_counted_by_few_questions(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    start = program.Running.__init__
+
+    def counted(self: program.Running, arguments: tuple[str, ...], *more: Any) -> None:
+        asked.append(next(word for word in arguments if word in KNOWN))
+        start(self, arguments, *more)
+
     session = bench.new(None, name="one")
     worktree = Path(session.worktree_path)
     assert diff_stat.changes(bench.engine, [session.id]) == {session.id: diff_stat.ChangeCounts()}
@@ -22,6 +34,11 @@ def test_committed_and_uncommitted_work_is_counted(bench: Bench) -> None:
     counts = diff_stat.changes(bench.engine, [session.id])[session.id]
     assert (counts.additions, counts.deletions, counts.files, counts.ahead, counts.behind) == (2, 0, 1, 1, 0)
     (worktree / "loose.txt").write_text("c\n")
+    diff_stat.changes(bench.engine, [session.id])
+    with monkeypatch.context() as patch:
+        patch.setattr(program.Running, "__init__", counted)
+        diff_stat.changes(bench.engine, [session.id])
+    assert asked == ["status", "update-index", "diff-index"], "every edit by hand costs them"
     (bench.repo / "README.md").write_text("Other\n")
     git(bench.repo, "commit", "-qam", "Move on")
     counts = diff_stat.changes(bench.engine, [session.id])[session.id]
