@@ -1,97 +1,258 @@
-"""Changes by hand: which sessions' folders were written to. watchfiles is known here and nowhere else."""
+"""Changes by hand: which sessions' folders were written to, reported as soon as that has come to a rest.
+
+Linux tells of them (inotify), and nobody looks again and again. Elsewhere watchfiles does, which is known here and
+nowhere else.
+"""
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import struct
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
-STEP = 50
-"""Milliseconds of quiet after which a burst of changes is reported."""
+SETTLING = 0.02
+"""Seconds from the first change of a burst until it is reported: a file is made, written and closed by then."""
 
-BURST = 200
-"""Milliseconds after which a burst that does not end is reported."""
+APART = 0.1
+"""Seconds between two reports at least, where something is written all the time."""
 
-MOST = 6_000
-"""Folders watched at once: systems bound the watches of a user. Each session has an equal part."""
+GROWING = 0.4
+"""Seconds in which further new folders join the first before all are watched."""
 
-PORTION = 1_000
-"""Folders that one watcher takes: taking them holds the screen for some 10 ms."""
+PORTION = 300
+"""Folders that are taken at once: taking them holds the screen."""
 
-APART = 0.05
-"""Seconds between two watchers that begin."""
-
-Report = Callable[[set[str]], None]
+ListFolders = Callable[[Sequence[str]], Awaitable[Mapping[str, Sequence[str]]]]
+"""Answers the folders of sessions, by their ids."""
 
 
-class _NewFolderError(Exception):
-    """A folder was made that nobody watches yet."""
+class FolderChange(NamedTuple):
+    """Something has changed in a folder (empty: anywhere); `name` is empty where it was the folder itself."""
+
+    folder: str
+    name: str
+    is_new_folder: bool
+
+
+class FolderEvents(Protocol):
+    """Tells of changes in folders."""
+
+    most: int
+    """Folders at most; each session has an equal part."""
+
+    async def add(self, folders: Sequence[str]) -> None:
+        """Tell of these folders, too; of those that are not there nothing is told."""
+
+    def close(self) -> None:
+        """Tell nothing any more."""
+
+
+Heard = Callable[[Sequence[FolderChange]], None]
 
 
 async def watch_folders(
-    folders: Mapping[str, Sequence[str]], report: Report, ready: Callable[[], None] = lambda: None
-) -> bool:
-    """Report the ids whose folders were written to, burst by burst, until cancelled; `ready` is called once all listen.
+    session_ids: Iterable[str],
+    list_folders: ListFolders,
+    report: Callable[[set[str]], None],
+    ready: Callable[[set[str]], None],
+) -> None:
+    """Report the ids of sessions whose folders were written to, burst by burst, until cancelled.
 
-    Ends with True when there is a new folder, which is to be watched too, and with False where nothing can be watched.
+    A session that gets a new folder is listed again. `ready` takes those of which from now on all is heard: what was
+    written into them before may have been missed. Ends where there is nothing to watch.
     """
-    owners = _owners(folders)
-    watched = [path for path in owners if _is_folder(path)]
-    has_new = False
+    wanted = sorted(session_ids)
+    watch = _FolderWatch(report)
     try:
-        async with asyncio.TaskGroup() as group:
-            for start in range(0, len(watched), PORTION):
-                group.create_task(_watch(watched[start : start + PORTION], owners, report))
-                await asyncio.sleep(APART)
-            ready()
-    except* _NewFolderError:
-        has_new = True
-    return has_new
-
-
-def _is_folder(path: str) -> bool:
-    """One question to the file system, microseconds; asked of thousands."""
-    return os.path.isdir(path)  # noqa: PTH112
-
-
-def _owners(folders: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
-    part = MOST // max(1, len(folders))
-    owners: dict[str, set[str]] = {}
-    for session_id, paths in folders.items():
-        for path in paths[:part]:
-            owners.setdefault(path, set()).add(session_id)
-    return owners
-
-
-async def _watch(paths: Sequence[str], owners: Mapping[str, set[str]], report: Report) -> None:
-    has_odd_name = True
-    while has_odd_name:
-        has_odd_name = False
-        try:
-            await _listen(paths, owners, report)
-        except* RuntimeError:  # its own name is private: it knows no names but in UTF-8, and somewhere here is another
-            has_odd_name = True
-            report({owner for path in paths for owner in owners.get(path, ())})
-            await asyncio.sleep(APART)
-
-
-async def _listen(paths: Sequence[str], owners: Mapping[str, set[str]], report: Report) -> None:
-    from watchfiles import Change, awatch
-
-    try:
-        async for changes in awatch(
-            *paths, recursive=False, step=STEP, debounce=BURST, watch_filter=None, ignore_permission_denied=True
-        ):
-            written = [(kind, path) for kind, path in changes if not path.endswith(".lock")]
-            touched = _touched((path for _, path in written), owners)
-            if touched:
-                report(touched)
-            if any(kind is Change.added and path not in owners and _is_folder(path) for kind, path in written):
-                raise _NewFolderError
-    except OSError:  # a folder went before it was watched, or the system has no watches left
+        events = folder_events(watch.hear)
+    except OSError:  # the system has none left
         return
+    part = events.most // max(1, len(wanted))
+    try:
+        while wanted:
+            folders = await list_folders(wanted)
+            await events.add(watch.take(folders, part))
+            ready(set(folders))
+            wanted = await watch.grown() if watch.owners else []
+    finally:
+        events.close()
 
 
-def _touched(paths: Iterable[str], owners: Mapping[str, set[str]]) -> set[str]:
-    found: set[str] = set()
-    for path in paths:
-        found |= owners.get(path.rpartition("/")[0], set()) | owners.get(path, set())
-    return found
+class _FolderWatch:
+    """Whose each folder is, and which sessions have got new ones."""
+
+    def __init__(self, report: Callable[[set[str]], None]) -> None:
+        self.owners: dict[str, set[str]] = {}
+        self._report = report
+        self._grown: set[str] = set()
+        self._has_grown = asyncio.Event()
+
+    def take(self, folders: Mapping[str, Sequence[str]], part: int) -> list[str]:
+        """The folders to watch of sessions, of each at most `part`."""
+        for session_id, paths in folders.items():
+            for path in paths[:part]:
+                self.owners.setdefault(path, set()).add(session_id)
+        return [path for path, ids in self.owners.items() if not ids.isdisjoint(folders)]
+
+    def hear(self, changes: Sequence[FolderChange]) -> None:
+        """Report whose folders have changed."""
+        touched: set[str] = set()
+        for folder, name, is_new_folder in changes:
+            if name.endswith(".lock"):
+                continue
+            found = self.owners.get(folder, set()) | self.owners.get(f"{folder}/{name}", set())
+            touched |= found if folder else set().union(*self.owners.values())
+            if is_new_folder:
+                self._grown |= found
+        if self._grown:
+            self._has_grown.set()
+        if touched:
+            self._report(touched)
+
+    async def grown(self) -> list[str]:
+        """The sessions that have got new folders, as soon as there are any."""
+        await self._has_grown.wait()
+        await asyncio.sleep(GROWING)
+        grown, self._grown = sorted(self._grown), set()
+        self._has_grown.clear()
+        return grown
+
+
+def folder_events(hear: Heard) -> FolderEvents:
+    """What tells of changes on this system; OSError where nothing can be had."""
+    # A Linux inside Windows hears nothing of the files of Windows; watchfiles looks for itself there.
+    is_plain = "microsoft" not in os.uname().release and "WATCHFILES_FORCE_POLLING" not in os.environ
+    return Inotify(hear) if sys.platform == "linux" and is_plain else WatchFiles(hear)
+
+
+class Inotify:
+    """The events of Linux, read as inotify(7) describes them."""
+
+    _LIMIT = Path("/proc/sys/fs/inotify/max_user_watches")
+    _EVENT = struct.Struct("iIII")
+    _WRITTEN = 0x2 | 0x4 | 0x8 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400 | 0x800
+    """MODIFY, ATTRIB, CLOSE_WRITE, MOVED_FROM, MOVED_TO, CREATE, DELETE, DELETE_SELF, MOVE_SELF."""
+    _NEW = 0x80 | 0x100
+    _ONLY_FOLDERS, _IGNORED, _IS_FOLDER = 0x01000000, 0x8000, 0x40000000
+
+    def __init__(self, hear: Heard) -> None:
+        import ctypes
+
+        # Each takes a kilobyte of the system, and the half is for other programs of the user.
+        self.most = min(20_000, int(self._LIMIT.read_text()) // 2)
+        self._system = ctypes.CDLL(None, use_errno=True)
+        self._file = self._system.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        if self._file < 0:
+            raise OSError(ctypes.get_errno(), "inotify cannot be had")
+        self._hear = hear
+        self._folders: dict[int, str] = {}
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._told = 0.0
+        self._loop.add_reader(self._file, self._wait)
+
+    async def add(self, folders: Sequence[str]) -> None:
+        """Tell of these folders, too."""
+        for start in range(0, len(folders), PORTION):
+            for folder in folders[start : start + PORTION]:
+                number = self._system.inotify_add_watch(
+                    self._file, os.fsencode(folder), self._WRITTEN | self._ONLY_FOLDERS
+                )
+                if number >= 0:
+                    self._folders[number] = folder
+            await asyncio.sleep(0)
+
+    def close(self) -> None:
+        """Tell nothing any more."""
+        self._loop.remove_reader(self._file)
+        if self._timer is not None:
+            self._timer.cancel()
+        os.close(self._file)
+
+    def _wait(self) -> None:
+        self._loop.remove_reader(self._file)
+        now = self._loop.time()
+        self._timer = self._loop.call_at(max(now + SETTLING, self._told + APART), self._tell)
+
+    def _tell(self) -> None:
+        changes = list(self._read())
+        self._told = self._loop.time()
+        self._loop.add_reader(self._file, self._wait)
+        self._hear(changes)
+
+    def _read(self) -> Iterator[FolderChange]:
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self._file, 1 << 16):
+                at = 0
+                while at < len(data):
+                    number, mask, _, length = self._EVENT.unpack_from(data, at)
+                    name = os.fsdecode(data[at + self._EVENT.size : at + self._EVENT.size + length].rstrip(b"\0"))
+                    at += self._EVENT.size + length
+                    if mask & self._IGNORED:  # it has gone, and that was told
+                        self._folders.pop(number, None)
+                    elif number < 0 or number in self._folders:  # below 0: more has happened than the system keeps
+                        is_new_folder = bool(mask & self._IS_FOLDER and mask & self._NEW)
+                        yield FolderChange(self._folders.get(number, ""), name, is_new_folder)
+
+
+class WatchFiles:
+    """The events of other systems, by watchers that look again and again."""
+
+    most = 6_000
+    _PORTION = 1_000
+    """Folders of one watcher; beginning with them holds the screen for some 10 ms."""
+    _LOOKING, _BURST = 50, 200
+    """Milliseconds between two looks, of quiet after which it reports, and after which it reports without any."""
+
+    def __init__(self, hear: Heard) -> None:
+        self._hear = hear
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        """The listener of each folder."""
+
+    async def add(self, folders: Sequence[str]) -> None:
+        """Tell of these folders, too."""
+        new = [folder for folder in folders if folder not in self._tasks and Path(folder).is_dir()]
+        for start in range(0, len(new), self._PORTION):
+            portion = new[start : start + self._PORTION]
+            self._tasks |= dict.fromkeys(portion, asyncio.create_task(self._listen_on(portion)))
+            await asyncio.sleep(self._LOOKING / 1000)
+
+    def close(self) -> None:
+        """Tell nothing any more."""
+        for task in set(self._tasks.values()):
+            task.cancel()
+
+    async def _listen_on(self, folders: Sequence[str]) -> None:
+        has_odd_name = True
+        while has_odd_name:
+            has_odd_name = False
+            try:
+                await self._listen(folders)
+            except* OSError:  # a folder went before it was watched, or the system has no watches left
+                pass
+            except* RuntimeError:  # its own name is private: it knows no names but in UTF-8, and here is another
+                has_odd_name = True
+                self._hear([FolderChange(folder, "", is_new_folder=False) for folder in folders])
+                await asyncio.sleep(self._LOOKING / 1000)
+
+    async def _listen(self, folders: Sequence[str]) -> None:
+        from watchfiles import Change, awatch
+
+        async for changes in awatch(
+            *folders,
+            recursive=False,
+            step=self._LOOKING,
+            debounce=self._BURST,
+            watch_filter=None,
+            ignore_permission_denied=True,
+        ):
+            places = [(kind, *path.rpartition("/")[::2]) for kind, path in changes]
+            self._hear(
+                [
+                    FolderChange(folder, name, kind is Change.added and Path(folder, name).is_dir())
+                    for kind, folder, name in places
+                ]
+            )

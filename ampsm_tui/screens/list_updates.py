@@ -4,9 +4,10 @@ What is shown is not known here; the screen gets what is new by a call.
 """
 
 import asyncio
-import functools
+import contextlib
+import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from textual.dom import DOMNode
@@ -15,6 +16,7 @@ from ampsm_engine import list_memory
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, BoardRow
 from ampsm_tui.ask import ask_until_answered, ignore, run_while_open, show_error
+from ampsm_tui.delayed_call import call_after
 from ampsm_tui.folder_watch import watch_folders
 from ampsm_tui.widgets.forecast import ConflictForecast, ForecastConflict, Forecasts, forecasts, with_merges
 
@@ -25,10 +27,10 @@ if TYPE_CHECKING:
     from ampsm_engine.model import Merge
 
 AT_ONCE = 8
-"""Sessions in one question: the first counts come soon, and a changed one need not wait long."""
+"""Sessions in one of the first questions."""
 
 FEW = 2
-"""Sessions in a question that is asked to be sure: a session that is edited meanwhile need not wait for it."""
+"""Sessions in a later one: whatever else is edited meanwhile need not wait for many."""
 
 SHARE = 0.25
 """The part of a core that counting takes in the long run, of time that the processor was at it."""
@@ -37,7 +39,7 @@ BURST = 1.5
 """Seconds of counting that may come at once after a rest, so that an edit now and then shows at once."""
 
 PAUSE = 0.15
-"""Seconds between two questions at least; edits come in bursts."""
+"""Seconds until a session is counted again at least; edits come in bursts."""
 
 RESTING = 0.4
 """Seconds that the sessions on screen stay the same before their folders are watched."""
@@ -64,6 +66,30 @@ class Allowance:
         return max(0.0, -(self._left + (self._now() - self._at) * SHARE)) / SHARE
 
 
+class Pacing:
+    """When a session may be counted again: at once where it was left alone for long, else after a pause.
+
+    If each of `sessions` were counted whenever it counts as left alone, that would take SHARE of a core.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._allowance = Allowance(now)
+        self._counted: dict[str, tuple[float, float]] = {}
+        """When each session was counted last, and the seconds that it took."""
+
+    def spend(self, session_ids: Sequence[str], seconds: float) -> None:
+        """Take note of a count of sessions that took so many seconds of the processor."""
+        self._allowance.spend(seconds)
+        self._counted |= dict.fromkeys(session_ids, (self._now(), seconds / len(session_ids)))
+
+    def wait(self, session_id: str, sessions: int) -> float:
+        """Seconds until a session that has changed may be counted."""
+        at, cost = self._counted.get(session_id, (-math.inf, 0.0))
+        since = self._now() - at
+        return max(0.0, min(max(PAUSE - since, self._allowance.debt()), sessions * cost / SHARE - since))
+
+
 class ChangeCounter:
     """The counts of one screen. `node` runs the workers; `show` takes all counts whenever some are new.
 
@@ -87,7 +113,8 @@ class ChangeCounter:
         self._shown_ids: tuple[str, ...] = ()
         self._is_counting = False
         self._has_complained = False
-        self._allowance = Allowance()
+        self._pacing = Pacing()
+        self._timer: asyncio.TimerHandle | None = None
 
     def take_board(self, board: Board) -> None:
         """Take note of what may have changed the counts."""
@@ -113,20 +140,35 @@ class ChangeCounter:
         self._count()
 
     def _count(self) -> None:
-        if not self._is_counting and self._next():
+        if self._is_counting:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        waits = self._waits()
+        if self._next(waits):
             self._is_counting = True
             run_while_open(self._node, self._count_all(), group="counting")
+        elif waits:
+            self._timer = call_after(self._node, min(waits.values()), self._count)
 
-    def _next(self) -> list[str]:
-        """What is counted next: what has changed, and only then what may have."""
-        changed = [one for one in self._shown_ids if one in self._stale]
-        return changed[:AT_ONCE] or [one for one in self._shown_ids if one in self._unsure][:FEW]
+    def _waits(self) -> dict[str, float]:
+        """Seconds until each session on screen that has changed may be counted."""
+        changed = (one for one in self._shown_ids if one in self._stale)
+        return {one: self._pacing.wait(one, len(self._shown_ids)) for one in changed}
+
+    def _next(self, waits: Mapping[str, float]) -> list[str]:
+        """What is counted now: what has changed, and only then what may have."""
+        is_first_round = not self._asked.issuperset(self._shown_ids)
+        due = [one for one, seconds in waits.items() if not seconds]
+        unsure = [one for one in self._shown_ids if one in self._unsure]
+        return due[: AT_ONCE if is_first_round else FEW] or unsure[:FEW]
 
     async def _count_all(self) -> None:
         from ampsm_engine.engine import diff_stat
 
         try:
-            while wanted := self._next():
+            while wanted := self._next(self._waits()):
                 changed = self._stale.intersection(wanted)
                 self._stale -= changed
                 self._unsure.difference_update(wanted)
@@ -137,13 +179,12 @@ class ChangeCounter:
                 self._counts |= found
                 self._show(dict(self._counts))
                 if changed:  # to be sure is asked but once
-                    self._allowance.spend(seconds)
-                if self._next():
-                    await asyncio.sleep(max(PAUSE, self._allowance.debt()) if self._is_first_round_over() else 0)
+                    self._pacing.spend(wanted, seconds)
         except AmpsmError as refusal:
             self._complain(refusal)
         finally:
             self._is_counting = False
+        self._count()
 
     def _complain(self, refusal: AmpsmError) -> None:
         """Once; it is tried again without a word."""
@@ -151,23 +192,17 @@ class ChangeCounter:
             self._has_complained = True
             show_error(self._node, refusal)
 
-    def _is_first_round_over(self) -> bool:
-        return all(one in self._asked for one in self._shown_ids)
-
     async def _watch(self) -> None:
         """Watch the folders of what is on screen; a change makes its counts stale."""
+        await asyncio.sleep(RESTING)
+        with contextlib.suppress(AmpsmError):  # the counts show what is wrong
+            # What was written before anybody listened is counted once all do.
+            await watch_folders(self._shown_ids, self._list_folders, self._mark_changed, self._mark_unsure)
+
+    async def _list_folders(self, session_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
         from ampsm_engine.engine import diff_stat
 
-        again = True
-        while again:
-            await asyncio.sleep(RESTING)
-            try:
-                folders = await ask_until_answered(diff_stat.folders, ignore, self._engine, list(self._shown_ids))
-            except AmpsmError:
-                return  # the counts show what is wrong
-            # What was written before anybody listened is counted once all do.
-            missed = functools.partial(self._mark_unsure, set(folders))
-            again = bool(folders) and await watch_folders(folders, self._mark_changed, missed)
+        return await ask_until_answered(diff_stat.folders, ignore, self._engine, session_ids)
 
     def _mark_unsure(self, session_ids: set[str]) -> None:
         self._unsure |= session_ids

@@ -1,79 +1,109 @@
-"""Edits by hand are told, burst by burst, with whose they are; ignored folders are nobody's."""
+"""Edits by hand are reported, burst by burst, with whose they are, on every system; ignored folders are nobody's."""
 
 import asyncio
 import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from ampsm_tui import folder_watch
+from tests.waiting import becomes
 
 
-async def told(folders: dict[str, list[str]], write) -> tuple[set[str], bool | None]:
-    """What is told when something is written, and how the watch ended if it did."""
-    seen: set[str] = set()
-    heard = asyncio.Event()
+@pytest.fixture(params=[folder_watch.Inotify, folder_watch.WatchFiles], autouse=True)
+def events(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_watch, "folder_events", request.param)
+    monkeypatch.setattr(folder_watch, "GROWING", 0)
 
-    def tell(ids: set[str]) -> None:
-        seen.update(ids)
-        heard.set()
 
-    task = asyncio.ensure_future(folder_watch.watch_folders(folders, tell))
-    for _ in range(500):  # until the watcher listens
+class Watched:
+    """What was reported of folders, and which sessions' folders were asked for."""
+
+    def __init__(self, folders: Mapping[str, Sequence[str]]) -> None:
+        self.folders = folders
+        self.reported: list[str] = []
+        self.listed: list[list[str]] = []
+        self.ready: list[set[str]] = []
+
+    async def list_folders(self, session_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        self.listed.append(list(session_ids))
+        return {one: self.folders[one] for one in session_ids}
+
+    async def run(self) -> None:
+        await folder_watch.watch_folders(
+            self.folders, self.list_folders, lambda ids: self.reported.extend(sorted(ids)), self.ready.append
+        )
+
+
+@asynccontextmanager
+async def watched(folders: Mapping[str, Sequence[str]]) -> AsyncIterator[Watched]:
+    made = Watched(folders)
+    task = asyncio.ensure_future(made.run())
+    await becomes(lambda: made.ready, "a watch that listens")
+    try:
+        yield made
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def reported(made: Watched, write: Callable[[], object]) -> set[str]:
+    """Whose changes are reported when something is written; a watcher may begin to listen later than it says."""
+    del made.reported[:]
+    for _ in range(500):
         write()
         try:
-            await asyncio.wait_for(heard.wait(), 0.1)
+            async with asyncio.timeout(0.1):
+                await becomes(lambda: made.reported, "a report")
             break
         except TimeoutError:
             continue
-    done, _ = await asyncio.wait({task}, timeout=0.5)
-    if done:
-        return seen, task.result()
-    task.cancel()
-    await asyncio.wait({task})
-    return seen, None
+    return set(made.reported)
 
 
-async def test_an_edit_is_told_with_its_session(tmp_path: Path) -> None:
+async def test_an_edit_is_reported_with_its_session(tmp_path: Path) -> None:
     for name in ("a/src", "b"):
         (tmp_path / name).mkdir(parents=True)
     folders = {"A": [str(tmp_path / "a"), str(tmp_path / "a/src")], "B": [str(tmp_path / "b")]}
     count = iter(range(1000))
-    assert await told(folders, lambda: (tmp_path / "a/src/x.py").write_text(str(next(count)))) == ({"A"}, None)
+    async with watched(folders) as made:
+        assert await reported(made, lambda: (tmp_path / "a/src/x.py").write_text(str(next(count)))) == {"A"}
+        assert made.listed == [["A", "B"]]
 
 
-async def test_a_new_folder_ends_the_watch_so_that_it_is_watched_too(tmp_path: Path) -> None:
+async def test_a_new_folder_is_watched_too_and_no_other_session_is_looked_at_for_it(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    folders = {"A": [str(tmp_path / "a")], "B": [str(tmp_path / "b")]}
     count = iter(range(1000))
 
-    def write() -> None:
-        (tmp_path / f"new{next(count)}").mkdir()
+    def make_folder() -> None:
+        (tmp_path / f"a/made{next(count)}").mkdir()
 
-    seen, ended = await told({"A": [str(tmp_path)]}, write)
-    assert (seen, ended) == ({"A"}, True)
-
-
-async def test_what_git_locks_for_a_moment_is_nothing(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    count = iter(range(1000))
-
-    def write() -> None:
-        (tmp_path / "a" / "index.lock").write_text(str(next(count)))
-        (tmp_path / "b" / "x").write_text(str(next(count)))
-
-    assert (await told({"A": [str(tmp_path / "a")], "B": [str(tmp_path / "b")]}, write))[0] == {"B"}
+    async with watched(folders) as made:
+        made.folders = {**folders, "A": [str(tmp_path / "a"), str(tmp_path / "a/new")]}
+        await reported(made, make_folder)
+        (tmp_path / "a/new").mkdir()
+        await becomes(lambda: made.ready[1:], "the session is listed again")
+        assert set(map(tuple, made.listed[1:])) == {("A",)}
+        assert await reported(made, lambda: (tmp_path / "a/new/x").write_text(str(next(count)))) == {"A"}
 
 
 async def test_where_nothing_can_be_watched_it_ends() -> None:
-    assert await folder_watch.watch_folders({"A": ["/nowhere/at/all"]}, lambda _: None) is False
-    assert await folder_watch.watch_folders({}, lambda _: None) is False
+    for folders in ({"A": []}, {}):
+        await Watched(folders).run()
 
 
 def test_each_session_has_its_part_of_the_watches() -> None:
-    owners = folder_watch._owners({"A": [f"/a/{n}" for n in range(9000)], "B": ["/b"]})
-    assert owners["/b"] == {"B"}
-    assert len(owners) == folder_watch.MOST // 2 + 1
+    watch = folder_watch._FolderWatch(lambda _: None)
+    taken = watch.take({"A": [f"/a/{number}" for number in range(9000)], "B": ["/b"]}, 3000)
+    assert len(taken) == 3001
+    assert watch.owners["/b"] == {"B"}
 
 
-async def test_a_name_that_is_no_text_is_told_as_well(tmp_path: Path) -> None:
+async def test_a_name_that_is_no_text_is_reported_as_well(tmp_path: Path) -> None:
     count = iter(range(1000))
     odd = os.fsencode(tmp_path) + b"/odd\xff"
 
@@ -81,4 +111,15 @@ async def test_a_name_that_is_no_text_is_told_as_well(tmp_path: Path) -> None:
         with open(odd, "w") as file:  # noqa: PTH123 - a name in bytes
             file.write(str(next(count)))
 
-    assert await told({"A": [str(tmp_path)]}, write) == ({"A"}, None)
+    async with watched({"A": [str(tmp_path)]}) as made:
+        assert await reported(made, write) == {"A"}
+
+
+async def test_changes_that_the_system_lost_are_everybodys(tmp_path: Path) -> None:
+    reports: list[set[str]] = []
+    watch = folder_watch._FolderWatch(reports.append)
+    watch.take({"A": ["/a"], "B": ["/b"]}, 10)
+    watch.hear([folder_watch.FolderChange("/a", "index.lock", is_new_folder=False)])
+    assert reports == [], "what git locks for a moment is nothing"
+    watch.hear([folder_watch.FolderChange("", "", is_new_folder=False)])
+    assert reports == [{"A", "B"}]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
+from textual.app import ComposeResult
 
 from ampsm_engine import list_memory
 from ampsm_engine.list_memory import ChangeCounts
@@ -311,21 +312,56 @@ async def test_the_mouse_works_but_is_never_needed(desk: Desk) -> None:
         assert getattr(desk.app.screen, "session_id", None) == "third"
 
 
-def test_counting_now_and_then_is_free_and_without_end_is_bounded() -> None:
+@pytest.mark.parametrize("sessions", [1, 20])
+def test_counting_now_and_then_is_free_and_without_end_is_bounded(sessions: int) -> None:
     at = 0.0
-    allowance = list_updates.Allowance(lambda: at)
-    waited = counted = 0.0
+    pacing = list_updates.Pacing(lambda: at)
+    names = [f"s{number}" for number in range(sessions)]
     for _ in range(4):
-        allowance.spend(0.3)
-        assert allowance.debt() == 0, "a few edits after a rest show at once"
-    for _ in range(100):
-        allowance.spend(0.3)
-        pause = allowance.debt()
-        at += 0.3 + pause
-        waited, counted = waited + pause, counted + 0.3
-    assert counted / (waited + counted) < list_updates.SHARE + 0.05
+        at += list_updates.PAUSE + 0.01
+        assert pacing.wait("s0", sessions) == 0, "a few edits after a rest show at once"
+        pacing.spend(["s0"], 0.3)
+    counted, began = 0.0, at
+    while at - began < 400:
+        due = [one for one in names if not pacing.wait(one, sessions)]
+        for one in due[:1]:
+            at, counted = at + 0.3, counted + 0.3
+            pacing.spend([one], 0.3)
+        at += 0 if due else 0.05
+    assert counted / (at - began) < list_updates.SHARE + 0.05
+    assert pacing.wait("another", sessions) == 0, "the first edit after a rest shows at once, whatever others cost"
     at += 60
-    assert allowance.debt() == 0
+    assert pacing.wait("s0", sessions) == 0
+
+
+async def test_an_edit_is_counted_while_a_session_that_is_edited_all_the_time_waits(desk: Desk) -> None:
+    asked: list[list[str]] = []
+    desk.answers["changes"] = lambda _, ids: asked.append(list(ids)) or {one: some_counts() for one in ids}
+    async with desk.open(a_board(*(a_session(one, id=one) for one in ("busy", "other")))):
+        counter = desk.app.screen._counter  # type: ignore[attr-defined]
+        counter._pacing.spend(["busy"], 3600.0)
+        asked.clear()
+        counter._mark_changed({"busy"})
+        await desk.settle()
+        counter._mark_changed({"other"})
+        await desk.settle()
+        assert asked == [["other"]]
+
+
+async def test_the_first_layout_is_for_the_size_that_the_terminal_has(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else all styles and the layout would be worked out twice before anything is seen."""
+    seen: list[set[str]] = []
+    compose = SessionsScreen.compose
+
+    def composed(screen: SessionsScreen) -> ComposeResult:
+        seen.append(set(screen.classes))
+        yield from compose(screen)
+
+    monkeypatch.setattr(SessionsScreen, "compose", composed)
+    async with desk.open(a_board(a_session("one")), size=(120, 40)):
+        assert [one & {"-wide", "-tall", "-normal"} for one in seen] == [{"-wide", "-tall"}]
 
 
 async def test_marks_and_counts_are_there_at_the_next_start(desk: Desk) -> None:

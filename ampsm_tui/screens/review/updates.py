@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Mapping, Sequence
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, State
@@ -107,17 +108,14 @@ class ReviewUpdates:
 
     async def watch_worktree(self) -> None:
         """Renew the diff when somebody writes into the worktree; ends when there is none to watch."""
+        await asyncio.sleep(WATCH_DELAY)
+        with contextlib.suppress(AmpsmError):
+            await watch_folders([self._pane.session.id], self._list_folders, self._schedule, self._schedule)
+
+    async def _list_folders(self, session_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
         from ampsm_engine.engine import diff_stat
 
-        engine, again = app_of(self._screen).engine, True
-        while again:
-            await asyncio.sleep(WATCH_DELAY)
-            try:
-                folders = await ask_until_answered(diff_stat.folders, ignore, engine, [self._pane.session.id])
-            except AmpsmError:
-                return
-            self._schedule(set())
-            again = bool(folders) and await watch_folders(folders, self._schedule)
+        return await ask_until_answered(diff_stat.folders, ignore, app_of(self._screen).engine, session_ids)
 
     def _schedule(self, _ids: set[str]) -> None:
         wanted = self._loader.wanted
