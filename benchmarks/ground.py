@@ -1,6 +1,7 @@
 """What the benchmarks stand on: a home of their own, a repository of 2,200 files, timing in pairs."""
 
 import compileall
+import contextlib
 import os
 import random
 import resource
@@ -10,13 +11,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
+
+import psutil
 
 AMPSM = Path(sys.executable).with_name("ampsm")
 
 
-@contextmanager
+@contextlib.contextmanager
 def ground() -> Iterator[Path]:
     """An empty folder that is HOME, AMPSM_HOME and all else for as long as it lasts."""
     with tempfile.TemporaryDirectory(prefix="ampsm-bench-") as name:
@@ -74,6 +77,51 @@ def processor_pairs(
     ones, others = zip(*found, strict=True)
     more = statistics.median(first - second for first, second in found)
     return statistics.median(ones), statistics.median(others), more, statistics.median(a / b for a, b in found)
+
+
+def used(pid: int) -> float:
+    """Seconds of processor of a program, of its processes that it waited for, and of those that live."""
+    app = psutil.Process(pid)
+    total = sum(app.cpu_times()[:4])
+    for one in app.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # a spare side process
+            total += sum(one.cpu_times()[:4])
+    return total
+
+
+class Paired(NamedTuple):
+    """Two things done in turn: medians in seconds by the clock and of the processor, and medians of their ratios."""
+
+    clock: tuple[float, float, float]
+    processor: tuple[float, float, float]
+
+    def told(self, names: tuple[str, str], aims: str) -> str:
+        """Both, as a line."""
+        (ours, theirs, ratio), (mine, others, share) = self
+        return (
+            f"{names[0]} {ours * 1000:.0f} ms, {names[1]} {theirs * 1000:.0f} ms, ratio {ratio:.2f} ({aims}); "
+            f"processor {mine * 1000:.0f} and {others * 1000:.0f} ms, ratio {share:.2f}"
+        )
+
+
+def both_pairs(one: Callable[[], object], other: Callable[[], object], rounds: int) -> Paired:
+    """Both, run in turn: on a machine that does other things as well the processor's time tells more than the clock."""
+    found: list[list[float]] = []
+    for _ in range(rounds + 1):
+        row = []
+        for action in (one, other):
+            began = time.perf_counter()
+            used = processor(action)
+            row += [time.perf_counter() - began, used]
+        found.append(row)
+    del found[0]  # the first of each warms the caches
+
+    def medians(first: int, second: int) -> tuple[float, float, float]:
+        pairs = [(row[first], row[second]) for row in found]
+        ones, others = zip(*pairs, strict=True)
+        return statistics.median(ones), statistics.median(others), statistics.median(a / b for a, b in pairs)
+
+    return Paired(medians(0, 2), medians(1, 3))
 
 
 def bare_start() -> None:

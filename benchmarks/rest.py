@@ -1,11 +1,9 @@
 """The app at rest for a minute, four sessions running that say nothing: bytes written, and processor used."""
 
-import contextlib
 import time
 from pathlib import Path
 
-import psutil
-from ground import AMPSM, ground
+from ground import AMPSM, ground, used
 from keys import begin
 from ls import fill
 from terminal import Terminal
@@ -29,22 +27,13 @@ def main() -> None:
         until = time.perf_counter() + SETTLING
         while time.perf_counter() < until:
             terminal.read(0.5)
-        app = psutil.Process(terminal.pid)
-
-        def used() -> float:
-            """Seconds of processor of the app, of its processes that it waited for, and of those that live."""
-            total = sum(app.cpu_times()[:4])
-            for one in app.children(recursive=True):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    total += sum(one.cpu_times()[:2])
-            return total
-
-        before, began, count = used(), time.perf_counter(), 0
+        before, began, said = used(terminal.pid), time.perf_counter(), b""
         while time.perf_counter() - began < SECONDS:
-            count += len(terminal.read(0.5))
-        share = (used() - before) / (time.perf_counter() - began)
+            said += terminal.read(0.5)
+        share = (used(terminal.pid) - before) / (time.perf_counter() - began)
+        which = f" {said[:200]!r}" if said else ""
         print(
-            f"at rest for {SECONDS} s, {len(held)} sessions running: {count} bytes (must 0), "
+            f"at rest for {SECONDS} s, {len(held)} sessions running: {len(said)} bytes{which} (must 0), "
             f"{share * 100:.2f} % of a core (must 0.5, goal 0.2)"
         )
         terminal.end()

@@ -1,0 +1,84 @@
+"""The driver's own time: what Textual writes in a review and a list is recorded, and brought to a terminal again.
+
+Of each frame the quickest of several replays counts: the rest is what else the machine did.
+"""
+
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+
+from ground import AMPSM, ground
+from wire import LINES, SESSION, Answering, prepare
+
+from ampsm_tui.driver.capabilities import Capabilities
+from ampsm_tui.driver.renderer import Renderer, is_frame
+
+REPLAYS = 7
+COLUMNS = 160
+
+
+def recorded(command: list[str | Path], keys: str) -> tuple[list[str], list[str]]:
+    """The frames that Textual writes at the start of a program, and those of the keys."""
+    terminal = Answering(command, margins=False)
+
+    def frames(quiet: float = 0.3) -> list[str]:
+        said = b""
+        while data := terminal.read(quiet):
+            said += data
+        pieces = said.decode(errors="replace").replace("\x1b[?2026h", "\x1b[?2026l").split("\x1b[?2026l")
+        return [piece for piece in pieces if is_frame(piece)]
+
+    start, steps = frames(2.5), []
+    for key in keys:
+        terminal.press(key)
+        steps += frames()
+    terminal.end()
+    return start, steps
+
+
+def replayed(start: list[str], steps: list[str]) -> tuple[list[float], float]:
+    """Seconds of the driver for each frame of the steps, and for a whole picture at the end."""
+    best: list[float] = [float("inf")] * len(steps)
+    whole = float("inf")
+    for _ in range(REPLAYS):
+        renderer = Renderer(COLUMNS, LINES, Capabilities(has_margins=True, synchronizes=True))
+        for frame in start:
+            renderer.take(frame)
+        renderer.frame()
+        for at, frame in enumerate(steps):
+            began = time.perf_counter()
+            renderer.take(frame)
+            renderer.frame()
+            best[at] = min(best[at], time.perf_counter() - began)
+        renderer.forget()
+        began = time.perf_counter()
+        renderer.frame()
+        whole = min(whole, time.perf_counter() - began)
+    return best, whole
+
+
+def main() -> None:
+    """Print a row for each screen."""
+    with ground() as place:
+        prepare(place)
+        os.environ["AMPSM_RENDERER"] = "plain"
+        for name, command, keys in (
+            ("steps beside the list of files", [AMPSM, "review", SESSION], "j" * (LINES + 60)),
+            ("pages beside it", [AMPSM, "review", SESSION], "f" * 20),
+            ("cursor in the list of sessions", [AMPSM], "jjjjjjjjkkkkkkkk"),
+            ("dialogs over it", [AMPSM], "?\x1b" * 4),
+        ):
+            best, whole = replayed(*recorded(command, keys))
+            ordered = sorted(best)
+            print(
+                f"driver, {name:31} {len(best):3} frames: median {statistics.median(best) * 1000:5.2f} ms (must 0.5), "
+                f"p95 {ordered[int(len(ordered) * 0.95)] * 1000:5.2f} (step: must 3), "
+                f"whole picture {whole * 1000:5.2f} (must 12)"
+            )
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent))
+    main()
