@@ -13,6 +13,7 @@ import pytest
 from ampsm_engine.errors import Refused, Unfit
 from ampsm_engine.model import Board, Outcome, State, Status
 from ampsm_engine.store import Store, database_files, follow, records
+from ampsm_engine.store.store import FileMark
 from tests.store.values import a_session, an_iteration, ended, start
 from tests.waiting import DEADLINE
 
@@ -259,6 +260,18 @@ async def test_a_feed_says_that_the_database_is_locked(store: Store, monkeypatch
     ended(holder)
     assert await after(feed) == first
     await feed.aclose()
+
+
+def test_a_database_that_nobody_writes_to_is_not_asked(store: Store) -> None:
+    store.sessions.add(a_session("one"))
+    mark = FileMark(store.path)
+    assert not mark.are_as_before()
+    assert not mark.are_as_before(), "another write of this moment could bear the same time"
+    for path in (store.path, Path(f"{store.path}-wal")):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    assert [mark.are_as_before() for _ in range(3)] == [False, True, True]
+    Store(store.path).sessions.add(a_session("two"))
+    assert not mark.are_as_before()
 
 
 async def test_a_feed_follows_the_file_that_took_the_place_of_its_own(store: Store, tmp_path: Path) -> None:
