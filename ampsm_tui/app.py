@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.console import Console
@@ -83,7 +82,6 @@ class AmpsmApp(App[int]):
     Toast { max-width: 72; width: auto; min-width: 24; }
     """
     DEFAULT_MODE = "first"
-    CSS_PATH = "screens/sessions.tcss"  # read with the app's own: later all styles would be parsed once more
     COMMAND_PALETTE_BINDING = "ctrl+p"
     COMMANDS: ClassVar[set[Any]] = {_actions}
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
@@ -161,9 +159,6 @@ class AmpsmApp(App[int]):
         wanted = self.settings.text("ui.theme")
         self.theme = wanted if wanted in self.available_themes else theme.DARK.name
         self.set_keymap(self.settings.keys)
-        if first_review is not None:
-            # With the app's own, for the same reason.
-            self.css_path = [*self.css_path, Path(__file__).parent / "screens" / "review" / "review.tcss"]
 
     def on_resize(self, event: events.Resize) -> None:
         """Have all painted anew, for the terminal has cut what it showed, and see to it that the screen hears of it."""

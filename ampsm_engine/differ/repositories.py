@@ -6,10 +6,8 @@ process lives, and removed with it. What a killed process left is swept by the n
 
 import contextlib
 import functools
-import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -98,6 +96,8 @@ class Repositories:
         """The folder of one worktree."""
         if not self.folder:
             self._make_folder()
+        import hashlib  # OpenSSL, for who compares what is not committed
+
         name = hashlib.sha1(os.fsencode(worktree), usedforsecurity=False).hexdigest()[:16]
         place = Path(self.folder) / name
         place.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
@@ -108,6 +108,8 @@ class Repositories:
         try:
             folder, self._lease = private_folder.make("differ")
         except OSError as reason:
+            import tempfile
+
             message = f"There is no room for the state of a worktree: {reason.strerror}: {reason.filename}."
             raise Unfit(message, f"df -h {tempfile.gettempdir()}") from reason
         self.folder = str(folder)
@@ -125,6 +127,8 @@ def _write_tree(worktree: Path, place: Path) -> list[Any]:
     try:
         tree, left_out = snapshot.kept_tree(worktree, place)
     except OSError as reason:
+        import tempfile
+
         message = f"The state of {worktree} could not be written down: {reason.strerror}: {reason.filename}."
         raise Failed(message, f"df -h {tempfile.gettempdir()}") from reason
     return [tree, [[one.path, one.reason] for one in left_out], True]

@@ -18,6 +18,9 @@ from ampsm_engine.home import RUN_MARK
 _PIECE = 1 << 16
 """Bytes taken from the pipe in one turn of the event loop."""
 
+_SERVER = "import gc; gc.disable(); from ampsm_engine.differ import server; gc.enable(); server.main()"
+"""Starts the process. `-m` would import what finds modules, and the collector would look through what is imported."""
+
 _FAREWELL = 2.0
 """Seconds that a process has to end what runs beside it and to clear away what it wrote; it takes some milliseconds."""
 
@@ -28,7 +31,7 @@ class Transport:
     def __init__(self, folder: str = "") -> None:
         environment = dict(os.environ)
         environment.pop(RUN_MARK, None)  # inside an iteration it must not be taken for one of that iteration's strays
-        command = [sys.executable, "-P", "-m", "ampsm_engine.differ.server", *([folder] if folder else [])]
+        command = [sys.executable, "-P", "-c", _SERVER, *([folder] if folder else [])]
         try:
             self._process = subprocess.Popen(
                 command,

@@ -27,6 +27,19 @@ class AppScreen(Screen[ScreenResultType]):
     _answer: "tuple[ScreenResultType | None] | None" = None
     """What is answered once this screen is in front again."""
 
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's
+        super().__init__(id=id)
+        # For a screen whose styles it does not know Textual would parse all others anew, and apply all to all screens.
+        for path in self.css_path:
+            if not self.app.stylesheet.has_source(str(path), ""):
+                self.app.stylesheet.read(path)
+        # Textual sets these classes after the first layout, and works out all styles and the layout once more.
+        sizes = ((self.app.size.width, self.HORIZONTAL_BREAKPOINTS, self.app.HORIZONTAL_BREAKPOINTS),
+                 (self.app.size.height, self.VERTICAL_BREAKPOINTS, self.app.VERTICAL_BREAKPOINTS))  # fmt: skip
+        for size, own, of_app in sizes:
+            fitting = [name for least, name in (of_app if own is None else own) or () if size >= least]
+            self.set_class(True, *fitting[-1:], update=False)
+
     def offers(self, key_id: str) -> bool:  # noqa: ARG002 - of screens whose keys live only now and then
         """Whether a key does something at this moment, so that the line of keys names it; pressed, it tells why not."""
         return True

@@ -72,6 +72,7 @@ class SessionsScreen(SessionActionsScreen):
     """One row a session; beside it, where there is room, a preview."""
 
     TITLE = "sessions"
+    CSS_PATH = "sessions.tcss"
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
         *((0, "-narrow"), (45, "-slim"), (70, "-normal"), (100, "-wide"), (140, "-broad")),
     ]
