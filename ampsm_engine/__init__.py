@@ -19,9 +19,9 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
     notices | terminals    the texts of notices | what a terminal can do
     diff                   hunks and their keys, changed files, contents: values, nothing that reads or runs
     model                  the values that rooms hand to each other
-    naming | config | unsent_texts | last_places
-                           names from any text | the settings | texts that were typed and not sent
-                           | where people are in the screens
+    naming | config | trusted_commands | unsent_texts | last_places
+                           names from any text | the settings | commands of repositories that may run | texts
+                           that were typed and not sent | where people are in the screens
     keymap | home | private_folder
                            keys by their ids | where things are on the disk | our folders among the temporary ones
     errors | states | plain_text | timestamps

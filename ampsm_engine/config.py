@@ -81,6 +81,9 @@ SETTINGS = {
         _time("stop.commit", 15, "for a commit with its hooks and signing to end after a stop"),
         _time("stop.after-result", 10, "for amp to exit after its result"),
         _time("script.timeout", 900, "at most for a session's script; 0: no limit"),
+        _time("setup.timeout", 1800, "at most for the setup command of a new worktree; 0: no limit"),
+        Setting("setup.share", "", "ignored folders of which new worktrees get copies, as 'node_modules target'"),
+        Setting("setup.share-limit", 1000, "megabytes to copy of each where the disk cannot share blocks; 0: none", 0),
         Setting("commit.hooks", True, "run the repository's commit hooks for amp's commits"),
         Setting("commit.subject", "amp: {subject}", "the first line of amp's commits, as 'chore(amp): {subject}'"),
         Setting(
@@ -234,7 +237,7 @@ def load(path: Path) -> Settings:
         try:
             values[name] = checked(name, value)
         except AmpsmError as reason:
-            line = _line_of(text, name)
+            line = line_of(text, name)
             place = f"line {line} of {path}" if line else str(path)
             problems.append(Problem(name, f"{reason.message} It stands in {place}.", reason.hint, _severity(reason)))
     return Settings(values, tuple(problems))
@@ -248,7 +251,7 @@ def _severity(reason: AmpsmError) -> Severity:
     return "unknown" if isinstance(reason, NotFound) else "wrong"
 
 
-def _line_of(text: str, name: str) -> int:
+def line_of(text: str, name: str) -> int:
     """The line number of a setting in the file; 0 where a simple search does not find it."""
     table = ""
     for number, line in enumerate(text.splitlines(), 1):

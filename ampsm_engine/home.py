@@ -55,6 +55,11 @@ class RunDirectory(NamedTuple):
         """What the session's script printed, both streams."""
         return self.path / "script.log"
 
+    @property
+    def setup_output(self) -> Path:
+        """What the setup command printed, both streams."""
+        return self.path / "setup.log"
+
     def script_output_of(self, fact: int) -> Path:
         """The output of an earlier run of the script, by the number of its entry in the history."""
         return self.path / f"script-{fact}.log"
@@ -208,6 +213,11 @@ class Home(NamedTuple):
     def places(self) -> Path:
         """Where people are in the screens, one file for each app."""
         return self.root / "places"
+
+    @property
+    def trusted(self) -> Path:
+        """One file for each command out of a repository that a person has trusted."""
+        return self.root / "trusted"
 
     @property
     def only_repository(self) -> Path:

@@ -124,6 +124,7 @@ MESSAGE = Gesture("m", "message to amp")
 REVIEW = Gesture("v", "review what was changed")
 MERGE = Gesture("M", "merge")
 SCRIPT = Gesture("S", "run the script")
+SETUP = Gesture("U", "set the worktree up")
 STOP = Gesture("x", "stop it")
 END = Gesture("ctrl+x", "end it by force")
 AGAIN = Gesture("r", "send or try it again")
@@ -158,9 +159,7 @@ NO = Gesture("n", "no")
 BOXES = frozenset({"question", "text", "line", "script", "help", "menu", "progress"})
 """They lie over the screens; what holds everywhere does not hold in them."""
 
-_FORM = ("new session",)
-_TELLING = ("notifications",)
-_KEYS_LIST = ("keys",)
+_FORM, _TELLING, _KEYS_LIST = ("new session",), ("notifications",), ("keys",)
 _LIST = ("list",)
 _MERGE = ("merge",)
 _CONFLICT = ("conflicts",)
@@ -241,6 +240,7 @@ KEYS: dict[str, Key] = {
         Key("session.stop", (STOP,), _SESSION, "stop what is running and queued"),
         Key("session.retry", (AGAIN,), _SESSION, "run the last prompt again"),
         Key("session.script", (SCRIPT,), _SESSION, "run the script"),
+        Key("session.setup", (SETUP,), _SESSION, "run the setup of its worktree again, or go on without"),
         Key("session.about", (ABOUT,), _SESSION, "change its name, tags or notes, or put it away"),
         Key("session.trash", (TRASH,), _SESSION, "to the trash"),
         Key("session.undo", (UNDO,), _SESSION, "take back the merge, or what went to the trash last"),

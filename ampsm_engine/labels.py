@@ -6,7 +6,7 @@ Pure, without colour and without a screen; glyph and colour of a state stand in 
 from collections.abc import Sequence
 from datetime import datetime
 
-from ampsm_engine.model import BoardRow, Fact, Iteration, Outcome, ScriptResult, Session, State, Status
+from ampsm_engine.model import BoardRow, Fact, Iteration, Outcome, ScriptResult, Session, SetupState, State, Status
 from ampsm_engine.plain_text import plural
 from ampsm_engine.states import STATES
 from ampsm_engine.timestamps import parse
@@ -133,11 +133,15 @@ def activity(row: BoardRow, *, uncommitted: bool | None = None) -> str:
     return outcome_text(current, uncommitted=uncommitted) + outside
 
 
+_TOLD_BY_TEXT = frozenset({"tested", *SetupState})
+"""Kinds of facts whose text alone says what they are."""
+
+
 def history_text(one: Fact) -> str:
     """An entry of the history: its text, after its kind where the text does not name it."""
     return (
         one.text
-        if one.text and (one.kind in one.text or one.kind == "tested")
+        if one.text and (one.kind in one.text or one.kind in _TOLD_BY_TEXT)
         else f"{'not committed' if one.kind == 'left-out' else one.kind}: {one.text}"
         if one.text
         else one.kind

@@ -222,6 +222,29 @@ SCRIPT_CHANGED = "script-changed"
 FILES_COPIED = "files-copied"
 """The kind of the fact that a new worktree was given ignored files of the checkout."""
 
+LEFT_BEHIND = "left-behind"
+"""The kind of facts about what of the checkout a new worktree does not have, as it is meant to be."""
+
+LACKS = frozenset({"worktree", LEFT_BEHIND})
+"""The kinds of facts about what a worktree lacks; amp is told, too."""
+
+
+class SetupState(StrEnum):
+    """How the setup of a session's worktree stands: the kind of the newest fact of these. None of them: no setup."""
+
+    WAITS = "setup-waits"
+    """It runs before amp begins."""
+    PASSED = "setup-passed"
+    FAILED = "setup-failed"
+    """It runs again before amp begins, unless a person says otherwise."""
+    SKIPPED = "setup-skipped"
+    """A person goes on without."""
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it runs before amp begins."""
+        return self in (SetupState.WAITS, SetupState.FAILED)
+
 
 @dataclass(frozen=True, slots=True)
 class BoardRow:

@@ -45,6 +45,8 @@ KEY_OF = {
     "stop": "session.stop",
     "retry": "session.retry",
     "run": "session.script",
+    "setup": "session.setup",
+    "setup --skip": "session.setup",
     "edit --name": "session.about",
     "rm": "session.trash",
     "trash restore": "session.undo",

@@ -25,6 +25,7 @@ _ALSO_CALLED = {
     "session.stop": "cancel kill abort end",
     "session.retry": "rerun again",
     "session.script": "test check",
+    "session.setup": "install prepare trust",
     "session.about": "rename name title notes edit",
     "session.trash": "delete remove rm",
     "session.undo": "restore revert",

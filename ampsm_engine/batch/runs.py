@@ -13,7 +13,7 @@ from ampsm_engine.batch import progress
 from ampsm_engine.batch.limits import BAD
 from ampsm_engine.batch.values import ItemSpec, Plan, PlannedItem
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import drafts, session_trash, sessions
+from ampsm_engine.engine import drafts, session_trash, sessions, setup
 from ampsm_engine.engine import runs as verbs
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import repository
@@ -59,9 +59,14 @@ def start(engine: Engine, plan: Plan, *, concurrency: int | None = None) -> Batc
 
 
 def enter(engine: Engine, plan: Plan, *, concurrency: int | None = None) -> Batch:
-    """Enter a run of a plan, which whoever sweeps next starts a coordinator for. Refused, Unfit as `start`."""
-    for root in dict.fromkeys(planned.spec.repo for planned in plan.items):
+    """Enter a run of a plan, which whoever sweeps next starts a coordinator for. Refused, Unfit as `start`.
+
+    UntrustedCommand where a session of it would be set up with what nobody has trusted: later there is nobody to ask.
+    """
+    for root, base in dict.fromkeys((planned.spec.repo, planned.spec.base_branch) for planned in plan.items):
         engine.check_repository(Path(root))
+        if not plan.on:  # other machines have a home of their own
+            setup.refuse_untrusted(engine, Path(root), base)
     if not plan.on:
         program.find(engine.settings, os.environ)
     batch_id = naming.slug(plan.run_id) if plan.run_id else naming.new_id()

@@ -12,6 +12,7 @@ from ampsm_engine import naming
 from ampsm_engine.cli import arguments, batch_text, diagnostics, documents, numbers, output
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command, Group
+from ampsm_engine.cli.setup import trusting
 from ampsm_engine.errors import Failed
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import BatchState, ItemState
@@ -101,7 +102,7 @@ def batch_start(
         url.check_safe(address, insecure=insecure)
         found = replace(found, on=address.text)
     engine = arguments.open_engine()
-    batch = runs.start(engine, found, concurrency=concurrency)
+    batch = trusting(lambda: runs.start(engine, found, concurrency=concurrency), again="ampsm trust --yes")
     return begun(engine, batch, wait=wait, as_json=as_json)
 
 

@@ -5,8 +5,9 @@ Every text is redacted before anything is cut.
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -109,10 +110,37 @@ def log_command(reference: str, number: int | None, *, follow: bool, thinking: b
     return diagnostics.OK
 
 
-def _events(engine: "Engine", iteration_id: str, *, follow: bool) -> Iterator[Event]:
-    """What is there and, when following, what comes until the iteration is settled."""
+class SetupReader:
+    """Prints what the setup command has printed of late: whole lines, redacted, of which amp's come after."""
+
+    def __init__(self, file: Path, *, is_growing: bool) -> None:
+        self._file = file
+        self._is_growing = is_growing
+        self._shown = 0
+
+    def print_more(self) -> None:
+        """Print what is new."""
+        from ampsm_engine.engine.scripts import whole_lines
+
+        with suppress(OSError), self._file.open("rb") as opened:
+            opened.seek(self._shown)
+            new = opened.read()
+            whole = new[: whole_lines(new)] if self._is_growing else new
+            self._shown += len(whole)
+            for line in redact.bytes_(whole).decode("utf-8", "replace").splitlines():
+                output.line(Styled(f"  {one_line(line)}", "dim"))
+
+
+def _events(
+    engine: "Engine", iteration_id: str, *, follow: bool, idle: Callable[[], None] = lambda: None
+) -> Iterator[Event]:
+    """What is there and, when following, what comes until the iteration is settled.
+
+    `idle` is called before the first event, and whenever there is none.
+    """
     from ampsm_engine.engine import startup, views
 
+    idle()
     looks = 0
     for event in views.follow_log(engine, iteration_id, diagnostics.warn_of_store if follow else None):
         if event is not None:
@@ -120,6 +148,7 @@ def _events(engine: "Engine", iteration_id: str, *, follow: bool) -> Iterator[Ev
         elif not follow:
             return
         else:
+            idle()
             output.flush()
             looks += 1
             if looks % SWEEP_EVERY == 0:
@@ -134,7 +163,9 @@ def _print_lines(engine: "Engine", session: Session, iteration: Iteration, *, fo
     for line in _prompt_lines(iteration.prompt):
         output.line(*line)
     reading = TranscriptWriter(iteration.prompt, worktree=session.worktree_path, thinking=thinking)
-    for event in _events(engine, iteration.id, follow=follow):
+    is_growing = iteration.state is not State.SETTLED
+    setup = SetupReader(engine.home.run(iteration.id).setup_output, is_growing=is_growing)
+    for event in _events(engine, iteration.id, follow=follow, idle=setup.print_more):
         for line in reading.lines(event):
             output.line(*line)
     facts = engine.store.facts.notes_of((session.id,)).get(iteration.id, ())
@@ -179,7 +210,10 @@ def _print_json(engine: "Engine", session: Session, iteration: Iteration, *, fol
             output.record(event)
         output.record({"type": "settled", "iteration": _document(engine, iteration)})
         return
-    content: Document = {"sessionId": session.id, "events": list(events)}
+    from ampsm_engine.engine import history
+
+    setup = history.setup_output(engine, iteration.id)
+    content: Document = {"sessionId": session.id, "setup": setup or None, "events": list(events)}
     output.document({"iteration": _document(engine, iteration), **content})
 
 

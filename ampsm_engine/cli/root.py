@@ -14,6 +14,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "show": "sessions",
         "edit": "sessions",
         "adopt": "sessions",
+        "setup": "setup",
+        "trust": "setup",
     },
     "Iterations": {
         "iterate": "runs",

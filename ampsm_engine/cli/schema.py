@@ -175,7 +175,9 @@ def _versioned(shape: Schema) -> Schema:
 def _answers(shapes: Shapes) -> dict[str, Schema]:
     """By command, the members of its answer beside the version."""
     session, iteration = _session(shapes), _iteration(shapes)
-    one, many = record(session=session), record(sessions=several(session))
+    setup = maybe({"enum": ["waits", "passed", "failed", "skipped"]})
+    one = record(session=session, readiness=record(setup=setup, lacks=several(TEXT)))
+    many = record(sessions=several(session))
     parts: tuple[Callable[..., dict[str, Schema]], ...] = (_of_reviews, _of_merging, _of_batches, _of_the_rest)
     found: dict[str, Schema] = {
         **dict.fromkeys(("show", "edit", "adopt", "trash restore"), one),
@@ -344,10 +346,12 @@ def _of_the_rest(shapes: Shapes, session: Schema, iteration: Schema) -> dict[str
     trashed = shapes.definitions["Session"]
     return {
         "log": one_of(
-            record(iteration=iteration, sessionId=TEXT, events=several(one_of(*events))),
+            record(iteration=iteration, sessionId=TEXT, setup=maybe(TEXT), events=several(one_of(*events))),
             record(type={"const": "settled"}, iteration=iteration),
             *events,
         ),
+        "setup": record(sessionId=TEXT, exitCode=maybe(COUNT), seconds=maybe(NUMBER), timedOut=FLAG),
+        "trust": record(repository=TEXT, command=TEXT, trusted=FLAG),
         "run": record(sessionId=TEXT, exitCode=maybe(COUNT), result=maybe(TEXT), seconds=NUMBER, timedOut=FLAG),
         "status": record(**counts, conflict=COUNT, missing=COUNT),
         "events": shapes.members(Fact),

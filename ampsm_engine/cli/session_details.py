@@ -10,7 +10,7 @@ from ampsm_engine.cli.iteration_text import Notes, end_hint, is_uncommitted, scr
 from ampsm_engine.cli.listing import board_row
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import Cell, TableColumn, table
-from ampsm_engine.model import Fact, Iteration, ScriptResult, Session, State
+from ampsm_engine.model import LACKS, Fact, Iteration, ScriptResult, Session, State
 from ampsm_engine.plain_text import plural
 from ampsm_engine.states import STATES
 
@@ -28,7 +28,11 @@ def session_document(engine: "Engine", session_id: str) -> documents.Document:
 
 def print_session(engine: "Engine", session_id: str, **more: object) -> None:
     """Write the JSON document of one session to stdout; `more` are further members of it."""
-    output.document({"session": session_document(engine, session_id), **more})
+    facts = engine.store.facts
+    state = facts.setup_state(session_id)
+    lacks = [fact.text for fact in facts.read(session_id=session_id, kinds=tuple(LACKS))]
+    ready = {"setup": state.value.removeprefix("setup-") if state else None, "lacks": lacks}
+    output.document({"session": session_document(engine, session_id), "readiness": ready, **more})
 
 
 def print_session_details(view: "SessionView", notes: Notes, amiss: str = "") -> None:

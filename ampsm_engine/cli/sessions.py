@@ -8,8 +8,9 @@ import click
 from ampsm_engine.cli import arguments, diagnostics, output, session_views
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command
+from ampsm_engine.cli.setup import trusting
 from ampsm_engine.errors import Refused
-from ampsm_engine.model import FILES_COPIED, Iteration, Session, Status
+from ampsm_engine.model import FILES_COPIED, LACKS, Iteration, Session, SetupState, Status
 from ampsm_engine.plain_text import printable
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ thread_option = click.option(
 @thread_option
 @arguments.prompt_file_option
 @click.option("--no-run", is_flag=True, help="Only make the session; `ampsm iterate` starts amp.")
+@click.option("--trust-setup", is_flag=True, help="Trust the setup command of the repository's .ampsm.toml.")
+@click.option("--no-setup", is_flag=True, help="Begin without the setup command.")
 @click.option("--copies", metavar="N", type=click.IntRange(1, 100), default=1, help="Make N variants, to choose from.")
 @arguments.wait_option
 @arguments.json_option
@@ -57,6 +60,8 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
     *,
     fetch: bool,
     no_run: bool,
+    trust_setup: bool,
+    no_setup: bool,
     copies: int,
     wait: bool,
     as_json: bool,
@@ -87,7 +92,18 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
         raise click.UsageError("--no-run leaves nothing to --wait for.")
     if pr is not None:
         _refuse_beside_pull_request(base, thread, mode, copies, is_other=no_run or fetch)
-        return _new_from_pull_request(pr, repo, (prompt, prompt_file), (name, script, mode), wait=wait, as_json=as_json)
+        return trusting(
+            lambda: _new_from_pull_request(
+                pr,
+                repo,
+                (prompt, prompt_file),
+                (name, script, mode),
+                wait=wait,
+                as_json=as_json,
+                with_setup=not no_setup,
+            ),
+            yes=trust_setup,
+        )
     text = arguments.prompt_text(prompt, prompt_file) if no_run else arguments.required_prompt(prompt, prompt_file)
     if fetch:
         from ampsm_engine.engine import bases
@@ -97,28 +113,29 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
     modes = [part.strip() for part in (mode or "").split(",") if part.strip()]
     diagnostics.warn_of_modes(modes)
     if copies > 1 or len(modes) > 1:
-        _refuse_variants(no_run=no_run, thread=thread)
+        _refuse_variants(is_other=no_run or no_setup, thread=thread)
         given = {"repo": str(repo), "prompt": text or "", "name": name or "", "base_branch": base}
-        return _fan_out({**given, "script_command": script}, modes, copies, wait=wait, as_json=as_json)
+        given |= {"script_command": script}
+        return _fan_out(given, modes, copies, trust_setup=trust_setup, wait=wait, as_json=as_json)
     startup.recovered = diagnostics.note
     engine = engine_at()  # sessions.new opens the store while git fills the worktree
-    with diagnostics.working("Making the worktree"):
-        session, iteration = sessions.new(
-            engine,
-            path=repo,
-            prompt=text,
-            name=name,
-            base=base,
-            script=script,
-            mode=mode,
-            thread=thread,
-            run=not no_run,
-        )
-    for fact in engine.store.facts.read(session_id=session.id):
-        if fact.kind == "worktree":
-            diagnostics.warning(fact.text)
-        elif fact.kind == FILES_COPIED:
-            diagnostics.note(fact.text)
+
+    def make() -> "tuple[Session, Iteration | None]":
+        with diagnostics.working("Making the worktree"):
+            return sessions.new(
+                engine,
+                path=repo,
+                prompt=text,
+                name=name,
+                base=base,
+                script=script,
+                mode=mode,
+                thread=thread,
+                run=not no_run,
+                with_setup=not no_setup,
+            )
+
+    session, iteration = trusting(make, yes=trust_setup)
     if iteration:
         diagnostics.warn_of_login()
     return _report_new(engine, session, iteration, wait=wait, as_json=as_json)
@@ -140,6 +157,7 @@ def _new_from_pull_request(
     *,
     wait: bool,
     as_json: bool,
+    with_setup: bool,
 ) -> int:
     """Make a session of a pull request; without a prompt nothing runs. `given`: name, script and mode."""
     from ampsm_engine.context import engine_at
@@ -153,7 +171,7 @@ def _new_from_pull_request(
     name, script, mode = given
     with diagnostics.working("Fetching the pull request"):
         session, iteration = pull_requests.begin(
-            engine, repo, reference, prompt=text, name=name, script=script, mode=mode
+            engine, repo, reference, prompt=text, name=name, script=script, mode=mode, with_setup=with_setup
         )
     if iteration:
         diagnostics.warn_of_login()
@@ -161,6 +179,8 @@ def _new_from_pull_request(
 
 
 def _report_new(engine: "Engine", session: Session, iteration: Iteration | None, *, wait: bool, as_json: bool) -> int:
+    for fact in engine.store.facts.read(session_id=session.id, kinds=(*LACKS, FILES_COPIED, SetupState.WAITS)):
+        (diagnostics.warning if fact.kind == "worktree" else diagnostics.note)(fact.text)
     if wait and iteration:
         from ampsm_engine.cli.runs import wait_for
 
@@ -180,19 +200,22 @@ def _report_new(engine: "Engine", session: Session, iteration: Iteration | None,
     return diagnostics.OK
 
 
-def _refuse_variants(*, no_run: bool, thread: str | None) -> None:
-    if no_run or thread is not None:
-        raise click.UsageError("Variants are run, each on a thread of its own: no --no-run or --thread with them.")
+def _refuse_variants(*, is_other: bool, thread: str | None) -> None:
+    if is_other or thread is not None:
+        message = "Variants are run, each on a thread of its own: no --no-run, --no-setup or --thread with them."
+        raise click.UsageError(message)
 
 
-def _fan_out(given: "dict[str, Any]", modes: list[str], copies: int, *, wait: bool, as_json: bool) -> int:
+def _fan_out(
+    given: "dict[str, Any]", modes: list[str], copies: int, *, trust_setup: bool, wait: bool, as_json: bool
+) -> int:
     """Start variants of one prompt as a run of a batch."""
     from ampsm_engine.batch import runs
     from ampsm_engine.batch.values import ItemSpec
     from ampsm_engine.cli.batch import begun
 
     engine = arguments.open_engine()
-    batch = runs.fan_out(engine, ItemSpec(**given), modes=modes, copies=copies)
+    batch = trusting(lambda: runs.fan_out(engine, ItemSpec(**given), modes=modes, copies=copies), yes=trust_setup)
     return begun(engine, batch, wait=wait, as_json=as_json)
 
 

@@ -174,7 +174,7 @@ def _take_rows(
     try:
         tip, base = repository.branch_tip(Path(after.repo_root), after.branch_name), after.base_commit
         files = changes.files(Path(after.repo_root), base, tip) if tip else ()
-        agent_context.write(after, store.iterations.of(session.id), files)
+        agent_context.write(after, store.iterations.of(session.id), files, store.facts)
     except (AmpsmError, OSError):
         pass  # the files for amp; its next iteration writes them
     return tuple(iterations)

@@ -21,7 +21,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import program as git
 from ampsm_engine.home import write_private
 from ampsm_engine.lean_dataclass import dataclass
-from ampsm_engine.plain_text import plural
+from ampsm_engine.plain_text import plural, printable
 from ampsm_engine.store import Store
 from ampsm_engine.terminals import NotificationProtocol, Terminal, Tmux
 from ampsm_engine.worker import slots
@@ -67,9 +67,26 @@ def check_machine(engine: Engine, environ: Mapping[str, str] | None = None) -> t
         *_checked("workers", lambda: (_slots(engine, settings),)),
         _desktop(env),
         *_checked("terminal", lambda: _terminal_checks(env, chosen=settings.text("notify.terminal"))),
+        *_checked("setup", lambda: tuple(_setup(engine))),
         *_configuration(engine, settings),
         *_keys(settings),
     )
+
+
+def _setup(engine: Engine) -> Iterator[Check]:
+    """How new worktrees of the repository around are set up, where it says so."""
+    from ampsm_engine.engine import setup
+
+    try:
+        offered = setup.offer(engine, Path.cwd())
+    except (AmpsmError, OSError):  # in no repository that sessions could begin in
+        return
+    for problem in offered.problems:
+        yield Check("setup", ok=None, text=problem)
+    if offered.command:
+        text = f"{printable(offered.command)[:200]} ({offered.origin})"
+        word = "" if offered.is_trusted else ": not trusted yet"
+        yield Check("setup", ok=offered.is_trusted or None, text=f"{text}{word}", hint="ampsm trust" if word else "")
 
 
 def _keys(settings: Settings) -> Iterator[Check]:

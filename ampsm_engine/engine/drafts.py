@@ -75,6 +75,8 @@ class RepositoryOffer:
     mode: str
     modes: tuple[str, ...] = ()
     """What amp lists; empty until it was asked for the first time."""
+    notes: tuple[str, ...] = ()
+    """What a session will not have of the checkout, and how its worktree is set up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +206,20 @@ def repository_offer(engine: Engine, path: str) -> RepositoryOffer:
     ours = tuple(name for name in branches if name.startswith("amp/"))
     others = tuple(name for name in branches if not name.startswith("amp/"))
     mode = engine.settings.text("amp.mode")
-    return RepositoryOffer(str(repo.root), checked_out, (*others, *ours), script or "", mode, _modes(engine))
+    notes = _notes(engine, repo.root) if checked_out else ()
+    return RepositoryOffer(str(repo.root), checked_out, (*others, *ours), script or "", mode, _modes(engine), notes)
+
+
+def _notes(engine: Engine, root: Path) -> tuple[str, ...]:
+    from ampsm_engine.engine import setup
+
+    try:
+        offered = setup.offer(engine, root)
+    except AmpsmError:
+        return ()
+    word = "is run before amp begins" if offered.is_trusted else "waits for your trust"
+    setup_note = f"Its setup {word}: {printable(offered.command)[:200]}" if offered.command else ""
+    return tuple(text for text in (setup_note, *offered.problems, *offered.left_behind) if text)
 
 
 def _modes(engine: Engine) -> tuple[str, ...]:

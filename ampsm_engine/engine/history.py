@@ -108,6 +108,11 @@ def script_output(engine: Engine, iteration_id: str, fact: int = 0) -> str:
     return redact.text(transcript.tail(kept if kept.exists() else run.script_output, SCRIPT_TAIL))
 
 
+def setup_output(engine: Engine, run_id: str) -> str:
+    """The end of what the setup command printed that ran last in a run directory, redacted."""
+    return redact.text(transcript.tail(engine.home.run(run_id).setup_output, SCRIPT_TAIL))
+
+
 def prompts(engine: Engine, session_id: str, most: int = 60) -> tuple[str, ...]:
     """What was asked before, each once: this session's prompts newest first, then those of the newest sessions."""
     store = engine.store

@@ -45,11 +45,13 @@ def begin(
     name: str | None = None,
     script: str | None = None,
     mode: str | None = None,
+    with_setup: bool = True,
 ) -> tuple[Session, Iteration | None]:
     """Make a session whose branch begins where a pull request stands; with a prompt amp begins at once.
 
     Its base is the remote branch that the pull request is to go into, as it is now; its commits keep their authors.
-    amp is given title and description as context. Refusals come before anything is made.
+    amp is given title and description as context. Refusals come before anything is made. `with_setup` as for
+    `sessions.new`: the base says how, not the pull request.
     """
     engine.check_repository(path)
     repo = repository.locate(path)
@@ -72,6 +74,7 @@ def begin(
         script=script,
         mode=mode,
         run=bool(prompt),
+        with_setup=with_setup,
     )
 
 

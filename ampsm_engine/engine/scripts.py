@@ -9,15 +9,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ampsm_engine import detached_process, file_lock, lifecycle, redact, session_problems, timestamps
 from ampsm_engine.amp import command, process
+from ampsm_engine.config import Settings
 from ampsm_engine.context import Engine, engine_at
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.home import RunDirectory, open_private, write_private
@@ -72,9 +73,7 @@ def run_script(
     `output` gets what the script prints, redacted. A run that `stop` ended is not recorded: it does not judge the work.
     `limit`: the seconds that it may take, in place of the setting.
     """
-    import asyncio  # 20 ms that the screens need not pay, which start a detached process
-
-    from ampsm_engine.worker import script
+    from ampsm_engine.worker import script  # 20 ms that the screens need not pay, which start a detached process
 
     store = engine.store
     session = store.sessions.get(session_id)
@@ -84,14 +83,52 @@ def run_script(
     run = engine.home.run(last.id if last else session.id)
     run.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     _keep_earlier_output(engine, session.id, last, run)
+    began, settings, mark = datetime.now(UTC), engine.settings, last.id if last else session.id
+    ran = run_shown(
+        lambda stopping: script.run(
+            session.script_command or "",
+            Path(session.worktree_path),
+            run.script_output,
+            command.environment(os.environ, mark),
+            limit=settings.number("script.timeout") if limit is None else limit,
+            stop=stopping,
+        ),
+        run.script_output,
+        output,
+        stop=stop,
+        settings=settings,
+        mark=mark,
+    )
+    redact.file(run.script_output)
+    if not ran.stopped:
+        _record_script(engine, session, last, ran, began)
+    return ran
+
+
+def run_shown(
+    begin: "Callable[[Coroutine[Any, Any, None]], Coroutine[Any, Any, ScriptRun]]",
+    file: Path,
+    output: Callable[[bytes], None],
+    *,
+    stop: Callable[[], bool],
+    settings: Settings,
+    mark: str,
+) -> "ScriptRun":
+    """Run a command of a session, and hand what it writes into a file to `output`, redacted, until it ends.
+
+    `begin` is given what is over once `stop` says so. `mark`: what its processes are known by; those that it leaves
+    are ended.
+    """
+    import asyncio
+
     shown = 0
 
     def show_more() -> bool:
         nonlocal shown
-        with run.script_output.open("rb") as file:
-            file.seek(shown)
-            new = file.read()
-        whole = new[: _showable(new)]
+        with file.open("rb") as opened:
+            opened.seek(shown)
+            new = opened.read()
+        whole = new[: whole_lines(new)]
         shown += len(whole)
         if whole:
             output(redact.bytes_(whole))
@@ -101,31 +138,18 @@ def run_script(
         while not show_more():  # noqa: ASYNC110 - a file that grows sends no event
             await asyncio.sleep(TICK)
 
-    began, settings, mark = datetime.now(UTC), engine.settings, last.id if last else session.id
     try:
-        ran = asyncio.run(
-            script.run(
-                session.script_command or "",
-                Path(session.worktree_path),
-                run.script_output,
-                command.environment(os.environ, mark),
-                limit=settings.number("script.timeout") if limit is None else limit,
-                stop=show_until_stopped(),
-            )
-        )
+        ran = asyncio.run(begin(show_until_stopped()))
     finally:
         if not settings.switch("iteration.keep-strays"):
             process.end_strays(mark, settings.number("stop.terminate"))
-    with run.script_output.open("rb") as file:
-        file.seek(shown)
-        output(redact.bytes_(file.read()))
-    redact.file(run.script_output)
-    if not ran.stopped:
-        _record_script(engine, session, last, ran, began)
+    with file.open("rb") as opened:
+        opened.seek(shown)
+        output(redact.bytes_(opened.read()))
     return ran
 
 
-def _showable(output: bytes) -> int:
+def whole_lines(output: bytes) -> int:
     """How much of a growing output may be redacted and shown: whole lines, and no beginning of a private key."""
     end = output.rfind(b"\n") + 1
     begun = output.rfind(b"-----BEGIN", 0, end)
@@ -175,21 +199,28 @@ def _record_script(engine: Engine, session: Session, last: Iteration | None, ran
 
 def start(engine: Engine, session_id: str) -> str:
     """Run the session's script in a detached process; answers the name of its run. Refused as `run_script`."""
-    store = engine.store
-    session = store.sessions.get(session_id)
-    iterations = store.iterations.of(session.id)
-    check_runnable(session, iterations)
+    session = engine.store.sessions.get(session_id)
+    check_runnable(session, engine.store.iterations.of(session.id))
+    return start_detached(engine, session, __name__, what="The script", hint=f"ampsm run {session.id}")
+
+
+def start_detached(engine: Engine, session: Session, module: str, *, what: str, hint: str) -> str:
+    """Run a module as a detached process for a session; answers the name of its run. Refused while one is at it.
+
+    `what` it runs and the command that does it here (`hint`) are for people. The module calls `run_detached`.
+    """
+    iterations = engine.store.iterations.of(session.id)
     run_id = iterations[-1].id if iterations else session.id
     run = engine.home.run(run_id)
     run.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     lease = open_private(run.script_lease, os.O_RDWR | os.O_CREAT)
     try:
         if not file_lock.acquire(lease, 0):
-            message = f"The script of session {session.name} is running already."
+            message = f"{what} of session {session.name} is running already, or the other command of it."
             raise Refused(message, f"ampsm show {session.id}")
         run.script_end.unlink(missing_ok=True)
         write_private(run.script_shown, b"")
-        pid = _spawn(engine, session.id, lease)
+        pid = _spawn(engine, module, session.id, lease, (what, hint))
         os.ftruncate(lease, 0)
         os.pwrite(lease, str(pid).encode(), 0)
     finally:
@@ -197,14 +228,13 @@ def start(engine: Engine, session_id: str) -> str:
     return run_id
 
 
-def _spawn(engine: Engine, session_id: str, lease: int) -> int:
+def _spawn(engine: Engine, module: str, session_id: str, lease: int, words: tuple[str, str]) -> int:
     """The process inherits the lock and holds it to its end."""
+    what, hint = words
     _begun[:] = [process for process in _begun if process.poll() is None]
     log = open_private(engine.home.worker_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     with detached_process.deaf_to_sigterm():
-        process = detached_process.start(
-            engine.home, __name__, session_id, log=log, kept=(lease,), what="The script", hint=f"ampsm run {session_id}"
-        )
+        process = detached_process.start(engine.home, module, session_id, log=log, kept=(lease,), what=what, hint=hint)
     _begun.append(process)
     return process.pid
 
@@ -223,7 +253,7 @@ def read_output(engine: Engine, run_id: str, offset: int = 0) -> ScriptOutput:
     try:
         end = json.loads(run.script_end.read_bytes())
     except (OSError, ValueError):
-        return ScriptOutput(text, offset, running=False, trouble="The process that ran the script is gone.")
+        return ScriptOutput(text, offset, running=False, trouble="The process that ran it is gone.")
     return ScriptOutput(text, offset, running=False, **end)
 
 
@@ -244,8 +274,11 @@ def _is_running(run: RunDirectory) -> bool:
     return file_lock.is_held(run.script_lease)
 
 
-def main(session_id: str) -> None:
-    """The detached process: run the script, append its output to `script_shown`, write its end to `script_end`."""
+def run_detached(session_id: str, verb: "Callable[..., ScriptRun]") -> None:
+    """The detached process: run a command, append its output to `script_shown`, write its end to `script_end`.
+
+    `verb` is given the engine, the session's id, what takes the output, and `stop`, as `run_script` is.
+    """
     engine = engine_at()
     iterations = engine.store.iterations.of(session_id)
     run = engine.home.run(iterations[-1].id if iterations else session_id)
@@ -267,7 +300,7 @@ def main(session_id: str) -> None:
                 shown.write(content)
 
         try:
-            ran = run_script(engine, session_id, show, stop=lambda: asked)
+            ran = verb(engine, session_id, show, stop=lambda: asked)
         except AmpsmError as reason:
             end: dict[str, object] = {"trouble": str(reason)}
         else:
@@ -277,4 +310,4 @@ def main(session_id: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    run_detached(sys.argv[1], run_script)

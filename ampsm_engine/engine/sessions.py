@@ -11,12 +11,22 @@ from typing import TYPE_CHECKING
 
 from ampsm_engine import naming, redact, timestamps
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import startup
+from ampsm_engine.engine import setup, startup
 from ampsm_engine.engine.creation import creation
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git import own_files, repository, worktree_status, worktrees
-from ampsm_engine.git.entities import Base, Worktree
-from ampsm_engine.model import FILES_COPIED, SCRIPT_CHANGED, Iteration, Session, Status
+from ampsm_engine.git import own_files, readiness, repository, setup_source, worktree_status, worktrees
+from ampsm_engine.git.entities import Base, Repo, Worktree
+from ampsm_engine.git.setup_source import SetupSource
+from ampsm_engine.model import (
+    FILES_COPIED,
+    LACKS,
+    LEFT_BEHIND,
+    SCRIPT_CHANGED,
+    Iteration,
+    Session,
+    SetupState,
+    Status,
+)
 from ampsm_engine.naming import new_id, session_name
 from ampsm_engine.plain_text import printable
 
@@ -42,6 +52,7 @@ def new(
     origin: str | None = None,
     session_id: str | None = None,
     is_ready: bool = False,
+    with_setup: bool = True,
 ) -> tuple[Session, Iteration | None]:
     """Create a session with its branch and worktree and, with `run`, start its first iteration.
 
@@ -52,6 +63,8 @@ def new(
     `engine` need not be ready: arguments that are refused leave not even a store behind. `origin`: the batch item that
     it is made for; Refused when that has a session already. `session_id`: on a host of a cluster, the id that the
     session has where it was asked for; None for a new one. `is_ready`: the engine is, and nothing has to be recovered.
+    `with_setup`: its worktree is set up before amp begins, where its repository or the user says how; UntrustedCommand
+    where that is a command of the repository's that nobody has trusted yet.
     """
     engine.check_repository(path)
     _check(engine, prompt, name, run=run)
@@ -63,6 +76,7 @@ def new(
     begun = start if head is None else Base(start.name, head)
     common = start.commit if head is None else _common_commit(repo.root, start, head)
     thread_id = _thread_id(thread) if thread else None
+    source = setup.of_new_session(engine, repo.root, common) if with_setup else SetupSource()
     if not is_ready:
         startup.make_ready(engine)
     if thread_id:
@@ -89,16 +103,17 @@ def new(
                 origin=origin,
                 thread_id=thread_id,
             )
-            context = _context_of(session)
-            # 45 ms that are paid while git is at work.
+            # 45 ms that are paid while git is at work, and questions about the checkout.
             importlib.import_module("ampsm_engine.engine.runs" if run else "ampsm_engine.store.statements")
-            note = pending.finish().note
+            facts = [(LEFT_BEHIND, text) for text in readiness.left_behind(repo, start)]
+            ignored = readiness.ignored_in(repo.checkout)
+            if note := pending.finish().note:
+                facts.append(("worktree", note))
             with contextlib.suppress(AmpsmError, OSError):
                 _note_made(pending.path, session_id)
-            copied, left = _included(repo.checkout, pending.path)
-            notes = (*((note,) if note else ()), *left, *worktrees.lacking(pending.path, repo.root))
+            facts += _prepare(engine, repo, pending.path, source, ignored)
             given = prompt if run else None
-            return _enter(engine, session, given, context, notes, copied=copied, pull_request=pull_request)
+            return _enter(engine, session, given, facts, pull_request=pull_request)
         except BaseException:
             pending.undo()
             raise
@@ -132,14 +147,23 @@ def _refuse_shared_thread(engine: Engine, thread_id: str) -> None:
             raise Refused(message, f"ampsm iterate {session.id} 'what amp is to do'")
 
 
-def _included(checkout: Path, worktree: Path) -> tuple[str, tuple[str, ...]]:
-    """Copy the ignored files that the checkout says each worktree is to have; what was copied, and what was not."""
-    if not (checkout / worktrees.INCLUDE_FILE).is_file():
-        return "", ()
-    from ampsm_engine.git import included_files
+def _prepare(
+    engine: Engine, repo: Repo, worktree: Path, source: SetupSource, ignored: Sequence[str]
+) -> list[tuple[str, str]]:
+    """Give a new worktree what it needs beside what git tracks; facts about that, and about what it lacks even so.
 
-    done = included_files.copy(checkout, worktree)
-    return done.copied(), done.left_out()
+    `ignored`: what git ignores in the checkout.
+    """
+    settings = engine.settings
+    share = setup_source.named_folders(settings.text("setup.share"))
+    done = readiness.prepare(repo, worktree, source, share, settings.number("setup.share-limit") * 1_000_000)
+    facts = [("worktree", text) for text in (*done.notes, *readiness.lacking(worktree, repo.root))]
+    facts += [(LEFT_BEHIND, text) for text in readiness.not_copied(repo.checkout, worktree, ignored)]
+    if done.copied:
+        facts.append((FILES_COPIED, done.copied))
+    if source.command:
+        facts.append((SetupState.WAITS, f"before amp begins, this is run: {source.command}"))
+    return facts
 
 
 def _note_made(worktree: Path, session_id: str) -> None:
@@ -189,36 +213,27 @@ def _safe_title(name: str | None, prompt: str | None) -> str:
     return naming.title(redact.text(name or ""), redact.text(prompt or ""))
 
 
-def _context_of(session: Session) -> dict[str, bytes]:
-    from ampsm_engine.worker import agent_context
-
-    return agent_context.contents(session, (), ())
-
-
 def _enter(
     engine: Engine,
     session: Session,
     prompt: str | None,
-    made: dict[str, bytes],
-    notes: Sequence[str] = (),
+    facts: Sequence[tuple[str, str]] = (),
     *,
-    copied: str = "",
     pull_request: "PullRequest | None" = None,
 ) -> tuple[Session, Iteration | None]:
     """Store the session and write its context into the worktree; the row is removed again when that fails.
 
-    `notes`: what the new worktree lacks, `copied`: what it was given, for the session's history.
+    `facts`: what the new worktree was given and lacks, for the session's history and for amp.
     """
     from ampsm_engine.worker import agent_context
 
     store, iteration = engine.store, None
+    made = agent_context.contents(session, (), (), [text for kind, text in facts if kind in LACKS])
     store.sessions.add(session, pull_request)
     try:
         note = agent_context.write_files(session, made)
-        for text in (*notes, *((note,) if note else ())):
-            store.facts.add("worktree", text, session_id=session.id)
-        if copied:
-            store.facts.add(FILES_COPIED, copied, session_id=session.id)
+        for kind, text in (*facts, *((("worktree", note),) if note else ())):
+            store.facts.add(kind, text, session_id=session.id)
         if prompt is not None:
             from ampsm_engine.engine import runs
 
@@ -359,8 +374,8 @@ def adopt(
         thread_id=thread_id,
     )
     own_files.ensure(repo)
-    lacking = worktrees.lacking(found.path, repo.root)
-    entered, _ = _enter(engine, session, None, _context_of(session), lacking)
+    lacking = readiness.lacking(found.path, repo.root)
+    entered, _ = _enter(engine, session, None, [("worktree", text) for text in lacking])
     from ampsm_engine.git import pinned_refs
 
     pinned_refs.keep_tip(repo.root, entered.id, found.head)  # whoever made the worktree may take it away again

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ampsm_engine import labels, redact, session_problems
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git import changes, program, repository, worktrees
+from ampsm_engine.git import changes, program, readiness, repository
 from ampsm_engine.git.entities import FileChange
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Fact, Iteration, Session, State
@@ -72,7 +72,7 @@ def show(engine: Engine, session: Session) -> SessionView:
             old = changes.merge_base(place, base, tip) or session.base_commit
             files = changes.files(place, old, None if worktree.is_dir() else session.branch_name)
             ahead, behind = changes.ahead_behind(place, tip, base)
-            lacking = worktrees.lacking(worktree, Path(session.repo_root)) if worktree.is_dir() else ()
+            lacking = readiness.lacking(worktree, Path(session.repo_root)) if worktree.is_dir() else ()
     except AmpsmError as reason:
         trouble = _deleted_branch(session) or str(reason)
         return SessionView(session, iterations, facts, trouble=trouble, comments=comments, cost_micros=cost)

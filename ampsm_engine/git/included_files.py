@@ -1,20 +1,22 @@
-"""`.worktreeinclude`: the ignored files of a checkout that each new worktree is to have, in the syntax of .gitignore.
+"""The ignored files of a checkout that new worktrees get: those that `.worktreeinclude` names, and shared folders.
 
-The name and its meaning are those of the field: of the files that git ignores, those that a pattern matches are copied
-(`.env`, local settings, caches). Copies, never links to the checkout: what amp does to them stays in its worktree.
+The file's syntax is that of .gitignore, its name and meaning are those of the field: of the files that git ignores,
+those that a pattern matches are copied (`.env`, local settings, caches). Copies, never links to the checkout: what amp
+does to them stays in its worktree.
 """
 
 import contextlib
-import errno
 import fcntl
+import itertools
+import math
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ampsm_engine.git import own_files, program, records
+from ampsm_engine.git import copied_paths, own_files, program, records, repository
 from ampsm_engine.git.entities import LeftOut
 from ampsm_engine.git.worktrees import INCLUDE_FILE
 from ampsm_engine.labels import size
@@ -36,55 +38,153 @@ class Included(NamedTuple):
     files: int = 0
     bytes: int = 0
     left: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Sentences about the rest that is worth knowing."""
+
+    def with_more(self, other: "Included") -> "Included":
+        """What both copied."""
+        return Included(
+            self.files + other.files, self.bytes + other.bytes, self.left + other.left, self.notes + other.notes
+        )
 
     def copied(self) -> str:
         """A sentence about what was copied; empty where nothing was."""
         what = f"{plural(self.files, 'ignored file')}, {size(self.bytes)}"
-        return f"Copied as {INCLUDE_FILE} says: {what}." if self.files else ""
+        return f"Copied from the checkout: {what}." if self.files else ""
 
     def left_out(self) -> tuple[str, ...]:
-        """A sentence for each reason why something that was named was not copied."""
+        """A sentence for each reason why something that was named was not copied, and the notes."""
         reasons = dict.fromkeys(one.reason for one in self.left)
         by_reason = ((why, [one.path for one in self.left if one.reason == why]) for why in reasons)
-        return tuple(f"Not copied, {why}: {list_some(paths)}." for why, paths in by_reason)
+        return (*(f"Not copied, {why}: {list_some(paths)}." for why, paths in by_reason), *self.notes)
 
 
-def copy(checkout: Path, worktree: Path) -> Included:
-    """Copy what `.worktreeinclude` in a checkout names into a worktree that was just made; nothing where there is none.
+def copy(checkout: Path, worktree: Path, share: Sequence[str] = (), most: float = math.inf) -> Included:
+    """Copy what `.worktreeinclude` in a checkout names, and shared folders, into a worktree that was just made.
 
     Never over a file, never through a link, and nothing that git would not ignore in the worktree, too. A file that
-    cannot be copied is in `left`; on a full disk the rest is, too.
+    cannot be copied is in `left`. Of a folder in `share` no more than `most` bytes are copied where the disk cannot
+    have two files share their blocks. What was copied is noted in `copied_paths`.
     """
-    if not (checkout / INCLUDE_FILE).is_file():
-        return Included()
-    named = records.split(
-        program.query(checkout, "ls-files", "-z", "--others", "--ignored", f"--exclude-from={checkout / INCLUDE_FILE}")
-    )
-    named = [path for path in named if path.partition("/")[0] not in own_files.FOLDERS]
-    named = _ignored(checkout, named)
+    done = Included()
+    why_not = _why_unread(checkout / INCLUDE_FILE)
+    if why_not is None:
+        named = _listed(checkout, f"--exclude-from={checkout / INCLUDE_FILE}")
+        named = _ignored(checkout, [path for path in named if path.partition("/")[0] not in own_files.FOLDERS])
+        done = _copy_named(checkout, worktree, named)
+    elif why_not:
+        done = Included(notes=(f"{INCLUDE_FILE} is {why_not}, so nothing that it may name was copied.",))
+    for folder in share:
+        done = done.with_more(_share(checkout, worktree, folder, most))
+    return done
+
+
+def _why_unread(file: Path) -> str | None:
+    """What stands in the place of a file that is to be read, in words; empty: nothing; None: it is one."""
+    try:
+        mode = file.lstat().st_mode
+    except OSError:
+        return ""
+    if stat.S_ISREG(mode):
+        return None
+    return "a link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "no file"
+
+
+def _listed(checkout: Path, *chosen: str) -> list[str]:
+    return records.split(program.query(checkout, "ls-files", "-z", "--others", "--ignored", *chosen))
+
+
+def _share(checkout: Path, worktree: Path, folder: str, most: float) -> Included:
+    """Copy what git ignores in a folder of the checkout, unless that is too much."""
+    named = _listed(checkout, "--exclude-standard", "--", f":(top,literal){folder}")
+    total = 0
+    for path in named:
+        with contextlib.suppress(OSError):
+            total += (checkout / path).lstat().st_size
+    if total > most and not _shares_blocks(checkout, worktree, named):
+        return Included(left=(LeftOut(f"{folder} ({size(total)})", "the disk would have to hold it twice"),))
+    if _ignored(worktree, [f"{folder}/"]):
+        done = _copy_named(checkout, worktree, named, note=(f"{folder}/",))
+    else:
+        done = _copy_named(checkout, worktree, named)
+    if done.files and f"{folder}/pyvenv.cfg" in named:
+        way = f"python3 -m venv {folder}"
+        text = (
+            f"{folder} is a virtual environment whose programs name {checkout}; let the setup command begin with: {way}"
+        )
+        done = done.with_more(Included(notes=(text,)))
+    return done
+
+
+def _shares_blocks(checkout: Path, worktree: Path, named: Iterable[str]) -> bool:
+    """Whether a copy of one of these files would share its blocks."""
+    for path in named:
+        with contextlib.suppress(OSError, AttributeError):
+            old = os.open(checkout / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                if stat.S_ISREG(os.fstat(old).st_mode) and os.fstat(old).st_size:
+                    new = os.open(worktree, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC)
+                    try:
+                        fcntl.ioctl(new, FICLONE, old)
+                    finally:
+                        os.close(new)
+                    return True
+            except OSError:
+                return False
+            finally:
+                os.close(old)
+    return False
+
+
+def _copy_named(checkout: Path, worktree: Path, named: list[str], note: Sequence[str] = ()) -> Included:
+    """Copy these paths as far as git ignores them in the worktree; `note`: the folders that hold them all, if known."""
     # Git asks nothing about what lies beyond a link, and answers nothing more.
     beyond = {path for path in named if any((worktree / one).is_symlink() for one in _folders(path))}
-    ignored_there = set(_ignored(worktree, [path for path in named if path not in beyond]))
-    files, total = 0, 0
     left = [LeftOut(path, TAKEN) for path in named if path in beyond]
     named = [path for path in named if path not in beyond]
+    ignored = set(named if note else _ignored(worktree, named))
+    left += [LeftOut(path, NOT_IGNORED) for path in named if path not in ignored]
+    named = [path for path in named if path in ignored]
+    if named:
+        copied_paths.note(
+            repository.linked_git_dir(worktree), note or [path for path in named if not path.endswith("/")]
+        )
+    files, total = 0, 0
     with _opened(checkout) as source, _opened(worktree) as target:
-        for number, path in enumerate(named):
-            if path not in ignored_there:
-                left.append(LeftOut(path, NOT_IGNORED))
-                continue
-            try:
-                why_not, written = _copy_one(checkout, path, source, target)
-            except OSError as reason:
-                why_not, written = f"{reason.strerror}", 0
-                if reason.errno in {errno.ENOSPC, errno.EDQUOT}:
-                    left += [LeftOut(rest, why_not) for rest in named[number:]]
-                    break
-            if why_not:
-                left.append(LeftOut(path, why_not))
-            else:
-                files, total = files + 1, total + written
+        for folder, paths in itertools.groupby(named, lambda path: path.rstrip("/").rpartition("/")[0]):
+            with contextlib.ExitStack() as stack:
+                why_not, places = "", (source, target)
+                try:
+                    places = _enter(stack, folder, source, target)
+                except NotADirectoryError:
+                    why_not = TAKEN
+                except OSError as reason:
+                    why_not = f"{reason.strerror}"
+                for path in paths:
+                    found, written = (why_not, 0) if why_not else _copied(checkout, path, *places)
+                    if found:
+                        left.append(LeftOut(path, found))
+                    else:
+                        files, total = files + 1, total + written
     return Included(files, total, tuple(left))
+
+
+def _copied(checkout: Path, path: str, source: int, target: int) -> tuple[str, int]:
+    """Why a path could not be copied, or an empty text and its size."""
+    try:
+        return _copy_one(checkout, path, source, target)
+    except OSError as reason:
+        return f"{reason.strerror}", 0
+
+
+def _enter(stack: contextlib.ExitStack, folder: str, source: int, target: int) -> tuple[int, int]:
+    """A folder of both sides, opened; made in the worktree where it is not there."""
+    for part in folder.split("/") if folder else ():
+        source = stack.enter_context(_opened(part, dir_fd=source))
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(part, stat.S_IMODE(os.fstat(source).st_mode), dir_fd=target)
+        target = stack.enter_context(_opened(part, dir_fd=target))
+    return source, target
 
 
 def _folders(path: str) -> Iterator[str]:
@@ -113,28 +213,22 @@ def _opened(folder: Path | str, *, dir_fd: int | None = None) -> Iterator[int]:
 
 
 def _copy_one(checkout: Path, path: str, source: int, target: int) -> tuple[str, int]:
-    """Why a path cannot be copied, or an empty text and its size; OSError where the disk says no."""
+    """Why a path cannot be copied, or an empty text and its size; OSError where the disk says no.
+
+    `source` and `target`: the folders that it lies in, and comes to.
+    """
     if path.endswith("/"):
         return REPOSITORY, 0
-    *folders, name = path.split("/")
-    with contextlib.ExitStack() as stack:
-        for folder in folders:
-            source = stack.enter_context(_opened(folder, dir_fd=source))
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(folder, stat.S_IMODE(os.fstat(source).st_mode), dir_fd=target)
-            try:
-                target = stack.enter_context(_opened(folder, dir_fd=target))
-            except NotADirectoryError:
-                return TAKEN, 0
-        found = os.stat(name, dir_fd=source, follow_symlinks=False)
-        try:
-            if stat.S_ISLNK(found.st_mode):
-                return _copy_link(checkout, path, name, target), 0
-            if not stat.S_ISREG(found.st_mode):
-                return SPECIAL, 0
-            return "", _copy_file(name, source, target)
-        except FileExistsError:
-            return TAKEN, 0
+    name = path.rpartition("/")[2]
+    found = os.stat(name, dir_fd=source, follow_symlinks=False)
+    try:
+        if stat.S_ISLNK(found.st_mode):
+            return _copy_link(checkout, path, name, target), 0
+        if not stat.S_ISREG(found.st_mode):
+            return SPECIAL, 0
+        return "", _copy_file(name, source, target)
+    except FileExistsError:
+        return TAKEN, 0
 
 
 def _copy_link(checkout: Path, path: str, name: str, target: int) -> str:

@@ -9,7 +9,8 @@ import stat
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from ampsm_engine.git import own_files, program, records, worktree_status
+from ampsm_engine.git import copied_paths, own_files, program, records, repository, worktree_status
+from ampsm_engine.git.copied_paths import CopiedPaths
 from ampsm_engine.git.entities import LeftOut
 from ampsm_engine.git.own_files import OwnFiles
 from ampsm_engine.git.records import ABSENT, GITLINK
@@ -18,6 +19,7 @@ from ampsm_engine.git.worktree_status import StatusEntry
 from ampsm_engine.lean_dataclass import dataclass
 
 SECRET = "a secrets file that git does not track"  # noqa: S105 - a reason
+COPIED = "a copy of a file that git ignores in your checkout"
 NESTED = "a repository of its own"
 SPECIAL = "a socket, a pipe or a device"
 CONTEXT = "a context file of ampsm"
@@ -46,12 +48,13 @@ def choose(worktree: Path, entries: Collection[StatusEntry], base: str = "HEAD")
     own = own_files.of(worktree, base) if ours else OwnFiles()
     modules = _submodules(worktree) if any(entry.index_mode == GITLINK for entry in entries) else frozenset()
     bare = _bare_repositories(worktree, entries)
+    copied = copied_paths.read(repository.git_dir(worktree)) if entries else CopiedPaths()
     add, put_back, remove, left_out = [], [], [], []
     for entry in entries:
         if entry.state == "ignored":
             continue
         inner = _folder_of(entry, bare)
-        reason = NESTED if inner else _reason_against(worktree, entry, modules)
+        reason = NESTED if inner else _reason_against(worktree, entry, modules, copied)
         reason = CONTEXT if own.holds(entry.path) else reason
         if reason is not None:
             told = LeftOut(inner or entry.path.rstrip("/"), reason)
@@ -110,12 +113,14 @@ def special_files(worktree: Path, entries: Iterable[StatusEntry]) -> Iterator[Le
                 yield LeftOut(path, SPECIAL)
 
 
-def _reason_against(worktree: Path, entry: StatusEntry, modules: frozenset[str]) -> str | None:
+def _reason_against(worktree: Path, entry: StatusEntry, modules: frozenset[str], copied: CopiedPaths) -> str | None:
     is_new = entry.head_mode == ABSENT and entry.state != "unmerged"
     if entry.path.endswith("/") or (is_new and entry.index_mode == GITLINK and entry.path not in modules):
         return NESTED
     if is_new and is_secret_file(worktree, entry.path):
         return SECRET
+    if is_new and copied.holds(entry.path):
+        return COPIED
     if entry.index_mode == GITLINK:
         has_commit = entry.staged != "." or entry.unstaged == "T" or entry.submodule[1] == "C"
         return None if has_commit or entry.unstaged == "D" else SUBMODULE

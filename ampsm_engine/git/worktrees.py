@@ -17,7 +17,7 @@ from typing import Self
 
 from ampsm_engine import naming, plain_text
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
-from ampsm_engine.git import branch_files, hooks, libgit2, lock, own_files, program, records, repository
+from ampsm_engine.git import branch_files, libgit2, lock, own_files, program, repository
 from ampsm_engine.git.entities import Base, Orphan, Repo, Worktree
 from ampsm_engine.git.libgit2 import AskGit
 
@@ -169,23 +169,6 @@ def recreate(repo: Repo, path: Path, branch: str) -> Worktree:
         message = f"git could not make the worktree {path}: {answer.reason}."
         raise Failed(message, f"git -C {repo.root} worktree add {path} {branch}")
     return Worktree(path, branch, tip, root=repo.root)
-
-
-def lacking(path: Path, root: Path) -> tuple[str, ...]:
-    """What a worktree does not have of what the main worktree has, and git says nothing about: hooks, submodules."""
-    missing = hooks.missing(path, root)
-    empty = _empty_submodules(path)
-    found = [missing] if missing else []
-    if empty:
-        way = f"git -C {path} submodule update --init --recursive"
-        found.append(f"The submodules are empty here ({plain_text.list_some(empty)}). To fill them: {way}")
-    return tuple(found)
-
-
-def _empty_submodules(path: Path) -> list[str]:
-    if not (path / ".gitmodules").is_file():
-        return []
-    return [name for name in records.gitlinks(path) if not os.path.lexists(path / name / ".git")]
 
 
 def is_linked(repo: Repo, path: Path) -> bool:

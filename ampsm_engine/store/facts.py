@@ -5,7 +5,7 @@
 import json
 from collections.abc import Sequence
 
-from ampsm_engine.model import Fact
+from ampsm_engine.model import Fact, SetupState
 from ampsm_engine.store import records, rows
 from ampsm_engine.store.connection import StorePart
 
@@ -34,8 +34,15 @@ FACTS = f"SELECT {rows.FACT_COLUMNS} FROM facts f"
 class Facts(StorePart):
     """The history of all sessions."""
 
-    def read(self, *, after: int = 0, session_id: str | None = None, limit: int | None = None) -> tuple[Fact, ...]:
-        """Facts with a number above `after`, oldest first.
+    def read(
+        self,
+        *,
+        after: int = 0,
+        session_id: str | None = None,
+        limit: int | None = None,
+        kinds: Sequence[str] = (),
+    ) -> tuple[Fact, ...]:
+        """Facts with a number above `after`, oldest first; of some `kinds` alone where they are given.
 
         `limit` alone gives the newest so many; with `after`, the first so many, so that a follower misses none.
         """
@@ -44,6 +51,9 @@ class Facts(StorePart):
         if session_id is not None:
             where += ' AND f."sessionId" = ?'
             values.append(session_id)
+        if kinds:
+            where += " AND f.kind IN (SELECT value FROM json_each(?))"
+            values.append(json.dumps(list(kinds)))
         values.append(-1 if limit is None else limit)
         newest = limit is not None and not after
         found = self._db.select(f"{FACTS}{where} ORDER BY f.number {'DESC' if newest else ''} LIMIT ?", values)
@@ -60,6 +70,11 @@ class Facts(StorePart):
             fact = rows.fact(row)
             found.setdefault(str(fact.iteration_id), []).append(fact)
         return {iteration_id: tuple(facts) for iteration_id, facts in found.items()}
+
+    def setup_state(self, session_id: str) -> SetupState | None:
+        """How the setup of a session's worktree stands; None where there is none."""
+        found = self.read(session_id=session_id, limit=1, kinds=tuple(SetupState))
+        return SetupState(found[0].kind) if found else None
 
     def add(self, kind: str, text: str, *, session_id: str | None = None, iteration_id: str | None = None) -> None:
         """Record that something became true."""

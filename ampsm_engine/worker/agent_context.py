@@ -15,18 +15,23 @@ from ampsm_engine.git import own_files, repository
 from ampsm_engine.git.entities import Repo
 from ampsm_engine.git.own_files import OwnFiles
 from ampsm_engine.home import PRIVATE_FOLDER, write_private
-from ampsm_engine.model import Iteration, Session
+from ampsm_engine.model import LACKS, Iteration, Session, SetupState
+from ampsm_engine.plain_text import printable
 
 if TYPE_CHECKING:
     from ampsm_engine.git.entities import FileChange  # `new` writes these files, and has none to list
+    from ampsm_engine.store.facts import Facts
 
 FOLDER = own_files.CONTEXT
 LISTED_FILES = 500
 
 
-def write(session: Session, iterations: Sequence[Iteration], files: "Sequence[FileChange]") -> str | None:
+def write(
+    session: Session, iterations: Sequence[Iteration], files: "Sequence[FileChange]", facts: "Facts"
+) -> str | None:
     """Bring the four files up to date; a sentence when something of the repository's stands in their place."""
-    return write_files(session, contents(session, iterations, files))
+    lacks = [fact.text for fact in facts.read(session_id=session.id, kinds=(*LACKS, *SetupState))]
+    return write_files(session, contents(session, iterations, files, lacks))
 
 
 def write_files(session: Session, made: Mapping[str, bytes], own: OwnFiles | None = None) -> str | None:
@@ -66,10 +71,12 @@ def hide(session: Session) -> None:
     own_files.ensure(Repo(root, repository.common_dir(root), root))
 
 
-def contents(session: Session, iterations: Sequence[Iteration], files: "Sequence[FileChange]") -> dict[str, bytes]:
-    """What the four files say, redacted."""
+def contents(
+    session: Session, iterations: Sequence[Iteration], files: "Sequence[FileChange]", lacks: Sequence[str] = ()
+) -> dict[str, bytes]:
+    """What the four files say, redacted. `lacks`: sentences about what the worktree lacks and how it was set up."""
     texts = {
-        "SESSION.md": session_text(session),
+        "SESSION.md": session_text(session, lacks),
         "DIFF_SUMMARY.md": diff_text(session, files),
         "ITERATION_LOG.md": log_text(session, iterations),
         "LAST_STATUS.json": status_text(session, iterations),
@@ -77,8 +84,8 @@ def contents(session: Session, iterations: Sequence[Iteration], files: "Sequence
     return {name: redact.text(text).encode("utf-8", "replace") for name, text in texts.items()}
 
 
-def session_text(session: Session) -> str:
-    """The task itself. A person's notes are not in it: they are for people."""
+def session_text(session: Session, lacks: Sequence[str] = ()) -> str:
+    """The task itself, and the state of its worktree. A person's notes are not in it: they are for people."""
     lines = [
         f"# {session.name}",
         "",
@@ -90,6 +97,8 @@ def session_text(session: Session) -> str:
     if session.script_command:
         lines.append(f"- script: `{session.script_command}` (run after each iteration)")
     lines += ["", "## Task", "", session.amp_prompt or "(none yet)"]
+    if lacks:
+        lines += ["", "## This worktree", "", *(f"- {printable(text)}" for text in lacks)]
     return "\n".join(lines) + "\n"
 
 

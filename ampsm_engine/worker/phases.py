@@ -146,28 +146,35 @@ class Phases:
         return True
 
     @contextlib.asynccontextmanager
-    async def shown(self, what: str) -> AsyncIterator[None]:
-        """Let the list say what the iteration does and what hangs in it, once it takes long."""
+    async def shown(self, what: str, detail: Callable[[], str] | None = None) -> AsyncIterator[None]:
+        """Let the list say what the iteration does and what hangs in it, once it takes long.
+
+        With `detail`, which is asked what it is at, it says so from the beginning.
+        """
         self._git = 0
         async with task_group() as group:
-            telling = group.create_task(self._show(f"{what} since {datetime.now().astimezone():%H:%M:%S}"))
+            since = f"{what} since {datetime.now().astimezone():%H:%M:%S}"
+            telling = group.create_task(self._show(since, detail))
             try:
                 yield
             finally:
                 telling.cancel()
 
-    async def _show(self, text: str) -> None:
-        await asyncio.sleep(TOLD_AFTER)
+    async def _show(self, text: str, detail: Callable[[], str] | None) -> None:
+        await asyncio.sleep(0 if detail else TOLD_AFTER)
         shown = None
         try:
             while True:
-                hanging = _clean(busy_with(self._git)) if self._git and self._age >= TOLD_AFTER else ""
-                if hanging != shown and self._write(f"{text}: {hanging}" if hanging else text):
-                    shown = hanging
+                at = detail() if detail else self._hanging()
+                if at != shown and self._write(f"{text}: {at}" if at else text):
+                    shown = at
                 await asyncio.sleep(INTERVAL)
         finally:
             if shown is not None:
                 self._write(None)
+
+    def _hanging(self) -> str:
+        return _clean(busy_with(self._git)) if self._git and self._age >= TOLD_AFTER else ""
 
     def _write(self, activity: str | None) -> bool:
         """Whether the list shows it; a busy store is not waited for."""

@@ -28,6 +28,7 @@ from ampsm_engine.lean_dataclass import dataclass, field, replace
 from ampsm_engine.model import Iteration, Outcome, Session, State
 from ampsm_engine.notices import News, NoticeKind
 from ampsm_engine.store import PATIENCE, PatientStore, is_passing
+from ampsm_engine.trusted_commands import UntrustedCommand
 from ampsm_engine.worker import (
     agent_context,
     attempt,
@@ -37,6 +38,7 @@ from ampsm_engine.worker import (
     rejections,
     run_directory,
     session_limits,
+    setup,
 )
 from ampsm_engine.worker.attempt import AmpMonitor, Reason
 from ampsm_engine.worker.phases import Phases, StopRequest, note
@@ -148,6 +150,9 @@ class Run:
         if self.iteration.start_sha is None and worktree.is_dir():
             what = "committing what was edited by hand"
             await phases.run(what, self._take_hand_edits, session)
+            setting_up = setup.SetupPhase(self.home, self.store, self.settings, session, self.iteration)
+            if await setting_up.run_when_due(phases, self.stop):
+                await phases.run("committing what the setup changed", self._take_hand_edits, session, of_setup=True)
             self.store.iterations.update(self.iteration.id, start_sha=commits.head(worktree).commit)
         if first:
             await phases.run("looking at the repository", outside.watch, self.store, session, self.directory)
@@ -178,8 +183,8 @@ class Run:
             work = rejections.carry_out_waiting
             await phases.run("taking back what was rejected", work, self.store, session, **options)
 
-    def _take_hand_edits(self, session: Session) -> None:
-        """Commit what a person left uncommitted, or hold it apart from amp's work; facts say which.
+    def _take_hand_edits(self, session: Session, *, of_setup: bool = False) -> None:
+        """Commit what a person, or the setup command, left uncommitted, or hold it apart from amp's work; facts say it.
 
         While a conflict of a merge lies in the worktree, nothing is taken.
         """
@@ -190,20 +195,19 @@ class Run:
             session.id,
             self.iteration.id,
             branch=session.branch_name,
-            message=(
-                self._hand_subject(),
-                f"Uncommitted in the worktree when iteration {self.iteration.number} began.",
-            ),
+            message=self._hand_message(of_setup=of_setup),
             hooks=self.settings.switch("commit.hooks"),
             apart=self.settings.text("commit.hand-edits") == "leave",
         )
-        for kind, text in _hand_edit_facts(found) if found else ():
+        for kind, text in _hand_edit_facts(found, of_setup=of_setup) if found else ():
             self.store.facts.add(kind, text, session_id=session.id, iteration_id=self.iteration.id)
 
-    def _hand_subject(self) -> str:
+    def _hand_message(self, *, of_setup: bool) -> tuple[str, str]:
         """What a commit hook takes, too, where amp's commits are worded for one; never as if it were amp's own."""
-        words, template = "Edits by hand", self.settings.text("commit.subject")
-        return words if template.startswith("amp:") else commit_message.subject(words, "", template=template)
+        words, template = "Set up the worktree" if of_setup else "Edits by hand", self.settings.text("commit.subject")
+        subject = words if template.startswith("amp:") else commit_message.subject(words, "", template=template)
+        left = "Left by the setup command" if of_setup else "Uncommitted in the worktree"
+        return subject, f"{left} when iteration {self.iteration.number} began."
 
     def _wait_for_review(self, worktree: Path) -> None:
         who = f"iteration {self.iteration.id}"
@@ -214,7 +218,7 @@ class Run:
         """Let the worktree's own files say that this iteration is at work."""
         with contextlib.suppress(AmpsmError, OSError):  # what they cannot say now is said at its end
             files = changes.files(worktree, session.base_commit, "HEAD")
-            agent_context.write(session, self.store.iterations.of(session.id), files)
+            agent_context.write(session, self.store.iterations.of(session.id), files, self.store.facts)
 
     async def _attempt(self) -> failures.Ending:
         """Follow amp until it is gone; how that attempt ended."""
@@ -341,27 +345,28 @@ class Run:
         self.store.iterations.begin_settling(
             self.iteration.id,
             outcome=Outcome.FAILED,
-            failure="not-installed" if self._amp_is_missing() else "not-started",
+            failure=self._why_not_started(reason),
             error=reason.message,
             hint=reason.hint,
         )
 
-    def _amp_is_missing(self) -> bool:
+    def _why_not_started(self, reason: AmpsmError) -> str:
+        if isinstance(reason, setup.SetupFailed | UntrustedCommand):
+            return "setup"
         try:
             program.find(self.settings, os.environ)
         except Unfit:
-            return True
-        return False
+            return "not-installed"
+        return "not-started"
 
 
-def _hand_edit_facts(found: HandEdits) -> Iterator[tuple[str, str]]:
+def _hand_edit_facts(found: HandEdits, *, of_setup: bool) -> Iterator[tuple[str, str]]:
+    edited = "changed by the setup command" if of_setup else "edited by hand"
     if found.commit:
-        text = (
-            f"{found.commit[:12]} commits what was edited by hand before amp began: {plain_text.list_some(found.paths)}"
-        )
+        text = f"{found.commit[:12]} commits what was {edited} before amp began: {plain_text.list_some(found.paths)}"
         yield "committed-by-hand", text
     elif found.paths:
-        text = f"edited by hand before amp began, and still not committed: {plain_text.list_some(found.paths)}"
+        text = f"{edited} before amp began, and still not committed: {plain_text.list_some(found.paths)}"
         yield "hand-edits", f"{text}. {found.refused}" if found.refused else text
     if found.mixed:
         yield mixed_edits(found.mixed)

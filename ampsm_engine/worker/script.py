@@ -52,11 +52,15 @@ class ScriptRun:
     @property
     def text(self) -> str:
         """How it went, for a fact."""
+        return self.worded("the script")
+
+    def worded(self, what: str) -> str:
+        """How it went; `what` is what was run."""
         if self.timed_out:
-            return f"the script took longer than {self.limit:g} s and was ended"
+            return f"{what} took longer than {self.limit:g} s and was ended"
         if self.stopped:
-            return "the script was stopped"
-        return f"the script {'passed' if self.exit_code == 0 else f'failed with exit code {self.exit_code}'}"
+            return f"{what} was stopped"
+        return f"{what} {'passed' if self.exit_code == 0 else f'failed with exit code {self.exit_code}'}"
 
 
 async def run(

@@ -296,7 +296,7 @@ class Settlement:
             end = replace(self.iteration, state=State.SETTLED, outcome=self._outcome())
             every = [end if one.id == end.id else one for one in self.store.iterations.of(self.session.id)]
             session = replace(self.store.sessions.get(self.session.id), status=self._status())
-            trouble = agent_context.write(session, every, files)
+            trouble = agent_context.write(session, every, files, self.store.facts)
         except (AmpsmError, OSError) as reason:
             trouble = f"the context files could not be written: {reason}"
         if trouble:

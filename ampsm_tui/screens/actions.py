@@ -102,7 +102,7 @@ class SessionActions:
         sentence = "amp is asked to end; what it changed is committed"
         sentence += f", and {plural(queued, 'queued prompt')} will not run." if queued else "."
         stopped = [row.session for row in rows]
-        self._confirm(f"Stop {labels.session_names(stopped)}?", sentence, "Stop", lambda: self._stop(stopped))
+        _confirm(self._screen, f"Stop {labels.session_names(stopped)}?", sentence, "Stop", lambda: self._stop(stopped))
 
     def _stop(self, sessions: Sequence[Session]) -> None:
         from ampsm_engine.engine import runs
@@ -182,7 +182,8 @@ class SessionActions:
         more = len(sessions) - len(sessions[:5])
         if more:
             sentences.append(f"{more} more go with {'it' if more == 1 else 'them'}.")
-        self._confirm(
+        _confirm(
+            self._screen,
             title,
             in_app(self._screen, "\n".join(sentences)),
             yes,
@@ -239,6 +240,13 @@ class SessionActions:
             show_error(self._screen, Refused(message, f"ampsm edit {session.id} --script 'make test'"))
         elif session is not None:
             self._screen.app.push_screen(ScriptScreen(session))
+
+    def setup(self) -> None:
+        """Run the setup of the worktree again, or go on without."""
+        from ampsm_tui.screens.session_setup import SessionSetup
+
+        if session := self.only_one("The setup of"):
+            SessionSetup(self._screen, self.retry).open(session)
 
     def editor(self) -> None:
         """The editor in the worktree."""
@@ -299,11 +307,6 @@ class SessionActions:
         wanted = {session.id for session in sessions}
         return [row for row in board.rows if row.session.id in wanted] if board else []
 
-    def _confirm(self, title: str, sentence: str, yes: str, then: Callable[[], object]) -> None:
-        from ampsm_tui.screens.dialog import confirm
-
-        confirm(self._screen, title, sentence, yes=yes, then=then)
-
     def _ask_each(
         self,
         verb: Callable[..., Any],
@@ -348,6 +351,7 @@ class SessionActionsScreen(AppScreen[None]):
         bind("session.stop", "session('stop')", "Stop"),
         bind("session.retry", "session('retry')"),
         bind("session.script", "session('script')"),
+        bind("session.setup", "session('setup')"),
         bind("session.trash", "session('trash')"),
         bind("session.undo", "session('undo')"),
         bind("session.about", "session('about')"),
@@ -383,6 +387,12 @@ class SessionActionsScreen(AppScreen[None]):
     def action_session(self, action: str) -> None:
         """Act on the selected sessions."""
         self.actions.run(action)
+
+
+def _confirm(screen: AppScreen[None], title: str, sentence: str, yes: str, then: Callable[[], object]) -> None:
+    from ampsm_tui.screens.dialog import confirm
+
+    confirm(screen, title, sentence, yes=yes, then=then)
 
 
 def _is_at_work(row: BoardRow) -> bool:

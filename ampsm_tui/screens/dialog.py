@@ -69,17 +69,25 @@ class ConfirmScreen(Dialog[bool]):
         Binding("left,right,h,l", "app.focus_next", show=False),
     ]
 
-    def __init__(self, title: str, sentence: str, *, yes: str = "Yes", id: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        title: str,
+        sentence: str,
+        *,
+        yes: str = "Yes",
+        no: str = "Cancel",
+        id: str | None = None,  # noqa: A002
+    ) -> None:
         super().__init__(title, id=id)
         self._sentence = sentence
-        self._yes = yes
+        self._yes, self._no = yes, no
 
     def compose_body(self) -> ComposeResult:
         """The sentence, and the two answers for the mouse."""
         yield Static(Content(many_lines(self._sentence, 2000)), id="sentence")
         with Horizontal(classes="buttons"):
             yield Button(f"{self._yes}  y", id="yes", variant="primary", compact=True)
-            yield Button("Cancel  n", id="no", compact=True)
+            yield Button(f"{self._no}  n", id="no", compact=True)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """The same by mouse, or by Tab and Enter."""

@@ -23,6 +23,7 @@ from ampsm_engine.engine.drafts import SessionDraft, Trouble
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.lean_dataclass import asdict, dataclass, replace
 from ampsm_engine.model import Session
+from ampsm_engine.trusted_commands import UntrustedCommand
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, in_background, run_to_end, run_while_open
 from ampsm_tui.bindings import bind
@@ -30,6 +31,7 @@ from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.hints import in_app
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.kept_text import KeptText
+from ampsm_tui.screens.session_setup import ask_trust
 from ampsm_tui.widgets.choice import Choice
 from ampsm_tui.widgets.inputs import LineInput, TextInput, TroubleText
 from ampsm_tui.widgets.key_bar import KeyBar
@@ -140,7 +142,9 @@ class NewSessionScreen(AppScreen[FormResult | None]):
         self._offered.pop("like")
         self._making = False
         self._unwanted = False
+        self._notes = ""
         self._begins_run = False
+        self._with_setup = True
         self._looked = asyncio.Event()
 
     def compose(self) -> ComposeResult:
@@ -219,6 +223,9 @@ class NewSessionScreen(AppScreen[FormResult | None]):
         if first and not self.query_one("#repo", Choice).value:
             with self.prevent(Choice.Changed):
                 self.query_one("#repo", Choice).value = self._offered["repo"] = found.root
+        self._notes = in_app(self, "\n".join(found.notes))
+        if not self._making:
+            self._show_state(_about(self.draft, self._notes))
         base = self.query_one("#base", Choice)
         base.offer(found.branches)
         base.input.placeholder = one_line(f"{found.base}, checked out there" if found.base else "a branch", 60)
@@ -301,7 +308,7 @@ class NewSessionScreen(AppScreen[FormResult | None]):
             one = by_field.get(field.field)
             field.query_one(TroubleText).show(one.message if one else "", in_app(self, one.hint) if one else "")
         start = by_field.get("start")
-        self._show_state(f"✗ {start.message}\n{in_app(self, start.hint)}" if start else _count_of(self.draft))
+        self._show_state(f"✗ {start.message}\n{in_app(self, start.hint)}" if start else _about(self.draft, self._notes))
 
     def _show_state(self, text: str) -> None:
         state = self.query_one("#state", Static)
@@ -345,6 +352,14 @@ class NewSessionScreen(AppScreen[FormResult | None]):
                 self._go_to(troubles[0].field)
                 return
             made = await self._made_of(draft)
+        except UntrustedCommand as asked:
+            self._show_state("Its setup command needs your word.")
+
+            def go_on_without() -> None:
+                self._with_setup = False
+                self.action_make(start)
+
+            ask_trust(self, asked, lambda: self.action_make(start), None if self._begins_run else go_on_without)
         except AmpsmError as refusal:
             self._show_state(f"✗ {refusal.message}\n{in_app(self, refusal.hint)}")
         else:
@@ -352,7 +367,7 @@ class NewSessionScreen(AppScreen[FormResult | None]):
                 self._unsent.drop()
             self.dismiss(made)
         finally:
-            self._making = False
+            self._making, self._with_setup = False, True
 
     async def _made_of(self, draft: SessionDraft) -> FormResult | None:
         """What a draft that was checked makes; None when that was taken back."""
@@ -361,7 +376,8 @@ class NewSessionScreen(AppScreen[FormResult | None]):
             self._show_state(f"Beginning {draft.variants} variants.")
             return FormResult(batch_id=await run_to_end(_begin_variants(app_of(self).engine, draft)))
         self._show_state("Making its branch and its folder. Esc takes it back.")
-        session = await run_to_end(_make_session(app_of(self).engine, draft, lambda: self._unwanted))
+        making = _make_session(app_of(self).engine, draft, lambda: self._unwanted, with_setup=self._with_setup)
+        session = await run_to_end(making)
         return FormResult(session.id) if session is not None else None
 
     def _go_to(self, field: str) -> None:
@@ -411,6 +427,11 @@ class NewSessionScreen(AppScreen[FormResult | None]):
         )
 
 
+def _about(draft: SessionDraft, notes: str) -> str:
+    """How many sessions a form makes, where that is more than one, and what they will not have."""
+    return "\n".join(text for text in (_count_of(draft), notes) if text)
+
+
 def _count_of(draft: SessionDraft) -> str:
     """How many sessions a form makes, where that is more than one; empty while that cannot be told."""
     try:
@@ -428,7 +449,9 @@ async def _begin_variants(engine: "Engine", draft: SessionDraft) -> str:
     return batch.id
 
 
-async def _make_session(engine: "Engine", draft: SessionDraft, unwanted: Callable[[], bool]) -> Session | None:
+async def _make_session(
+    engine: "Engine", draft: SessionDraft, unwanted: Callable[[], bool], *, with_setup: bool
+) -> Session | None:
     """Make the session of a draft and start it where that is wanted; None when it was taken back: nothing stays then.
 
     A verb that makes a worktree is never cut off in the middle: it would leave one that no session knows.
@@ -445,6 +468,7 @@ async def _make_session(engine: "Engine", draft: SessionDraft, unwanted: Callabl
         script=draft.script or None,
         mode=draft.mode or None,
         run=False,
+        with_setup=with_setup,
     )
     if unwanted():
         await ask(session_trash.remove, engine, session.id)

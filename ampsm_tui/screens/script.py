@@ -1,4 +1,4 @@
-"""The session's script at work: what it prints, live, and how it ended. Closing the box asks it to end."""
+"""A session's script or setup command at work: what it prints, live, and how it ended. Esc asks it to end."""
 
 import asyncio
 from functools import partial
@@ -27,16 +27,18 @@ MOST_LINES = 5_000
 
 
 class ScriptScreen(Dialog[None]):
-    """Begins the script on opening; Esc stops it, and closes when it has ended."""
+    """Begins the command on opening; Esc stops it, and closes when it has ended."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("dialog.stop", "cancel", "Stop it, then close"),
         bind("dialog.close", "close", "Close; it goes on"),
     ]
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(f"{session.name}: {session.script_command or 'no script'}")
+    def __init__(self, session: Session, *, setup: bool = False) -> None:
+        """`setup`: it is the setup command that runs, in place of the script."""
+        super().__init__(f"{session.name}: {'setup' if setup else session.script_command or 'no script'}")
         self._session = session
+        self._is_setup = setup
         self._run = ""
         self._ended = False
         self._lines = ""
@@ -52,11 +54,11 @@ class ScriptScreen(Dialog[None]):
         ask.run_while_open(self, self._watch(), group="watching")
 
     async def _watch(self) -> None:
-        from ampsm_engine.engine import scripts
+        from ampsm_engine.engine import scripts, setup
 
         engine = app_of(self).engine
         try:
-            self._run = await ask.ask(scripts.start, engine, self._session.id)
+            self._run = await ask.ask(setup.start if self._is_setup else scripts.start, engine, self._session.id)
         except AmpsmError as refusal:
             self._show_state("did not start")
             self.show_trouble(refusal.message, refusal.hint)

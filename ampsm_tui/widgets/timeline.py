@@ -19,7 +19,7 @@ from textual.strip import Strip
 
 from ampsm_engine import labels, timestamps
 from ampsm_engine.lean_dataclass import dataclass, replace
-from ampsm_engine.model import Fact, Iteration, Outcome, State
+from ampsm_engine.model import Fact, Iteration, Outcome, SetupState, State
 from ampsm_engine.plain_text import plural
 from ampsm_engine.states import STATES
 from ampsm_tui.bindings import bind
@@ -35,6 +35,7 @@ class EntryKind(StrEnum):
     ITERATION = "iteration"
     COMMIT = "commit"
     TEST = "test"
+    SETUP = "setup"
     NOTES = "notes"
     FACT = "fact"
 
@@ -81,9 +82,12 @@ def timeline_entries(history: "History", live: Iteration | None = None, shown: s
     return tuple(found)
 
 
+_HEIGHTS = (*(EntryKind.SETUP, EntryKind.FACT, EntryKind.ITERATION), EntryKind.COMMIT, EntryKind.TEST, EntryKind.NOTES)
+
+
 def _rank(entry: TimelineEntry) -> tuple[bool, datetime, int, int]:
     """What waits is the newest, its commit stands above an iteration, its test above the commit."""
-    height = (EntryKind.FACT, EntryKind.ITERATION, EntryKind.COMMIT, EntryKind.TEST, EntryKind.NOTES).index(entry.kind)
+    height = _HEIGHTS.index(entry.kind)
     return entry.style == "queued", timestamps.parse(entry.time), height, entry.number
 
 
@@ -140,12 +144,16 @@ def _commit_entry(commit: "Commit") -> TimelineEntry:
     )
 
 
+_RUNS = {"tested": EntryKind.TEST, SetupState.PASSED: EntryKind.SETUP, SetupState.FAILED: EntryKind.SETUP}
+"""Kinds of facts about a command that ran: its output is what they open."""
+
+
 def _fact_entries(fact: Fact) -> Iterator[TimelineEntry]:
-    if fact.kind == "tested":
+    if fact.kind in _RUNS:
         passed = "passed" in fact.text
         yield TimelineEntry(
             key=f"fact {fact.number}",
-            kind=EntryKind.TEST,
+            kind=_RUNS[fact.kind],
             glyph="✓" if passed else "✗",
             style="done" if passed else "error",
             title=one_line(fact.text, 300),

@@ -221,7 +221,7 @@ def test_show(ampsm: Ampsm, board: Shelf, repo: Path) -> None:
 def test_show_json_is_the_contract(ampsm: Ampsm, board: Shelf) -> None:
     ran = ampsm("show", "fix login", "--json")
     assert (ran.code, ran.err) == (0, "")
-    assert set(ran.json) == {"version", "session"}
+    assert set(ran.json) == {"version", "session", "readiness"}
     assert set(ran.json["session"]) >= SESSION_KEYS
     assert ran.json["session"]["iterations"][0]["number"] == 1
 
@@ -349,7 +349,7 @@ def test_what_a_new_worktree_was_given_is_no_warning_and_what_it_was_not_is_one(
     assert ran.code == 0
     assert "warning: Not copied, it is a link that leads out of the repository: b.env." in ran.err
     assert "warning: Copied" not in ran.err
-    assert "Copied as .worktreeinclude says: 1 ignored file, 4 bytes." in ran.err
+    assert "Copied from the checkout: 1 ignored file, 4 bytes." in ran.err
 
 
 def test_edit(ampsm: Ampsm, shelf: Shelf) -> None:

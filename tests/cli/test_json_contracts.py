@@ -36,7 +36,7 @@ def test_a_session_and_its_iterations(ampsm: Ampsm, shelf: Shelf) -> None:
     shelf.iteration(session, tally=Tally(1000, 200, 30, 4), status=Status.IDLE)
     listed, shown = ampsm("ls", "--json").json, ampsm("show", session.id, "--json").json
     assert list(listed) == ["version", "sessions"]
-    assert list(shown) == ["version", "session"]
+    assert list(shown) == ["version", "session", "readiness"]
     for found in (listed["sessions"][0], shown["session"]):
         assert list(found) == SESSION
         assert list(found["iterations"][0]) == ITERATION

@@ -35,7 +35,10 @@ ASKING_GIT = """
     git.pinned_refs git.worktrees redact
 """
 
-LOOKING = "engine.views git.changes git.snapshot git.staging git.unwanted_files private_folder"
+LOOKING = """
+    engine.views git.changes git.copied_paths git.readiness git.snapshot git.staging git.submodules git.unwanted_files
+    private_folder
+"""
 
 REDACTING = """
     redact.commands redact.contexts redact.environment redact.own_rules
@@ -43,7 +46,8 @@ REDACTING = """
 """
 
 MAKING = """
-    cli.arguments cli.root cli.sessions engine.sessions store.statements worker.agent_context
+    cli.arguments cli.root cli.sessions cli.setup engine.sessions engine.setup git.copied_paths git.readiness
+    git.setup_source git.submodules store.statements trusted_commands worker.agent_context
 """
 
 MERGING = """

@@ -408,7 +408,7 @@ def test_a_new_worktree_gets_the_ignored_files_that_the_checkout_names_and_commi
     session = bench.new("scenario: edit")
     bench.settled(session)
     assert (Path(session.worktree_path) / ".env").read_text() == "KEY=1\n"
-    assert bench.fact(session, "files-copied") == "Copied as .worktreeinclude says: 1 ignored file, 6 bytes."
+    assert bench.fact(session, "files-copied") == "Copied from the checkout: 1 ignored file, 6 bytes."
     changed = git(bench.repo, "diff", "--name-only", "main", session.branch_name)
     assert changed.split() == ["scripted.txt"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.git import included_files
+from ampsm_engine.git import commits, copied_paths, included_files, repository, staging
 from tests.conftest import first_commits, git
 
 
@@ -72,7 +72,7 @@ def test_what_would_be_committed_there_stays_out(checkout: Checkout) -> None:
     done = checkout.copy(".env*\ncache/\n")
     assert [(one.path, one.reason) for one in done.left] == [(".env.local", included_files.NOT_IGNORED)]
     assert not (checkout.worktree / ".env.local").exists()
-    assert done.copied() == "Copied as .worktreeinclude says: 1 ignored file, 2 bytes."
+    assert done.copied() == "Copied from the checkout: 1 ignored file, 2 bytes."
     assert done.left_out() == ("Not copied, it is not ignored there, and would be committed: .env.local.",)
 
 
@@ -133,3 +133,56 @@ def test_no_pattern_takes_more_than_ignored_files(checkout: Checkout, patterns: 
     assert checkout.there() <= {".env"}
     assert done.left == ()
     assert git(checkout.worktree, "status", "--porcelain") == ""
+
+
+def test_a_shared_folder_is_copied_whole_without_links_that_lead_out(checkout: Checkout, tmp_path: Path) -> None:
+    (checkout.root / ".gitignore").write_text("cache/\n.venv/\n*.tmp\n")
+    (checkout.worktree / ".gitignore").write_text("cache/\n.venv/\n*.tmp\n")
+    checkout.write("cache/a/one", "1\n")
+    checkout.write("cache/a/b/two", "2\n")
+    checkout.write("cache/z", "3\n", 0o755)
+    (checkout.root / "cache" / "in").symlink_to("a/b/two")
+    (checkout.root / "cache" / "out").symlink_to(tmp_path)
+    checkout.write(".venv/pyvenv.cfg")
+    done = included_files.copy(checkout.root, checkout.worktree, ["cache", ".venv", "src", "missing"])
+    assert (done.files, [(one.path, one.reason) for one in done.left]) == (5, [("cache/out", included_files.LEADS_OUT)])
+    assert checkout.there() == {"cache/a/one", "cache/a/b/two", "cache/z", "cache/in", ".venv/pyvenv.cfg"}
+    assert "python3 -m venv .venv" in done.notes[0]
+    assert copied_paths.read(repository.git_dir(checkout.worktree)).folders == ("cache/", ".venv/")
+
+
+def test_what_the_disk_would_hold_twice_is_copied_up_to_a_bound(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(included_files, "FICLONE", 0)  # no file system shares blocks for this
+    checkout.write("cache/big", "x" * 5_000)
+    done = included_files.copy(checkout.root, checkout.worktree, ["cache"], 4_000)
+    assert [(one.path, one.reason) for one in done.left] == [("cache (5.0 kB)", "the disk would have to hold it twice")]
+    assert checkout.there() == set()
+    assert included_files.copy(checkout.root, checkout.worktree, ["cache"], 5_000).files == 1
+
+
+def test_a_list_that_is_no_file_is_not_read_and_that_is_said(checkout: Checkout, tmp_path: Path) -> None:
+    checkout.write(".env")
+    (tmp_path / "list").write_text(".env\n")
+    place = checkout.root / ".worktreeinclude"
+    for make, word in ((place.mkdir, "a folder"), (lambda: os.mkfifo(place), "no file"), (None, "a link")):
+        make() if make else place.symlink_to(tmp_path / "list")
+        done = included_files.copy(checkout.root, checkout.worktree)
+        assert done.left_out() == (f".worktreeinclude is {word}, so nothing that it may name was copied.",)
+        place.rmdir() if place.is_dir() else place.unlink()
+    assert checkout.there() == set()
+
+
+def test_a_copy_is_never_committed_even_where_the_branch_ignores_it_no_more(checkout: Checkout) -> None:
+    checkout.write("a.local", "KEY=1\n")
+    checkout.write("cache/b", "KEY=2\n")
+    (checkout.root / ".worktreeinclude").write_text("*.local\n")
+    included_files.copy(checkout.root, checkout.worktree, ["cache"])
+    (checkout.worktree / ".gitignore").write_text("")
+    (checkout.worktree / "own.local").write_text("amp's own\n")
+    git(checkout.worktree, "add", "-f", "a.local")
+    done = commits.commit_all(checkout.worktree, branch="fix", subject="Do it", body="", hooks=False, base="HEAD")
+    assert {one.path: one.reason for one in done.left_out} == dict.fromkeys(("a.local", "cache/b"), staging.COPIED)
+    changed = git(checkout.worktree, "show", "--name-only", "--format=", "HEAD").split()
+    assert changed == [".gitignore", "own.local"]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ampsm_engine import naming
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
-from ampsm_engine.git import program, repository, worktrees
+from ampsm_engine.git import program, readiness, repository, worktrees
 from ampsm_engine.git.entities import Worktree
 from tests.git.sandboxes import MOMENT, SESSION, Sandbox, has_lfs
 
@@ -455,7 +455,7 @@ def test_empty_submodules_are_named_until_they_are_filled(sandbox: Sandbox, tmp_
     sandbox.git("submodule", "--quiet", "add", str(library.root), "lib")
     sandbox.commit()
     worktree = sandbox.session()
-    (told,) = worktrees.lacking(worktree.path, sandbox.root)
+    (told,) = readiness.lacking(worktree.path, sandbox.root)
     assert "submodules are empty here (lib)" in told
     subprocess.run(told.partition("To fill them: ")[2], shell=True, check=True, capture_output=True)
-    assert worktrees.lacking(worktree.path, sandbox.root) == ()
+    assert readiness.lacking(worktree.path, sandbox.root) == ()

@@ -143,6 +143,9 @@ class SessionContent:
         if entry.kind is EntryKind.COMMIT:
             files = await ask(history.commit_files, engine, self._history.session_id, entry.subject)
             self._read(f"{entry.title}\n{entry.detail}", _files_text(files or ()))
+        elif entry.kind is EntryKind.SETUP:
+            output = await ask(history.setup_output, engine, entry.subject)
+            self._read(entry.title, output or "", end=True)
         else:
             output = await ask(history.script_output, engine, entry.subject, entry.number)
             self._read(entry.title, output or "", end=True)

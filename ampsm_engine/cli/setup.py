@@ -1,0 +1,137 @@
+"""The commands setup and trust, and asking for trust in a command of a repository."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from ampsm_engine.cli import arguments, diagnostics, output
+from ampsm_engine.cli.output import clean, one_line
+from ampsm_engine.cli.root import Command
+from ampsm_engine.errors import Refused
+from ampsm_engine.trusted_commands import UntrustedCommand
+
+T = TypeVar("T")
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+QUESTION = "Trust it? It runs with your rights, and whatever of the repository it calls runs with it."
+
+
+def trusting(act: Callable[[], T], *, yes: bool = False, again: str = "ampsm new --trust-setup") -> T:
+    """Act; where that needs trust in a command of the repository, ask for it at the terminal (`yes`: it is given).
+
+    UntrustedCommand where there is no terminal, Refused where the answer is no. `again`: how to say yes without one.
+    """
+    from ampsm_engine.context import engine_at
+    from ampsm_engine.engine import setup
+
+    try:
+        return act()
+    except UntrustedCommand as asked:
+        if not yes:
+            _ask(asked.root, asked.command, asked.origin, UntrustedCommand(asked.message, f"{asked.hint}, or: {again}"))
+        setup.trust(engine_at(), asked.root, asked.command)
+    return act()
+
+
+def _ask(root: str, text: str, origin: str, otherwise: Refused) -> None:
+    """Return only on a yes; `otherwise` where nobody can be asked, Refused on a no."""
+    shown = "\n".join(f"    {line}" for line in text.splitlines())
+    answer = diagnostics.confirmed(f"{origin} of {root} says how a new worktree is set up:\n\n{shown}\n\n{QUESTION}")
+    if answer is None:
+        raise otherwise
+    if not answer:
+        raise Refused("It is not trusted, and nothing was done.", "ampsm new --no-setup begins without it.")
+
+
+@click.command(cls=Command, short_help="Set a session's worktree up again, or go on without.")
+@arguments.session_argument
+@click.option("--skip", is_flag=True, help="Go on without the setup: the next iteration begins with amp.")
+@arguments.json_option
+def setup_command(reference: str, *, skip: bool, as_json: bool) -> int:
+    """Run the setup command of a session's worktree now, as it runs before the first iteration.
+
+    The command is `ampsm.setup` of git's configuration, else `setup` in the file .ampsm.toml of the commit that the
+    session began from; that one needs your trust once. What it prints goes to stdout (with --json to stderr). The
+    exit code is 0 when it passed, 1 when it failed.
+
+      ampsm setup dark
+      ampsm setup dark --skip && ampsm retry dark
+      git config ampsm.setup 'npm ci'
+    """
+    from ampsm_engine.engine import setup
+
+    engine = arguments.open_engine()
+    session = arguments.target(engine, reference)
+    if skip:
+        setup.skip(engine, session.id)
+        if as_json:
+            output.document({"sessionId": session.id, "exitCode": None, "seconds": None, "timedOut": False})
+        else:
+            output.line(f"{one_line(session.name)} goes on without its setup.")
+            diagnostics.hint(f"ampsm retry {session.id}")
+        return diagnostics.OK
+    stream = sys.stderr if as_json else sys.stdout
+
+    def show(content: bytes) -> None:
+        stream.write(clean(content.decode("utf-8", "replace"), lines=True))
+        stream.flush()
+
+    trusting(lambda: setup.command_of(engine, session.id), again=f"ampsm trust --yes --repo {session.repo_root}")
+    with diagnostics.interruptible("The setup command was ended."):
+        ran = setup.run(engine, session.id, show)
+    if as_json:
+        result = {"exitCode": ran.exit_code, "seconds": ran.seconds, "timedOut": ran.timed_out}
+        output.document({"sessionId": session.id, **result})
+    else:
+        diagnostics.note(f"{ran.worded('The setup command')} after {ran.seconds:.1f} s.")
+        diagnostics.hint("" if ran.exit_code == 0 else f"ampsm setup {session.id} --skip, to go on without it")
+    return diagnostics.OK if ran.exit_code == 0 else diagnostics.FAILED
+
+
+@click.command(cls=Command, short_help="Trust a repository's setup command, or none of them any more.")
+@click.option("--repo", metavar="P", type=FOLDER, default=Path(), help="Any folder of the repository. [default: here]")
+@click.option("--base", metavar="REF", type=arguments.TEXT, help="The commit whose .ampsm.toml is meant.")
+@click.option("--forget", is_flag=True, help="Trust no command of this repository any more.")
+@arguments.yes_option
+@arguments.json_option
+def trust_command(repo: Path, base: str | None, *, forget: bool, yes: bool, as_json: bool) -> int:
+    """Let the setup command run that a repository's .ampsm.toml names, in the commit that sessions begin from.
+
+    It is shown and asked about once; a command that differs in one character is another one, and asked about again.
+
+      ampsm trust
+      ampsm trust --base develop --yes
+      ampsm trust --forget
+    """
+    from ampsm_engine.context import engine_at
+    from ampsm_engine.engine import setup
+
+    engine = engine_at()
+    if forget:
+        count = setup.forget(engine, repo)
+        return _answer(as_json=as_json, root=str(repo.absolute()), text="", trusted=False, said=f"Forgotten: {count}.")
+    offered = setup.offer(engine, repo, base)
+    for text in offered.problems:
+        diagnostics.warning(text)
+    if not offered.command:
+        raise Refused(
+            f"There is no setup command in {offered.root}.", "ampsm trust --base REF, or: git config ampsm.setup"
+        )
+    if not offered.is_trusted:
+        message = f"The setup command of this repository is not trusted yet: {one_line(offered.command)[:200]}"
+        if not yes:
+            _ask(offered.root, offered.command, offered.origin, Refused(message, "ampsm trust --yes"))
+        setup.trust(engine, offered.root, offered.command)
+    said = f"Trusted: {one_line(offered.command)}"
+    return _answer(as_json=as_json, root=offered.root, text=offered.command, trusted=True, said=said)
+
+
+def _answer(*, as_json: bool, root: str, text: str, trusted: bool, said: str) -> int:
+    if as_json:
+        output.document({"repository": root, "command": text, "trusted": trusted})
+    else:
+        output.line(said)
+    return diagnostics.OK

@@ -1,0 +1,137 @@
+"""What a new worktree gets beside what git tracks, and what it lacks of what the checkout has, in sentences.
+
+git says nothing of it: hooks that are not there, submodules that are empty, files of large file storage that are
+pointers, what is uncommitted or ignored in the checkout, and a base that its remote has left behind.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ampsm_engine.git import copied_paths, hooks, own_files, program, records, repository, submodules
+from ampsm_engine.git.entities import Base, Repo
+from ampsm_engine.plain_text import list_some, plural, printable
+
+if TYPE_CHECKING:
+    from ampsm_engine.git.setup_source import SetupSource
+
+MOST_NAMED = 5
+_MOST_COUNTED = 2_000
+"""Entries of ignored folders that are counted in all, to name the biggest ones."""
+
+_UNMISSED = re.compile(
+    r"(.*/)?(__pycache__|\.(mypy|pytest|ruff)_cache|\.hypothesis|\.DS_Store|\.coverage|.*\.(pyc|pyo|swp|log|tmp))/?"
+)
+"""Ignored files that nobody misses: they are made again by whatever needs them."""
+
+_LFS = re.compile(rb"^[^#\n]*\sfilter=lfs\b", re.MULTILINE)
+_ATTRIBUTES_READ = 1 << 20
+
+
+class Prepared(NamedTuple):
+    """What a new worktree was given, as a sentence for the history, and what of it could not be."""
+
+    copied: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def prepare(repo: Repo, worktree: Path, source: "SetupSource", share: Sequence[str], most: float) -> Prepared:
+    """Give a new worktree copies of ignored files of the checkout, and fill its submodules.
+
+    `share`: ignored folders to copy beside those of the source, of which at most `most` bytes each are copied where
+    the disk must hold them twice.
+    """
+    if os.path.lexists(worktree / ".gitmodules"):
+        submodules.fill(worktree, repo.common_dir / "modules")
+    shared = tuple(dict.fromkeys((*share, *source.share)))
+    from ampsm_engine.git.worktrees import INCLUDE_FILE
+
+    if not (shared or os.path.lexists(repo.checkout / INCLUDE_FILE)):
+        return Prepared(notes=source.problems)
+    from ampsm_engine.git import included_files
+
+    done = included_files.copy(repo.checkout, worktree, shared, most)
+    return Prepared(done.copied(), (*source.problems, *done.left_out()))
+
+
+def lacking(path: Path, root: Path) -> tuple[str, ...]:
+    """What a worktree does not have of what the main worktree has: hooks, submodules, large files."""
+    missing = hooks.missing(path, root)
+    found = [missing] if missing else []
+    if empty := submodules.empty(path):
+        way = f"git -C {path} submodule update --init --recursive"
+        found.append(f"The submodules are empty here ({list_some(empty)}). To fill them: {way}")
+    if _has_pointers(path):
+        found.append("Files of large file storage are pointers here: git-lfs is not installed.")
+    return tuple(found)
+
+
+def _has_pointers(path: Path) -> bool:
+    """Whether the worktree's attributes ask for large file storage, and the program for it is not there."""
+    try:
+        attributes = path / ".gitattributes"
+        if attributes.is_symlink() or not attributes.is_file():
+            return False
+        with attributes.open("rb") as file:
+            return _LFS.search(file.read(_ATTRIBUTES_READ)) is not None and shutil.which("git-lfs") is None
+    except OSError:
+        return False
+
+
+def left_behind(repo: Repo, start: Base) -> tuple[str, ...]:
+    """What a session does not get of a checkout: its uncommitted edits, and what the base's remote has more."""
+    return (*_uncommitted(repo.checkout), *_behind(repo.root, start))
+
+
+def _uncommitted(checkout: Path) -> Iterator[str]:
+    answer = program.read(checkout, "status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=dirty")
+    paths = [record[3:] for record in records.split(answer.output)]
+    paths = [path for path in paths if path.partition("/")[0] not in own_files.FOLDERS]
+    if answer.ok and paths:
+        yield f"What is uncommitted in your checkout stays there alone: {list_some(paths, MOST_NAMED)}."
+
+
+def _behind(root: Path, start: Base) -> Iterator[str]:
+    asked = "--format=%(upstream:short)%00%(upstream:track,nobracket)"
+    answer = program.read(root, "for-each-ref", asked, f"{repository.BRANCHES}{start.name}")
+    upstream, _, track = answer.line.partition("\0")
+    if behind := re.search(r"behind (\d+)", track):
+        commits = plural(int(behind[1]), "commit")
+        yield f"{start.name} is {commits} behind {printable(upstream)} as it was fetched last: ampsm new --fetch"
+
+
+def ignored_in(checkout: Path) -> tuple[str, ...]:
+    """What git ignores in a checkout, folders as one, less what is ampsm's and what nobody misses."""
+    asked = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
+    names = records.split(program.read(checkout, *asked).output)
+    ours = own_files.FOLDERS
+    return tuple(name for name in names if name.partition("/")[0] not in ours and not _UNMISSED.fullmatch(name))
+
+
+def not_copied(checkout: Path, worktree: Path, ignored: Sequence[str]) -> tuple[str, ...]:
+    """A sentence about the ignored files of a checkout that a new worktree does not have, the biggest named."""
+    copies = copied_paths.read(repository.git_dir(worktree))
+    names = [name for name in ignored if not copies.holds(name) and not os.path.lexists(worktree / name)]
+    if not names:
+        return ()
+    from ampsm_engine.git.unwanted_files import is_secret
+
+    sizes = dict(_counted(checkout, names))
+    names.sort(key=lambda name: (not is_secret(name.rstrip("/")), -sizes.get(name, 0)))
+    told = list_some(names, MOST_NAMED)
+    return (f"Ignored in your checkout, and not here: {told}. A file .worktreeinclude names what new worktrees get.",)
+
+
+def _counted(checkout: Path, names: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """How many entries are below each name, as far as it takes to tell big from small."""
+    each = max(_MOST_COUNTED // len(names), 1)
+    for name in names[:_MOST_COUNTED]:
+        count = 0
+        for _, folders, files in os.walk(checkout / name):
+            count += len(folders) + len(files)
+            if count >= each:
+                break
+        yield name, count

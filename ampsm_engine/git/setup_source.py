@@ -1,0 +1,185 @@
+"""How worktrees of a repository are made ready: `ampsm.setup` in git's configuration, and `.ampsm.toml`.
+
+`.ampsm.toml` is an object of the commit that a session begins from: neither a checkout nor the session's branch has a
+say, nor any link, filter or attribute. What comes out of the repository's files is not run before a person trusts it.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from ampsm_engine import redact
+from ampsm_engine.config import line_of
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.git import program, records, repository, worktrees
+from ampsm_engine.plain_text import printable, visible
+
+FILE = ".ampsm.toml"
+VARIABLE = "ampsm.setup"
+
+LARGEST = 64 << 10
+"""Bytes of the file beyond which it is not read."""
+
+LONGEST = 1_000
+MOST_LINES = 20
+"""Characters and lines of a command: who is asked to trust it has to see all of it in one box."""
+
+MOST_SHARED = 50
+_KEYS = ("setup", "share")
+
+
+class SetupSource(NamedTuple):
+    """What is said of making a worktree ready."""
+
+    command: str = ""
+    """A shell command, run in a new worktree before amp begins; empty: none."""
+    origin: str = ""
+    """Where the command stands, for people."""
+    is_foreign: bool = False
+    """Whether the command comes out of the repository's files, and needs a person's trust."""
+    share: tuple[str, ...] = ()
+    """Ignored folders of the checkout of which new worktrees are to have copies, as paths below its top."""
+    problems: tuple[str, ...] = ()
+    """A sentence for each thing in the file that does not count."""
+
+
+def read(root: Path, commit: str) -> SetupSource:
+    """What holds for a worktree that begins from a commit; git's configuration comes before the file."""
+    found = _in_file(root, commit)
+    own = _configured(root)
+    if own is None:
+        return found
+    text, place, is_foreign = own
+    reason = why_unfit(text) if is_foreign else ""
+    if reason:
+        return found._replace(command="", problems=(*found.problems, f"{VARIABLE} in {place} is not run: {reason}."))
+    return found._replace(command=text.strip(), origin=f"{VARIABLE} in {place}", is_foreign=is_foreign)
+
+
+def why_unfit(command: str) -> str:
+    """Why a command out of a repository is not one that a person could trust; empty when it is."""
+    if visible(command, "\n\t") != command:
+        return "it holds characters that nobody sees"
+    if len(command) > LONGEST or command.count("\n") >= MOST_LINES:
+        return f"it is longer than {LONGEST} characters or {MOST_LINES} lines: a script in the repository has room"
+    return "it holds a secret" if redact.text(command) != command else ""
+
+
+def _configured(root: Path) -> tuple[str, str, bool] | None:
+    """The command of git's configuration, where it stands, and whether that is a file of the repository; or None."""
+    answer = program.read(root, "config", "--show-origin", "-z", "--get-all", VARIABLE)
+    fields = program.text(answer.output).split("\0")
+    if not answer.ok or len(fields) < 3:
+        return None
+    origin, text = fields[-3:-1]
+    kind, _, name = origin.partition(":")
+    if kind != "file":
+        return text, "git's variables", False
+    path = os.path.realpath(root / name)
+    return text, printable(path), _is_in_worktree(root, path)
+
+
+def _is_in_worktree(root: Path, path: str) -> bool:
+    """Whether a file is one that a commit may bring: below a worktree, and not in the git folder."""
+    repo = repository.around(root)
+    if Path(path).is_relative_to(os.path.realpath(repo.common_dir)):
+        return False
+    places = [root, *(tree.path for tree in worktrees.listed(repo))]
+    return any(Path(path).is_relative_to(os.path.realpath(place)) for place in places)
+
+
+def _in_file(root: Path, commit: str) -> SetupSource:
+    """What the file of a commit says; what cannot be used of it is in `problems`."""
+    try:
+        text = _content(root, commit)
+    except AmpsmError as reason:
+        return _unread(reason.message.removesuffix("."))
+    except ValueError as reason:
+        return _unread(f"{reason}")
+    if not text:
+        return SetupSource()
+    import tomllib  # few repositories have the file
+
+    try:
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as reason:
+        return _unread(f"it is not valid TOML: {printable(str(reason))[:200]}")
+    return _understood(text, document)
+
+
+def _unread(reason: str) -> SetupSource:
+    return SetupSource(problems=(f"Nothing of {FILE} counts: {reason}.",))
+
+
+def _content(root: Path, commit: str) -> str:
+    """The file of a commit; empty without one. ValueError with a reason where it is none that counts."""
+    listed = records.split(program.query(root, "ls-tree", "-z", "-l", "--full-tree", commit, "--", FILE))
+    if not listed:
+        return ""
+    mode, kind, name, size = listed[0].partition("\t")[0].split()
+    if kind != "blob" or mode == records.SYMLINK:
+        raise ValueError("it is a link" if mode == records.SYMLINK else "it is no file")
+    if not size.isdigit() or int(size) > LARGEST:
+        raise ValueError(f"it is larger than {LARGEST >> 10} KB")
+    content = program.query(root, "cat-file", "blob", name)
+    try:
+        return content.decode()
+    except UnicodeDecodeError as reason:
+        line = content.count(b"\n", 0, reason.start) + 1
+        raise ValueError(f"it is no UTF-8 text (line {line})") from None
+
+
+def _understood(text: str, document: dict[str, object]) -> SetupSource:
+    problems = list(_unknown(text, document))
+    command, share = "", []
+    if "setup" in document:
+        given, place = document["setup"], _place(text, "setup")
+        if not isinstance(given, str):
+            problems.append(f"setup takes one text, a shell command ({place}).")
+        elif reason := why_unfit(given):
+            problems.append(f"setup is not run: {reason} ({place}).")
+        else:
+            command = given.strip()
+    if "share" in document:
+        given, place = document["share"], _place(text, "share")
+        names = given if isinstance(given, list) else [given]
+        for name in names[:MOST_SHARED]:
+            if reason := why_not_shared(name):
+                problems.append(f"share does not take {printable(repr(name))[:80]}: {reason} ({place}).")
+            else:
+                share.append(str(name).strip("/"))
+    origin = f"{FILE}, line {line_of(text, 'setup')}" if command else ""
+    return SetupSource(command, origin, bool(command), tuple(dict.fromkeys(share)), tuple(problems))
+
+
+def _unknown(text: str, document: dict[str, object]) -> Iterator[str]:
+    for key in document:
+        if key not in _KEYS:
+            import difflib
+
+            near = difflib.get_close_matches(key, _KEYS, n=1)
+            meant = f"Did you mean {near[0]}?" if near else f"It takes {' and '.join(_KEYS)}."
+            yield f"There is no setting {printable(key)[:80]!r} ({_place(text, key)}). {meant}"
+
+
+def _place(text: str, key: str) -> str:
+    line = line_of(text, key)
+    return f"line {line} of {FILE}" if line else FILE
+
+
+def named_folders(text: str) -> tuple[str, ...]:
+    """The folders that a setting names, with blanks or commas between them; what cannot be shared is left out."""
+    return tuple(name.strip("/") for name in text.replace(",", " ").split() if not why_not_shared(name))
+
+
+def why_not_shared(name: object) -> str:
+    """Why no folder of that name is shared with new worktrees; empty when it may be."""
+    if not isinstance(name, str) or not name.strip("/"):
+        return "it is no name of a folder"
+    parts = name.strip("/").split("/")
+    if name.startswith("/") or any(part in ("", ".", "..") for part in parts):
+        return "it has to be a path below the repository's top"
+    if any(part.casefold() == ".git" for part in parts) or printable(name) != name or "\\" in name:
+        return "there is no such folder to share"
+    return ""

@@ -1,0 +1,114 @@
+"""The setup command of a new worktree: before amp, apart from amp's work, stopped, killed, told when it fails."""
+
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.engine import runs, setup
+from ampsm_engine.model import Outcome, SetupState, State, Status
+from ampsm_engine.trusted_commands import UntrustedCommand
+from tests.conftest import git
+from tests.waiting import until
+from tests.worker.bench import Bench, marked
+from tests.worker.conftest import bench
+
+__all__ = ["bench"]
+
+
+def command(bench: Bench, text: str) -> None:
+    git(bench.repo, "config", "ampsm.setup", text)
+
+
+def test_it_runs_before_amp_and_what_it_leaves_is_no_part_of_amps_iteration(bench: Bench) -> None:
+    git(bench.repo, "config", "core.excludesFile", bench.folder / "ignore")
+    (bench.folder / "ignore").write_text("node_modules/\n")
+    command(bench, "mkdir node_modules && echo dep > node_modules/dep && echo lock > lock.json && echo installed")
+    bench.scenario({"create_file": "new.txt", "content": "amp\n"}, {"say": "Done."})
+    session = bench.new()
+    done = bench.settled(session)
+    worktree = Path(session.worktree_path)
+    assert (done.outcome, (worktree / "node_modules" / "dep").read_text()) == (Outcome.DONE, "dep\n")
+    assert git(worktree, "diff", "--name-only", f"{done.start_sha}..{done.commit_sha}").split() == ["new.txt"]
+    assert git(worktree, "diff", "--name-only", f"{session.base_commit}..{done.start_sha}").split() == ["lock.json"]
+    assert "changed by the setup command" in bench.fact(session, "committed-by-hand")
+    assert bench.engine.home.run(done.id).setup_output.read_text() == "installed\n"
+    assert bench.fact(session, SetupState.PASSED).startswith("the setup command passed after ")
+    assert "the setup command passed" in (worktree / "AGENT_CONTEXT" / "SESSION.md").read_text()
+    bench.iterate(session)
+    bench.settled(session)
+    assert bench.facts(session).count("setup-started") == 1
+
+
+def test_a_failure_leaves_amp_unstarted_until_it_passes_or_a_person_goes_on_without(bench: Bench) -> None:
+    command(bench, f"echo 'no registry'; test -e {bench.flag('there')}")
+    bench.scenario({"say": "Done."})
+    session = bench.new()
+    failed = bench.settled(session)
+    assert (failed.outcome, failed.failure, failed.attempts) == (Outcome.FAILED, "setup", 0)
+    assert failed.error == "The setup command failed with exit code 1; amp was not started. It said: no registry"
+    assert bench.now(session).status is Status.ERROR
+    assert runs.last_prompt(bench.engine, session.id) == "Do it"
+
+    said: list[bytes] = []
+    assert setup.run(bench.engine, session.id, said.append).exit_code == 1
+    assert b"".join(said) == b"no registry\n"
+    setup.skip(bench.engine, session.id)
+    assert bench.now(session).status is Status.IDLE
+    bench.iterate(session)
+    assert bench.settled(session).outcome is Outcome.DONE
+
+    bench.flag("there").touch()
+    assert setup.run(bench.engine, session.id, said.append).exit_code == 0
+    assert bench.engine.store.facts.setup_state(session.id) is SetupState.PASSED
+
+
+def test_a_stop_ends_it_with_all_that_it_started_and_it_runs_again_the_next_time(bench: Bench) -> None:
+    command(bench, f"test -e {bench.flag('again')} || {{ touch {bench.flag('begun')}; sleep 600 & sleep 600; }}")
+    bench.scenario({"say": "Done."})
+    session = bench.new()
+    until(bench.flag("begun").exists, "the setup to begin")
+    until(lambda: "setting up" in (bench.last(session).activity or ""), "the list to say so")
+    runs.stop(bench.engine, session.id)
+    stopped = bench.settled(session)
+    assert (stopped.outcome, stopped.attempts) == (Outcome.STOPPED, 0)
+    assert marked("AMPSM_RUN_ID", stopped.id) == []
+    bench.flag("again").touch()
+    bench.iterate(session)
+    assert bench.settled(session).outcome is Outcome.DONE
+    assert bench.facts(session).count("setup-started") == 2
+
+
+def test_killed_with_its_worker_it_is_ended_and_run_once_more_from_its_beginning(bench: Bench) -> None:
+    command(bench, f"echo begun >> {bench.flag('begun')}; test $(wc -l < {bench.flag('begun')}) = 2 || sleep 600")
+    bench.scenario({"say": "Done."})
+    session = bench.new()
+    until(bench.flag("begun").exists, "the setup to begin")
+    bench.kill_workers()
+    bench.sweep()
+    done = bench.settled(session)
+    assert (done.outcome, bench.flag("begun").read_text()) == (Outcome.DONE, "begun\nbegun\n")
+    assert marked("AMPSM_RUN_ID", done.id) == []
+
+
+def test_one_that_takes_its_worker_along_each_time_is_given_up(bench: Bench) -> None:
+    command(bench, "kill -9 $PPID")
+    session = bench.new()
+    until(lambda: bench.sweep() is not None and bench.last(session).state is State.SETTLED, "it to be given up")
+    assert "its worker was killed each time" in (bench.last(session).error or "")
+    assert bench.facts(session).count("setup-started") == 3
+
+
+def test_a_command_of_the_repository_that_lost_its_trust_is_not_run(bench: Bench) -> None:
+    (bench.repo / ".ampsm.toml").write_text(f'setup = "touch {bench.flag("ran")}"\n')
+    git(bench.repo, "add", ".ampsm.toml")
+    git(bench.repo, "commit", "-q", "-m", "Set up")
+    with pytest.raises(UntrustedCommand) as asked:
+        bench.new()
+    assert bench.engine.store.sessions.all() == ()
+    setup.trust(bench.engine, asked.value.root, asked.value.command)
+    session = bench.new(None)
+    assert setup.forget(bench.engine, bench.repo) == 1
+    bench.iterate(session)
+    failed = bench.settled(session)
+    assert (failed.failure, bench.flag("ran").exists()) == ("setup", False)
+    assert failed.hint == f"ampsm trust --repo {bench.repo} --base {session.base_commit[:12]}"
