@@ -57,8 +57,8 @@ def test_lines_that_are_walked_are_those_that_git_lists(repo: Path, monkeypatch:
             git(repo, "merge", "--quiet", "--no-ff", "--message", "Merge", *more)
         return git(repo, "rev-parse", "HEAD").strip()
 
-    base, tip = grown(fork, 3), grown(fork, 200)
-    within = git(repo, "rev-parse", f"{tip}~150").strip()
+    base, tip = grown(fork, 3), grown(fork, 150)
+    within = git(repo, "rev-parse", f"{tip}~100").strip()
     aside = grown(within, 40)
     merged = grown(base, 1, aside)
     asked: list[tuple[str, str]] = []

@@ -35,8 +35,8 @@ _TRAILERS = tuple(key.lower().encode() for key in TRAILERS)
 
 _PACKED = {"commit": 1, "tree": 2, "blob": 3}
 
-_STRIDE = 32
-"""Commits of a line that are read at first, and four times as many each time again."""
+_STRIDE, _NEAR = 32, 200
+"""Commits of a line that are read at first, and four times as many each time again; a base is not followed further."""
 
 _CONFIGURED = (
     r"^((user|author|committer)\.(name|email)|commit\.gpgsign|core\.(bare|worktree)"
@@ -241,10 +241,10 @@ class ObjectStore:
             known = self._commits[sha] = _commit(sha, self.database.read("commit", sha))
         return known
 
-    def down_to(self, tip: str, ends: set[str]) -> Iterator[RawCommit]:
+    def down_to(self, tip: str, ends: set[str], most: int = _LONG) -> Iterator[RawCommit]:
         """A commit and those before it, to one above an end or to where one has not one parent alone."""
         size = _STRIDE
-        while tip not in ends and size < _LONG:
+        while tip not in ends and size < most:
             for content in self.database.read_all([f"{tip}~{number}" for number in range(size)]).values():
                 if self.database.name_of("commit", content) != tip:
                     return  # replaced, or given other parents
@@ -435,7 +435,7 @@ def _walked_line(objects: ObjectStore, base: str, tip: str) -> CommitLine | None
     """The same where both sides are one line each from where they part, which somebody remembers; None else."""
     if not objects.fork:
         return None
-    ends = [base, *(commit.parents[0] for commit in objects.down_to(base, {objects.fork}))]
+    ends = [base, *(commit.parents[0] for commit in objects.down_to(base, {objects.fork}, _NEAR))]
     if ends[-1] != objects.fork:
         return None
     found = list(objects.down_to(tip, set(ends)))
