@@ -220,6 +220,11 @@ class Home(NamedTuple):
         return self.root / "trusted"
 
     @property
+    def secret_files(self) -> Path:
+        """Which files with secrets were copied for a session, one file a session."""
+        return self.root / "secret-files"
+
+    @property
     def only_repository(self) -> Path:
         """Names the one repository that a home may work in, as a demo's does; other homes have no such file."""
         return self.root / "only-repository"

@@ -7,6 +7,7 @@ Bytes and lines are not known here, see `stream`; nothing is added up here, see 
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from ampsm_engine.amp.events import (
@@ -57,7 +58,7 @@ def cut(text: str) -> str:
 
 def paired(text: str) -> str:
     """The same, and free of unpaired surrogates."""
-    return cut(text).encode("utf-8", "replace").decode()
+    return cut(text) if text.isascii() else cut(text).encode("utf-8", "replace").decode()
 
 
 def events_of(line: dict[str, Any], clean: Clean) -> Iterator[Event]:
@@ -181,8 +182,9 @@ def _shell_ending(content: str) -> tuple[int | None, bool]:
     return (code if type(code) is int else None), inner.get("running") is True
 
 
+@lru_cache(1)  # of each answer its exit code is wanted, and then what it says
 def inner_object(content: str) -> dict[str, Any]:
-    """The JSON object that a tool's answer is, as text, in most cases; empty when it is none."""
+    """The JSON object that a tool's answer is, as text, in most cases; empty when it is none. Only to be read."""
     try:
         inner = DECODER.decode(content)
     except (ValueError, RecursionError):

@@ -89,7 +89,7 @@ class EventReader:
         text = line.strip(_BLANKS)
         if text.startswith("\x1b"):
             text = _TERMINAL_MODES.sub("", text, count=1).strip(_BLANKS)
-        cleaned = self._cleaned(paired if _ESCAPED_SURROGATE.search(text) else cut)
+        cleaned = self._cleaned(paired if "\\u" in text and _ESCAPED_SURROGATE.search(text) else cut)
         for piece in _objects(text):
             if isinstance(piece, str):
                 yield Noise(cleaned(piece))

@@ -325,6 +325,7 @@ def _purged(engine: Engine, session: Session) -> int:
     for run in (session.id, *(iteration.id for iteration in store.iterations.of(session.id))):
         shutil.rmtree(engine.home.run(run).path, ignore_errors=True)
     unsent_texts.delete_all(engine.home, session.id)
+    (engine.home.secret_files / session.id).unlink(missing_ok=True)
     store.sessions.remove(session.id)
     store.facts.add("purged", f"{session.name} is gone for good")
     return freed

@@ -111,7 +111,7 @@ def new(
                 facts.append(("worktree", note))
             with contextlib.suppress(AmpsmError, OSError):
                 _note_made(pending.path, session_id)
-            facts += _prepare(engine, repo, pending.path, source, ignored)
+            facts += _prepare(engine, repo, pending.path, source, ignored, session_id=session_id)
             given = prompt if run else None
             return _enter(engine, session, given, facts, pull_request=pull_request)
         except BaseException:
@@ -148,7 +148,7 @@ def _refuse_shared_thread(engine: Engine, thread_id: str) -> None:
 
 
 def _prepare(
-    engine: Engine, repo: Repo, worktree: Path, source: SetupSource, ignored: Sequence[str]
+    engine: Engine, repo: Repo, worktree: Path, source: SetupSource, ignored: Sequence[str], *, session_id: str
 ) -> list[tuple[str, str]]:
     """Give a new worktree what it needs beside what git tracks; facts about that, and about what it lacks even so.
 
@@ -160,10 +160,21 @@ def _prepare(
     facts = [("worktree", text) for text in (*done.notes, *readiness.lacking(worktree, repo.root))]
     facts += [(LEFT_BEHIND, text) for text in readiness.not_copied(repo.checkout, worktree, ignored)]
     if done.copied:
+        _hide_copied_secrets(repo.checkout, worktree, session_id)
         facts.append((FILES_COPIED, done.copied))
     if source.command:
         facts.append((SetupState.WAITS, f"before amp begins, this is run: {source.command}"))
     return facts
+
+
+def _hide_copied_secrets(checkout: Path, worktree: Path, session_id: str) -> None:
+    """What is secret in the files that were copied is hidden from now on like the secrets of the environment."""
+    from ampsm_engine.git import copied_paths, unwanted_files
+
+    copies = copied_paths.read(repository.git_dir(worktree)).files
+    secret = sorted(path for path in copies if unwanted_files.is_secret(path))
+    if secret:
+        redact.note_files(session_id, (folder / path for path in secret for folder in (worktree, checkout)))
 
 
 def _note_made(worktree: Path, session_id: str) -> None:

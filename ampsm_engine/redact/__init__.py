@@ -10,6 +10,7 @@ What is covered, and put out as `[redacted:<rule>]`:
 - `contexts.py`: what commands are given as a password, lines of configuration in the usual syntaxes, cookies, netrc,
   pgpass, kubeconfig, Docker and npm logins, hashes of passwords, signed addresses.
 - `environment.py`: the values of secret-named environment variables, also escaped for JSON, for a URL, in base 64.
+- `secret_files.py`: the same of the values in files of secrets that `.worktreeinclude` brought into a worktree.
 
 What is not: a secret without a shape of its own under a name that says nothing, one cut in two by other text, one
 in base 64 that is not in the environment. Thread ids, tool ids, commit hashes and UUIDs stay, unless the name they
@@ -22,42 +23,54 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from ampsm_engine.redact.redactor import Redactor
+    from ampsm_engine.redact.redactor import Redactor as Redactor
+    from ampsm_engine.redact.secret_files import CurrentRedactor
     from ampsm_engine.redact.window import SafeStream
 
 
 def text(text: str) -> str:
     """The text with a marker in place of each secret, those of this process's environment included."""
-    return _default().text(text)
+    return _default().redactor().text(text)
 
 
 def bytes_(content: bytes) -> bytes:
     """The bytes with a marker in place of each secret; what is not UTF-8 stays as it is."""
-    return _default().bytes_(content)
+    return _default().redactor().bytes_(content)
 
 
 def found(content: bytes) -> frozenset[str]:
     """The secrets in a content, as they are written there; never to be shown."""
-    return _default().found(content)
+    return _default().redactor().found(content)
 
 
 def stream() -> "SafeStream":
     """For a text that comes piece by piece and is too long to be held: `feed` it, then `finish`."""
-    return _default().stream()
+    return _default().redactor().stream()
 
 
 def file(path: "Path") -> int:
     """Redact a file in place, in one step; answers the number of secrets, and with none leaves it alone."""
-    return _default().file(path)
+    return _default().redactor().file(path)
+
+
+def note_files(session_id: str, paths: "Iterable[Path]") -> None:
+    """Keep secret, from now on and everywhere, what these files hold, which were copied for a session."""
+    _default().note(session_id, paths)
+
+
+def refresh() -> None:
+    """Learn what noted files hold now; otherwise that is learned within a second."""
+    _default().refresh()
 
 
 @cache
-def _default() -> "Redactor":
-    from ampsm_engine.redact.redactor import Redactor
+def _default() -> "CurrentRedactor":
+    from ampsm_engine.redact.secret_files import CurrentRedactor
 
-    return Redactor(os.environ)
+    return CurrentRedactor(os.environ)
 
 
 def __getattr__(name: str) -> object:

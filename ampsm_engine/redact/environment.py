@@ -89,6 +89,36 @@ def secrets(environ: Mapping[str, str]) -> set[str]:
     return found
 
 
+_ASSIGNED = (
+    r"(?m)^[ \t]*(?:export[ \t]+)?([A-Za-z_][\w.]{0,99})[ \t]*=[ \t]*"
+    r"(?:\"((?:[^\"\\]|\\[\s\S]){0,16000})\"|'([^']{0,16000})'|([^\s\"'#][^\r\n]{0,4000}))"
+)
+_TELLS_NOTHING = (
+    r"(?i)[\d.,:/_ -]+|\d+(?:\.\d+)?[a-z]{1,12}"  # numbers, dates, versions, lengths of time
+    r"|[a-z]+(?:[-_. /:,]+[a-z]+)*"  # words
+    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"  # somebody's address
+    r"|(?:/[\w.@-]{1,24}){2,}/?"  # paths
+    r"|(?:[a-z][a-z0-9+.-]*://[a-z0-9_.-]+|(?:[a-z0-9_-]{1,24}\.)+[a-z]{2,12})(?::\d{1,5})?(?:/[\w.-]{0,24})*"  # places
+)
+"""Values that are no secret where their name does not say so."""
+
+
+def secrets_of_lines(content: str) -> set[str]:
+    """The secret values of `KEY=VALUE` lines, as a .env file has them, whatever the keys are.
+
+    No words, paths, numbers or addresses, unless a key says that its value is secret.
+    """
+    found: set[str] = set()
+    for name, quoted, literal, bare in compiled(_ASSIGNED).findall(content):
+        written = quoted or literal or compiled(r"[ \t]+#.*").sub("", bare).strip()
+        unescaped = written.replace("\\n", "\n").replace('\\"', '"').replace("\\\\", "\\")
+        for value in {written.strip(), (unescaped if quoted else written).strip()}:
+            found |= secrets({name: value})
+            if not compiled(_HARMLESS).search(name) and not compiled(_TELLS_NOTHING).fullmatch(value):
+                found.update(filter(_is_secret, [value]))
+    return found
+
+
 def _is_secret(value: str) -> bool:
     if len(value) < SHORTEST or value.lower() in _COMMON:
         return False

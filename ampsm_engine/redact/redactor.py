@@ -1,7 +1,7 @@
 """Puts markers where secrets stand: in a text, in bytes, in a file of any size. Knows no rule.
 
 One pass over the text finds the anchors of all rules; no pattern is compiled or tried elsewhere, so ordinary text costs
-one search and hostile text stays linear. A file is read in a window that moves over it; a secret may cross its border.
+one pass and hostile text stays linear. A file is read in a window that moves over it; a secret may cross its border.
 """
 
 import codecs
@@ -17,7 +17,7 @@ from ampsm_engine.errors import Failed
 from ampsm_engine.home import open_private
 from ampsm_engine.redact import environment, own_rules
 from ampsm_engine.redact.rule import Finder, Rule, SecretSpan, besides_markers, merged, replaced
-from ampsm_engine.redact.scanner import Scanner
+from ampsm_engine.redact.scanner import Anchors, Scanner
 from ampsm_engine.redact.window import BEFORE, SafeStream, Window
 
 SHORTEST = 8
@@ -31,16 +31,17 @@ WINDOW = 256 * 1024
 
 
 class Redactor:
-    """Redacts by the rules and by the secret values of one environment."""
+    """Redacts by the rules, by the secret values of one environment, and by further values."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        texts = {form for value in environment.secrets(environ) for form in environment.forms(value)}
-        self._scanner = Scanner((*_rules(), *environment.finders(texts)))
+    def __init__(self, environ: Mapping[str, str], values: Iterable[str] = ()) -> None:
+        secrets = {*environment.secrets(environ), *values}
+        texts = {form for value in secrets for form in environment.forms(value)}
+        self._scanner = Scanner(_anchors(), Anchors(environment.finders(texts)))
         self._widest = max(own_rules.LONGEST, own_rules.WIDEST, *map(len, texts), 0)
 
     def text(self, text: str) -> str:
         """The text with a marker `[redacted:<rule>]` in place of each secret; markers stay as they are."""
-        if len(text) < SHORTEST or self._scanner.has_no_anchor(text):
+        if len(text) < SHORTEST:
             return text
         areas = [(0, len(text))]
         for _ in range(ROUNDS):
@@ -104,6 +105,11 @@ def _rules() -> tuple[Finder, ...]:
     return (*_maintained(), *own_rules.rules())
 
 
+@cache
+def _anchors() -> Anchors:
+    return Anchors(_rules())
+
+
 def _maintained() -> Iterator[Finder]:
     """The rules of the maintained set, as `scripts/update_redaction_rules.py` wrote them."""
     content = Path(__file__).with_name("rules.json").read_text(encoding="utf-8")
@@ -124,7 +130,7 @@ def _rewrite(path: Path, scanner: Scanner, widest: int) -> int:
     """Replace a file by one without secrets; how many there were, and with none it is left alone."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.redacting")
     try:
-        source = _open(path)
+        source = regular_file(path)
         if source is None:
             return 0
         with source:
@@ -150,8 +156,8 @@ def _rewrite(path: Path, scanner: Scanner, widest: int) -> int:
     return window.found
 
 
-def _open(path: Path) -> BinaryIO | None:
-    """The file, when it is one: a pipe in its place would never end, a link would lead elsewhere."""
+def regular_file(path: Path) -> BinaryIO | None:
+    """The file, opened, if it is there; OSError where it is none: a pipe would not end, a link would lead elsewhere."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -7,9 +7,10 @@ never redacted on a rule's word alone: the ids that ampsm and git work with.
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache, lru_cache
 from typing import NamedTuple, Protocol
 
-from ampsm_engine.redact.rule_parts import compiled
+from ampsm_engine.redact.rule_parts import compiled, count_groups
 
 MARKER = r"\[redacted:[a-z0-9-]{1,64}\]"
 """What stands where a secret stood."""
@@ -28,7 +29,7 @@ BEFORE = 256
 """Characters before a match that a rule may ask for."""
 
 MOST_PAIRS = 4096
-"""Pairs of characters behind an anchor that are remembered."""
+"""Spellings of an anchor and pairs of characters behind it that are remembered."""
 
 _CONFIDING = "(?i)secret|token|passw|api|auth|access|private|credential|key"
 
@@ -184,7 +185,7 @@ class Rule:
             "_is_elsewhere",
             "_is_secret",
             "_match",
-            "_pattern",
+            "pattern",
             "_spelt",
             "_what_stands_before",
         ),
@@ -221,8 +222,8 @@ class Rule:
         """The pattern is for what follows the anchor: the same for many anchors, and compiled once."""
         self._spelt = spelt
         """Makes the anchor as it has to be written of it in lower case."""
-        self._pattern = pattern
-        self._is_secret = is_secret
+        self.pattern = pattern
+        self._is_secret = is_secret and _remembered(is_secret)
         self._is_elsewhere = back[1] > 0
         self._match: Callable[[str, int], re.Match[str] | None] = self._match_first
         """Compiled when it is first used: most rules never are."""
@@ -233,19 +234,22 @@ class Rule:
         text = subject.text
         if self._is_elsewhere:
             return self._found_before(subject, position)
-        if self._spelt and self._spelt(subject.lowered[position:end]) != text[position:end]:
-            return ()
         if self._behind:  # what stands before has an end, a value may be long
-            found = self._match(text, end) if self._follows(text, position) else None
+            is_there = self.is_spelt(text[position:end]) and self.follows(text, position)
+            found = self._match(text, end) if is_there else None
         else:
             found = self._match(text, position)
-            found = found if found and self._follows(text, position) else None
+            found = found if found and self.follows(text, position) else None
         return self.secrets(text, found) if found else ()
+
+    def is_spelt(self, anchor: str) -> bool:
+        """Whether an anchor is written as it has to be."""
+        return self._spelt is None or (anchor.isascii() and self._spelt(anchor) == anchor)
 
     def _found_before(self, subject: ScannedText, position: int) -> Sequence[SecretSpan]:
         for start in self._starts(subject, position):
             found = self._match(subject.text, start)
-            if found and self._follows(subject.text, start):
+            if found and self.follows(subject.text, start):
                 return self.secrets(subject.text, found)
         return ()
 
@@ -254,7 +258,7 @@ class Rule:
         return self._match(text, position)
 
     def _match_first(self, text: str, position: int) -> re.Match[str] | None:
-        self._match = compiled(self._pattern).match
+        self._match = compiled(self.pattern).match
         return self._match(text, position)
 
     def _starts(self, subject: ScannedText, position: int) -> Iterable[int]:
@@ -262,7 +266,7 @@ class Rule:
         first, last = max(0, position - high), position - low
         return places(subject.lowered, self._begins, first, last) if self._begins else range(first, last + 1)
 
-    def _follows(self, text: str, start: int) -> bool:
+    def follows(self, text: str, start: int) -> bool:
         """Whether what has to stand before a match does; only looked at where there is one."""
         if not self._backwards:
             return True
@@ -273,15 +277,31 @@ class Rule:
 
     def secrets(self, text: str, found: re.Match[str]) -> Sequence[SecretSpan]:
         """The secret of a match, unless it is none when it is looked at."""
-        start, end = fitted(text, *found.span(found.lastindex or 0))
+        return self.secret(text, found.start(), *found.span(found.lastindex or 0))
+
+    def secret(self, text: str, begin: int, start: int, end: int) -> Sequence[SecretSpan]:
+        """What a match that begins somewhere holds from `start` to `end`, unless it is none when it is looked at."""
+        if text.find("\\", max(0, start - 6), end) >= 0:
+            start, end = fitted(text, start, end)
         secret = text[start:end]
-        if not secret or is_bare_number(text, start, end) or compiled(_OURS).fullmatch(secret):
+        if not secret:
+            return ()
+        first = secret[0]
+        if first in "-0123456789" and is_bare_number(text, start, end):
+            return ()
+        if first in "Tt" and compiled(_OURS).fullmatch(secret):
             return ()
         if self._is_secret is not None and not self._is_secret(secret):
             return ()
-        if self.near and not _is_likely(text[found.start() : start], secret):
+        if self.near and not _is_likely(text[begin:start], secret):
             return ()
         return (SecretSpan(start, end, self.name),)
+
+
+@cache
+def _remembered(test: Callable[[str], bool]) -> Callable[[str], bool]:
+    """A test that knows its latest answers: a value often stands in a text many times, and behind one name often."""
+    return lru_cache(1024)(test)
 
 
 def _is_likely(before: str, secret: str) -> bool:
@@ -301,6 +321,30 @@ def places(text: str, word: str, first: int, last: int) -> Iterator[int]:
         at = text.find(word, at + 1, last + len(word))
 
 
+class Together:
+    """Rules for what follows one anchor, all of them behind it, as one pattern: one look, and most texts are out."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = rules
+        self._match: Callable[[str, int], re.Match[str] | None] = self._match_first
+        self._of_group: Sequence[Rule] = ()
+
+    def _match_first(self, text: str, position: int) -> re.Match[str] | None:
+        self._match = compiled("".join(f"(?=(?:{rule.pattern})|)" for rule in self.rules)).match
+        self._of_group = [rule for rule in self.rules for _ in range(count_groups(rule.pattern))]
+        return self._match(text, position)
+
+    def find(self, text: str, position: int, end: int) -> Iterator[tuple[Rule, SecretSpan]]:
+        """The secrets that the rules find, each with its rule."""
+        found = self._match(text, end)
+        if found is None or found.lastindex is None:
+            return
+        for rule, (first, last) in zip(self._of_group, found.regs[1:], strict=True):
+            if first >= 0 and rule.follows(text, position):
+                for span in rule.secret(text, position, first, last):
+                    yield rule, span
+
+
 class Word:
     """The rules of one anchor, each with a pattern for the two characters that follow it: most are out by these."""
 
@@ -310,7 +354,8 @@ class Word:
         self.anchors = (anchor,)
         self.then = then
         self._rules = tuple(rules)
-        self._by_next: dict[str, tuple[Rule, ...]] = {}
+        self._by_text: dict[str, Together] = {}
+        """Those that may find something, by the anchor as it is written and what follows it."""
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -319,20 +364,28 @@ class Word:
 
     def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
         """The secrets that any of the rules finds; none is asked again inside of what it found."""
-        following = subject.text[end : end + 2]
-        rules = self._by_next.get(following)
-        if rules is None:
-            rules = tuple(rule for pattern, rule in self._rules if compiled(pattern).match(following))
-            if len(self._by_next) < MOST_PAIRS:
-                self._by_next[following] = rules
+        text, past = subject.text, subject.past
+        together = self._by_text.get(text[position : end + 2]) or self._chosen(text, position, end)
+        if not any(past.get(rule, 0) > position for rule in together.rules):
+            spans = together.find(text, position, end)
+        else:  # A value may be long, and full of anchors: a rule that has found it does not read it again from each.
+            asked = [rule for rule in together.rules if past.get(rule, 0) <= position]
+            spans = ((rule, span) for rule in asked for span in rule.find(subject, position, end))
         found: list[SecretSpan] = []
-        past = subject.past
-        for rule in rules:
-            if past.get(rule, 0) <= position:
-                for span in rule.find(subject, position, end):
-                    past[rule] = span.end
-                    found.append(span)
+        for rule, span in spans:
+            past[rule] = span.end
+            found.append(span)
         return found
+
+    def _chosen(self, text: str, position: int, end: int) -> Together:
+        anchor, following = text[position:end], text[end : end + 2]
+        pairs = ((pattern, rule) for pattern, rule in self._rules if rule.is_spelt(anchor))
+        rules = tuple(rule for pattern, rule in pairs if compiled(pattern).match(following))
+        known = (one for one in self._by_text.values() if one.rules == rules)
+        together = next(known, None) or Together(rules)
+        if len(self._by_text) < MOST_PAIRS:
+            self._by_text[anchor + following] = together
+        return together
 
 
 class Gate:
@@ -343,15 +396,24 @@ class Gate:
     def __init__(self, anchors: Sequence[str], pattern: str, rules: Sequence[Rule], then: str = "") -> None:
         self.anchors = anchors
         self.then = then
+        self.rules = rules
         self._pattern = pattern
         self._match: Callable[..., re.Match[str] | None] | None = None
-        self.rules = rules
+        self._together = Together(rules)
+        self._of_any_spelling = Together([rule for rule in rules if rule.is_spelt(_MIXED)])
 
     def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
         """The secrets that any of the rules finds, when the gate opens."""
         match = self._match
         if match is None:
             match = self._match = compiled(self._pattern).match
-        if not match(subject.text, end):
+        text = subject.text
+        if not match(text, end):
             return ()
-        return [span for rule in self.rules for span in rule.find(subject, position, end)]
+        anchor = text[position:end]
+        together = self._together if anchor.isupper() and anchor.isascii() else self._of_any_spelling
+        return [span for _, span in together.find(text, position, end)]
+
+
+_MIXED = "Ab"
+"""As no anchor is spelt that has to be written in one way."""

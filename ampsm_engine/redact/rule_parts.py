@@ -23,6 +23,11 @@ def _spelt_out(pattern: str) -> str:
     return "".join((*parts, pattern[start:]))
 
 
+def count_groups(pattern: str) -> int:
+    """How many groups of a pattern are numbered."""
+    return len(re.findall(r"\((?!\?)", re.sub(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", "", pattern)))
+
+
 _PIECE = re.compile(r"\\.|\[\^?\]?|\]")
 _MEANT = {r"\s": r"\t-\r ", r"\w": "A-Za-z0-9_", r"\d": "0-9"}
 

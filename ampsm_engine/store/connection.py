@@ -301,7 +301,7 @@ class Database:
         """Add rows, or change those that have their key, as `statements.put`. For use inside `writing`."""
         from ampsm_engine.store import statements
 
-        values = (statements.stored(table, names, row) for row in rows)
+        values = statements.stored(table, names, rows)
         self.connection().executemany(statements.put(table, names, key, known), values)
 
     def update(self, table: str, row_id: str, values: Mapping[str, object]) -> bool:

@@ -97,7 +97,13 @@ class Iterations(StorePart):
                 unknown = (tables.SessionRow.id == session_id) & tables.SessionRow.thread_id.is_null()
                 self._db.execute(tables.SessionRow.update(thread_id=thread_id).where(unknown))
             records.change_iteration(self._db, iteration_id, **columns)
-            records.write_tool_calls(self._db, [replace(call, iteration_id=iteration_id) for call in tool_calls])
+            records.write_tool_calls(
+                self._db,
+                [
+                    call if call.iteration_id == iteration_id else replace(call, iteration_id=iteration_id)
+                    for call in tool_calls
+                ],
+            )
 
     def begin_attempt(self, iteration_id: str) -> None:
         """Count one more start of amp; NotFound, or Refused unless the iteration runs."""

@@ -6,7 +6,7 @@ Which texts are stored as they are is said here for both; all others are redacte
 
 # ruff: noqa: S608 - names are those of tables and fields; values are bound
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from ampsm_engine.model import camel
@@ -35,7 +35,8 @@ _PLAIN = {table: frozenset(names.split()) for table, names in PLAIN.items()}
 
 def clean(value: object) -> str:
     """Text that UTF-8 can hold: an unpaired surrogate becomes a question mark, NUL and all else stay."""
-    return str(value).encode("utf-8", "replace").decode()
+    text = str(value)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def redacted(value: object) -> str:
@@ -83,18 +84,20 @@ def put(table: str, names: Sequence[str], key: Sequence[str], known: Sequence[st
     )
 
 
-def stored(table: str, names: Sequence[str], values: Sequence[object]) -> tuple[object, ...]:
-    """The values of one row as they are stored, in the order of the names."""
-    return tuple(_value(table, name, value) for name, value in zip(names, values, strict=True))
+def stored(table: str, names: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[tuple[object, ...]]:
+    """The values of rows as they are stored, in the order of the names."""
+    plain = [name in _PLAIN[table] for name in names]
+    for row in rows:
+        yield tuple([_value(value, plain=is_plain) for value, is_plain in zip(row, plain, strict=True)])
 
 
 def _stored(table: str, values: Mapping[str, object]) -> tuple[object, ...]:
-    return tuple(_value(table, name, value) for name, value in values.items())
+    return next(stored(table, tuple(values), [tuple(values.values())]))
 
 
-def _value(table: str, name: str, value: object) -> object:
+def _value(value: object, *, plain: bool) -> object:
     if value is None or isinstance(value, int):
         return value
     if isinstance(value, tuple):
         return array(value)
-    return clean(value) if isinstance(value, StrEnum) or name in _PLAIN[table] else redacted(value)
+    return clean(value) if plain or isinstance(value, StrEnum) else redacted(value)

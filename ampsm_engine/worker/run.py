@@ -222,6 +222,7 @@ class Run:
 
     async def _attempt(self) -> failures.Ending:
         """Follow amp until it is gone; how that attempt ended."""
+        redact.refresh()  # this session may have been made after this worker, and secrets copied for it
         output = Transcript(self.directory)
         tokens = session_limits.tokens_left(self.store, self.settings, self.iteration)
         monitor = AmpMonitor(output, self.store, self.settings, self.iteration, self.stop, self._report_silence, tokens)

@@ -402,13 +402,18 @@ def test_a_complaint_of_the_post_checkout_hook_is_a_fact(bench: Bench) -> None:
 def test_a_new_worktree_gets_the_ignored_files_that_the_checkout_names_and_commits_none(bench: Bench) -> None:
     (bench.repo / ".gitignore").write_text(".env\n")
     (bench.repo / ".worktreeinclude").write_text(".env\n*.pem\n")
-    (bench.repo / ".env").write_text("KEY=1\n")
+    (bench.repo / ".env").write_text("SHOP=velvet9quartz\n")
     git(bench.repo, "add", ".gitignore", ".worktreeinclude")
     git(bench.repo, "commit", "-q", "-m", "Name what a worktree needs")
-    session = bench.new("scenario: edit")
-    bench.settled(session)
-    assert (Path(session.worktree_path) / ".env").read_text() == "KEY=1\n"
-    assert bench.fact(session, "files-copied") == "Copied from the checkout: 1 ignored file, 6 bytes."
+    session = bench.new("scenario: edit\nThe key is velvet9quartz.")
+    iteration = bench.settled(session)
+    assert (Path(session.worktree_path) / ".env").read_text() == "SHOP=velvet9quartz\n"
+    assert bench.fact(session, "files-copied") == "Copied from the checkout: 1 ignored file, 19 bytes."
+    # What is secret in them is hidden wherever it appears: amp's output holds the prompt.
+    assert bench.engine.store.sessions.get(session.id).amp_prompt.endswith("The key is [redacted:environment].")
+    said = bench.home.run(iteration.id).stream.read_text()
+    assert "velvet9quartz" not in said
+    assert "The key is [redacted:environment]." in said
     changed = git(bench.repo, "diff", "--name-only", "main", session.branch_name)
     assert changed.split() == ["scripted.txt"]
 

@@ -39,12 +39,12 @@ def test_the_docstring_counts_right() -> None:
 
 def test_a_rule_is_bounded_and_its_name_fits_a_marker() -> None:
     for anchor, rule in every_rule():
-        width = parser.parse(rule._pattern).getwidth()[1]
+        width = parser.parse(rule.pattern).getwidth()[1]
         assert width <= own_rules.WIDEST, rule.name
         assert rule.back[1] <= window.BEFORE, rule.name
         assert re.fullmatch(r"[a-z0-9-]{1,64}", rule.name)
         assert anchor == anchor.lower()
-        re.compile(rule._pattern, re.ASCII)
+        re.compile(rule.pattern, re.ASCII)
 
 
 def may_match(items: Any, letter: int) -> bool:
