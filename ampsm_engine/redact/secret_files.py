@@ -44,7 +44,8 @@ class CurrentRedactor:
         """Look whether the files have changed."""
         self._looked_at, seen = time.monotonic(), self._look()
         if seen != self._seen:
-            self._seen, self._redactor = seen, self._made()
+            self._seen = seen
+            self._redactor = self._made()
 
     def note(self, session_id: str, paths: Iterable[Path]) -> None:
         """Keep secret, from now on and in every process, what these files hold that were copied for a session."""
