@@ -215,7 +215,7 @@ def _options() -> Iterator[Finder]:
             backwards=r"[\w-]{0,60}-",
             is_secret=has_digit_or_sign,
         )
-        yield Word(f"-{word}", ((r"s?=", joined), (r"s?[ \t\\]", apart)))
+        yield Word(f"-{word}", ((r"s?=", joined), (r"s?[ \t\\]", apart)), r"(?=s?[= \t\\])")
 
 
 REACH = 240

@@ -366,6 +366,8 @@ class Word:
         """The secrets that any of the rules finds; none is asked again inside of what it found."""
         text, past = subject.text, subject.past
         together = self._by_text.get(text[position : end + 2]) or self._chosen(text, position, end)
+        if not together.rules:
+            return ()
         if not any(past.get(rule, 0) > position for rule in together.rules):
             spans = together.find(text, position, end)
         else:  # A value may be long, and full of anchors: a rule that has found it does not read it again from each.
