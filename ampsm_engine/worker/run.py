@@ -76,6 +76,7 @@ class Run:
 
     async def until_ended(self, *, adopted: bool) -> bool:
         """Follow amp to its end and record it; False when it was never started and waits again."""
+        redact.refresh()  # this session may have been made after this worker, and secrets copied for it
         if adopted:
             self.child = process.adopt(self.directory, self.iteration.id)
             if self.child is None and self._never_started():
@@ -222,7 +223,6 @@ class Run:
 
     async def _attempt(self) -> failures.Ending:
         """Follow amp until it is gone; how that attempt ended."""
-        redact.refresh()  # this session may have been made after this worker, and secrets copied for it
         output = Transcript(self.directory)
         tokens = session_limits.tokens_left(self.store, self.settings, self.iteration)
         monitor = AmpMonitor(output, self.store, self.settings, self.iteration, self.stop, self._report_silence, tokens)
