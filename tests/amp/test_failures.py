@@ -340,6 +340,8 @@ def test_22_a_lost_connection():
 
 def test_23_an_answer_cut_at_its_limit_hangs():
     assert judged(fold(recorded("max-tokens-hang")), code=-9, silent=True).failure == "output-limit"
+    cut = fold(prompt("p"), assistant(text("so"), stop="max_tokens"))
+    assert judged(cut, code=-9, silent=True).failure == "output-limit"
 
 
 def test_24_a_tool_that_waits_for_approval_hangs_in_old_versions():
@@ -351,13 +353,22 @@ def test_24_a_tool_that_waits_for_approval_hangs_in_old_versions():
 def test_25_refused_tools_are_told_of_a_run_that_is_done():
     ending = judged(fold(recorded("permission-user-reject")))
     assert ending.outcome is Outcome.DONE
-    assert "one tool call" in ending.warning
+    assert "turned one tool call away" in ending.warning
     two = judged(fold(*(tool_result(name, "Plugin error: x") for name in "ab"), success()))
-    assert "2 tool calls" in two.warning
+    assert "turned 2 tool calls away" in two.warning
 
 
 def test_26_a_guarded_file_hangs():
     assert judged(fold(recorded("guarded-file")), code=-9, silent=True).failure == "guarded-file"
+    for tool in ("create_file", "edit_file", "apply_patch", "undo_edit"):
+        at_work = fold(prompt("p"), assistant(tool_use("t", tool)))
+        assert judged(at_work, code=-9, silent=True).failure == "guarded-file", tool
+
+
+def test_the_limit_of_a_session_stops_with_what_was_used_and_how_to_go_on():
+    ending = failures.over_limit(1200, 1000)
+    assert (ending.outcome, ending.failure, ending.hint) == (Outcome.STOPPED, "limit", AGAIN)
+    assert ending.error == "The session was stopped after 1200 tokens: its limit is 1000."
 
 
 def test_36_terminal_codes_alone_are_no_words():

@@ -40,6 +40,9 @@ def test_text_with_places() -> None:
     [
         {"comments": [{"filename": "a.py", "startLine": 2, "endLine": 3, "title": "Bad", "body": "Very"}]},
         [{"path": "a.py", "line": 2, "end_line": 3, "severity": "Bad", "message": "Very"}],
+        {"files": [{"path": "", "filePath": "a.py", "lineStart": 2, "lineEnd": 3, "text": "Bad", "why": "Very"}]},
+        {"path": "a.py", "line": True, "line_start": 2, "line_end": 3, "description": "Bad", "fix": "Very"},
+        {"path": "a.py", "line": 2, "endLine": 3, "comment": " Bad ", "body": " ", "suggestion": "Very"},
     ],
 )
 def test_json_of_findings(document: object) -> None:
@@ -48,11 +51,18 @@ def test_json_of_findings(document: object) -> None:
     assert parse(f"warning: something\n{json.dumps(document)}\n{json.dumps(document)}\n") == found
 
 
+@pytest.mark.parametrize(("line", "known"), [(1, 1), (0, 0), (-3, 0), (10**8, 0), ("7", 0), (None, 0)])
+def test_a_line_that_is_none_is_not_taken(line: object, known: int) -> None:
+    (found,) = parse(json.dumps({"path": "a.py", "line": line, "text": "Bad"}))
+    assert (found.line, found.line_end) == (known, known)
+
+
 def test_text_as_linters_write_it() -> None:
     assert parse("a.py:3:7: E501 too long\nREADME:12: no place\n12:30 nor this\nb/c:4: odd") == (
         ReviewFinding("a.py", 3, 3, "E501 too long\nREADME:12: no place\n12:30 nor this"),
         ReviewFinding("b/c", 4, 4, "odd"),
     )
+    assert parse("a.py:3:\nb/c:4: odd") == (ReviewFinding("b/c", 4, 4, "odd"),), "a place of which nothing is said"
 
 
 def test_the_stream_of_a_review() -> None:
