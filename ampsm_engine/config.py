@@ -11,9 +11,11 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, Literal
 
+from ampsm_engine import templates
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
 from ampsm_engine.home import platform_folder, write_private
 from ampsm_engine.lean_dataclass import dataclass, field
+from ampsm_engine.templates import BRANCH, SUBJECT, WORKTREE
 
 Value = str | int | float | bool
 
@@ -84,8 +86,14 @@ SETTINGS = {
         _time("setup.timeout", 1800, "at most for the setup command of a new worktree; 0: no limit"),
         Setting("setup.share", "", "ignored folders of which new worktrees get copies, as 'node_modules target'"),
         Setting("setup.share-limit", 1000, "megabytes to copy of each where the disk cannot share blocks; 0: none", 0),
+        Setting(
+            "worktree.place", WORKTREE, "where worktrees are made, as '../{repo}.{slug}'; {id}, {slug}, {time}, {repo}"
+        ),
+        Setting(
+            "branch.name", BRANCH, "how sessions' branches are called, as 'feature/{slug}'; the same words in braces"
+        ),
         Setting("commit.hooks", True, "run the repository's commit hooks for amp's commits"),
-        Setting("commit.subject", "amp: {subject}", "the first line of amp's commits, as 'chore(amp): {subject}'"),
+        Setting("commit.subject", SUBJECT, "the first line of amp's commits, as 'chore(amp): {subject}'"),
         Setting(
             "commit.hand-edits",
             "commit",
@@ -315,6 +323,8 @@ def checked(name: str, value: object) -> Value:
         raise _unfit(setting, f"one of {', '.join(setting.choices)}", value)
     if result is None or (setting.least is not None and not float(result) >= setting.least):
         raise _unfit(setting, _kind(setting), value)
+    if isinstance(result, str):
+        templates.check(name, result)
     return result
 
 

@@ -58,8 +58,7 @@ class KeyClash:
 
 
 SEND = "ctrl+g"
-"""Go: no terminal, multiplexer or flow control takes it; shift+enter and ctrl+enter do not exist over SSH, ctrl+s
-stops a terminal."""
+"""Go: no terminal takes it; shift+enter and ctrl+enter do not exist over SSH, ctrl+s stops a terminal."""
 
 HELP = Gesture("question_mark", "help")
 PALETTE = Gesture("colon", "all actions by name")
@@ -247,6 +246,7 @@ KEYS: dict[str, Key] = {
         Key("session.editor", (EDIT,), _SESSION, "open the worktree in the editor"),
         Key("session.shell", (SHELL,), _SESSION, "a shell in the worktree"),
         Key("session.copy", (COPY_ABOUT,), _SESSION, "copy id, branch, path, prompt or thread"),
+        Key("list.clean", (TICK,), _LIST, "to the trash with what is merged, here or upstream, after one question"),
         Key("list.copy", (COPY,), _LIST, "copy id, branch, path, prompt or thread"),
         Key("session.open", (ENTER, FOLD), _ONE_SESSION, "open or close what the cursor is on"),
         Key("session.open-all", (FOLD_ALL,), _ONE_SESSION, "open everything, or close it again"),

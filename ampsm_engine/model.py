@@ -82,6 +82,10 @@ class Session:
     """When it was put away: everything of it stays where it is, and lists leave it out unless they are asked."""
     host: str | None = None
     """The host of a cluster where its last iterations ran; None where they ran here."""
+    folder: str = ""
+    """The folder of the repository that it is about, in which amp and the script work; empty for all of it."""
+    landed: str | None = None
+    """That its work came into its base by other ways than a merge of ampsm's, and how; None as far as is known."""
 
     @property
     def owns_branch(self) -> bool:

@@ -9,6 +9,7 @@ import unicodedata
 from datetime import datetime
 
 from ampsm_engine.plain_text import printable
+from ampsm_engine.templates import Names
 
 SLUG_LENGTH = 40
 """Characters of a slug; a branch must stay readable in a list of 80 columns."""
@@ -49,10 +50,14 @@ def slug(name: str) -> str:
     return joined.strip("-") or "session"
 
 
-def branch_name(name: str, moment: datetime, attempt: int = 1) -> str:
-    """`amp/<slug>/<yyyymmdd-HHMMSS>`, with `-2`, `-3` ... when the name before was taken."""
-    suffix = "" if attempt == 1 else f"-{attempt}"
-    return f"amp/{slug(name)}/{moment:%Y%m%d-%H%M%S}{suffix}"
+def names(session_id: str, name: str, moment: datetime, repo: str) -> Names:
+    """What the placeholders of templates stand for in a session."""
+    return Names(session_id, slug(name), f"{moment:%Y%m%d-%H%M%S}", repo)
+
+
+def numbered(name: str, attempt: int) -> str:
+    """A name, with `-2`, `-3` ... when the name before was taken."""
+    return name if attempt == 1 else f"{name}-{attempt}"
 
 
 def session_name(prompt: str) -> str:

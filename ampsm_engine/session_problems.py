@@ -1,9 +1,10 @@
 """What is wrong with a session beside its status: missing parts, an open conflict. A few `stat` calls each."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ampsm_engine.errors import Refused
+from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.model import MergeState, Session, SessionPlace
 
 if TYPE_CHECKING:
@@ -30,6 +31,18 @@ def missing(session: "Session | SessionPlace", roots: dict[str, bool] | None = N
     if os.path.lexists(f"{session.worktree_path}/.git"):
         return None
     return "link" if os.path.isdir(session.worktree_path) else "worktree"  # noqa: PTH112
+
+
+def working_folder(top: Path, folder: str) -> Path:
+    """The folder of a worktree, `top`, in which amp and the script of a session work: `Session.folder`, or all of it.
+
+    Failed when that is gone, or has become a link: nobody works in another place unasked.
+    """
+    place = top / folder
+    if folder and (not place.is_dir() or place.resolve() != top.resolve() / folder):
+        message = f"{folder} is no folder in {top} any more, and that is where the session works."
+        raise Failed(message, f"ls -ld {place}")
+    return place
 
 
 def missing_part_message(session: Session) -> tuple[str, str] | None:

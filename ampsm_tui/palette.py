@@ -32,6 +32,7 @@ _ALSO_CALLED = {
     "session.new": "create start add",
     "session.shell": "terminal bash",
     "list.filter": "search find",
+    "list.clean": "clean up merged squashed tidy prune",
     "list.runs": "batch plans jobs",
     "list.metrics": "numbers statistics tokens cost plots",
     "table.filter": "search find",

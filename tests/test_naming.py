@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ampsm_engine import naming, plain_text
+from ampsm_engine import naming, plain_text, templates
 
 MOMENT = datetime(2026, 11, 23, 4, 5, 6, tzinfo=UTC)
 ANY_TEXT = st.text(max_size=300) | st.text(alphabet=st.sampled_from("./-@{~^:\\ *?[\x00\x7f lock"), max_size=60)
@@ -16,7 +16,7 @@ ANY_TEXT = st.text(max_size=300) | st.text(alphabet=st.sampled_from("./-@{~^:\\ 
 
 @given(ANY_TEXT)
 def test_any_text_gives_a_branch_that_git_takes(name: str) -> None:
-    branch = naming.branch_name(name, MOMENT)
+    branch = naming.names("0123456789", name, MOMENT, "shop").fill(templates.BRANCH)
     done = subprocess.run(["git", "check-ref-format", "--branch", branch], capture_output=True, check=False)
     assert done.returncode == 0, branch
     assert max(len(part.encode()) for part in branch.split("/")) < 200
@@ -47,8 +47,9 @@ def test_names_stay_recognisable(name: str, slug: str) -> None:
 
 
 def test_the_second_of_a_name_gets_a_number() -> None:
-    assert naming.branch_name("x", MOMENT) == "amp/x/20261123-040506"
-    assert naming.branch_name("x", MOMENT, 2) == "amp/x/20261123-040506-2"
+    branch = naming.names("0123456789", "x", MOMENT, "shop").fill(templates.BRANCH)
+    assert naming.numbered(branch, 1) == "amp/x/20261123-040506"
+    assert naming.numbered(branch, 2) == "amp/x/20261123-040506-2"
 
 
 @given(ANY_TEXT)

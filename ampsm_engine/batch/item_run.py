@@ -202,6 +202,7 @@ def prepared(engine: Engine, item: BatchItem, spec: ItemSpec) -> str:
             prompt=spec.prompt,
             name=item.name,
             base=spec.base_branch,
+            folder=spec.folder,
             script=spec.script_command,
             mode=spec.model,
             run=False,

@@ -396,6 +396,7 @@ def _other_name(name: str) -> str:
 
 SETTINGS: dict[str, Read] = {
     "baseBranch": PlanReader.filled,
+    "folder": PlanReader.filled,
     "scriptCommand": PlanReader.script,
     "model": PlanReader.mode,
     "timeout": PlanReader.duration,

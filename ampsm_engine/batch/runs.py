@@ -16,7 +16,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.engine import drafts, session_trash, sessions, setup
 from ampsm_engine.engine import runs as verbs
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git import repository
+from ampsm_engine.git import beginnings, repository
 from ampsm_engine.home import PRIVATE_FOLDER, write_private
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import OPEN_ITEMS, Batch, BatchItem, BatchProgress, BatchState, BatchTry, ItemState, Placement
@@ -109,7 +109,9 @@ def fan_out(
     for given in modes:
         sessions.check_mode(given)
     repo = repository.locate(Path(spec.repo))
-    repository.base(repo, spec.base_branch)
+    base = repository.base(repo, spec.base_branch)
+    folder = beginnings.folder_in(repo, base.commit, Path(spec.repo), spec.folder) if spec.folder else ""
+    spec = replace(spec, folder=folder or None)
     name = naming.title(redact.text(spec.name), redact.text(spec.prompt))
     asked: Sequence[str | None] = modes or (None,)
     variants = [(mode, number) for mode in asked for number in range(1, copies + 1)]
@@ -396,6 +398,7 @@ def begin_variants(engine: Engine, draft: drafts.SessionDraft) -> Batch:
         prompt=draft.prompt,
         name=draft.name,
         base_branch=draft.base or None,
+        folder=draft.folder or None,
         script_command=draft.script or None,
     )
     modes = [mode for mode in draft.modes if mode]

@@ -35,6 +35,8 @@ class ItemSpec:
     name: str = ""
     base_branch: str | None = None
     """None: the branch that is checked out."""
+    folder: str | None = None
+    """The folder of the repository that it is about, in which amp and the script work; None: all of it."""
     script_command: str | None = None
     model: str | None = None
     """amp's mode; None: the setting's."""

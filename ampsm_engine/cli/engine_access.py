@@ -24,7 +24,22 @@ def open_engine() -> "Engine":
 
 def session(engine: "Engine", reference: str) -> "Session":
     """The live session that a reference names, for a command that only reads."""
-    return engine.store.sessions.resolve(reference)
+    return followed(engine, engine.store.sessions.resolve(reference))
+
+
+def followed(engine: "Engine", found: "Session") -> "Session":
+    """The session; where its base was renamed it has that one now, which is told."""
+    from ampsm_engine.engine.bases import gone_bases
+
+    if found.trashed_at or found.history_from or not gone_bases((found,)):
+        return found
+    from ampsm_engine.merging import session_branches
+
+    now = session_branches.follow(engine.store, found)
+    if now.base_branch != found.base_branch:
+        old, new = one_line(found.base_branch), one_line(now.base_branch)
+        diagnostics.note(f"The base of {one_line(found.name)} was renamed: {old} is {new} now, and is its base.")
+    return now
 
 
 def target(engine: "Engine", reference: str, *, trashed: bool = False) -> "Session":
@@ -33,7 +48,7 @@ def target(engine: "Engine", reference: str, *, trashed: bool = False) -> "Sessi
     found = match.session
     if not match.is_exact:
         confirm_guess(f"{reference!r} is the {match.kind} of session {one_line(found.name)} ({found.id})", found.id)
-    return found
+    return followed(engine, found)
 
 
 def repository_root(engine: "Engine", path: "Path") -> str:

@@ -39,7 +39,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Many at once": {"batch": "batch", "cluster": "cluster"},
     "Watching": {"watch": "watch", "status": "watch", "events": "watch"},
     "Numbers": {"metrics": "numbers", "export": "numbers", "report": "numbers", "import": "maintenance"},
-    "Cleaning up": {"rm": "trash", "trash": "trash", "repair": "maintenance"},
+    "Cleaning up": {"rm": "trash", "clean": "cleaning", "trash": "trash", "repair": "maintenance"},
     "This machine": {
         "doctor": "maintenance",
         "config": "settings",

@@ -331,6 +331,7 @@ def _of_batches(shapes: Shapes, _session: Schema, _iteration: Schema) -> dict[st
 def _of_the_rest(shapes: Shapes, session: Schema, iteration: Schema) -> dict[str, Schema]:
     from ampsm_engine.cli.logs import EVENT_TYPES
     from ampsm_engine.engine.doctor import Check
+    from ampsm_engine.engine.landed import Landed, Staying
     from ampsm_engine.engine.relocation import Disagreement
     from ampsm_engine.engine.session_trash import Removed
     from ampsm_engine.metrics.figures import Figures, ToolFigures
@@ -344,6 +345,7 @@ def _of_the_rest(shapes: Shapes, session: Schema, iteration: Schema) -> dict[str
     counts = {camel(word.replace("-", "_")): COUNT for word in STATES}
     known = {"sessions": COUNT, "iterations": COUNT, "toolCalls": COUNT, "batches": COUNT, "items": COUNT}
     trashed = shapes.definitions["Session"]
+    removed = several(shapes.members(Removed, session=shapes.members(Session)))
     return {
         "log": one_of(
             record(iteration=iteration, sessionId=TEXT, setup=maybe(TEXT), events=several(one_of(*events))),
@@ -369,7 +371,8 @@ def _of_the_rest(shapes: Shapes, session: Schema, iteration: Schema) -> dict[str
             history=several(record(id=TEXT, name=TEXT, worktreePath=TEXT)),
             leftOut=several(TEXT),
         ),
-        "rm": record(removed=several(shapes.members(Removed, session=shapes.members(Session)))),
+        "rm": record(removed=removed),
+        "clean": record(landed=several(shapes.of(Landed)), staying=several(shapes.of(Staying)), removed=removed),
         "trash ls": record(sessions=several(joined(trashed, record(trashBytes=COUNT)))),
         "trash purge": record(purged=several(TEXT), freedBytes=COUNT),
         "repair": record(findings=several(shapes.of(Disagreement))),

@@ -55,6 +55,13 @@ def print_session_details(view: "SessionView", notes: Notes, amiss: str = "") ->
         waits = "conflict" in amiss
         diagnostics.warning(f"{one_line(session.name)}: {amiss}.")
         diagnostics.hint(f"ampsm merge {session.id} --show" if waits else "ampsm repair")
+    if session.landed:
+        diagnostics.hint("ampsm clean")
+    if view.is_base_gone:
+        from ampsm_engine.merging import session_branches
+
+        near = session_branches.nearest(session) or "BRANCH"
+        diagnostics.hint(f"ampsm edit {session.id} --base {near}, where that is its base now")
     if session.outside:
         diagnostics.hint(f"ampsm edit {session.id} --seen, when you know what changed outside of its worktree")
 
@@ -68,7 +75,9 @@ def _facts(view: "SessionView") -> list[tuple[str, str]]:
         ("branch", f"{session.branch_name} from {session.base_branch}"),
         ("worktree", session.worktree_path),
         ("changes", _changes(view)),
+        ("work", one_line(session.landed or "")),
         ("comments", _comments(view)),
+        ("folder", one_line(session.folder)),
         ("script", one_line(session.script_command or "")),
         ("mode", one_line(session.model_override or "")),
         ("thread", session.thread_id or ""),

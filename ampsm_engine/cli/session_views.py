@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ampsm_engine.context import Engine
     from ampsm_engine.errors import AmpsmError
     from ampsm_engine.model import Status
+    from ampsm_engine.store.sessions import SessionFilter
 
 
 def list_sessions(
@@ -31,6 +32,7 @@ def list_sessions(
 
     wanted = SessionFilter(root, statuses, tags, archived)
     store = engine.store
+    _follow_renamed(engine, wanted)
     if as_json:
         from ampsm_engine.cli import documents
 
@@ -60,6 +62,14 @@ def list_sessions(
         diagnostics.note("No sessions yet.")
         diagnostics.hint("ampsm new 'what amp is to do'")
     return diagnostics.OK
+
+
+def _follow_renamed(engine: "Engine", wanted: "SessionFilter") -> None:
+    """Give sessions whose base was renamed the base as it is called now; each is told."""
+    from ampsm_engine.engine.bases import gone_bases
+
+    for session_id in gone_bases(engine.store.sessions.places(wanted)):
+        engine_access.followed(engine, engine.store.sessions.get(session_id))
 
 
 def _warn_of_workers(engine: "Engine") -> None:

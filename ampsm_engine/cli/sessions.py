@@ -25,6 +25,16 @@ base_option = click.option(
     type=arguments.TEXT,
     help="Branch, tag or commit to start from. [default: the one checked out]",
 )
+branch_option = click.option(
+    "--branch", metavar="B", type=arguments.TEXT, help="Work on a branch that is there already, here or at a remote."
+)
+folder_option = click.option(
+    "--in",
+    "folder",
+    metavar="D",
+    type=arguments.TEXT,
+    help="The folder that it is about: amp and the script work there.",
+)
 thread_option = click.option(
     "--thread", metavar="T", type=arguments.TEXT, help="Go on with a thread of amp's: its id or address."
 )
@@ -35,6 +45,8 @@ thread_option = click.option(
 @click.option("--repo", metavar="P", type=FOLDER, default=Path(), help="Any folder of the repository. [default: here]")
 @name_option
 @base_option
+@branch_option
+@folder_option
 @arguments.script_option
 @arguments.mode_option
 @click.option("--fetch", is_flag=True, help="Begin from the base as its remote has it now.")
@@ -52,6 +64,8 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
     repo: Path,
     name: str | None,
     base: str | None,
+    branch: str | None,
+    folder: str | None,
     script: str | None,
     mode: str | None,
     pr: str | None,
@@ -78,6 +92,8 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
       ampsm new 'Now add tests' --thread https://ampcode.com/threads/T-...
       ampsm new 'Update the changelog' --fetch
       ampsm new 'Add the missing tests' --pr 12
+      ampsm new 'Finish it' --branch feature/search
+      ampsm new 'Speed up the build' --in packages/web --script 'npm test'
       ampsm new 'Speed up the search' --copies 3 --mode medium,high
 
     The last makes six variants of one prompt, three of each mode, as a run of its own: `ampsm batch ls`.
@@ -91,7 +107,7 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
     if no_run and wait:
         raise click.UsageError("--no-run leaves nothing to --wait for.")
     if pr is not None:
-        _refuse_beside_pull_request(base, thread, mode, copies, is_other=no_run or fetch)
+        _refuse_beside_pull_request(base or branch or folder, thread, mode, copies, is_other=no_run or fetch)
         return trusting(
             lambda: _new_from_pull_request(
                 pr,
@@ -113,9 +129,9 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
     modes = [part.strip() for part in (mode or "").split(",") if part.strip()]
     diagnostics.warn_of_modes(modes)
     if copies > 1 or len(modes) > 1:
-        _refuse_variants(is_other=no_run or no_setup, thread=thread)
+        _refuse_variants(is_other=no_run or no_setup, thread=thread or branch)
         given = {"repo": str(repo), "prompt": text or "", "name": name or "", "base_branch": base}
-        given |= {"script_command": script}
+        given |= {"folder": folder, "script_command": script}
         return _fan_out(given, modes, copies, trust_setup=trust_setup, wait=wait, as_json=as_json)
     startup.recovered = diagnostics.note
     engine = engine_at()  # sessions.new opens the store while git fills the worktree
@@ -128,6 +144,8 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
                 prompt=text,
                 name=name,
                 base=base,
+                branch=branch,
+                folder=folder,
                 script=script,
                 mode=mode,
                 thread=thread,
@@ -145,8 +163,8 @@ def _refuse_beside_pull_request(
     base: str | None, thread: str | None, mode: str | None, copies: int, *, is_other: bool
 ) -> None:
     if base or thread or copies > 1 or "," in (mode or "") or is_other:
-        message = "--pr goes with no --base, --fetch, --thread, --no-run or variants; without a PROMPT amp waits."
-        raise click.UsageError(message)
+        others = "--base, --branch, --in, --fetch, --thread, --no-run or variants"
+        raise click.UsageError(f"--pr goes with no {others}; without a PROMPT amp waits.")
 
 
 def _new_from_pull_request(
@@ -202,8 +220,8 @@ def _report_new(engine: "Engine", session: Session, iteration: Iteration | None,
 
 def _refuse_variants(*, is_other: bool, thread: str | None) -> None:
     if is_other or thread is not None:
-        message = "Variants are run, each on a thread of its own: no --no-run, --no-setup or --thread with them."
-        raise click.UsageError(message)
+        others = "--no-run, --no-setup, --thread or --branch"
+        raise click.UsageError(f"Variants are run, each on a thread and a branch of its own: no {others} with them.")
 
 
 def _fan_out(
@@ -284,9 +302,10 @@ def show_command(reference: str, *, as_json: bool) -> int:
     return session_views.show_session(reference, as_json=as_json)
 
 
-@click.command(cls=Command, short_help="Change a session's name, notes, tags, script or mode.")
+@click.command(cls=Command, short_help="Change a session's name, notes, tags, base, script or mode.")
 @arguments.session_argument
 @name_option
+@click.option("--base", metavar="REF", type=arguments.TEXT, help="What it is compared with and merged into.")
 @click.option("--notes", metavar="T", type=arguments.TEXT, help="Notes of your own.")
 @arguments.script_option
 @arguments.mode_option
@@ -303,6 +322,7 @@ def show_command(reference: str, *, as_json: bool) -> int:
 def edit_command(
     reference: str,
     name: str | None,
+    base: str | None,
     notes: str | None,
     *,
     script: str | None,
@@ -315,15 +335,17 @@ def edit_command(
 ) -> int:
     """Change what is written about a session. An empty text clears notes, script and mode.
 
-    The branch and the folder keep their names. A new script or mode counts from the next iteration on.
+    The branch and the folder keep their names. A new script or mode counts from the next iteration on. With another
+    base the session keeps what belongs to it; what a merge would bring is told.
 
       ampsm edit dark --name 'Dark mode' --notes 'ask Ann about the logo'
       ampsm edit dark --script ''
+      ampsm edit dark --base release
       ampsm edit dark --tag design --tag urgent && ampsm ls --tag design
     """
-    nothing = name is None and notes is None and script is None and mode is None and archived is None
-    if nothing and not (tags or untags or seen):
-        raise click.UsageError("Say what to change: --name, --notes, --tag, --archive, --script, --mode or --seen.")
+    if all(one is None for one in (name, base, notes, script, mode, archived)) and not (tags or untags or seen):
+        options = "--name, --base, --notes, --tag, --archive, --script, --mode or --seen"
+        raise click.UsageError(f"Say what to change: {options}.")
     engine = arguments.open_engine()
     session = arguments.target(engine, reference)
     from ampsm_engine.engine import sessions
@@ -332,6 +354,10 @@ def edit_command(
         message = "A session's name needs at least one visible character."
         raise Refused(message, f"ampsm edit {session.id} --name 'NAME'")
     diagnostics.warn_of_modes([mode])
+    if base is not None:
+        from ampsm_engine.engine import base_change
+
+        diagnostics.note(base_change.change_base(engine, session.id, base).text)
     kept = [tag for tag in session.tags if tag not in sessions.checked_tags(untags)]
     changed = sessions.edit(
         engine,

@@ -77,7 +77,8 @@ def config_set(name: str, value: str) -> int:
     try:
         config.checked(name, value)
     except Unfit as wrong:  # in the file it makes the machine unfit; typed here it is wrong usage
-        raise click.UsageError(wrong.message) from wrong
+        nearest = f" {wrong.hint}" if wrong.hint.startswith("Did you mean") else ""
+        raise click.UsageError(f"{wrong.message}{nearest}") from wrong
     path = config.config_path()
     written = config.store(path, name, value)
     output.line(f"{name} = {setting.written(written)}")

@@ -10,6 +10,7 @@ from ampsm_engine.model import Session, Status
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ampsm_engine.context import Engine
     from ampsm_engine.model import SessionPlace
 
 FETCH_LIMIT = 300.0
@@ -71,3 +72,21 @@ def fetched(path: "Path", base: str | None) -> str:
         message = f"{branch} could not be fetched from {remote}: {redact.text(answer.reason)}."
         raise Failed(message, f"git -C {repo.root} fetch {remote}, or without --fetch")
     return f"{remote}/{branch}"
+
+
+def fetch_all(engine: "Engine", repo_root: str | None) -> tuple[str, ...]:
+    """Fetch what the bases of sessions follow, those of one repository or all; a sentence for each that failed."""
+    from pathlib import Path
+
+    from ampsm_engine.errors import AmpsmError, Refused
+
+    told = []
+    for root, base in dict.fromkeys((one.repo_root, one.base_branch) for one in engine.store.sessions.all()):
+        if (repo_root is None or root == repo_root) and os.path.isdir(root):  # noqa: PTH112 - as above
+            try:
+                fetched(Path(root), base)
+            except Refused:
+                continue  # it follows none: what is here is all there is
+            except AmpsmError as reason:
+                told.append(reason.message)
+    return tuple(told)

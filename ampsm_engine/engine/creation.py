@@ -17,14 +17,20 @@ from ampsm_engine.store import Store
 
 
 class Creation:
-    """The journal entry of one creation, held by its process, which announces each branch before it makes it."""
+    """The journal entry of one creation, held by its process, which is told of each thing before it is made."""
 
     def __init__(self, home: Home, session_id: str, root: Path, base_commit: str) -> None:
         self._known: dict[str, object] = {"root": str(root), "base": base_commit, "branches": []}
+        self._length = 0
         home.creations.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         self._path = home.creations / session_id
         self._descriptor = open_private(self._path, os.O_RDWR | os.O_CREAT)
         file_lock.acquire(self._descriptor, None)
+        self._write()
+
+    def place(self, path: Path, *, is_ours: bool) -> None:
+        """Record where the worktree will be, and whether nobody else can have made what is there."""
+        self._known |= {"worktree": str(path), "isOurs": is_ours}
         self._write()
 
     def announce(self, branch: str) -> None:
@@ -34,9 +40,15 @@ class Creation:
             branches.append(branch)
         self._write()
 
+    def keep(self, branch: str) -> None:
+        """Record the branch that was there before, and stays."""
+        self._known["kept"] = branch
+        self._write()
+
     def _write(self) -> None:
         content = json.dumps(self._known).encode()
-        os.pwrite(self._descriptor, content, 0)  # it only grows
+        self._length = max(len(content), self._length)
+        os.pwrite(self._descriptor, content.ljust(self._length), 0)  # in one step: it is never half of two
         os.fsync(self._descriptor)
 
     def end(self) -> None:
@@ -87,7 +99,7 @@ def _roll_back(store: Store, session_id: str, known: dict[str, object]) -> str:
     if not root.is_dir():
         raise NotFound(f"The repository {root} is not there.", f"ls -ld {root}")
     repo = repository.around(root)
-    worktree = repo.root / repository.WORKTREES / session_id
+    worktree = Path(str(known.get("worktree") or repo.root / repository.WORKTREES / session_id))
     orphaned_processes.end((repo.root,), lambda words: os.fsencode(worktree) in words)
     orphaned_processes.end((worktree,))
     with contextlib.suppress(NotFound):
@@ -98,6 +110,7 @@ def _roll_back(store: Store, session_id: str, known: dict[str, object]) -> str:
     others = {session.branch_name for trashed in (False, True) for session in store.sessions.all(trashed=trashed)}
     branches = known["branches"] if isinstance(known["branches"], list) else []
     mine = [branch for branch in map(str, branches) if branch not in others]
-    if worktrees.take_back(repo, worktree, mine, str(known["base"])):
+    kept, is_ours = str(known.get("kept", "")), bool(known.get("isOurs", True))
+    if worktrees.take_back(repo, worktree, mine, str(known["base"]), kept=kept, is_ours=is_ours):
         return f"Making a session in {root} was interrupted; its worktree and its branch are taken back."
     return f"Making a session in {root} was interrupted, and {worktree} has changed since: ampsm repair --repo {root}"

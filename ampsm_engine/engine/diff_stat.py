@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ampsm_engine import list_memory, session_problems
 from ampsm_engine.context import Engine
+from ampsm_engine.engine import views
 from ampsm_engine.errors import AmpsmError, NotFound
 from ampsm_engine.git import branch_files, libgit2, program, repository
 from ampsm_engine.git import changes as diffs
@@ -88,7 +89,7 @@ def _counted(session: Session) -> ChangeCounts:
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     try:
         base, tip = _base(session), repository.resolve(root, session.branch_name)
-        old = diffs.merge_base(root, base, tip) or session.base_commit
+        old = views.start_of(root, session, base, tip)
         ahead, behind = diffs.ahead_behind(root, tip, base)
         waiting, files = diffs.with_uncommitted(worktree, old) if worktree.is_dir() else (0, ())
         if not waiting:

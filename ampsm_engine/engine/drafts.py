@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from ampsm_engine.amp import command, program
 from ampsm_engine.context import Engine
+from ampsm_engine.engine import existing_branches
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git import repository
+from ampsm_engine.git import beginnings, repository
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.plain_text import printable
 
 if TYPE_CHECKING:
-    from ampsm_engine.git.entities import Repo
+    from ampsm_engine.git.entities import Base, Repo
 
 MOST_FOLDERS = 50
 """Completions of a path; more would only mean that more has to be typed."""
@@ -27,7 +28,7 @@ MOST_COPIES = 100
 class Trouble:
     """A field of the form for a new session that would be refused, and why.
 
-    It is `repo`, `base`, `name`, `prompt`, `script`, `mode`, `copies` or `start`.
+    It is `repo`, `base`, `branch`, `folder`, `name`, `prompt`, `script`, `mode`, `copies` or `start`.
     """
 
     field: str
@@ -48,6 +49,10 @@ class SessionDraft:
     """amp's mode; several, joined by commas, make a variant each."""
     copies: str = ""
     """How many of each mode, as typed; empty: one."""
+    branch: str = ""
+    """The one that is there already and that it is to work on; empty for a new one."""
+    folder: str = ""
+    """The folder of the repository that it is about; empty for all of it."""
     run: bool = True
 
     @property
@@ -146,7 +151,13 @@ def _questions(engine: Engine, draft: SessionDraft) -> Iterator[tuple[str, Calla
     repos: list[Repo] = []
     yield "repo", lambda: repos.append(_located(engine, folder(draft.repo)))
     if repos:
-        yield "base", lambda: repository.base(repos[0], draft.base or None)
+        bases: list[Base] = []
+        yield "base", lambda: bases.append(repository.base(repos[0], draft.base or None))
+        if bases and draft.branch:
+            yield "branch", lambda: existing_branches.free_branch(engine, repos[0], draft.branch, bases[0].name)
+        if bases and draft.folder:
+            at = draft.branch if draft.branch and repository.resolves(repos[0].root, draft.branch) else bases[0].commit
+            yield "folder", lambda: beginnings.folder_in(repos[0], at, folder(draft.repo), draft.folder)
     yield "name", lambda: _name(draft.name)
     if draft.run or draft.prompt:
         yield "prompt", lambda: _prompt(draft.prompt)
@@ -186,6 +197,8 @@ def copies_of(typed: str) -> int:
 def _variants(draft: SessionDraft) -> None:
     if draft.variants > 1 and not draft.run:
         raise Refused("Variants of a prompt begin at once.", "Start them, or make one session.")
+    if draft.variants > 1 and draft.branch:
+        raise Refused("Each variant has a branch of its own.", "Leave the branch empty.")
 
 
 def _no_nul(field: str, typed: str) -> None:
@@ -202,9 +215,10 @@ def repository_offer(engine: Engine, path: str) -> RepositoryOffer:
         checked_out = ""
     sessions = engine.store.sessions.all(repo_root=str(repo.root))
     script = next((session.script_command for session in sessions if session.script_command), "")
-    branches = repository.branches(repo)
-    ours = tuple(name for name in branches if name.startswith("amp/"))
-    others = tuple(name for name in branches if not name.startswith("amp/"))
+    branches = beginnings.branches(repo)
+    made = {session.branch_name for session in sessions if session.owns_branch}
+    ours = tuple(name for name in branches if name in made or name.startswith("amp/"))
+    others = tuple(name for name in branches if name not in ours)
     mode = engine.settings.text("amp.mode")
     notes = _notes(engine, repo.root) if checked_out else ()
     return RepositoryOffer(str(repo.root), checked_out, (*others, *ours), script or "", mode, _modes(engine), notes)

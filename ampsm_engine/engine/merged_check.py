@@ -1,10 +1,12 @@
 """Whether a session's work is in its base, and what of it exists nowhere else. Reads only."""
 
+import contextlib
 from pathlib import Path
 
 from ampsm_engine import plain_text
 from ampsm_engine.context import Engine
-from ampsm_engine.git import changes, commits, repository, worktree_status
+from ampsm_engine.errors import NotFound
+from ampsm_engine.git import changes, commits, program, repository, worktree_status
 from ampsm_engine.git.integrate.outcomes import PlannedCommit
 from ampsm_engine.git.integrate.proof import proof, reverted_files
 from ampsm_engine.git.worktree_status import Inventory
@@ -91,6 +93,21 @@ def prove(engine: Engine, session: Session) -> Proven:
     return found or Proven(False, "not", session.base_branch, uncommitted=uncommitted, inventory=lying)
 
 
+def in_base(engine: Engine, session: Session) -> Proven | None:
+    """Where a session's commits are, by its branch alone; None while something of them is nowhere else.
+
+    Quicker than `prove`: its worktree is not looked into.
+    """
+    root = Path(session.repo_root)
+    tip = repository.resolve(root, session.branch_name)
+    for name in _places(engine, session, root):
+        base = repository.resolve(root, name)
+        told = proof(root, tip, base)
+        if told.in_base and not _reverted_files(engine, session, name, base, tip):
+            return Proven(True, told.how, name)
+    return None
+
+
 def _reverted_files(engine: Engine, session: Session, name: str, base: str, tip: str) -> tuple[str, ...]:
     """Files of the merged work that a branch has reverted since, by our merges or by the session's start."""
     root = Path(session.repo_root)
@@ -111,5 +128,18 @@ def _tips(root: Path, worktree: Path, session: Session) -> list[str]:
 
 def _places(engine: Engine, session: Session, root: Path) -> list[str]:
     merged = [one.target for one in engine.store.merges.of(session.id) if one.state is MergeState.DONE and one.target]
-    names = [name for name in dict.fromkeys([session.base_branch, *merged]) if repository.resolves(root, name)]
+    places: dict[str, str] = {}  # by commit: two branches that stand at one say the same
+    for name in (session.base_branch, *upstreams(root, session.base_branch), *merged):
+        with contextlib.suppress(NotFound):
+            places.setdefault(repository.resolve(root, name), name)
+    names = list(places.values())
     return names or ([session.base_commit] if repository.resolves(root, session.base_commit) else [])
+
+
+def upstreams(root: Path, base: str) -> list[str]:
+    """The remote branches that a base follows or, where it follows none, those of its name."""
+    follows = program.read(root, "rev-parse", "--abbrev-ref", "--symbolic-full-name", f"{base}@{{upstream}}")
+    if follows.ok:
+        return [follows.line]
+    names = (repository.short(full) for full in repository.refs(root, "refs/remotes/"))
+    return sorted(name for name in names if name.partition("/")[2] == base)

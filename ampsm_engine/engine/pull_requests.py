@@ -22,7 +22,7 @@ from ampsm_engine.plain_text import printable
 from ampsm_engine.review import anchors
 from ampsm_engine.review.anchors import Edit
 from ampsm_engine.review.annotations import Comment, CommentState, Fate, PullRequest
-from ampsm_engine.review.prompt import fenced
+from ampsm_engine.review.prompt import about
 
 NAME_LENGTH = 60
 
@@ -131,9 +131,7 @@ def follow(engine: Engine, session_id: str, now: PullRequest) -> None:
 
 def _with_context(prompt: str, of: PullRequest) -> str:
     """The prompt, and below it what the pull request says of itself, quoted: it asks for nothing by itself."""
-    about = f"{of.title}\n\n{of.body}".strip()
-    opening = f"This branch is pull request #{of.number} ({of.url}) by {printable(of.author)}. It says of itself:"
-    return f"{prompt.rstrip()}\n\n{opening}\n\n{fenced(about)}\n"
+    return f"{prompt.rstrip()}\n\n{about(of)}\n"
 
 
 def submit(engine: Engine, session_id: str, *, verdict: Verdict = "comment", message: str = "") -> SubmittedReview:

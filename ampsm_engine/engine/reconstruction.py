@@ -21,7 +21,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.engine import merged_check
 from ampsm_engine.engine.relocation import Disagreement
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import changes, history, program, repository, stash_commit, worktrees
+from ampsm_engine.git import beginnings, changes, history, program, repository, stash_commit, worktrees
 from ampsm_engine.git.entities import Base, Repo, Worktree
 from ampsm_engine.home import RunDirectory
 from ampsm_engine.lean_dataclass import dataclass, field, replace
@@ -153,6 +153,7 @@ class _LostSessionSearch:
         self, repo: Repo, known: Sequence[Session], runs: Sequence[FoundRun], known_ids: Collection[str]
     ) -> None:
         self.repo = repo
+        self.known = known
         self.known_ids = known_ids
         self.taken = {session.branch_name for session in known}
         self.places = {Path(session.worktree_path) for session in known}
@@ -177,12 +178,11 @@ class _LostSessionSearch:
         return worktrees.listed(self.repo)
 
     def _worktrees(self) -> Iterator[Remains]:
-        below = self.repo.root / repository.WORKTREES
         for tree in self._listed[1:]:
             if tree.path in self.places or not tree.branch:
                 continue
             notes = _session_notes(tree.path)
-            named = tree.path.name if tree.path.parent == below else notes.get("session", "")
+            named = worktrees.session_of(self.repo, tree.path) or notes.get("session", "")
             if repository.is_session_id(named):
                 yield Remains(self.repo, named, tree.path, tree.branch, notes=notes)
 
@@ -202,13 +202,14 @@ class _LostSessionSearch:
                 yield Remains(self.repo, session.id, Path(session.worktree_path), session.branch_name)
 
     def _branches(self) -> Iterator[Remains]:
-        """Branches of our form that no worktree has: the trailers of their commits name the session."""
+        """Branches that no worktree has and others do not build on: the trailers of their tips name the session."""
         checked_out = {tree.branch for tree in self._listed}
         wanted = "--format=%(refname:short)%00%(contents:trailers:key=Ampsm-Session,valueonly,separator=%x2c)"
-        lines = program.text(program.query(self.repo.root, "for-each-ref", wanted, "refs/heads/amp/")).splitlines()
+        lines = program.text(program.query(self.repo.root, "for-each-ref", wanted, repository.BRANCHES)).splitlines()
+        shared = {session.base_branch for session in self.known} | beginnings.default_branches(self.repo)
         for branch, _, named in (line.partition("\0") for line in lines):
             session_id = named.partition(",")[0].strip()
-            if _BRANCH.fullmatch(branch) and branch not in checked_out and repository.is_session_id(session_id):
+            if branch not in checked_out | shared and repository.is_session_id(session_id):
                 place = self.repo.root / repository.WORKTREES / session_id
                 yield Remains(self.repo, session_id, place, branch)
 
@@ -231,7 +232,8 @@ def _session_notes(worktree: Path) -> dict[str, str]:
     except OSError:
         return {}
     head, _, rest = text.partition("\n## Task\n")
-    task, _, notes = rest.partition("\n## Notes\n")
+    own = re.split(r"\n## (?:This worktree|Pull request)\n", rest, maxsplit=1)[0]
+    task, _, notes = own.partition("\n## Notes\n")
     found = dict(re.findall(r"^- (\w+): (.+)$", head, re.MULTILINE))
     title = re.match(r"# (.+)", head)
     if not title or "session" not in found:
@@ -280,8 +282,9 @@ def _session(engine: Engine, remains: Remains) -> Session:
     )
     if record:
         session = replace(record.session, branch_name=remains.branch, worktree_path=str(remains.worktree))
-    is_ours = remains.worktree == remains.repo.root / repository.WORKTREES / remains.id and at is not None
-    session = replace(session, branch_made_by="ampsm" if is_ours else "user")
+    # Where nothing says that it was made for the session it stays when that goes.
+    is_ours = at is not None and worktrees.session_of(remains.repo, remains.worktree) == remains.id
+    session = replace(session, branch_made_by="ampsm" if is_ours or (record and session.owns_branch) else "user")
     thread = next((one.thread.rpartition("/")[2] for one in remains.commits if one.thread), None)
     return replace(
         session,

@@ -114,7 +114,7 @@ def _repair_worktree(engine: Engine, repo: Repo, session: Session, *, apply: boo
         return Disagreement("worktree", text, f"put {session.worktree_path} aside, then: ampsm repair --apply")
     text = f"the worktree of session {session.name} is gone; its branch {session.branch_name} still holds its commits"
     if apply:
-        worktrees.recreate(repo, Path(session.worktree_path), session.branch_name)
+        worktrees.recreate(repo, Path(session.worktree_path), session.branch_name, session.id)
         engine.store.facts.add("repaired", "the worktree was made again from its branch", session_id=session.id)
         return Disagreement("worktree", text, "made again from its branch", mended=True)
     action = "ampsm repair --apply makes it again from its branch; moved: ampsm repair --repo ITS-PLACE"
@@ -144,7 +144,7 @@ def _repair_branch(engine: Engine, repo: Repo, session: Session, text: str, tip:
         return Disagreement("branch", text, "ampsm repair --apply makes it again from there")
     pinned_refs.restore_branch(repo.root, session.id, session.branch_name)
     if not os.path.lexists(session.worktree_path):
-        worktrees.recreate(repo, Path(session.worktree_path), session.branch_name)
+        worktrees.recreate(repo, Path(session.worktree_path), session.branch_name, session.id)
     action = f"made again at {tip[:12]}"
     engine.store.facts.add("repaired", f"the branch {session.branch_name} was {action}", session_id=session.id)
     return Disagreement("branch", text, action, mended=True)

@@ -12,7 +12,7 @@ from ampsm_engine import redact
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import views
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import changes, history, pinned_refs, repository
+from ampsm_engine.git import history, pinned_refs, repository
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Session, State
 from ampsm_engine.naming import session_name
@@ -109,9 +109,8 @@ def resolve(engine: Engine, session_id: str, range_: str = WHOLE, *, looked: str
 
 
 def _whole(place: Path, session: Session) -> tuple[str, str | None]:
-    base = views.base_now(place, session)
-    common = changes.merge_base(place, base, session.branch_name)
-    return common or _commit(place, session.base_commit), _now(place, session)
+    start = views.start_of(place, session, views.base_now(place, session))
+    return _commit(place, start), _now(place, session)
 
 
 def _tip_of_other(engine: Engine, session: Session, reference: str) -> tuple[str, str]:

@@ -84,10 +84,11 @@ def run_script(
     run.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     _keep_earlier_output(engine, session.id, last, run)
     began, settings, mark = datetime.now(UTC), engine.settings, last.id if last else session.id
+    place = session_problems.working_folder(Path(session.worktree_path), session.folder)
     ran = run_shown(
         lambda stopping: script.run(
             session.script_command or "",
-            Path(session.worktree_path),
+            place,
             run.script_output,
             command.environment(os.environ, mark),
             limit=settings.number("script.timeout") if limit is None else limit,

@@ -275,7 +275,7 @@ def _restore_files(session: Session) -> str | None:
     if is_left or trash.is_unfinished(root, session.id):
         trash.keep(root, worktree, session.branch_name, session.id, delete_branch=session.owns_branch)
     elif not holds and _has_branch(root, session):
-        worktrees.recreate(repository.around(root), worktree, session.branch_name)
+        worktrees.recreate(repository.around(root), worktree, session.branch_name, session.id)
         return "made again from its branch"
     return trash.restore(root, session.id, worktree, session.branch_name, own_branch=session.owns_branch)
 

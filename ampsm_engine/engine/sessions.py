@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from ampsm_engine import naming, redact, timestamps
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import setup, startup
+from ampsm_engine.engine import existing_branches, setup, startup
 from ampsm_engine.engine.creation import creation
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git import own_files, readiness, repository, setup_source, worktree_status, worktrees
+from ampsm_engine.git import beginnings, own_files, readiness, repository, setup_source, worktree_status, worktrees
+from ampsm_engine.git.beginnings import WorktreePlan
 from ampsm_engine.git.entities import Base, Repo, Worktree
 from ampsm_engine.git.setup_source import SetupSource
 from ampsm_engine.model import (
@@ -44,6 +45,8 @@ def new(
     name: str | None = None,
     base: str | None = None,
     head: str | None = None,
+    branch: str | None = None,
+    folder: str | None = None,
     pull_request: "PullRequest | None" = None,
     script: str | None = None,
     mode: str | None = None,
@@ -57,7 +60,9 @@ def new(
     """Create a session with its branch and worktree and, with `run`, start its first iteration.
 
     `head`: the commit that its branch begins at, where that is not the base: what that has beyond the base belongs to
-    the session; `pull_request`: the one that it begins from.
+    the session; `branch`: a local or remote branch that it works on, whose commits so far are not the session's;
+    `folder`: the one that it is about, as seen from `path` or from the top: amp and the script work in it;
+    `pull_request`: the one that it begins from.
     `thread`: the id or address of a thread of amp's that the session goes on with; None for a new one.
     All refusals come before anything is made; what fails later is undone: no row, branch or folder stays.
     `engine` need not be ready: arguments that are refused leave not even a store behind. `origin`: the batch item that
@@ -73,7 +78,6 @@ def new(
     title = _safe_title(name, prompt)
     repo, checked_out = repository.locate_with_head(path)
     start = checked_out if base is None and checked_out is not None else repository.base(repo, base)
-    begun = start if head is None else Base(start.name, head)
     common = start.commit if head is None else _common_commit(repo.root, start, head)
     thread_id = _thread_id(thread) if thread else None
     source = setup.of_new_session(engine, repo.root, common) if with_setup else SetupSource()
@@ -81,10 +85,18 @@ def new(
         startup.make_ready(engine)
     if thread_id:
         _refuse_shared_thread(engine, thread_id)
+    on = existing_branches.free_branch(engine, repo, branch, start.name) if branch else None
+    if on:
+        common = on.commit
+        source = setup.of_new_session(engine, repo.root, common) if with_setup else SetupSource()
+    begun = Base(start.name, head or common)
+    within = beginnings.folder_in(repo, begun.commit, path, folder) if folder else ""
     session_id = session_id or new_id()
+    settings = engine.settings
+    plan = WorktreePlan(settings.needed("worktree.place"), settings.needed("branch.name"), on)
     with creation(engine.home, session_id, repo.root, begun.commit) as made:
         moment = datetime.now(UTC).astimezone()
-        pending = worktrees.begin(repo, begun, session_id, title, moment, announce=made.announce)
+        pending = worktrees.begin(repo, begun, session_id, title, moment, plan=plan, witness=made)
         try:
             session = Session(
                 id=session_id,
@@ -99,9 +111,10 @@ def new(
                 created_at=timestamps.now(),
                 script_command=script or None,
                 model_override=mode or engine.settings.text("amp.mode") or None,
-                branch_made_by="ampsm",
+                branch_made_by="user" if on else "ampsm",
                 origin=origin,
                 thread_id=thread_id,
+                folder=within,
             )
             # 45 ms that are paid while git is at work, and questions about the checkout.
             importlib.import_module("ampsm_engine.engine.runs" if run else "ampsm_engine.store.statements")
@@ -239,7 +252,7 @@ def _enter(
     from ampsm_engine.worker import agent_context
 
     store, iteration = engine.store, None
-    made = agent_context.contents(session, (), (), [text for kind, text in facts if kind in LACKS])
+    made = agent_context.contents(session, (), (), [text for kind, text in facts if kind in LACKS], pull_request)
     store.sessions.add(session, pull_request)
     try:
         note = agent_context.write_files(session, made)
@@ -286,7 +299,7 @@ def edit(
     store = engine.store
     before = store.sessions.get(session_id)
     if any(name in columns and columns[name] != getattr(before, name) for name in ("script_command", "model_override")):
-        _refuse_in_run(engine, before)
+        refuse_in_run(engine, before)
     if tags is not None:
         columns["tags"] = checked_tags(tags)
     if archived is not None and archived != (before.archived_at is not None):
@@ -301,7 +314,8 @@ def edit(
     return store.sessions.get(session_id)
 
 
-def _refuse_in_run(engine: Engine, session: Session) -> None:
+def refuse_in_run(engine: Engine, session: Session) -> None:
+    """Refused while a run is at a session: its plan says how the session is judged and where it goes."""
     item = engine.store.batches.open_item_of(session.id)
     if item is not None:
         message = f"A run is at {session.name}, whose plan says which script judges it and in which mode amp works."
@@ -395,21 +409,8 @@ def adopt(
 
 def why_shared(engine: Engine, path: Path) -> str:
     """Who else uses the branch of a worktree, as a sentence against committing to it; empty when nobody does."""
-    found, repo = _on_a_branch(path), repository.around(path)
-    same = [
-        s for trashed in (False, True) for s in engine.store.sessions.all(repo_root=str(repo.root), trashed=trashed)
-    ]
-    users = [session.name for session in same if session.base_branch == found.branch]
-    elsewhere = [
-        tree.path for tree in worktrees.listed(repo) if tree.branch == found.branch and tree.path != found.path
-    ]
-    if users:
-        return f"{found.branch} is the base of session {users[0]}."
-    if elsewhere:
-        return f"{found.branch} is checked out in {elsewhere[0]}, too."
-    if found.branch in repository.default_branches(repo):
-        return f"{found.branch} is the default branch of {repo.root}."
-    return ""
+    found = _on_a_branch(path)
+    return existing_branches.why_shared(engine, repository.around(path), found.branch, but=found.path)
 
 
 def _on_a_branch(path: Path) -> Worktree:

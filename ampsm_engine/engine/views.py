@@ -69,7 +69,9 @@ def show(engine: Engine, session: Session) -> SessionView:
         with program.limited():
             place = place_of(session)
             base, tip, is_gone = _ends_now(place, session)
-            old = changes.merge_base(place, base, tip) or session.base_commit
+            if is_gone and (followed := _followed(engine, session)) is not None:
+                session, (base, tip, is_gone) = followed, _ends_now(place, followed)
+            old = start_of(place, session, base, tip)
             files = changes.files(place, old, None if worktree.is_dir() else session.branch_name)
             ahead, behind = changes.ahead_behind(place, tip, base)
             lacking = readiness.lacking(worktree, Path(session.repo_root)) if worktree.is_dir() else ()
@@ -78,6 +80,14 @@ def show(engine: Engine, session: Session) -> SessionView:
         return SessionView(session, iterations, facts, trouble=trouble, comments=comments, cost_micros=cost)
     view = SessionView(session, iterations, facts, ahead, behind, files, lacking=lacking, is_base_gone=is_gone)
     return replace(view, comments=comments, cost_micros=cost)
+
+
+def _followed(engine: Engine, session: Session) -> Session | None:
+    """The session with a base that was renamed; None where its base is gone."""
+    from ampsm_engine.merging import session_branches
+
+    followed = session_branches.follow(engine.store, session)
+    return followed if followed.base_branch != session.base_branch else None
 
 
 def _deleted_branch(session: Session) -> str:
@@ -113,6 +123,20 @@ def place_of(session: Session) -> Path:
     return worktree if worktree.is_dir() else root
 
 
+def start_of(place: Path, session: Session, base: str, tip: str = "") -> str:
+    """The commit that a session's changes begin at: where its branch left its base, or later, where it began itself.
+
+    The two differ where it began on a branch that was there already, or was given another base.
+    """
+    tip, began = tip or session.branch_name, session.base_commit
+    common = changes.merge_base(place, base, tip)
+    if not common or not began or common == began:
+        return common or began
+    tip = repository.resolve(place, tip)
+    is_later = repository.is_ancestor(place, common, began) and repository.is_ancestor(place, began, tip)
+    return began if is_later else common
+
+
 def base_now(place: Path, session: Session) -> str:
     """The base as it is now, else, when its branch is gone, the commit that the session started from."""
     return session.base_branch if repository.resolves(place, session.base_branch) else session.base_commit
@@ -138,7 +162,7 @@ def diff(
         old, new = "HEAD", None
     elif old is None and new is None:
         base = base_now(place, session)
-        old = changes.merge_base(place, base, session.branch_name) or session.base_commit
+        old = start_of(place, session, base)
         new = None if place == worktree else session.branch_name
     else:
         old = old or session.base_commit

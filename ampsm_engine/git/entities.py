@@ -98,6 +98,8 @@ class Repo(NamedTuple):
     """What all its worktrees share: `.git` in most repositories."""
     checkout: Path
     """The top level of the worktree that was asked about: a base that is not named is what is checked out there."""
+    is_bare: bool = False
+    """Whether it has no main worktree: `root` is the folder that its git folder lies in, and has no files of it."""
 
 
 class Base(NamedTuple):

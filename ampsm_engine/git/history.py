@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ampsm_engine.git import changes, program, records
+from ampsm_engine.git import changes, program, records, repository
 from ampsm_engine.git.entities import FileChange
 from ampsm_engine.lean_dataclass import dataclass
 
@@ -48,3 +48,16 @@ def files_of(where: Path, sha: str) -> tuple[FileChange, ...]:
     """What one commit changed against its first parent."""
     has_parent = program.read(where, "rev-parse", "--quiet", "--verify", f"{sha}^1").ok
     return changes.files(where, f"{sha}^1" if has_parent else records.empty_tree(sha), sha)
+
+
+def renamed_to(where: Path, branch: str) -> str:
+    """How a branch is called that is not there any more, by git's own log of it; empty where nothing tells."""
+    told = f"Branch: renamed {repository.BRANCHES}{branch} to {repository.BRANCHES}"
+    wanted = ("--fixed-strings", f"--grep-reflog={told}", "--format=%gD%x00%gs", "--max-count=20")
+    answer = program.read(where, "log", "--walk-reflogs", "--branches", "--no-color", *wanted, "--")
+    for line in program.text(answer.output).splitlines() if answer.ok else ():
+        at, _, said = line.partition("\0")
+        now = at.rpartition("@{")[0].removeprefix(repository.BRANCHES)
+        if said.startswith(told) and repository.branch_tip(where, now) is not None:
+            return now
+    return ""

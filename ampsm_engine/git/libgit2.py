@@ -98,8 +98,10 @@ def opened(where: Path) -> Iterator["pygit2.Repository"]:
 
 
 def head(where: Path) -> CheckedOut:
-    """The commit and the branch of HEAD, of a worktree or its git folder."""
+    """The commit and the branch of HEAD, of a worktree or its git folder; AskGit where nothing is checked out."""
     with opened(where) as repository:
+        if repository.is_bare:
+            raise AskGit
         return _head(repository)
 
 

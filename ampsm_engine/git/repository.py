@@ -20,6 +20,9 @@ from ampsm_engine.plain_text import printable
 WORKTREES = ".worktrees"
 """The folder below a repository's root that holds the sessions' worktrees."""
 
+SESSION_MARK = "ampsm-session"
+"""The file in git's folder for a worktree that names its session, where the worktree's own name does not."""
+
 BRANCHES = "refs/heads/"
 
 _NAMESPACES = (BRANCHES, "refs/remotes/", "refs/tags/")
@@ -48,9 +51,10 @@ _BROKEN = r"ignoring broken ref (\S+)|missing object \S+ for (\S+)|bad ref (\S+)
 
 
 def locate(path: Path) -> Repo:
-    """The repository that a path lies in, named by its main worktree.
+    """The repository that a path lies in, named by its main worktree, or by the top folder of a bare layout.
 
-    NotFound without such a path; Unfit when it is in no repository, in a bare one, or in one without a commit;
+    NotFound without such a path; Unfit when it is in no repository, in a bare one that no folder is the top of, or in
+    one without a commit;
     Refused inside a session's worktree, because a session of a session would vanish with it.
     """
     return locate_with_head(path)[0]
@@ -60,7 +64,7 @@ def locate_with_head(path: Path) -> tuple[Repo, Base | None]:
     """The repository around a path, and its checked out base where one start of git tells it; errors as `locate`."""
     folder = _folder(path)
     repo, head = _placed_by_git(folder)  # who finds all that is damaged
-    _refuse_session_worktree(folder)
+    _refuse_session_worktree(folder, repo.checkout)
     return repo, head
 
 
@@ -74,15 +78,14 @@ def around(path: Path) -> Repo:
 
 def _placed_by_git(folder: Path) -> tuple[Repo, Base | None]:
     bare, git_folder, common, top, head, full = _places(folder)
-    if bare:
-        raise _bare(common)
-    root = _main_worktree(git_folder, common, top)
+    bare = bare or _is_bare(git_folder, common)
+    root = _top_of_bare(common) if bare else _main_worktree(git_folder, common, top)
     if not head:
         refuse_damaged(root)
     if not head and not program.query(root, "for-each-ref", "--count=1"):
         message = f"The repository {root} has no commit yet: there is nothing to start from."
         raise Unfit(message, f'git -C {root} commit --allow-empty -m "Begin"')
-    return Repo(root, common, top or root), _based(head, full) if top and head and full else None
+    return Repo(root, common, top or root, bare), _based(head, full) if top and head and full else None
 
 
 def base(repo: Repo, ref: str | None) -> Base:
@@ -104,22 +107,6 @@ def base(repo: Repo, ref: str | None) -> Base:
         raise _unknown(repo, ref)
     full = program.read(repo.checkout, "rev-parse", "--symbolic-full-name", ref).line
     return Base(short(full) if full.startswith("refs/") else commit.line, commit.line)
-
-
-def branches(repo: Repo) -> tuple[str, ...]:
-    """The short names of local and remote branches, the one with the newest commit first, local ones before remote."""
-    asked = ("for-each-ref", "--sort=-committerdate", "--format=%(refname)")
-    listed = [program.query(repo.root, *asked, space) for space in _NAMESPACES[:2]]
-    names = (short(full) for full in program.text(b"".join(listed)).splitlines())
-    return tuple(name for name in names if not name.endswith("/HEAD"))
-
-
-def default_branches(repo: Repo) -> frozenset[str]:
-    """The branches that others are likely to begin from: the remotes' default ones, git's, and the usual names."""
-    heads = {full: value for full, value in refs(repo.root, "refs/remotes/").items() if full.endswith("/HEAD")}
-    remote = {named.removeprefix(f"{SYMBOLIC}{head.removesuffix('HEAD')}") for head, named in heads.items()}
-    configured = program.read(repo.root, "config", "--get", "init.defaultBranch").line
-    return frozenset({*remote, configured, "main", "master", "trunk"} - {""})
 
 
 def is_busy(worktree: Path) -> str | None:
@@ -177,9 +164,8 @@ def check_worktree(worktree: Path) -> None:
     if not worktree.is_dir():
         raise NotFound(f"The worktree {worktree} is gone.", "ampsm repair")
     if not os.path.lexists(worktree / ".git"):
-        main = worktree.parent.parent if worktree.parent.name == WORKTREES else worktree
         message = f"{worktree} is no worktree any more: its .git file is gone."
-        raise Unfit(message, f"git -C {main} worktree repair")
+        raise Unfit(message, "ampsm repair --apply links it again")
 
 
 def common_dir(worktree: Path) -> Path:
@@ -303,7 +289,8 @@ def _places(where: Path) -> tuple[bool, Path, Path, Path | None, str, str]:
         raise _foreign(where, answer)
     full = lines.pop() if len(lines) == 6 and answer.ok else ""
     if len(lines) > 5 or not all(line.startswith(("/", "true", "false")) for line in lines[:4]):
-        lines = [_asked(where, name) for name in (*wanted, "HEAD^{commit}")]
+        one = ("rev-parse", "--path-format=absolute")  # a folder may have a line break in its name
+        lines = [program.read(where, *one, name).line for name in (*wanted, "HEAD^{commit}")]
     lines += [""] * (5 - len(lines))
     bare, git_folder, common, top, head = lines
     # git goes on to the repository around one whose git folder is damaged.
@@ -320,16 +307,26 @@ def _is_nearest(where: Path, top: Path) -> bool:
     return not any(os.path.lexists(folder / ".git") for folder in between)
 
 
-def _asked(where: Path, name: str) -> str:
-    """One answer of rev-parse: the way for folders with a line break in their name."""
-    return program.read(where, "rev-parse", "--path-format=absolute", name).line
+def _is_bare(git_folder: Path, common: Path) -> bool:
+    """Whether a worktree is one of a repository without a main one: the worktree itself is not bare."""
+    asked = ("--git-dir", common, "rev-parse", "--is-bare-repository")
+    return git_folder != common and program.read(common, *asked).line == "true"
+
+
+def _top_of_bare(common: Path) -> Path:
+    """The folder around a bare repository whose `.git` file leads to it: worktrees lie side by side in there."""
+    pointer = common.parent / ".git"
+    with contextlib.suppress(OSError):
+        head, gap, named = program.text(pointer.read_bytes()).partition("gitdir: ")
+        if gap and not head and (common.parent / named.rstrip("\r\n")).resolve() == common:
+            return common.parent
+    way = f"echo 'gitdir: ./{common.name}' > {pointer}" if common.name[0] == "." else f"git clone {common}"
+    raise Unfit(f"The repository {common} is bare: it has no checkout that sessions could live beside.", way)
 
 
 def _main_worktree(git_folder: Path, common: Path, top: Path | None) -> Path:
     if git_folder == common and top:
         return top
-    if program.read(common, "--git-dir", common, "rev-parse", "--is-bare-repository").line == "true":
-        raise _bare(common)
     configured = program.read(common, "--git-dir", common, "config", "--get", "core.worktree").line
     root = (common / configured).resolve() if configured else common.parent
     answer = program.read(root, "rev-parse", "--path-format=absolute", "--git-common-dir") if root.is_dir() else None
@@ -339,8 +336,14 @@ def _main_worktree(git_folder: Path, common: Path, top: Path | None) -> Path:
     return root
 
 
-def _refuse_session_worktree(where: Path) -> None:
+def _refuse_session_worktree(where: Path, top: Path) -> None:
     """A repository that amp cloned into a session's worktree counts as inside, too."""
+    admin = plain_git_dir(top)
+    if admin is not None and (admin / SESSION_MARK).exists():
+        named = (admin / SESSION_MARK).read_text("ascii", "replace")[:10]
+        raise Refused(
+            f"{where} is inside the worktree of session {printable(named)}.", f"ampsm show {printable(named)}"
+        )
     for folder in (where, *where.parents):
         if folder.parent.name != WORKTREES or not (folder.parent.parent / ".git").exists():
             continue
@@ -382,11 +385,6 @@ def _unknown(repo: Repo, ref: str) -> NotFound:
     names.sort(key=lambda name: name.startswith("amp/"))  # other sessions' branches are rarely what is meant
     some = f" There are {', '.join(names[:5])}{' and more' if len(names) > 5 else ''}." if names else ""
     return NotFound(message, f"git -C {repo.root} branch --all lists what there is.{some}")
-
-
-def _bare(common: Path) -> Unfit:
-    message = f"The repository {common} is bare: it has no checkout that sessions could live beside."
-    return Unfit(message, f"git clone {common}")
 
 
 def _foreign(where: Path, answer: program.Answer) -> AmpsmError:

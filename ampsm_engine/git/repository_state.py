@@ -155,8 +155,13 @@ def _file_stamp(path: Path) -> str:
 
 
 def _checkout(root: Path) -> dict[str, str]:
-    """What differs from HEAD in a checkout, and ignored secrets files: `letters size:time blob-in-the-index`."""
-    found = {}
+    """What differs from HEAD in a checkout, and ignored secrets files: `letters size:time blob-in-the-index`.
+
+    Nothing where there is none, as in the top folder of a bare layout.
+    """
+    found: dict[str, str] = {}
+    if (root / ".git").is_file() and program.read(root, "rev-parse", "--is-bare-repository").line == "true":
+        return found
     for entry in worktree_status.entries(root, ignored=True):
         path = entry.path
         if path.startswith(f"{repository.WORKTREES}/") or (entry.state == "ignored" and not is_secret(path)):

@@ -148,6 +148,7 @@ def restore(
                 worktrees.delete_branch(repo.root, branch, tip)
             aside.unmark()
             raise
+        worktrees.mark(repo, worktree, session_id)
         aside.mark("giving")
         _end_restore(repo, aside, worktree, session_id)
     return note

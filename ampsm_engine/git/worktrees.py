@@ -9,15 +9,16 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ampsm_engine import naming, plain_text
-from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
-from ampsm_engine.git import branch_files, libgit2, lock, own_files, program, repository
+from ampsm_engine import naming
+from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused
+from ampsm_engine.git import beginnings, libgit2, lock, own_files, program, repository
+from ampsm_engine.git.beginnings import ExistingBranch, Witness, WorktreePlan
 from ampsm_engine.git.entities import Base, Orphan, Repo, Worktree
 from ampsm_engine.git.libgit2 import AskGit
 
@@ -29,12 +30,6 @@ REGISTER_LIMIT = 5.0
 
 GONE = "gitdir file points to non-existent location"
 """Why git would forget a worktree whose `.git` file is not there, as it says it."""
-
-_ATTEMPTS = 200
-"""Names that are tried for one branch before we give up."""
-
-_MISSES = 16
-"""How many of them may be free and still not be had: somebody else creates them at this moment, or nobody can."""
 
 _OUR_BRANCH = re.compile(r"amp/[^/]+/\d{8}-\d{6}(-\d+)?")
 
@@ -51,9 +46,12 @@ PASSING = "ampsm-commit-"
 class Pending:
     """A worktree that git is filling. Finish it or undo it; as a context, an error inside undoes it."""
 
-    def __init__(self, repo: Repo, base: Base, path: Path, branch: str, running: program.Running) -> None:
-        self.repo, self.base, self.path, self.branch = repo, base, path, branch
+    def __init__(
+        self, repo: Repo, base: Base, place: tuple[Path, str], running: program.Running, on: ExistingBranch | None
+    ) -> None:
+        self.repo, self.base, (self.path, self.branch) = repo, base, place
         self._running = running
+        self._on = on
         self._is_undone = False
 
     def finish(self, limit: float = FILL_LIMIT) -> Worktree:
@@ -68,12 +66,12 @@ class Pending:
         return Worktree(self.path, self.branch, commit, commit, root=self.repo.root, note=note)
 
     def undo(self) -> None:
-        """Leave nothing behind: neither folder nor branch, nor what git knows of them."""
+        """Leave nothing behind: neither folder nor a new branch, nor what git knows of them."""
         self._running.end()
         # Only once: the name may be somebody else's by then.
         if not self._is_undone:
             self._is_undone = True
-            _undo(self.repo, self.base, self.path, self.branch)
+            _undo(self.repo, self.base, self.path, self.branch, self._on)
 
     def _hook_note(self, answer: program.Answer, limit: float) -> str:
         """git removes what it could not fill; what is still there is whole, and only its hook complained."""
@@ -107,54 +105,63 @@ def begin(
     name: str,
     moment: datetime,
     *,
-    announce: Callable[[str], None] = lambda _: None,
+    plan: WorktreePlan = beginnings.PLAIN,
+    witness: Witness = beginnings.NOBODY,
 ) -> Pending:
     """Let git begin to make a session's worktree: its branch exists on return, its files come meanwhile.
 
-    `announce` is told the name of a branch before it is made.
+    `plan`: its place and its branch; `witness` is told of each thing before it is made.
 
     The git program does it in one step as the user's own `git worktree add` would, so that filters, sparse
     checkout and the post-checkout hook come right. It only gets more hands to write files with.
     """
-    path = free_path(repo, session_id)
-    _refuse_blocked(repo, naming.branch_name(name, moment))
+    names = naming.names(session_id, name, moment, repo.root.name)
+    if plan.on is None:
+        beginnings.refuse_blocked(repo, beginnings.wanted_branch(plan, names))
     try:
-        make_room(repo)
-        branch = _new_branch(repo, base, name, moment, announce)
+        path = beginnings.claim_place(repo, plan.place, names, witness)
     except BaseException:
         own_files.leave(repo.root)
         raise
     try:
-        running = _start_adding(repo, path, branch)
+        branch = beginnings.begin_branch(repo, base, plan, names, witness)
     except BaseException:
-        _undo(repo, base, path, branch)
+        _leave_place(repo, path)
         raise
-    return Pending(repo, base, path, branch, running)
+    try:
+        running = _start_adding(repo, path, branch, session_id)
+    except BaseException:
+        _undo(repo, base, path, branch, plan.on)
+        raise
+    return Pending(repo, base, (path, branch), running, plan.on)
 
 
-def _start_adding(repo: Repo, path: Path, branch: str) -> program.Running:
+def _start_adding(repo: Repo, path: Path, branch: str, session_id: str) -> program.Running:
     """Start `git worktree add`; on return git has registered it, or has ended.
 
     Two at once fail now and then ("failed to read .git/worktrees/<id>/commondir"): git reads the registrations of
     all worktrees, also one that another git is writing. So ours are registered one after the other.
     """
-    registered = repo.common_dir / "worktrees" / path.name / "commondir"
+    is_plain = path.name == session_id  # and no other worktree's folder has its name
+    plain = repo.common_dir / "worktrees" / path.name
     with lock.writer(repo.common_dir, f"worktree {path.name}"):
         running = program.start(repo.root, *program.parallel_checkout(), "worktree", "add", "--quiet", path, branch)
         deadline = time.monotonic() + REGISTER_LIMIT
         try:
             while not running.has_ended() and time.monotonic() < deadline:
+                admin = plain if is_plain else admin_dir(repo.common_dir, path)
                 with contextlib.suppress(OSError):
-                    if registered.stat().st_size:
+                    if admin is not None and (admin / "commondir").stat().st_size:
                         break
                 time.sleep(0.001)
+            mark(repo, path, session_id)
         except BaseException:  # interrupted: nobody else knows of it yet, and its filter or hook may never end
             running.end()
             raise
     return running
 
 
-def recreate(repo: Repo, path: Path, branch: str) -> Worktree:
+def recreate(repo: Repo, path: Path, branch: str, session_id: str) -> Worktree:
     """Make a worktree again from its branch after its folder was lost. Refused when something is in its place."""
     if os.path.lexists(path):
         raise Refused(f"There is something at {path} already.", f"git -C {repo.root} worktree repair {path}")
@@ -163,12 +170,43 @@ def recreate(repo: Repo, path: Path, branch: str) -> Worktree:
         repository.refuse_damaged(repo.root, f"{repository.BRANCHES}{branch}")
         raise NotFound(f"The branch {branch} does not exist.", f"git -C {repo.root} branch --list 'amp/*'")
     erase(repo.common_dir, path)
-    make_room(repo)
+    if path.parent == beginnings.hidden_folder(repo):
+        beginnings.make_room(repo)
     answer = program.write(repo.root, *program.parallel_checkout(), "worktree", "add", "--quiet", path, branch)
     if not answer.ok and not (path / ".git").exists():
         message = f"git could not make the worktree {path}: {answer.reason}."
         raise Failed(message, f"git -C {repo.root} worktree add {path} {branch}")
+    mark(repo, path, session_id)
     return Worktree(path, branch, tip, root=repo.root)
+
+
+def mark(repo: Repo, path: Path, session_id: str) -> None:
+    """Note beside a worktree whose it is, where its place does not tell."""
+    if path != beginnings.hidden_folder(repo) / session_id:
+        admin = admin_dir(repo.common_dir, path)
+        if admin is not None:
+            (admin / repository.SESSION_MARK).write_text(session_id)
+
+
+def session_of(repo: Repo, path: Path) -> str:
+    """The id of the session that a worktree was made for; empty where that cannot be told."""
+    if path.parent == beginnings.hidden_folder(repo) and repository.is_session_id(path.name):
+        return path.name
+    admin = admin_dir(repo.common_dir, path)
+    try:
+        named = (admin / repository.SESSION_MARK).read_text("ascii", "replace").strip() if admin else ""
+    except OSError:
+        return ""
+    return named if repository.is_session_id(named) else ""
+
+
+def _marked(repo: Repo) -> frozenset[Path]:
+    """The worktrees of sessions that lie anywhere."""
+    pointers = [
+        mark.with_name("gitdir") for mark in (repo.common_dir / "worktrees").glob(f"*/{repository.SESSION_MARK}")
+    ]
+    named = [program.text(pointer.read_bytes()).strip() for pointer in pointers if pointer.exists()]
+    return frozenset(Path(name).parent for name in named)
 
 
 def is_linked(repo: Repo, path: Path) -> bool:
@@ -212,12 +250,13 @@ def orphans(repo: Repo, known: Collection[Path], branches: Collection[str] = ())
     """
     mine = {path.resolve() for path in known}
     all_of_git = listed(repo)
-    below = repo.root / repository.WORKTREES
-    stray = [tree for tree in all_of_git[1:] if tree.path.parent == below and tree.path.resolve() not in mine]
+    below, marked = beginnings.hidden_folder(repo), _marked(repo)
+    stray = [tree for tree in all_of_git[1:] if tree.path.resolve() not in mine]
     found = [
         Orphan("worktree", tree.path, tree.branch, tree.prunable or f"at {tree.head[:12]}")
         for tree in stray
-        if repository.is_session_id(tree.path.name) or is_session_branch(tree.branch)
+        if tree.path in marked
+        or (tree.path.parent == below and (repository.is_session_id(tree.path.name) or is_session_branch(tree.branch)))
     ]
     registered = {tree.path.resolve() for tree in all_of_git}
     for folder in sorted(below.iterdir()) if below.is_dir() else ():
@@ -250,86 +289,43 @@ def inspect(path: Path) -> Worktree:
     return Worktree(top, tree.branch, tree.head, root=repo.root, locked=tree.locked, prunable=tree.prunable)
 
 
-def make_room(repo: Repo) -> None:
-    """The folder of worktrees, hidden from git before there is something in it."""
-    below = repo.root / repository.WORKTREES
-    try:
-        below.mkdir(exist_ok=True)
-    except OSError as reason:
-        raise Unfit(f"{below} cannot be made: {reason.strerror}.", f"ls -ld {below.parent}") from reason
-    own_files.ensure(repo)
-
-
-def free_path(repo: Repo, session_id: str) -> Path:
-    """The place of a worktree of that name, which is free; Refused when something is in the way."""
-    below = repo.root / repository.WORKTREES
-    # A repository can bring a link of that name, and git would follow it out of the repository.
-    if below.is_symlink() or (below.exists() and not below.is_dir()):
-        message = f"{below} is in the way: sessions' worktrees need a folder there."
-        raise Refused(message, f"ls -ld {below}")
-    path = below / session_id
-    if session_id != path.name or session_id.startswith("."):
-        raise Refused(f"{plain_text.printable(session_id)[:80]!r} cannot name a folder.")
-    if os.path.lexists(path):
-        raise Refused(f"There is something at {path} already.", f"ls -ld {path}")
-    return path
-
-
-def _new_branch(repo: Repo, base: Base, name: str, moment: datetime, announce: Callable[[str], None]) -> str:
-    """Claim a branch name by creating it: of two with one name, the second gets the next number."""
-    nothing = "0" * len(base.commit)
-    reason, misses = "", 0
-    for attempt in range(1, _ATTEMPTS):
-        branch = naming.branch_name(name, moment, attempt)
-        full = f"{repository.BRANCHES}{branch}"
-        announce(branch)
-        answer = program.write(repo.root, "update-ref", "-m", "ampsm: new session", full, base.commit, nothing)
-        if answer.ok:
-            return branch
-        reason = answer.reason
-        if repository.branch_tip(repo.root, branch) is None:
-            misses += 1
-            if misses > _MISSES:
-                break
-    raise Failed(f"The branch {branch} could not be created: {reason}.", f"git -C {repo.root} branch {branch}")
-
-
-def _refuse_blocked(repo: Repo, branch: str) -> None:
-    """A branch `amp` or `amp/<slug>` leaves no room for branches below it."""
-    first, slug, _ = branch.split("/")
-    candidates = (first, f"{first}/{slug}")
-    if branch_files.are_absent(repo.common_dir, candidates):
-        return
-    asked = "".join(f"{repository.BRANCHES}{name}\n" for name in candidates).encode()
-    answers = program.query(repo.root, "cat-file", "--batch-check=%(objecttype)", feed=asked).splitlines()
-    for blocking, answer in zip(candidates, answers, strict=True):
-        if answer == b"commit":
-            message = f"The branch {blocking} leaves no room for sessions' branches below it ({branch})."
-            raise Refused(message, f"git -C {repo.root} branch -m {blocking} {blocking.replace('/', '-')}-branch")
-
-
-def take_back(repo: Repo, path: Path, branches: Collection[str], base_commit: str) -> bool:
+def take_back(
+    repo: Repo, path: Path, branches: Collection[str], base_commit: str, *, kept: str = "", is_ours: bool = True
+) -> bool:
     """Remove what a killed process left of a worktree that it was making; False when somebody worked on it since.
 
-    `branches`: the names that it may have made, of which those count that still stand where the session was to start.
+    `branches`: the names that it may have made, of which those count that still stand where the session was to start;
+    `kept`: the one that was there before. Without `is_ours` what is at `path` may be somebody else's.
     """
     mine = [branch for branch in branches if repository.branch_tip(repo.root, branch) is not None]
-    if any(repository.branch_tip(repo.root, branch) != base_commit for branch in mine):
+    if any(repository.branch_tip(repo.root, branch) != base_commit for branch in (*mine, *([kept] if kept else []))):
         return False
     with lock.writer(repo.common_dir, f"taking back {path.name}"):
-        erase(repo.common_dir, path)
+        if is_ours:
+            erase(repo.common_dir, path)
+        else:
+            _leave_place(repo, path)
         elsewhere = {tree.branch for tree in listed(repo)}
         for branch in mine:
-            if branch not in elsewhere:
-                delete_branch(repo.root, branch, base_commit)
-        own_files.leave(repo.root)
+            if branch not in elsewhere and delete_branch(repo.root, branch, base_commit):
+                beginnings.forget_upstream(repo, branch)
+        beginnings.leave(repo, path)
     return True
 
 
-def _undo(repo: Repo, base: Base, path: Path, branch: str) -> None:
+def _leave_place(repo: Repo, path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.rmdir()  # it is there already where its name might be another's, too
+    beginnings.leave(repo, path)
+
+
+def _undo(repo: Repo, base: Base, path: Path, branch: str, on: ExistingBranch | None) -> None:
     erase(repo.common_dir, path)
-    delete_branch(repo.root, branch, base.commit)
-    own_files.leave(repo.root)
+    if on is None or on.upstream:
+        delete_branch(repo.root, branch, base.commit)
+    if on is not None and on.upstream:
+        beginnings.forget_upstream(repo, branch)
+    beginnings.leave(repo, path)
 
 
 def _branch_orphans(repo: Repo, taken: Collection[str]) -> list[Orphan]:

@@ -26,7 +26,7 @@ from ampsm_engine.merging.preparation import NothingNew
 from ampsm_engine.merging.radar import RadarPair
 from ampsm_engine.merging.results import Options
 from ampsm_engine.merging.train import ReportLine
-from ampsm_engine.merging.trial import Trials
+from ampsm_engine.merging.trial import FolderScript, Trials
 from ampsm_engine.model import Session
 from ampsm_engine.plain_text import list_some, printable
 
@@ -203,7 +203,7 @@ def check(
     return answer
 
 
-def _key(group: ReadyGroup, scripts: Sequence[str]) -> str:
+def _key(group: ReadyGroup, scripts: Sequence[FolderScript]) -> str:
     told = json.dumps([group.target, group.base, sorted(group.tips), list(scripts)])
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
 

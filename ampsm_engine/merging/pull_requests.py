@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 from ampsm_engine import redact
 from ampsm_engine.errors import AmpsmError, Failed, Refused
@@ -127,6 +128,23 @@ def _of_gitlab(found: Any, forge: Forge, remote: str, number: int) -> PullReques
         project=forge.project,
         remote=remote,
     )
+
+
+def merged_one(forge: Forge, number: int | None, owner: str, branch: str) -> tuple[str, str] | None:
+    """Address and last commit of the merged pull request of that number or, without one, of that branch."""
+    is_gitlab = forge.name == "glab"
+    kind = "merge_requests" if is_gitlab else "pulls"
+    ways = (
+        {"source_branch": branch, "state": "merged"} if is_gitlab else {"head": f"{owner}:{branch}", "state": "closed"}
+    )
+    found = forge.ask(f"{kind}/{number}" if number else f"{kind}?{urlencode(ways)}")
+    for one in found if isinstance(found, list) else [found]:
+        known = one if isinstance(one, dict) else {}
+        is_merged = known.get("state") == "merged" if is_gitlab else bool(known.get("merged_at"))
+        head = known.get("sha") if is_gitlab else (known.get("head") or {}).get("sha")
+        if is_merged and isinstance(head, str) and _SHA.fullmatch(head):
+            return printable(str(known.get("web_url") or known.get("html_url") or "")), head
+    return None
 
 
 def fetch(root: Path, wanted: PullRequest) -> str:

@@ -46,12 +46,12 @@ class ScratchWorktree:
 
     def _make(self, commit: str) -> None:
         from ampsm_engine import private_folder
-        from ampsm_engine.git import lock, program, worktrees
+        from ampsm_engine.git import beginnings, lock, program
 
         repo = self._repo
         with lock.writer(repo.common_dir, self.mark):
-            worktrees.free_path(repo, self.path.name)
-            worktrees.make_room(repo)
+            beginnings.free_place(repo, self.path.name)
+            beginnings.make_room(repo)
             add = ("worktree", "add", "--quiet", "--detach", self.path, commit)
             program.change(repo.root, *program.parallel_checkout(), *add)
             self._held = private_folder.hold(self.path)

@@ -1,7 +1,7 @@
 """Where a session and its target stand at this moment, what is the session's own, and what would stand in the way.
 
 `target..tip` is not the session's own work: it holds whatever the target lacks, and a session that began on another
-branch would bring that branch's work along. Reads only.
+branch would bring that branch's work along. Reads only, but that a base that was renamed is followed.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -21,6 +21,7 @@ from ampsm_engine.git.integrate.outcomes import PlannedCommit
 from ampsm_engine.git.libgit2 import SYMBOLIC
 from ampsm_engine.git.object_reader import ObjectReader
 from ampsm_engine.lean_dataclass import dataclass
+from ampsm_engine.merging import session_branches
 from ampsm_engine.merging.results import Finding, Kind
 from ampsm_engine.model import MergeState, Session, State
 from ampsm_engine.plain_text import list_some, plural, printable
@@ -97,6 +98,10 @@ def look(
         repository.refuse_damaged(root, f"{repository.BRANCHES}{session.branch_name}")
         message = f"The branch {session.branch_name} of session {session.name} is not there any more."
         raise NotFound(message, f"git -C {root} branch --list 'amp/*', then: git -C {root} branch -m NEW OLD")
+    if local is None and target == session.base_branch:
+        session = session_branches.follow(store, session)
+        target = session.base_branch
+        local = repository.branch_tip(root, target)
     if local is not None:
         return Situation(session, repo, target, is_branch=True, base_tip=local, branch_tip=tip)
     return Situation(
@@ -120,7 +125,8 @@ def _named(repo: Repo, session: Session, target: str, kind: Kind) -> str:
         gone = "is not there any more" if was_base else "is no branch or commit of this repository"
         way = {"merge": "merge {} --onto BRANCH -m MESSAGE", "rebase": "rebase {} --onto REF"}.get(kind, "show {}")
         message = f"{printable(target)[:100]}, which {session.name} {role}, {gone}."
-        raise NotFound(message, f"ampsm {way.format(session.id)}. {reason.hint}") from reason
+        other = session_branches.other_base(session) if was_base else ""
+        raise NotFound(message, f"ampsm {way.format(session.id)}{other}. {reason.hint}") from reason
 
 
 def obstacles(
@@ -288,7 +294,7 @@ def span(store: Store, now: Situation, objects: ObjectStore | None = None) -> Se
     line = objects.line(now.base_tip, now.branch_tip)
     if _is_plain(now, line):
         return SessionSpan("", commits)
-    others = _Others(now, line)
+    others = _Others(store, now, line)
     start = "" if others.lack_all else _start_beyond_target(store, now)
     own = range_commits(objects, start, now.branch_tip) if start else commits
     brought = {commit.sha for commit in own}
@@ -336,7 +342,8 @@ def _is_plain(now: Situation, line: CommitLine | None) -> bool:
 class _Others:
     """What the other branches have of a session's one line of commits, by one question to git."""
 
-    def __init__(self, now: Situation, line: CommitLine | None) -> None:
+    def __init__(self, store: Store, now: Situation, line: CommitLine | None) -> None:
+        self._store = store
         self._now = now
         is_own = line is not None and line.base == now.session.base_commit
         self.line = line if is_own else None
@@ -362,12 +369,17 @@ class _Others:
         return not branch_files.may_have_stood_at(self._now.repo.common_dir, of_base, commits)
 
     @cached_property
+    def of_sessions(self) -> frozenset[str]:
+        """The branches that were made for other sessions and are called otherwise than `amp/...`."""
+        return session_branches.of_other_sessions(self._store, self._now.session)
+
+    @cached_property
     def has_any(self) -> bool:
         """Whether a branch that is not the session's, the target or another session's may have one of the commits."""
         own, target = self._now.session.branch_name, self._now.target
         known = {self._now.base_tip, self.line.base if self.line is not None else ""}
         return any(
-            at not in known and name not in (own, target) and not name.startswith("amp/")
+            at not in known and name not in (own, target, *self.of_sessions) and not name.startswith("amp/")
             for full, at in self._refs.items()
             for name in _names_of(full)[-1:]
         )
@@ -397,7 +409,7 @@ def _start_of_work(store: Store, now: Situation) -> str:
         if last is not None and last.target and last.branch_after == tip and last.base_before != tip:
             return last.base_before if repository.is_ancestor(root, last.base_before, tip) else ""
     own = _nearest(now, [began] if began else [])
-    start = _nearest(now, [*([began] if began else []), *_of_base(now)])
+    start = _nearest(now, [*([began] if began else []), *session_branches.places_of_base(now.session, now.branch_tip)])
     if own and start and own != start:
         # The base has work of the session itself: somebody merged it there by other means.
         marked = _described(now, f"^{own}", start)
@@ -414,24 +426,6 @@ def _nearest(now: Situation, others: Sequence[str]) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def _of_base(now: Situation) -> Iterator[str]:
-    """Where the session's base stands, here and at its remotes, and where it stood when the session came upon it."""
-    root, base = now.root, now.session.base_branch
-    if not base:
-        return
-    wanted = [f"{space}{base}" for space in (repository.BRANCHES, "refs/remotes/", "refs/remotes/*/")]
-    listed = program.read(root, "for-each-ref", "--format=%(objecttype) %(objectname) %(refname)", *wanted)
-    for line in program.text(listed.output).splitlines() if listed.ok else ():
-        kind, commit, full = line.split(" ", 2)
-        name = full.removeprefix(repository.BRANCHES).removeprefix("refs/remotes/")
-        # A name that is listed for being below one of these is another branch.
-        if kind == "commit" and base in (name, name.partition("/")[2]):
-            yield commit
-            forked = program.read(root, "merge-base", "--fork-point", full, now.branch_tip)
-            if forked.ok and forked.line:
-                yield forked.line
-
-
 def _described(now: Situation, *span: str) -> list[list[str]]:
     """Name, author, committer, sessions and parents of each commit of a span."""
     return records.log(now.root, _PEOPLE, *span)
@@ -444,14 +438,19 @@ def _strangers(store: Store, now: Situation, commits: Sequence[RangeCommit], oth
     if not plain:
         return frozenset()
     made = {one.commit_sha for one in store.iterations.of(session.id)} | set(_merged(store, now))
+    made |= set(session_branches.of_pull_request(store, session, now.base_tip))
     span = (f"^{now.base_tip}", now.branch_tip)
     known = _unmarked(line)
     described = [one for one in (_described(now, *span) if known is None else known) if one[0] in plain]
     ours = {sha for sha, _, _, mark, _ in described if session.id in mark or (not mark and sha in made)}
     people = {who for sha, author, committer, _, _ in described if sha in ours for who in (author, committer)}
     people.add(AMP.partition("<")[2].rstrip(">"))
-    alone = _here_alone(now, span) if line is None or others.has_any else frozenset(plain)
-    first_line = plain if line is not None else _first_line(now, span)
+    alone = _here_alone(now, span, others.of_sessions) if line is None or others.has_any else frozenset(plain)
+    first_line = (
+        plain
+        if line is not None
+        else set(program.query(now.root, "rev-list", "--first-parent", *span, "--").decode().split())
+    )
     found = set()
     for sha, author, committer, mark, _ in described:
         picked = author != committer and author not in people
@@ -471,10 +470,6 @@ def _unmarked(line: CommitLine | None) -> list[list[str]] | None:
     ]
 
 
-def _first_line(now: Situation, span: tuple[str, ...]) -> set[str]:
-    return set(program.query(now.root, "rev-list", "--first-parent", *span, "--").decode().split())
-
-
 def _merged(store: Store, now: Situation) -> Iterator[str]:
     """What merges of ours made of the session's work."""
     for one in store.merges.of(now.session.id):
@@ -483,9 +478,9 @@ def _merged(store: Store, now: Situation) -> Iterator[str]:
             yield from answer.output.decode().split() if answer.ok else ()
 
 
-def _here_alone(now: Situation, span: tuple[str, ...]) -> frozenset[str]:
+def _here_alone(now: Situation, span: tuple[str, ...], of_sessions: Collection[str]) -> frozenset[str]:
     """The commits that no other branch has; other sessions', and this one's and the target's at a remote, aside."""
-    own = now.session.branch_name
-    aside = (f"--exclude={own}", "--exclude=amp/*", "--branches")
-    remote = (f"--exclude=*/{own}", f"--exclude=*/{now.target}", "--exclude=*/amp/*", "--remotes")
+    own, ours = now.session.branch_name, sorted(("amp/*", *of_sessions))
+    aside = (f"--exclude={own}", *(f"--exclude={name}" for name in ours), "--branches")
+    remote = (*(f"--exclude=*/{name}" for name in (own, now.target, *ours)), "--remotes")
     return frozenset(program.query(now.root, "rev-list", *span, "--not", *aside, *remote).decode().split())

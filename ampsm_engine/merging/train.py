@@ -24,7 +24,7 @@ from ampsm_engine.merging.landing import BaseMoved
 from ampsm_engine.merging.preparation import NothingNew
 from ampsm_engine.merging.questions import Question
 from ampsm_engine.merging.results import Options
-from ampsm_engine.merging.trial import TrialRun, Trials
+from ampsm_engine.merging.trial import FolderScript, TrialRun, Trials
 from ampsm_engine.model import Merge, Session
 from ampsm_engine.plain_text import list_some, printable
 
@@ -88,10 +88,11 @@ def same_ground(engine: Engine, session_ids: Sequence[str], onto: str = "") -> t
     return repository.around(root), targets.pop()
 
 
-def scripts_of(sessions: Sequence[Session], script: str = "") -> tuple[str, ...]:
+def scripts_of(sessions: Sequence[Session], script: str = "") -> tuple[FolderScript, ...]:
     """The scripts that judge these sessions together: each one once, or the one that is given; Refused without any."""
-    found = (script,) if script.strip() else tuple(dict.fromkeys(one.script_command or "" for one in sessions))
-    found = tuple(text for text in found if text.strip())
+    theirs = (FolderScript(one.script_command or "", one.folder) for one in sessions)
+    found = (FolderScript(script),) if script.strip() else tuple(dict.fromkeys(theirs))
+    found = tuple(one for one in found if one.text.strip())
     if not found:
         hint = f"--script 'make test', or for good: ampsm edit {sessions[0].id} --script 'make test'"
         raise Refused("None of these sessions has a script that could judge them together.", hint)

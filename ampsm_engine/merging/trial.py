@@ -9,11 +9,12 @@ import hashlib
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
-from ampsm_engine import redact
+from ampsm_engine import redact, session_problems
 from ampsm_engine.amp import command
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import Failed
@@ -57,16 +58,34 @@ class TrialRun:
     """Nothing ran: the same files passed not long ago."""
 
 
+_NOT_THERE = 127
+"""The exit code of a script that has no folder to run in, as a shell has it for a command that is not there."""
+
+
+class FolderScript(NamedTuple):
+    """A script as the user wrote it, and the folder of the repository that it runs in; empty for its top."""
+
+    text: str
+    folder: str = ""
+
+
 class Trials:
     """Judges commits of one repository by scripts, one after the other."""
 
     def __init__(
-        self, engine: Engine, objects: ObjectStore, scripts: tuple[str, ...], where: ScratchWorktree, *, fresh: bool
+        self,
+        engine: Engine,
+        objects: ObjectStore,
+        scripts: Sequence[FolderScript],
+        where: ScratchWorktree,
+        *,
+        fresh: bool,
     ) -> None:
         self.runs = 0
         """How often the scripts ran."""
-        self.scripts = scripts
+        self.scripts = tuple(dict.fromkeys(one.text for one in scripts))
         """What judges, each as the user wrote it."""
+        self._scripts = scripts
         self._engine = engine
         self._objects = objects
         self._where = where
@@ -93,8 +112,8 @@ class Trials:
         self.runs += 1
         seconds = 0.0
         found = TrialRun(commit, passed=True, text="the script passed")
-        for text in self.scripts:
-            ran, log = self._run(text)
+        for one in self._scripts:
+            ran, log = self._run(one)
             seconds += ran.seconds
             if ran.exit_code != 0:
                 found = TrialRun(commit, passed=False, text=ran.text, log=str(log))
@@ -105,7 +124,7 @@ class Trials:
             self._known.add(tree)
         return found
 
-    def _run(self, text: str) -> tuple[ScriptRun, Path]:
+    def _run(self, one: FolderScript) -> tuple[ScriptRun, Path]:
         home, settings = self._engine.home, self._engine.settings
         folder = home.cache / scratch.LOGS
         folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
@@ -113,7 +132,12 @@ class Trials:
         environment = command.environment(os.environ, self._where.mark)
         limit = settings.number("script.timeout")
         try:
-            ran = asyncio.run(script.run(text, self._where.path, log, environment, limit=limit, stop=_never()))
+            place = session_problems.working_folder(self._where.path, one.folder)
+        except Failed as reason:  # a commit that takes the folder away does not pass
+            write_private(log, f"{reason.message}\n".encode())
+            return ScriptRun(_NOT_THERE, 0.0, timed_out=False, stopped=False, limit=limit), log
+        try:
+            ran = asyncio.run(script.run(one.text, place, log, environment, limit=limit, stop=_never()))
         except BaseException:
             log.unlink(missing_ok=True)
             raise
@@ -136,7 +160,7 @@ async def _never() -> None:
 
 @contextlib.contextmanager
 def trials(
-    engine: Engine, repo: Repo, objects: ObjectStore, scripts: tuple[str, ...], *, fresh: bool = False
+    engine: Engine, repo: Repo, objects: ObjectStore, scripts: Sequence[FolderScript], *, fresh: bool = False
 ) -> Iterator[Trials]:
     """Scripts to judge commits by; their worktree is gone afterwards. `fresh`: nothing that passed before counts."""
     with scratch.scratch_worktree(engine.home, repo) as where:
@@ -162,10 +186,12 @@ def _drop_old_logs(folder: Path) -> None:
 class _PassedTrees:
     """The trees of a repository that these scripts passed on, and when. What is no such file is an empty one."""
 
-    def __init__(self, home: Home, root: Path, scripts: tuple[str, ...]) -> None:
+    def __init__(self, home: Home, root: Path, scripts: Sequence[FolderScript]) -> None:
         name = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
         self._path = home.cache / f"passed-{name}.json"
-        self._scripts = hashlib.sha256("\0".join(scripts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        self._scripts = hashlib.sha256(
+            "\0".join("/".join(filter(None, one)) for one in scripts).encode("utf-8", "surrogateescape")
+        ).hexdigest()[:16]
 
     def has(self, tree: str) -> bool:
         when = self._read().get(self._key(tree))

@@ -39,6 +39,10 @@ class Merges(StorePart):
         """The operation of a session that is running or has an open conflict; None when there is none."""
         return records.open_merge(self._db, session_id)
 
+    def refuse_open(self, session: Session) -> None:
+        """Refused while an operation of the session is open."""
+        records.refuse_open_merge(self._db, session)
+
     def all_open(self) -> dict[str, Merge]:
         """All open operations by session."""
         found = (rows.merge(row) for row in self._db.select(f"{MERGES} WHERE {OPEN_MERGE}"))

@@ -300,6 +300,12 @@ def add_hosts(connection: sqlite3.Connection) -> None:
     predecessor.execute_all(connection, _HOSTS)
 
 
+def add_folder(connection: sqlite3.Connection) -> None:
+    """The twelfth version: the folder that a session is about, and what was merged by other ways than ampsm's."""
+    connection.execute("""ALTER TABLE "sessions" ADD COLUMN "folder" TEXT NOT NULL DEFAULT ''""")
+    connection.execute('ALTER TABLE "sessions" ADD COLUMN "landed" TEXT')
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     # 1: sessions, iterations, tool calls, facts; the predecessor's tables are extended, its rows kept.
     predecessor.adopt,
@@ -313,6 +319,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     create_review_rounds,
     create_pull_requests,
     add_hosts,
+    add_folder,
 )
 
 LATEST = len(STEPS)

@@ -176,10 +176,12 @@ class Reviews(StorePart):
 
     def pull_request(self, session_id: str) -> "PullRequest | None":
         """The pull request that a session began from; None when it began from none."""
+        if not self._db.select('SELECT 1 FROM "pullRequests" WHERE "sessionId" = ?', (session_id,)):
+            return None  # as mostly, and then nothing of reviews is worth loading
         from ampsm_engine.store import review_rows
 
         found = self._db.select(f'{review_rows.PULL_REQUESTS} WHERE "sessionId" = ?', (session_id,))
-        return review_rows.PullRequest(*found[0]) if found else None
+        return review_rows.PullRequest(*found[0])
 
     def follow_pull_request(self, session_id: str, now: "PullRequest", *, base_commit: str) -> None:
         """Write down where a session's pull request stands now, and where its commits part from its base."""

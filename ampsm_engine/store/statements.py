@@ -15,7 +15,7 @@ Statement = tuple[str, tuple[object, ...]]
 
 PLAIN = {
     "sessions": "id repo_root base_branch branch_name worktree_path created_at base_commit model_override last_run"
-    " thread_id trashed_at branch_made_by origin history_from archived_at host",
+    " thread_id trashed_at branch_made_by origin history_from archived_at host folder",
     "iterations": "id session_id queued_at start_time end_time commit_sha start_sha failure thread_id mode"
     " stop_requested_at",
     "toolCalls": "iteration_id tool_id started_at",

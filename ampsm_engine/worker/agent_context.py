@@ -20,6 +20,7 @@ from ampsm_engine.plain_text import printable
 
 if TYPE_CHECKING:
     from ampsm_engine.git.entities import FileChange  # `new` writes these files, and has none to list
+    from ampsm_engine.review.annotations import PullRequest
     from ampsm_engine.store.facts import Facts
 
 FOLDER = own_files.CONTEXT
@@ -27,11 +28,15 @@ LISTED_FILES = 500
 
 
 def write(
-    session: Session, iterations: Sequence[Iteration], files: "Sequence[FileChange]", facts: "Facts"
+    session: Session,
+    iterations: Sequence[Iteration],
+    files: "Sequence[FileChange]",
+    facts: "Facts",
+    pull_request: "PullRequest | None" = None,
 ) -> str | None:
     """Bring the four files up to date; a sentence when something of the repository's stands in their place."""
     lacks = [fact.text for fact in facts.read(session_id=session.id, kinds=(*LACKS, *SetupState))]
-    return write_files(session, contents(session, iterations, files, lacks))
+    return write_files(session, contents(session, iterations, files, lacks, pull_request))
 
 
 def write_files(session: Session, made: Mapping[str, bytes], own: OwnFiles | None = None) -> str | None:
@@ -72,11 +77,15 @@ def hide(session: Session) -> None:
 
 
 def contents(
-    session: Session, iterations: Sequence[Iteration], files: "Sequence[FileChange]", lacks: Sequence[str] = ()
+    session: Session,
+    iterations: Sequence[Iteration],
+    files: "Sequence[FileChange]",
+    lacks: Sequence[str] = (),
+    pull_request: "PullRequest | None" = None,
 ) -> dict[str, bytes]:
     """What the four files say, redacted. `lacks`: sentences about what the worktree lacks and how it was set up."""
     texts = {
-        "SESSION.md": session_text(session, lacks),
+        "SESSION.md": session_text(session, lacks, pull_request),
         "DIFF_SUMMARY.md": diff_text(session, files),
         "ITERATION_LOG.md": log_text(session, iterations),
         "LAST_STATUS.json": status_text(session, iterations),
@@ -84,8 +93,11 @@ def contents(
     return {name: redact.text(text).encode("utf-8", "replace") for name, text in texts.items()}
 
 
-def session_text(session: Session, lacks: Sequence[str] = ()) -> str:
-    """The task itself, and the state of its worktree. A person's notes are not in it: they are for people."""
+def session_text(session: Session, lacks: Sequence[str] = (), pull_request: "PullRequest | None" = None) -> str:
+    """The task itself, the state of its worktree, and the pull request that it began from.
+
+    A person's notes are not in it: they are for people.
+    """
     lines = [
         f"# {session.name}",
         "",
@@ -94,11 +106,17 @@ def session_text(session: Session, lacks: Sequence[str] = ()) -> str:
         f"- base: {session.base_branch} ({session.base_commit[:12]})",
         f"- created: {session.created_at}",
     ]
+    if session.folder:
+        lines.append(f"- folder: `{session.folder}` (the task is about this part of the repository)")
     if session.script_command:
         lines.append(f"- script: `{session.script_command}` (run after each iteration)")
     lines += ["", "## Task", "", session.amp_prompt or "(none yet)"]
     if lacks:
         lines += ["", "## This worktree", "", *(f"- {printable(text)}" for text in lacks)]
+    if pull_request is not None:
+        from ampsm_engine.review.prompt import about
+
+        lines += ["", "## Pull request", "", about(pull_request)]
     return "\n".join(lines) + "\n"
 
 

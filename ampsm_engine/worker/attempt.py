@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from ampsm_engine import timestamps
+from ampsm_engine import session_problems, timestamps
 from ampsm_engine.amp import command, failures, process, program, transcript
 from ampsm_engine.amp.process import Child
 from ampsm_engine.amp.transcript import Transcript
@@ -45,7 +45,7 @@ CONTINUE = "continue"
 
 FRESH_THREAD = (
     "\n\n(The earlier conversation about this task cannot be continued. What was asked and done so far is in"
-    " AGENT_CONTEXT/ITERATION_LOG.md and AGENT_CONTEXT/DIFF_SUMMARY.md.)"
+    " {0}AGENT_CONTEXT/ITERATION_LOG.md and {0}AGENT_CONTEXT/DIFF_SUMMARY.md.)"
 )
 
 
@@ -70,7 +70,8 @@ async def start(
         write_private(prompt, CONTINUE.encode())
     elif thread_id is None and had_thread:
         prompt = run.path / "told.txt"
-        write_private(prompt, run.prompt.read_bytes() + FRESH_THREAD.encode())
+        up = "../" * len(Path(session.folder).parts)
+        write_private(prompt, run.prompt.read_bytes() + FRESH_THREAD.format(up).encode())
     write_private(run.settings, command.settings(os.environ))
     allow_all = settings.switch("amp.allow-all")
     if thread_id:
@@ -79,7 +80,8 @@ async def start(
         title = printable(session.name)[:80]
         argv = command.first(amp, options, run, iteration.mode, allow_all=allow_all, title=title)
     environment = command.environment(os.environ, iteration.id)
-    return await process.start(argv, run, worktree, environment, prompt=prompt)
+    place = session_problems.working_folder(worktree, session.folder)
+    return await process.start(argv, run, place, environment, prompt=prompt)
 
 
 def dropped(run: RunDirectory) -> frozenset[str]:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from ampsm_engine.labels import thread_address
 from ampsm_engine.model import Iteration, Session
 from ampsm_engine.plain_text import printable
+from ampsm_engine.templates import SUBJECT
 
 SUBJECT_LENGTH = 72
-TEMPLATE = "amp: {subject}"
 _PLACE = "{subject}"
 _ROOM = 20
 """Characters that are left to what changed, however long the rest of a subject is."""
@@ -39,7 +39,7 @@ _OPENERS = re.compile(
 )
 
 
-def subject(prompt: str, result: str, changed: Callable[[], Sequence[str]] = tuple, template: str = TEMPLATE) -> str:
+def subject(prompt: str, result: str, changed: Callable[[], Sequence[str]] = tuple, template: str = SUBJECT) -> str:
     """`amp: <what changed>`, or as the template has it, at most 72 characters.
 
     From the first sentence of amp's result that says something, else the prompt's first line, else the files that are

@@ -14,6 +14,8 @@ from typing import Any
 from ampsm_engine import timestamps
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.git import outside_changes, pinned_refs, repository, repository_state, worktrees
+from ampsm_engine.git.beginnings import hidden_folder
+from ampsm_engine.git.entities import Repo
 from ampsm_engine.git.outside_changes import OutsideChange
 from ampsm_engine.git.repository_state import State, StateDifference
 from ampsm_engine.home import Home, RunDirectory, write_private
@@ -155,7 +157,7 @@ def _compared(
     store: Store, session: Session, iteration: Iteration, known: dict[str, Any], now: State
 ) -> tuple[OutsideChange, ...]:
     before: State = known["state"]
-    ours = _ours(store, session, known)
+    ours = _ours(store, session, known, now)
     parts = [left for part in repository_state.difference(before, now) if (left := ours.left_of(part))]
     place = outside_changes.WatchedSession(
         root=Path(session.repo_root),
@@ -173,8 +175,9 @@ class _Ours:
 
     branches: frozenset[str]
     worktrees: frozenset[str]
-    folder: Path
-    """Where sessions' worktrees are made."""
+    repo: Repo
+    in_the_making: frozenset[str]
+    """The branches of worktrees that were made for sessions meanwhile, whose rows may not be there yet."""
     moves: tuple[tuple[str, str, str], ...]
     """What merges did: target, commit before, commit after."""
     published: frozenset[str]
@@ -184,8 +187,8 @@ class _Ours:
         """The part less what ampsm did; None when nothing is left of it."""
         if part.kind == repository_state.WORKTREE:
             path = Path(part.name)
-            in_the_making = repository.is_session_id(path.name) and part.before is None
-            is_ours = path.parent == self.folder and (in_the_making or worktrees.is_scratch(path.name))
+            in_the_making = part.before is None and bool(worktrees.session_of(self.repo, path))
+            is_ours = in_the_making or (path.parent == hidden_folder(self.repo) and worktrees.is_scratch(path.name))
             return None if part.name in self.worktrees or is_ours else part
         if part.kind == repository_state.CONFIGURATION:
             names = (f"local branch.{branch}." for branch in self.branches)
@@ -194,7 +197,7 @@ class _Ours:
             return part
         branch = part.name.removeprefix(repository.BRANCHES)
         if branch != part.name:
-            is_new = part.before is None and worktrees.is_session_branch(branch)
+            is_new = part.before is None and (worktrees.is_session_branch(branch) or branch in self.in_the_making)
             return None if branch in self.branches or is_new else self._without_merges(part, branch)
         return None if part.name.startswith("refs/remotes/") and part.after in self.published else part
 
@@ -208,8 +211,12 @@ class _Ours:
         return None if start == end else replace(part, before=start, after=end)
 
 
-def _ours(store: Store, session: Session, known: dict[str, Any]) -> _Ours:
+def _ours(store: Store, session: Session, known: dict[str, Any], now: State) -> _Ours:
     """What facts and journal say since `watch`; sessions with an iteration under way look after themselves."""
+    root = Path(session.repo_root)
+    repo = Repo(root, repository.common_dir(root), root)
+    trees = now.get(repository_state.WORKTREE, {})
+    new_trees = trees.keys() - known["state"].get(repository_state.WORKTREE, {}).keys()
     acted = {fact.session_id for fact in store.facts.read(after=known["fact"]) if fact.kind not in _NOT_AN_ACT}
     acted |= {one.session_id for one in store.iterations.unsettled()} | set(store.merges.all_open())
     others = [one for one in _of_repository(store, session) if one.id != session.id]
@@ -225,7 +232,8 @@ def _ours(store: Store, session: Session, known: dict[str, Any]) -> _Ours:
         worktrees=frozenset(
             {session.worktree_path, *(one.worktree_path for one in active), *(one[2] for one in purged)}
         ),
-        folder=Path(session.repo_root) / repository.WORKTREES,
+        repo=repo,
+        in_the_making=frozenset(trees[path] for path in new_trees if worktrees.session_of(repo, Path(path))),
         moves=tuple(forth + back),
         published=frozenset({commit for one in recent for commit in (one.base_after, one.branch_after) if commit}),
     )

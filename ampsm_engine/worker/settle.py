@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ampsm_engine import lifecycle, plain_text, redact
+from ampsm_engine import lifecycle, plain_text, redact, session_problems
 from ampsm_engine.amp import command
 from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.config import Settings
@@ -263,7 +263,8 @@ class Settlement:
         limit, output = self.settings.number("script.timeout"), self.run.script_output
         try:
             async with self.phases.shown("running the script"):
-                ran = await script.run(text, self.worktree, output, environment, limit=limit, stop=self.stop.wait())
+                place = session_problems.working_folder(self.worktree, self.session.folder)
+                ran = await script.run(text, place, output, environment, limit=limit, stop=self.stop.wait())
         except Failed as reason:
             self.facts.append(("tested", reason.message))
             self.store.iterations.update(iteration.id, test_result=ScriptResult.FAIL, test_exit_code=127)
@@ -296,7 +297,8 @@ class Settlement:
             end = replace(self.iteration, state=State.SETTLED, outcome=self._outcome())
             every = [end if one.id == end.id else one for one in self.store.iterations.of(self.session.id)]
             session = replace(self.store.sessions.get(self.session.id), status=self._status())
-            trouble = agent_context.write(session, every, files, self.store.facts)
+            pull_request = self.store.reviews.pull_request(session.id)
+            trouble = agent_context.write(session, every, files, self.store.facts, pull_request)
         except (AmpsmError, OSError) as reason:
             trouble = f"the context files could not be written: {reason}"
         if trouble:

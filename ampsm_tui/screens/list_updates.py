@@ -1,6 +1,7 @@
-"""What the list shows beside the board, kept up to date and never asked for too often: counts of changes, forecasts.
+"""What the list shows beside the board, kept up to date and never asked for too often.
 
-What is shown is not known here; the screen gets what is new by a call.
+Counts of changes, forecasts, and marks of what was merged upstream. What is shown is not known here; the screen gets
+what is new by a call.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from textual.dom import DOMNode
 from ampsm_engine import list_memory
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, BoardRow
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask_until_answered, ignore, run_while_open, show_error
 from ampsm_tui.delayed_call import call_after
 from ampsm_tui.folder_watch import watch_folders
@@ -263,7 +265,7 @@ class ForecastWatcher:
         run_while_open(self._node, self._follow(), group="forecast", exclusive=True)
 
     async def _follow(self) -> None:
-        from ampsm_engine.engine import merges  # costs git; not before the first frame
+        from ampsm_engine.engine import landed, merges  # costs git; not before the first frame
         from ampsm_engine.merging import forecast
 
         try:
@@ -277,6 +279,8 @@ class ForecastWatcher:
                 self._update(await ask_until_answered(merges.open_merges, ignore, self._engine))
                 took = time.monotonic() - began
                 pending = self._found.pending if self._found else 0
+                if not pending and not app_of(self._node).read_only:
+                    pending = await ask_until_answered(landed.mark_landed, ignore, self._engine, budget=BUDGET) or 0
                 await asyncio.sleep(max(QUIET, FORECAST_REST * took) if pending else max(BY_HAND, AGAIN * took))
         except AmpsmError:
             return  # a forecast is a help; preflight shows what is wrong

@@ -54,14 +54,16 @@ class Beginning:
     mode: str = ""
     copies: str = ""
     prompt: str = ""
+    branch: str = ""
+    folder: str = ""
     like: str = ""
     """The id of the session whose settings these are."""
 
     @classmethod
     def of(cls, session: Session) -> "Beginning":
-        """The same repository, base, script and mode."""
+        """The same repository, base, folder, script and mode."""
         script, mode = session.script_command or "", session.model_override or ""
-        return cls(session.repo_root, session.base_branch, script, mode, like=session.id)
+        return cls(session.repo_root, session.base_branch, script, mode, folder=session.folder, like=session.id)
 
 
 class FormResult(NamedTuple):
@@ -118,12 +120,12 @@ class NewSessionScreen(AppScreen[FormResult | None]):
     VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
         (0, "-low"),
         (16, "-middle"),
-        (24, "-high"),
+        (28, "-high"),
     ]
     PURPOSE = (
         "A session is a task for amp on a branch of its own, in a folder of its own.",
         "Your checkout is not touched; what amp changes is committed on the session's branch.",
-        "Name, base, script and mode may stay as they are: what is shown pale is taken.",
+        "What is shown pale is taken where nothing is typed; a branch is named only where amp is to go on with it.",
         "Several copies, or several modes with commas between them, make variants of one prompt to compare.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -162,6 +164,8 @@ class NewSessionScreen(AppScreen[FormResult | None]):
             yield Field("script", "Script", _line("script", begin["script"], "checks each iteration: make test"))
             yield Field("mode", "Mode", _line("mode", begin["mode"], "amp's own default; several: medium,high"))
             yield Field("copies", "Copies", _line("copies", begin["copies"], "1"))
+            yield Field("branch", "Branch", Choice(begin["branch"], id="branch", placeholder="a new one at the base"))
+            yield Field("folder", "Folder", _line("folder", begin["folder"], "all of the repository"))
             with Horizontal(classes="buttons"):
                 yield Button("Start", id="start", variant="primary", compact=True)
                 yield Button("Start later", id="later", compact=True)
@@ -218,7 +222,8 @@ class NewSessionScreen(AppScreen[FormResult | None]):
         try:
             found = await ask(drafts.repository_offer, app_of(self).engine, place)
         except AmpsmError:
-            self.query_one("#base", Choice).offer(())
+            for name in ("base", "branch"):
+                self.query_one(f"#{name}", Choice).offer(())
             return False
         if first and not self.query_one("#repo", Choice).value:
             with self.prevent(Choice.Changed):
@@ -228,6 +233,7 @@ class NewSessionScreen(AppScreen[FormResult | None]):
             self._show_state(_about(self.draft, self._notes))
         base = self.query_one("#base", Choice)
         base.offer(found.branches)
+        self.query_one("#branch", Choice).offer(found.branches)
         base.input.placeholder = one_line(f"{found.base}, checked out there" if found.base else "a branch", 60)
         if found.modes:
             own = f"{found.mode}, of the settings" if found.mode else "amp's own default"
@@ -240,7 +246,7 @@ class NewSessionScreen(AppScreen[FormResult | None]):
     @on(Choice.Changed, "#repo")
     def _repo_typed(self, event: Choice.Changed) -> None:
         run_while_open(self, self._complete(event.value), group="look", exclusive=True)
-        self._check_soon("repo", "base")
+        self._check_soon("repo", "base", "branch", "folder")
 
     async def _complete(self, typed: str) -> None:
         from ampsm_engine.engine import drafts
@@ -252,8 +258,9 @@ class NewSessionScreen(AppScreen[FormResult | None]):
         await self._surroundings(typed)
 
     @on(Choice.Changed, "#base")
-    def _base_typed(self) -> None:
-        self._check_soon("base")
+    @on(Choice.Changed, "#branch")
+    def _branch_typed(self) -> None:
+        self._check_soon("base", "branch")
 
     @on(Input.Changed)
     def _line_typed(self, event: Input.Changed) -> None:
@@ -280,6 +287,8 @@ class NewSessionScreen(AppScreen[FormResult | None]):
             script=self.query_one("#script", Input).value.strip(),
             mode=self.query_one("#mode", Input).value.strip(),
             copies=self.query_one("#copies", Input).value.strip(),
+            branch=self.query_one("#branch", Choice).value.strip(),
+            folder=self.query_one("#folder", Input).value.strip(),
         )
 
     def _check_soon(self, *typed: str) -> None:
@@ -374,14 +383,18 @@ class NewSessionScreen(AppScreen[FormResult | None]):
         self._begins_run = draft.variants > 1
         if self._begins_run:
             self._show_state(f"Beginning {draft.variants} variants.")
-            return FormResult(batch_id=await run_to_end(_begin_variants(app_of(self).engine, draft)))
+            from ampsm_engine.batch import runs
+
+            return FormResult(batch_id=(await run_to_end(ask(runs.begin_variants, app_of(self).engine, draft))).id)
         self._show_state("Making its branch and its folder. Esc takes it back.")
         making = _make_session(app_of(self).engine, draft, lambda: self._unwanted, with_setup=self._with_setup)
         session = await run_to_end(making)
         return FormResult(session.id) if session is not None else None
 
     def _go_to(self, field: str) -> None:
-        target = "#start" if field == "start" else f"#{field} Input" if field in {"repo", "base"} else f"#{field}"
+        target = (
+            "#start" if field == "start" else f"#{field} Input" if field in {"repo", "base", "branch"} else f"#{field}"
+        )
         self.query_one(target).focus()
 
     def action_cancel(self) -> None:
@@ -397,9 +410,9 @@ class NewSessionScreen(AppScreen[FormResult | None]):
     def action_reset(self) -> None:
         """The form as if nothing had been typed."""
         offered = self._offered
-        for name in ("repo", "base"):
+        for name in ("repo", "base", "branch"):
             self.query_one(f"#{name}", Choice).value = offered[name]
-        for name in ("name", "script", "mode", "copies"):
+        for name in ("name", "script", "mode", "copies", "folder"):
             self.query_one(f"#{name}", Input).value = offered[name]
         prompt = self.query_one("#prompt", TextArea)
         prompt.replace(offered["prompt"], (0, 0), prompt.document.end)
@@ -441,14 +454,6 @@ def _count_of(draft: SessionDraft) -> str:
     return f"{many} variants of one prompt, in a run of their own." if many > 1 else ""
 
 
-async def _begin_variants(engine: "Engine", draft: SessionDraft) -> str:
-    """Begin a run of the variants that a draft asks for; the id of the run."""
-    from ampsm_engine.batch import runs
-
-    batch = await ask(runs.begin_variants, engine, draft)
-    return batch.id
-
-
 async def _make_session(
     engine: "Engine", draft: SessionDraft, unwanted: Callable[[], bool], *, with_setup: bool
 ) -> Session | None:
@@ -465,6 +470,8 @@ async def _make_session(
         prompt=draft.prompt if draft.prompt.strip() else None,
         name=draft.name or None,
         base=draft.base or None,
+        branch=draft.branch or None,
+        folder=draft.folder or None,
         script=draft.script or None,
         mode=draft.mode or None,
         run=False,

@@ -1,4 +1,4 @@
-"""Small dialogs about sessions: their names, tags and notes, putting them away, and copying what belongs to one."""
+"""Small dialogs about sessions: names, tags, notes and bases, putting them away, copying what belongs to one."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -27,13 +27,16 @@ class SessionAbout:
             MenuLine("a", "bring back" if is_away else "archive", "in no list, but by its status" if is_away else ""),
         ]
         if len(sessions) == 1:
-            lines = [MenuLine("n", "name", first.name), MenuLine("o", "notes", first.notes or ""), *lines]
+            own = [("n", "name", first.name), ("o", "notes", first.notes or ""), ("b", "base", first.base_branch)]
+            lines = [*(MenuLine(*one) for one in own), *lines]
 
         def chosen(word: str | None) -> None:
             if word == "name":
                 self._rename(first)
             elif word == "notes":
                 self._write_notes(first)
+            elif word == "base":
+                self._change_base(first)
             elif word == "tags":
                 self._write_tags(sessions)
             elif word is not None:
@@ -83,6 +86,24 @@ class SessionAbout:
             text=session.name,
             note="Its branch and its folder keep their names.",
             may_be_empty=True,
+        )
+        self._screen.app.push_screen(screen)
+
+    def _change_base(self, session: Session) -> None:
+        from ampsm_engine.engine import base_change
+
+        async def change(text: str) -> None:
+            changed = await ask(base_change.change_base, app_of(self._screen).engine, session.id, text.strip())
+            app_of(self._screen).show_toast(changed.text)
+
+        screen = LineScreen(
+            f"Base of {session.name}",
+            change,
+            owner=session.id,
+            purpose="base",
+            text=session.base_branch,
+            note="A branch, tag or commit that it is compared with and merged into. What is its own stays its own.",
+            may_be_empty=False,
         )
         self._screen.app.push_screen(screen)
 

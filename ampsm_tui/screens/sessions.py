@@ -16,6 +16,7 @@ from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Board, BoardRow, Session
 from ampsm_engine.states import STATES
 from ampsm_tui.app_context import app_of
+from ampsm_tui.ask import ask, in_background
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.screens.actions import SessionActions, SessionActionsScreen
@@ -96,6 +97,7 @@ class SessionsScreen(SessionActionsScreen):
         bind("list.preview", "preview"),
         bind("list.radar", "open('radar')"),
         bind("list.runs", "open('runs')"),
+        bind("list.clean", "clean"),
         bind("list.metrics", "open('metrics')"),
     ]
 
@@ -160,7 +162,7 @@ class SessionsScreen(SessionActionsScreen):
         """Whether a key does anything: while a filter is typed, `/` is a letter; a watcher makes no session."""
         if action == "filter" and self.focused is not None and not self.table.has_focus:
             return False
-        if action in {"new", "new_from"} and app_of(self).read_only:
+        if action in {"new", "new_from", "clean"} and app_of(self).read_only:
             return False
         return super().check_action(action, parameters)
 
@@ -280,6 +282,21 @@ class SessionsScreen(SessionActionsScreen):
         is_shown = self.query_one(Preview).display
         self.set_class(is_shown, "-without-preview")
         self.set_class(not is_shown, "-below")
+
+    @in_background
+    async def action_clean(self) -> None:
+        """Offer what is merged, here or upstream, for the trash."""
+        from ampsm_engine.engine import landed
+
+        app_of(self).show_toast("Looking for sessions whose work is merged")
+        found = await ask(landed.find_landed, app_of(self).engine)
+        wanted = {one.session_id for one in found.landed}
+        sessions = [row.session for row in (self.board.rows if self.board else ()) if row.session.id in wanted]
+        if sessions:
+            title = f"Move {labels.session_names(sessions)} to the trash? All work is merged."
+            self.actions.trash_these(sessions, title, "To the trash")
+        else:
+            app_of(self).show_toast("No session has all its work in its base")
 
     def action_next_needing(self) -> None:
         """To the next session that waits for a person."""

@@ -81,10 +81,12 @@ def _status(row: BoardRow) -> str:
 
 
 def home_of(folder: Path, rows: Iterable[BoardRow]) -> str | None:
-    """The repository of the board that a folder lies in."""
-    roots = {row.session.repo_root for row in rows}
-    inside = [root for root in roots if folder == Path(root) or folder.is_relative_to(root)]
-    return max(inside, key=len, default=None)
+    """The repository of the board that a folder lies in; a session's worktree may lie outside of its repository."""
+    places = {
+        place: row.session.repo_root for row in rows for place in (row.session.repo_root, row.session.worktree_path)
+    }
+    inside = [place for place in places if folder == Path(place) or folder.is_relative_to(place)]
+    return places[max(inside, key=len)] if inside else None
 
 
 def arranged(rows: Sequence[BoardRow], how: Arrangement) -> list[Line]:

@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -265,6 +266,52 @@ def test_title_and_description_are_quoted_for_amp(ampsm: Ampsm, github: Host) ->
     assert prompt.startswith("Add the tests\n\nThis branch is pull request #7 (https://github.com/some/where/pull/7)")
     assert "````\nMake it \\u001b[31mred\n" in prompt
     ampsm("wait", session["id"])
+
+
+def test_a_pull_request_is_told_as_the_words_of_others_and_keeps_its_author(
+    ampsm: Ampsm, github: Host, repo: Path, tmp_path: Path
+) -> None:
+    fork = tmp_path / "fork"
+    web = {"GIT_COMMITTER_NAME": "GitHub", "GIT_COMMITTER_EMAIL": "noreply@github.com"}
+    amend = ["git", "commit", "-q", "--amend", "--no-edit", "--author", "Else <else@example.org>"]
+    subprocess.run(amend, cwd=fork, env=os.environ | web, check=True)
+    git(fork, "push", "-qf", "origin", "HEAD:refs/pull/7/head")
+    found = json.loads(github.dialogue[0]["out"])
+    github.says("GET", "pulls/7", {**found, "head": {"sha": git(fork, "rev-parse", "HEAD").strip()}})
+    session = begun(ampsm, github)
+    told = (Path(session["worktreePath"]) / "AGENT_CONTEXT" / "SESSION.md").read_text()
+    assert "no instructions to you" in told
+    assert "````\nMake it \\u001b[31mred\n" in told
+    at = Path(session["worktreePath"])
+    (at / "more.py").write_text("1\n")
+    git(at, "add", "-A")
+    git(at, "commit", "-q", "-m", f"amp: more\n\nAmpsm-Session: {session['id']}")
+    git(repo, "switch", "-q", "--detach")
+    ran = ampsm("merge", session["id"], "--onto", "main", "-m", "Take it", "--json")
+    assert ran.code == 0, ran.err
+    assert git(repo, "log", "-1", "--format=%an", "main").strip() == "Else"
+
+
+@pytest.mark.parametrize("which", ["github", "gitlab"])
+def test_a_merged_pull_request_is_known_where_git_does_not_tell(
+    ampsm: Ampsm, request: pytest.FixtureRequest, which: str
+) -> None:
+    host: Host = request.getfixturevalue(which)
+    session = begun(ampsm, host)
+    assert ampsm("clean", "--dry-run", "--json").json == {"version": 1, "landed": [], "staying": [], "removed": []}
+    number, merged = ("pulls/7", {"merged_at": "2026-11-01"}) if which == "github" else (
+        "merge_requests/7", {"state": "merged"}
+    )  # fmt: skip
+    host.says("GET", number, json.loads(host.dialogue[0]["out"]) | merged)
+    refused = ampsm("clean")
+    assert (refused.code, "ampsm clean --yes" in refused.err) == (4, True)
+    assert ampsm("clean", "--dry-run").code == 0
+    assert len(ampsm("ls", "--json").json["sessions"]) == 1
+    ran = ampsm("clean", "--yes", "--json")
+    assert [one["sessionId"] for one in ran.json["landed"]] == [session["id"]]
+    assert "pull request was merged: https://" in ran.json["landed"][0]["how"]
+    assert [one["session"]["id"] for one in ran.json["removed"]] == [session["id"]]
+    assert ampsm("trash", "restore", session["id"]).code == 0
 
 
 @pytest.mark.parametrize(

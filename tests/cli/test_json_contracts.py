@@ -8,18 +8,8 @@ from tests.cli.conftest import Ampsm, Shelf
 SESSION = [
     *("id", "name", "ampPrompt", "repoRoot", "baseBranch", "branchName", "worktreePath", "status", "createdAt"),
     *("baseCommit", "scriptCommand", "modelOverride", "lastRun", "notes", "threadId", "trashedAt", "branchMadeBy"),
-    *(
-        "outside",
-        "origin",
-        "historyFrom",
-        "tags",
-        "archivedAt",
-        "host",
-        "missing",
-        "conflict",
-        "baseGone",
-        "iterations",
-    ),
+    *("outside", "origin", "historyFrom", "tags", "archivedAt", "host", "folder", "landed"),
+    *("missing", "conflict", "baseGone", "iterations"),
 ]
 ITERATION = [
     *("id", "sessionId", "number", "prompt", "state", "queuedAt", "startTime", "endTime", "commitSha", "startSha"),

@@ -24,14 +24,14 @@ READING = """
     identity labels lean_dataclass lifecycle merging merging.scratch model naming plain_text session_problems states
     store store.batches store.connection store.copies store.costs store.database_files store.facts store.iterations
     store.lazy_tables store.measurements store.merges store.migrations store.predecessor store.records store.reviews
-    store.rows store.sessions store.store store.table_rows timestamps worker worker.launch worker.slots
+    store.rows store.sessions store.store store.table_rows templates timestamps worker worker.launch worker.slots
 """
 """What opens the store and reads sessions."""
 
 TABLES = "cli.listing cli.tables"
 
 ASKING_GIT = """
-    git.entities git.hooks git.libgit2 git.lock git.own_files git.program git.records git.repository git.worktree_status
+    git.beginnings git.entities git.hooks git.libgit2 git.lock git.own_files git.program git.records git.repository git.worktree_status
     git.pinned_refs git.worktrees redact
 """
 
@@ -46,7 +46,7 @@ REDACTING = """
 """
 
 MAKING = """
-    cli.arguments cli.root cli.sessions cli.setup engine.sessions engine.setup git.copied_paths git.readiness
+    cli.arguments cli.root cli.sessions cli.setup engine.existing_branches engine.sessions engine.setup git.copied_paths git.readiness
     git.setup_source git.submodules store.statements trusted_commands worker.agent_context
 """
 
@@ -55,7 +55,7 @@ MERGING = """
     git.integrate.commit_writer git.integrate.incoming git.integrate.laid_conflict git.integrate.object_store
     git.integrate.outcomes git.integrate.rewrite git.integrate.squash git.integrate.trees git.object_reader
     git.unwanted_files merging.journal merging.merge_lock merging.operations merging.preparation merging.questions
-    merging.recovery merging.results merging.situation merging.steps private_folder store.statements
+    merging.recovery merging.results merging.session_branches merging.situation merging.steps private_folder store.statements
     worker.agent_context
 """
 

@@ -12,10 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ampsm_engine import naming
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 from ampsm_engine.git import program, readiness, repository, worktrees
 from ampsm_engine.git.entities import Worktree
@@ -89,16 +86,6 @@ def test_our_folders_are_excluded_once(sandbox: Sandbox) -> None:
     shutil.rmtree(exclude.parent)
     sandbox.session("0000000003")
     assert exclude.read_text() == "/.worktrees/\n/AGENT_CONTEXT/\n"
-
-
-@given(
-    name=st.text(max_size=300)
-    | st.sampled_from(["", ".", "..", "a.lock", "@", "@{", "-", "x" * 10_000, "\udcff", "/", "a//b", "HEAD", "\0"])
-)
-def test_any_name_gives_a_branch_that_git_takes(name: str) -> None:
-    branch = naming.branch_name(name, MOMENT)
-    subprocess.run(["git", "check-ref-format", "--branch", branch.encode()], check=True, capture_output=True)
-    assert all(len(part.encode()) < 250 for part in branch.split("/"))
 
 
 def _make(root: str, number: int, barrier: object) -> str:
@@ -425,12 +412,12 @@ class TestLists:
     def test_a_lost_worktree_is_made_again(self, sandbox: Sandbox, worktree: Worktree) -> None:
         tip = sandbox.commit({"x": "1"}, at=worktree.path)
         with pytest.raises(Refused):
-            worktrees.recreate(sandbox.repo, worktree.path, worktree.branch)
+            worktrees.recreate(sandbox.repo, worktree.path, worktree.branch, SESSION)
         shutil.rmtree(worktree.path)
-        assert worktrees.recreate(sandbox.repo, worktree.path, worktree.branch).head == tip
+        assert worktrees.recreate(sandbox.repo, worktree.path, worktree.branch, SESSION).head == tip
         assert (worktree.path / "x").read_text() == "1"
         with pytest.raises(NotFound):
-            worktrees.recreate(sandbox.repo, sandbox.root / ".worktrees/none", "amp/none")
+            worktrees.recreate(sandbox.repo, sandbox.root / ".worktrees/none", "amp/none", SESSION)
 
 
 def test_making_a_worktree_needs_no_pygit2(sandbox: Sandbox) -> None:

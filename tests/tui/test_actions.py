@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from textual.app import App
 
+from ampsm_engine.engine.landed import Landed, LandedWork
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Board
 from ampsm_tui import clipboard
@@ -93,6 +94,20 @@ async def test_the_trash_says_what_goes_and_can_be_undone(desk: Desk, snapshot_s
         await desk.press("u")
         desk.asked("restore_last")
         desk.sees("fix login is back")
+
+
+async def test_what_is_merged_goes_to_the_trash_after_one_question(desk: Desk) -> None:
+    desk.answers["find_landed"] = lambda *_: LandedWork((), ())
+    desk.answers["describe_loss"] = lambda *_: "fix login goes to the trash; nothing is lost."
+    async with desk.open(one(landed="merged upstream: origin/main has its changes"), size=(120, 24)):
+        desk.sees("merged upstream: origin/main")
+        await desk.press("t")
+        desk.sees("No session has all its work in its base")
+        desk.answers["find_landed"] = lambda *_: LandedWork((Landed("s000000001", "fix login", "it is there"),), ())
+        await desk.press("t")
+        desk.sees("All work is merged", "nothing is lost")
+        await desk.press("y")
+        desk.asked("remove", "s000000001")
 
 
 async def test_a_refusal_of_the_trash_reaches_the_screen_with_its_hint(desk: Desk) -> None:

@@ -76,7 +76,7 @@ async def test_a_prompt_is_enough(form: Desk) -> None:
 
 async def test_made_now_and_started_later(form: Desk) -> None:
     async with form.open(board()):
-        await form.press("a", "tab", "tab", "tab", "tab", "tab", "tab", "enter")
+        await form.press("a", *["tab"] * 8, "enter")
         (draft,) = [args[1] for name, args, _ in form.verbs if name == "check"][-1:]
         assert not draft.run
         form.asked("new", prompt=None, run=False)

@@ -31,7 +31,7 @@ from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.screens.review.places import ReviewPosition
 from ampsm_tui.screens.review.ranges import ReviewRanges
 from ampsm_tui.screens.review.reading import DiffReading
-from ampsm_tui.screens.review.search import FileFilter, ReviewSearch
+from ampsm_tui.screens.review.search import FileFilter, ReviewSearch, folder_filter
 from ampsm_tui.screens.review.updates import ReviewStoreFollower, ReviewUpdates
 from ampsm_tui.widgets.diff.file_tree import FileTree
 from ampsm_tui.widgets.diff.layout import GROWTH
@@ -92,7 +92,7 @@ class DiffScreen(AppScreen[None]):
         self.context = ReviewContext(self, self.pane)
         self._box = ReviewBox()
         self.search = ReviewSearch(self, self.pane, self._box)
-        self.filter = FileFilter(self.pane, self._box)
+        self.filter = FileFilter(self.pane, self._box, folder_filter(session.folder))
 
     def compose(self) -> ComposeResult:
         """Head, files, diff, the line to type in, keys."""

@@ -4,6 +4,7 @@ Matches are counted file by file, a few milliseconds at a time; the first one is
 """
 
 import asyncio
+import re
 import time
 
 from ampsm_tui.app_context import app_of
@@ -213,13 +214,18 @@ class ReviewSearch:
             overview.mark(matches.rows(overview.size.height))
 
 
+def folder_filter(folder: str) -> str:
+    """The filter that leaves the files of a folder; empty for the whole repository."""
+    return re.sub(r"[\s*?[]", "?", folder) + "/*" if folder else ""
+
+
 class FileFilter:
     """Narrows the files of a pane to those that a text describes."""
 
-    def __init__(self, pane: DiffPane, box: ReviewBox) -> None:
+    def __init__(self, pane: DiffPane, box: ReviewBox, text: str = "") -> None:
         self._pane = pane
         self._box = box
-        self._text = ""
+        self._text = text
 
     @property
     def is_active(self) -> bool:

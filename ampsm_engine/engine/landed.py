@@ -1,0 +1,206 @@
+"""Sessions whose work came into its base without a merge of ampsm's, such as upstream: found, marked, cleaned up.
+
+Known by the graph, by equal trees, by patch-ids of each commit or of all together, and by what the host says of a
+pull request. The marks of the list are looked for when branches have moved, never at a paint.
+"""
+
+import contextlib
+import json
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from ampsm_engine.context import Engine
+from ampsm_engine.engine import merged_check
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.git import repository
+from ampsm_engine.home import PRIVATE_FOLDER, write_private
+from ampsm_engine.lean_dataclass import dataclass
+from ampsm_engine.merging import publish, pull_requests, session_branches
+from ampsm_engine.model import Session, State, Status
+from ampsm_engine.plain_text import list_some
+
+_MEMORY = "landed.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A session that may go: all of its work is elsewhere."""
+
+    session_id: str
+    name: str
+    how: str
+    """How that is known, in a few words."""
+    note: str = ""
+    """What the trash would not keep of its worktree, in a sentence; empty when there is nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staying:
+    """A session whose commits are in its base and that stays all the same."""
+
+    session_id: str
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LandedWork:
+    """What was found; what could not be asked is told in `trouble`."""
+
+    landed: tuple[Landed, ...]
+    staying: tuple[Staying, ...]
+    trouble: tuple[str, ...] = ()
+
+
+def find_landed(engine: Engine, repo_root: str | None = None, *, ask_hosts: bool = True) -> LandedWork:
+    """Look through the sessions that rest, those of one repository or all, for work that is in its base.
+
+    With `ask_hosts` `gh` or `glab` is asked about branches that were pushed and that git does not find in the base.
+    """
+    landed: list[Landed] = []
+    staying: list[Staying] = []
+    trouble: list[str] = []
+    for session in _resting(engine, repo_root):
+        try:
+            proven = merged_check.prove(engine, session)
+            how = proven.text if proven.in_base and not proven.taken_back and not proven.uncommitted else ""
+            if not proven.in_base and not proven.uncommitted and ask_hosts:
+                how = _at_host(engine, session)
+            has_work = _has_work(session)
+        except AmpsmError as reason:
+            trouble.append(f"{session.name}: {reason.message}")
+            continue
+        if not has_work:
+            continue
+        kept = proven.inventory.whole
+        if how and not kept:
+            landed.append(Landed(session.id, session.name, how, proven.warning))
+        elif proven.in_base or how:
+            why = f"only its worktree has {list_some(kept)}" if how else proven.text
+            staying.append(Staying(session.id, session.name, why))
+    return LandedWork(tuple(landed), tuple(staying), tuple(dict.fromkeys(trouble)))
+
+
+def _resting(engine: Engine, repo_root: str | None) -> list[Session]:
+    """The sessions in which nothing runs, waits or is merged, and that nobody put away."""
+    store = engine.store
+    sessions = store.sessions.all(repo_root=repo_root)
+    theirs = store.iterations.of_sessions([one.id for one in sessions])
+    busy = {name for name, ones in theirs.items() if any(one.state is not State.SETTLED for one in ones)}
+    busy |= set(store.merges.all_open())
+    return [
+        one
+        for one in sessions
+        if one.id not in busy and not one.archived_at and not one.history_from and Path(one.repo_root).is_dir()
+        and store.batches.open_item_of(one.id) is None
+    ]  # fmt: skip
+
+
+def _has_work(session: Session) -> bool:
+    """Whether it has done anything: a session that was made just now is in its base, too."""
+    tip = repository.branch_tip(Path(session.repo_root), session.branch_name)
+    return session.status is Status.DONE or (tip is not None and tip != session.base_commit)
+
+
+def _at_host(engine: Engine, session: Session) -> str:
+    """What the host says of a merged pull request whose last commit is the session's; empty without any."""
+    root, branch = Path(session.repo_root), session.branch_name
+    known = engine.store.reviews.pull_request(session.id)
+    pushed = [full for full in repository.refs(root, "refs/remotes/") if full.partition("/")[2].endswith(f"/{branch}")]
+    tip = repository.branch_tip(root, branch)
+    if tip is None or not (known or pushed):
+        return ""
+    forge, remote = pull_requests.forge_of(root, session.base_branch)
+    place = publish.base_repository(root, publish.head_remote(root, branch, session.base_branch) if pushed else remote)
+    owner = place.removeprefix(f"{forge.host}/").partition("/")[0]
+    found = pull_requests.merged_one(forge, known.number if known else None, owner, branch)
+    if found is None or not (found[1] == tip or _is_in(root, tip, found[1])):
+        return ""
+    return f"its pull request was merged: {found[0]}"
+
+
+def _is_in(root: Path, tip: str, head: str) -> bool:
+    return repository.ref_commit(root, head) is not None and repository.is_ancestor(root, tip, head)
+
+
+def mark_landed(engine: Engine, *, budget: float = 60.0) -> int:
+    """Bring the marks of the list up to date, for `budget` seconds; how many sessions are still to be looked at.
+
+    Only those are looked at whose branch, or a branch that could have their work, has moved since the last time.
+    """
+    until = time.monotonic() + budget
+    before, after, pending = _read(engine), {}, 0
+    tips: dict[str, _Tips] = {}
+    for session in engine.store.sessions.all():
+        if session.status in (Status.DONE, Status.RUNNING) or session.history_from:
+            continue
+        with contextlib.suppress(AmpsmError):
+            if session.repo_root not in tips:
+                tips[session.repo_root] = _tips(Path(session.repo_root))
+            if session.base_branch not in tips[session.repo_root].by_name:
+                session = session_branches.follow(engine.store, session)  # noqa: PLW2901 - with its base as it is now
+            key = tips[session.repo_root].key(session)
+            known = before.get(session.id)
+            if known is None or known[0] != key:
+                if time.monotonic() > until:
+                    pending += 1
+                    continue
+                known = [key, _told(engine, session)]
+            after[session.id] = known
+            if (known[1] or None) != session.landed:
+                engine.store.sessions.update(session.id, landed=known[1] or None)
+    if after != before:
+        _write(engine, {**{name: known for name, known in before.items() if pending}, **after})
+    return pending
+
+
+class _Tips(NamedTuple):
+    """Where the branches of a repository stand."""
+
+    branches: dict[str, str]
+    """Local ones, by their names."""
+    by_name: dict[str, set[str]]
+    """All, by their names with and without a remote's."""
+
+    def key(self, session: Session) -> str:
+        """The commits that an answer depends on."""
+        bases = self.by_name.get(session.base_branch, ())
+        return " ".join([self.branches.get(session.branch_name, ""), session.base_commit, *sorted(bases)])
+
+
+def _tips(root: Path) -> _Tips:
+    refs = repository.refs(root, repository.BRANCHES, "refs/remotes/") if root.is_dir() else {}
+    found = _Tips({}, {})
+    for full, tip in refs.items():
+        name = repository.short(full)
+        is_local = full.startswith(repository.BRANCHES)
+        if is_local:
+            found.branches[name] = tip
+        for one in (name,) if is_local else (name, name.partition("/")[2]):
+            found.by_name.setdefault(one, set()).add(tip)
+    return found
+
+
+def _told(engine: Engine, session: Session) -> str:
+    if not _has_work(session):
+        return ""
+    found = merged_check.in_base(engine, session)
+    if found is None or found.how == "nothing new":
+        return ""
+    is_here = repository.branch_tip(Path(session.repo_root), found.base) is not None
+    return f"merged{'' if is_here else ' upstream'}: {found.text}"
+
+
+def _read(engine: Engine) -> dict[str, list[str]]:
+    try:
+        found = json.loads((engine.home.cache / _MEMORY).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {name: one for name, one in found.items() if isinstance(one, list)} if isinstance(found, dict) else {}
+
+
+def _write(engine: Engine, content: dict[str, list[str]]) -> None:
+    with contextlib.suppress(OSError):
+        engine.home.cache.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        write_private(engine.home.cache / _MEMORY, json.dumps(content).encode(), lasting=False)

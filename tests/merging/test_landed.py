@@ -1,0 +1,95 @@
+"""Sessions whose work came into the base by other ways than a merge of ampsm's: found, marked, cleaned up; else kept."""
+
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.engine import landed, session_trash
+from ampsm_engine.model import Session
+from tests.conftest import git
+from tests.merging.desk import Desk, lines
+
+
+@pytest.fixture
+def done(desk: Desk) -> Session:
+    """Two commits, which somebody else is to bring into the base."""
+    session = desk.session()
+    desk.amp(session, {"one.txt": lines(_3="three")})
+    desk.amp(session, {"one.txt": lines(_3="three", _9="nine"), "new.txt": "new\n"})
+    return session
+
+
+def upstream(desk: Desk) -> Path:
+    """A clone in which others work, and whose main this repository follows."""
+    there = desk.repo.parent / "upstream"
+    git(desk.repo.parent, "clone", "-q", str(desk.repo), str(there))
+    git(desk.repo, "remote", "add", "origin", str(there))
+    git(desk.repo, "fetch", "-q", "origin")
+    git(desk.repo, "branch", "-q", "--set-upstream-to", "origin/main", "main")
+    return there
+
+
+@pytest.mark.parametrize("way", ["merge", "squash", "pick", "same files"])
+def test_what_was_merged_upstream_is_found_and_marked(desk: Desk, done: Session, way: str) -> None:
+    there, branch = upstream(desk), f"origin/{done.branch_name}"
+    git(there, "commit", "-q", "--allow-empty", "-m", "Others go on")
+    match way:
+        case "merge":
+            git(there, "merge", "-q", "--no-ff", "-m", "Merge", branch)
+        case "squash":
+            git(there, "merge", "-q", "--squash", branch)
+            git(there, "commit", "-q", "-m", "Squashed (#7)")
+        case "pick":
+            git(there, "cherry-pick", f"{branch}~1", branch)
+        case _:
+            git(there, "restore", "-s", branch, "--", ".")
+            git(there, "add", "-A")
+            git(there, "commit", "-q", "-m", "By another way")
+    assert landed.find_landed(desk.engine).landed == ()
+    git(desk.repo, "fetch", "-q", "origin")
+    assert landed.mark_landed(desk.engine) == 0
+    found = landed.find_landed(desk.engine)
+    assert [one.session_id for one in found.landed] == [done.id]
+    assert "origin/main" in found.landed[0].how
+    assert desk.now(done).landed == f"merged upstream: {found.landed[0].how}"
+    git(there, "revert", "--no-edit", *(["-m1"] if way == "merge" else []), "HEAD")
+    if way == "pick":
+        git(there, "revert", "--no-edit", "HEAD~2")
+    git(desk.repo, "fetch", "-q", "origin")
+    landed.mark_landed(desk.engine)
+    assert desk.now(done).landed is None, "it was taken out of the base again"
+    assert landed.find_landed(desk.engine).landed == ()
+
+
+def test_nothing_goes_that_is_nowhere_else(desk: Desk, done: Session) -> None:
+    fresh = desk.session("just made")
+    ahead = desk.session("ahead")
+    desk.amp(ahead, {"two.txt": lines(_4="four")})
+    git(desk.repo, "merge", "-q", "--no-ff", "-m", "By hand", done.branch_name, ahead.branch_name)
+    desk.amp(ahead, {"two.txt": lines(_4="four", _5="five")})
+    loose = Path(done.worktree_path) / "loose.txt"
+    loose.write_text("nowhere else\n")
+    found = landed.find_landed(desk.engine)
+    assert found.landed == ()
+    assert [(one.session_id, "loose.txt" in one.why) for one in found.staying] == [(done.id, True)]
+    loose.unlink()
+    assert [one.session_id for one in landed.find_landed(desk.engine).landed] == [done.id]
+    session_trash.remove(desk.engine, done.id)
+    assert {one.id for one in desk.engine.store.sessions.all()} == {fresh.id, ahead.id}
+
+
+def test_a_mark_is_looked_for_only_when_a_branch_has_moved(
+    desk: Desk, done: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    told = landed._told
+    monkeypatch.setattr(landed, "_told", lambda *a: asked.append(a) or told(*a))
+    for _ in range(3):
+        landed.mark_landed(desk.engine)
+    assert len(asked) == 1
+    assert landed.mark_landed(desk.engine, budget=-1) == 0
+    desk.base({"two.txt": lines(_4="four")})
+    assert landed.mark_landed(desk.engine, budget=-1) == 1, "there was no time for it"
+    landed.mark_landed(desk.engine)
+    assert len(asked) == 2
+    assert desk.now(done).landed is None
