@@ -57,6 +57,12 @@ class SessionSetup:
         self._retry()
 
 
+class TrustScreen(ConfirmScreen):
+    """Begins at the no: Enter, typed ahead, trusts nothing."""
+
+    AUTO_FOCUS = "#no"
+
+
 def ask_trust(
     screen: AppScreen[Any],
     asked: UntrustedCommand,
@@ -80,7 +86,7 @@ def ask_trust(
     where = f"{asked.origin} of {asked.root} sets new worktrees up with:"
     risk = "It runs with your rights, and whatever of the repository it calls runs with it."
     no = "Begin without it" if without else "Cancel"
-    question = ConfirmScreen(
+    question = TrustScreen(
         "Trust this command?", f"{where}\n\n{asked.command}\n\n{risk}", yes="Trust it", no=no, id="trust"
     )
     screen.app.push_screen(question, answered)

@@ -58,7 +58,7 @@ async def test_no_goes_on_without_it_and_esc_leaves_the_form_as_it_is(form: Desk
         await form.press("ctrl+g", "escape")
         form.sees("Fix it", "needs your word")
         form.asked_not("iterate")
-        await form.press("ctrl+g", "n")
+        await form.press("ctrl+g", "enter")
         form.asked("new", with_setup=False)
         form.asked("iterate", "m000000001", "Fix it")
         form.asked_not("trust")
