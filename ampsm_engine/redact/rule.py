@@ -366,17 +366,23 @@ class Word:
         """The secrets that any of the rules finds; none is asked again inside of what it found."""
         text, past = subject.text, subject.past
         together = self._by_text.get(text[position : end + 2]) or self._chosen(text, position, end)
-        if not together.rules:
-            return ()
-        if not any(past.get(rule, 0) > position for rule in together.rules):
-            spans = together.find(text, position, end)
-        else:  # A value may be long, and full of anchors: a rule that has found it does not read it again from each.
-            asked = [rule for rule in together.rules if past.get(rule, 0) <= position]
-            spans = ((rule, span) for rule in asked for span in rule.find(subject, position, end))
+        rules = together.rules
         found: list[SecretSpan] = []
-        for rule, span in spans:
-            past[rule] = span.end
-            found.append(span)
+        for rule in rules:
+            if past.get(rule, 0) > position:
+                # A value may be long, and full of anchors: a rule that has found it does not read it again from each.
+                break
+        else:
+            if rules:
+                for rule, span in together.find(text, position, end):
+                    past[rule] = span.end
+                    found.append(span)
+            return found
+        for rule in rules:
+            if past.get(rule, 0) <= position:
+                for span in rule.find(subject, position, end):
+                    past[rule] = span.end
+                    found.append(span)
         return found
 
     def _chosen(self, text: str, position: int, end: int) -> Together:
