@@ -339,3 +339,29 @@ def test_what_needs_a_person_says_why(life: Life) -> None:
         life.end(one, status=Status.AWAITING_INPUT)
         texts = {news.session_id: news.text for news in notices.news(before, life.board(), ALL)}
         assert texts[one] == f"the reason is {reason}"
+
+
+def test_what_came_after_a_board_without_history_is_news(life: Life) -> None:
+    one = life.begin()
+    life.queue(one)
+    life.start(one)
+    before = replace(life.board(), facts=())
+    life.facts.clear()
+    life.end(one, Outcome.FAILED, error="amp is out of credits")
+    (item,) = notices.news(before, life.board(), ALL)
+    assert (item.kind, item.text) == (NoticeKind.ERROR, "amp is out of credits")
+
+
+@pytest.mark.parametrize(("length", "shown"), [(240, "x" * 240), (241, "x" * 239 + "…"), (5000, "x" * 239 + "…")])
+def test_a_body_has_all_the_room_that_there_is(length: int, shown: str) -> None:
+    told = notices.notice([News(NoticeKind.ERROR, "1", "login", "x" * length)])
+    assert told is not None
+    assert told.body == shown
+
+
+def test_an_example_of_a_conflict_reads_as_one() -> None:
+    told = notices.example(NoticeKind.CONFLICT)
+    assert (told.title, told.body) == (
+        "Try it out: conflict",
+        "Try it out and main conflict in 2 files: app.py and cart.py",
+    )
