@@ -30,7 +30,7 @@ class Scanner:
                 subject = subject or ScannedText(text, lowered)
                 yield from _asked(subject, found)
 
-    def _found(self, lowered: str, start: int, stop: int) -> "list[tuple[int, int, Anchor]]":
+    def _found(self, lowered: str, start: int, stop: int) -> "list[tuple[int, int, RuleAnchor]]":
         """The anchors that begin in a part of a text, in order, each with its place and its length with a minus.
 
         Of two that begin at one place the longer comes first.
@@ -60,14 +60,14 @@ class Anchors:
                 by_anchor.setdefault(anchor, []).append(finder)
         automaton = Automaton()
         for anchor, those in by_anchor.items():
-            automaton.add_word(anchor, Anchor(len(anchor), those))
+            automaton.add_word(anchor, RuleAnchor(len(anchor), those))
         automaton.make_automaton()
         self.iter = automaton.iter
         """Each anchor in a text, with the place of its last letter."""
         self.longest = max(map(len, by_anchor), default=0)
 
 
-def _asked(subject: ScannedText, found: "Iterable[tuple[int, int, Anchor]]") -> Iterator[SecretSpan]:
+def _asked(subject: ScannedText, found: "Iterable[tuple[int, int, RuleAnchor]]") -> Iterator[SecretSpan]:
     """What the finders of these anchors find."""
     past = subject.past
     for position, length, anchor in found:
@@ -85,7 +85,7 @@ def _lowered(text: str) -> str:
     return lowered if len(lowered) == len(text) else text.replace("\u0130", "i").lower()
 
 
-class Anchor:
+class RuleAnchor:
     """A text that every secret of some finders has, and what is asked for around it before they are."""
 
     __slots__ = ("_thens", "finders", "length", "opens")
