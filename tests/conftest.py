@@ -1,20 +1,26 @@
 """What every test stands on: a home of its own, a git of its own, nothing of the user's."""
 
-import compileall
+import contextlib
+import functools
 import gc
+import importlib
 import itertools
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pygit2
 import pytest
 from hypothesis import HealthCheck, settings
+from pygit2.enums import RepositoryOpenFlag
 
 from ampsm_engine import redact
+from ampsm_engine.store import Store, database_files
 
 pytest_plugins = ["tests.hang_guard"]
 
@@ -46,8 +52,21 @@ _NOT_OURS = {"NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "EDITOR", "VISUAL", "PYTH
 def pytest_configure(config: pytest.Config) -> None:
     """Compile what was edited, once: the many processes that the tests start would each do it again, and forget it."""
     if not hasattr(config, "workerinput"):
-        for house in ("ampsm_engine", "ampsm_tui"):
-            compileall.compile_dir(Path(__file__).parent.parent / house, quiet=2)
+        houses = [Path(__file__).parent.parent / house for house in ("ampsm_engine", "ampsm_tui")]
+        subprocess.run([sys.executable, "-m", "compileall", "-qq", "-j", "0", *houses], check=False)
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Begin each process of pytest-xdist with other modules: what one has rewritten and kept the others only read."""
+    worker = getattr(session.config, "workerinput", None)
+    if worker is None:
+        return
+    top = session.config.rootpath
+    modules = sorted(path for name in session.config.args for path in (top / name).rglob("test_*.py"))
+    first = len(modules) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+    for path in (*modules[first:], *modules[:first]):
+        with contextlib.suppress(Exception, pytest.skip.Exception):  # the collecting says what is wrong with it
+            importlib.import_module(".".join(path.relative_to(top).with_suffix("").parts))
 
 
 def pytest_collection_finish() -> None:
@@ -87,10 +106,42 @@ def hermetic(homes: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (place / "gitconfig").write_text(
         f"[user]\n\tname = Some Body\n\temail = body@example.org\n[init]\n\tdefaultBranch = main\n{NO_TIME}"
     )
+    monkeypatch.setattr(database_files, "create", _copy_database)
     # Its rules are made once a process, with the secrets of the environment as it is then.
     redact._default.cache_clear()
     yield place
     redact._default.cache_clear()
+
+
+_create_database = database_files.create
+
+
+@functools.cache
+def _made_database() -> Path:
+    """A database as ampsm makes one, made once a process: its making is most of what a small test costs."""
+    path = Path(TEMPLATES.name) / "database" / "ampsm.sqlite"
+    store = Store(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database_files, "create", _create_database)
+        store.open()
+    store.close()
+    return path
+
+
+def _copy_database(path: Path) -> None:
+    if path.exists():
+        _create_database(path)
+        return
+    made = _made_database().read_bytes()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_bytes(made)
+
+
+@pytest.fixture
+def real_making(hermetic: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Databases are made step by step, as where ampsm runs, and not copied."""
+    monkeypatch.setattr(database_files, "create", _create_database)
 
 
 def git(cwd: Path, *arguments: str, at: str = "") -> str:
@@ -98,6 +149,14 @@ def git(cwd: Path, *arguments: str, at: str = "") -> str:
     environ = os.environ | {"GIT_AUTHOR_DATE": at, "GIT_COMMITTER_DATE": at} if at else None
     done = subprocess.run(["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True, env=environ)
     return done.stdout
+
+
+def revision(root: Path, name: str = "HEAD") -> str:
+    """The id that a name has, read without a start of git, which takes ten times as long as most of what a test does."""
+    try:
+        return str(pygit2.Repository(os.fspath(root), RepositoryOpenFlag.NO_SEARCH).revparse_single(name).id)
+    except (pygit2.GitError, KeyError, ValueError):
+        return git(root, "rev-parse", name).strip()
 
 
 Files = Mapping[str, str | bytes]
@@ -111,6 +170,7 @@ TEMPLATES = tempfile.TemporaryDirectory(prefix="ampsm-tests-")
 def pytest_sessionfinish() -> None:
     """Leave nothing in the temporary folder: a worker of pytest-xdist ends without Python's own cleaning up."""
     TEMPLATES.cleanup()
+    gc.freeze()  # pytest looks through all that lives another five times
 
 
 _made: dict[tuple[object, ...], Path] = {}

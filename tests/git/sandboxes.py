@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ampsm_engine.git import repository, worktrees
 from ampsm_engine.git.entities import Base, Repo, Worktree
-from tests.conftest import first_commits
+from tests.conftest import first_commits, revision
 
 MOMENT = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 SESSION = "0123456789"
@@ -35,7 +35,7 @@ class Sandbox:
         self.write(files or {}, at)
         self.git("add", "--all", at=at)
         self.git("commit", "--quiet", "--allow-empty", "-m", message, at=at)
-        return self.git("rev-parse", "HEAD", at=at)
+        return revision(at or self.root)
 
     @property
     def repo(self) -> Repo:

@@ -12,7 +12,7 @@ from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.merging import operations
 from ampsm_engine.merging.results import MergeResult, Options
 from ampsm_engine.model import Merge, Session
-from tests.conftest import git
+from tests.conftest import git, revision
 
 LINES = "".join(f"line {number}\n" for number in range(1, 21))
 
@@ -71,7 +71,7 @@ class Desk:
         return self.sha("HEAD")
 
     def sha(self, name: str) -> str:
-        return git(self.repo, "rev-parse", name).strip()
+        return revision(self.repo, name)
 
     def tip(self, session: Session) -> str:
         return self.sha(f"refs/heads/{session.branch_name}")

@@ -12,6 +12,8 @@ from ampsm_engine.errors import Failed, Unfit
 from ampsm_engine.store import Store, database_files
 from tests.store.values import a_session, ended, start
 
+pytestmark = pytest.mark.usefixtures("real_making")
+
 
 def modes(folder: Path) -> dict[str, int]:
     return {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}

@@ -13,6 +13,8 @@ from ampsm_engine.store import Store, database_files, migrations
 from ampsm_engine.store.tables import TABLES
 from tests.store.values import a_session, an_iteration, ended, start
 
+pytestmark = pytest.mark.usefixtures("real_making")
+
 SAMPLE = Path(__file__).parent / "data" / "predecessor.sqlite"
 VERSIONS = range(1, migrations.LATEST + 1)
 

@@ -22,6 +22,8 @@ from tests.soak import one_in
 from tests.store.test_reviews import a_comment
 from tests.store.values import a_session, an_iteration, ended, start
 
+pytestmark = pytest.mark.usefixtures("real_making")
+
 PAGE = 4096
 
 

@@ -21,7 +21,7 @@ from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.screens.review.screen import ReviewScreen
 from ampsm_tui.widgets.diff.document import File
 from ampsm_tui.widgets.diff.layout import Row, RowKind
-from tests.conftest import first_commits
+from tests.conftest import first_commits, revision
 from tests.tui.builders import a_board, a_session
 from tests.tui.desk import Desk
 from tests.waiting import becomes
@@ -150,7 +150,7 @@ class Reviewed:
     def commit(self, message: str = "amp: fix the login redirect") -> str:
         git(self.worktree, "add", "-A")
         git(self.worktree, "commit", "-q", "-m", message)
-        return git(self.worktree, "rev-parse", "HEAD")
+        return revision(self.worktree)
 
     async def _answer(self, question: "functools.partial[Any]") -> Any:
         self.desk.verbs.append((question.func.__name__, question.args, question.keywords))

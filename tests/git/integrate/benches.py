@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from ampsm_engine.git.entities import Worktree
+from tests.conftest import revision
 from tests.git.sandboxes import Sandbox
 
 LINES = "".join(f"line {number}\n" for number in range(1, 21))
@@ -40,10 +41,10 @@ class Bench:
         return self.sandbox.git(*arguments, at=at)
 
     def sha(self, name: str) -> str:
-        return self.git("rev-parse", name)
+        return revision(self.sandbox.root, name)
 
     def tree_of(self, name: str) -> str:
-        return self.git("rev-parse", f"{name}^{{tree}}")
+        return self.sha(f"{name}^{{tree}}")
 
     @property
     def tip(self) -> str:
