@@ -29,9 +29,11 @@ def kinds(data: bytes) -> set[str]:
     [
         ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, {TRUE}),
         ({"TERM": "xterm-256color", "COLORTERM": ""}, {MANY}),  # over SSH, and by sudo
-        ({"TERM": "screen.xterm-256color", "STY": "1.pts", "COLORTERM": "truecolor"}, {MANY}),
+        pytest.param(
+            {"TERM": "screen.xterm-256color", "STY": "1.pts", "COLORTERM": "truecolor"}, {MANY}, marks=pytest.mark.soak
+        ),
         ({"TERM": "linux", "COLORTERM": ""}, {FEW}),
-        ({"TERM": "vt100", "COLORTERM": ""}, set()),
+        pytest.param({"TERM": "vt100", "COLORTERM": ""}, set(), marks=pytest.mark.soak),
         ({"TERM": "xterm-256color", "COLORTERM": "truecolor", "NO_COLOR": "1"}, set()),
     ],
     ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else "",
