@@ -411,7 +411,7 @@ def test_a_new_worktree_gets_the_ignored_files_that_the_checkout_names_and_commi
     assert bench.fact(session, "files-copied") == "Copied from the checkout: 1 ignored file, 19 bytes."
     # What is secret in them is hidden wherever it appears: amp's output holds the prompt.
     assert bench.engine.store.sessions.get(session.id).amp_prompt.endswith("The key is [redacted:environment].")
-    said = bench.home.run(iteration.id).stream.read_text()
+    said = bench.engine.home.run(iteration.id).stream.read_text()
     assert "velvet9quartz" not in said
     assert "The key is [redacted:environment]." in said
     changed = git(bench.repo, "diff", "--name-only", "main", session.branch_name)
