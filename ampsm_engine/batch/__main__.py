@@ -17,6 +17,7 @@ from ampsm_engine.batch.coordinator import Coordinator, ExecutorOf, say
 from ampsm_engine.batch.local import LocalExecutor
 from ampsm_engine.context import Engine, engine_at
 from ampsm_engine.engine import startup
+from ampsm_engine.errors import NotFound
 from ampsm_engine.git import libgit2
 from ampsm_engine.home import PRIVATE_FOLDER, open_private
 from ampsm_engine.worker import launch
@@ -64,12 +65,17 @@ def main(batch_id: str, executor_of: ExecutorOf = LocalExecutor) -> int:
         finally:
             os.close(lease)
         # Somebody may have resumed it just now, and found the lease still held.
-        if engine.store.batches.get(batch_id).state not in runs.AT_WORK:
-            return 0
+        with suppress(NotFound):
+            if engine.store.batches.get(batch_id).state in runs.AT_WORK:
+                continue
+        return 0
 
 
 def _coordinate(engine: Engine, batch_id: str, executor_of: ExecutorOf) -> None:
-    batch = engine.store.batches.get(batch_id)
+    try:
+        batch = engine.store.batches.get(batch_id)
+    except NotFound:  # on a host of a cluster, where it was taken over and forgotten
+        return
     if batch.state not in runs.AT_WORK:
         return
     say(f"takes up {batch_id}")

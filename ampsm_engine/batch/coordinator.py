@@ -38,6 +38,9 @@ PREPARED = 2
 THREADS = 3
 """Sessions and iterations that are made at once: two cores have no use for more."""
 
+LINGER = 30.0
+"""Seconds that the coordinator of another machine's run waits for its next item."""
+
 PAUSE = 0.5
 """Seconds before a store that could not be used is asked again."""
 
@@ -67,6 +70,8 @@ class Coordinator:
     _preparing: dict[str, Future[str]] = field(default_factory=dict)
     _swept: float = 0.0
     _forced: set[str] = field(default_factory=set)
+    _idle_since: float = 0.0
+    """Since when the run has had no open item, as `time.monotonic` counts; 0 while it has one."""
     _limits: LimitWatch = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,6 +97,20 @@ class Coordinator:
                 threads.shutdown(wait=False, cancel_futures=True)
         # A session that is still being made for an item is there before the next coordinator looks for it.
         self._threads.shutdown(wait=True)
+
+    def _lingers(self) -> bool:
+        """Whether more items may come from another machine, which each start of a coordinator would hold up."""
+        if not runs.is_anothers(self.batch):
+            return False
+        self._idle_since = self._idle_since or time.monotonic()
+        return time.monotonic() - self._idle_since < LINGER
+
+    def _ended(self) -> bool:
+        self._end_run(BatchState.ENDED)
+        if runs.is_anothers(self.batch) and not self.engine.store.batches.items(self.batch.id):
+            with suppress(AmpsmError):  # all was taken over; an item that comes just now keeps it
+                runs.remove(self.engine, self.batch.id)
+        return False
 
     def _say_events(self) -> None:
         for event in self.executor.events():
@@ -126,8 +145,8 @@ class Coordinator:
         if batch.state is BatchState.STOPPING:
             return self._stopping(items)
         if not items:
-            self._end_run(BatchState.ENDED)
-            return False
+            return self._lingers() or self._ended()
+        self._idle_since = 0.0
         self._adopt(items)
         if not self._waits():
             self._fill(items)
@@ -170,7 +189,8 @@ class Coordinator:
     def _fill(self, items: tuple[BatchItem, ...]) -> None:
         now = timestamps.now()
         room = min(self.batch.concurrency, self.executor.room())
-        at_work = sum(item.state.is_at_work and item.step != progress.MERGE for item in items)
+        begun = (ItemState.PLACED, ItemState.RUNNING, ItemState.UNREACHABLE)
+        at_work = sum(item.state in begun and item.step != progress.MERGE for item in items)
         queued = [item for item in items if item.state is ItemState.QUEUED and item.id not in self._preparing]
         due = [item for item in queued if (item.next_at or "") <= now]
         due.sort(key=lambda item: (not item.step, item.number))

@@ -31,6 +31,9 @@ MOST_AT_ONCE = 1000
 PARCELS = "parcels"
 """The folder of a run in which what comes from hosts is received."""
 
+ASKED_BY = "askedBy"
+"""In the plan of a run on a host of a cluster: the machine that asked for it."""
+
 TAKEN_UP = (ItemState.STOPPED, ItemState.FAIL, ItemState.ERROR, ItemState.TIMEOUT)
 """Ends of items from which `resume` goes on."""
 
@@ -349,6 +352,11 @@ def take_up(engine: Engine, item: BatchItem, **more: object) -> None:
         ended_at=None,
         reason=None,
     )
+
+
+def is_anothers(batch: Batch) -> bool:
+    """Whether another machine asked for it, which gives it its items one by one."""
+    return ASKED_BY in json.loads(batch.plan)
 
 
 def remove(engine: Engine, batch_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -97,12 +97,15 @@ class ClusterExecutor:
         return tuple(Host(one.name, one.boot, one.address, one.slots, self._free(one)) for one in self._hosts.values())
 
     def _free(self, host: RemoteHost) -> int:
-        """How many items it can take: its free slots without what it was given since it told of them."""
-        at_work = self.engine.store.batches.items(self.batch_id, [state for state in ItemState if state.is_at_work])
+        """How many items it can take: its slots without its items of this run, those too that it has not told of yet.
+
+        What else runs there takes its turn in the host's own queue.
+        """
+        at_work = self.engine.store.batches.items(self.batch_id, (ItemState.PLACED, ItemState.RUNNING))
         bound = [item for item in at_work if item.host == host.name and item.step != progress.MERGE]
         unheard = sum(item.id not in host.items for item in bound)
         taken = sum(not is_final(one) for one in host.items.values())
-        return min(host.slots - taken, host.free) - unheard
+        return host.slots - taken - unheard
 
     def begin(self, item: BatchItem) -> Host | None:
         """Give a waiting item to the host that it ran on before, else to the one with most room."""

@@ -227,7 +227,7 @@ class HostHalf:
             id=item.batch_id,
             name=str(asked["name"]),
             state=BatchState.RUNNING,
-            plan=json.dumps({"source": "", "concurrency": None, "limits": {}, "askedBy": asked.get("by")}),
+            plan=json.dumps({"source": "", "concurrency": None, "limits": {}, runs.ASKED_BY: str(asked.get("by", ""))}),
             created_at=timestamps.now(),
             concurrency=int(self.engine.settings.number("slots")),
         )

@@ -1,0 +1,86 @@
+"""What an item costs through Dask, beside the same item run here: a scheduler and one host on this machine.
+
+An item of about 2.5 s (amp stands still for two of them), one after the other in one run each: the seconds an item of
+both, and the most memory that the scheduler had.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+from ground import AMPSM, ground, repository
+
+from ampsm_engine import demo
+
+ITEMS = int(os.environ.get("CLUSTER_ITEMS", "8"))
+
+
+def main() -> None:
+    """Run the same plan here and there, and print both."""
+    with ground() as place:
+        root = repository(place / "repository", 200)
+        amp = demo.install(place / "scripted")
+        os.environ |= {"AMP_CLI_PATH": str(amp), "AMP_API_KEY": "sgamp_user_01TEST_" + "0123456789abcdef" * 2}
+        settings = "slots = 1\n[notify]\ndesktop = false\n[cost]\nqueries = 0\n"
+        for home in ("ampsm", "host"):
+            (place / home).mkdir()
+            (place / home / "config.toml").write_text(settings)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        url = f"dask://127.0.0.1:{port}"
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        head = subprocess.Popen([AMPSM, "cluster", "head", "--port", str(port)], **quiet)
+        joined = [AMPSM, "cluster", "join", url, "--slots", "1", "--name", "host", "--home", str(place / "host")]
+        host = subprocess.Popen(joined, **quiet)
+        try:
+            while (
+                "1 host with 1 slot"
+                not in subprocess.run(
+                    [AMPSM, "doctor", "--cluster", url], capture_output=True, text=True, check=False
+                ).stdout
+            ):
+                time.sleep(0.5)
+            here = seconds(place, root, "here", [])
+            there = seconds(place, root, "there", ["--on", url])
+            memory = psutil.Process(head.pid).memory_info().rss >> 20
+        finally:
+            host.terminate()
+            host.wait(30)
+            head.terminate()
+            head.wait(30)
+    limit = 1.15 * here + 0.1
+    print(
+        f"an item here {here:.2f} s, through Dask {there:.2f} s (at most {limit:.2f}); scheduler {memory} MB (at most 150)"
+    )
+
+
+def seconds(place: Path, root: Path, name: str, options: list[str]) -> float:
+    """Seconds an item of a run of ITEMS, from the begin of the second to the end of the last: starts do not count."""
+    items = []
+    for number in range(ITEMS):
+        scenario = place / f"{name}-{number}.json"
+        steps = [{"shell": "sleep 2"}, {"create_file": f"{name}{number}.txt", "content": "x\n"}, {"say": "Done."}]
+        scenario.write_text(json.dumps({"steps": steps}))
+        items.append({"repo": str(root), "prompt": f"Task {number}\nscenario: {scenario}"})
+    plan = place / f"{name}.yaml"
+    plan.write_text(json.dumps({"runId": name, "matrix": items}))
+    subprocess.run([AMPSM, "batch", "start", plan, "--wait", *options], check=True, stdout=subprocess.DEVNULL)
+    shown = subprocess.run([AMPSM, "batch", "status", name, "--json"], check=True, capture_output=True).stdout
+    ended = sorted(item["endedAt"] for item in json.loads(shown)["items"])
+    return (_moment(ended[-1]) - _moment(ended[0])) / (ITEMS - 1)
+
+
+def _moment(text: str) -> float:
+    from ampsm_engine import timestamps
+
+    return timestamps.parse(text).timestamp()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
