@@ -20,7 +20,7 @@ from ampsm_engine.batch.item_merge import ItemMerge
 from ampsm_engine.batch.limits import LimitWatch
 from ampsm_engine.batch.local import LocalExecutor
 from ampsm_engine.batch.values import ItemSpec
-from ampsm_engine.batch.watch import StoreWatch
+from ampsm_engine.batch.watch import TICK, StoreWatch
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.lean_dataclass import dataclass, field
@@ -87,7 +87,7 @@ class Coordinator:
         executing = asyncio.create_task(self.executor.run())
         try:
             while await self._patient_round():
-                await self.watch.changed(ROUND)
+                await self.watch.changed(TICK if self._idle_since else ROUND)
         finally:
             for task in (watching, executing):
                 task.cancel()
