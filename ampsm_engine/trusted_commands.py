@@ -27,7 +27,7 @@ class UntrustedCommand(Refused):
 
     @property
     def root(self) -> str:
-        """The repository."""
+        """The folder of the repository that it comes out of."""
         return str(self.args[2])
 
     @property
@@ -37,7 +37,7 @@ class UntrustedCommand(Refused):
 
     @property
     def origin(self) -> str:
-        """Where it stands."""
+        """The file, or the setting, that it stands in."""
         return str(self.args[4])
 
 

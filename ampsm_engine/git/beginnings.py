@@ -54,13 +54,13 @@ class Nobody:
     """A witness for who need not know."""
 
     def place(self, path: Path, *, is_ours: bool) -> None:
-        """Nothing is noted."""
+        """Note nothing of a worktree."""
 
     def announce(self, branch: str) -> None:
-        """Nothing is noted."""
+        """Note nothing of a branch that will be made."""
 
     def keep(self, branch: str) -> None:
-        """Nothing is noted."""
+        """Note nothing of a branch that is there already."""
 
 
 PLAIN = WorktreePlan()

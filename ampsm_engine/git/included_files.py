@@ -42,7 +42,7 @@ class Included(NamedTuple):
     """Sentences about the rest that is worth knowing."""
 
     def with_more(self, other: "Included") -> "Included":
-        """What both copied."""
+        """What this and another one copied together."""
         return Included(
             self.files + other.files, self.bytes + other.bytes, self.left + other.left, self.notes + other.notes
         )

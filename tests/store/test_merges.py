@@ -36,6 +36,17 @@ def test_a_merge_takes_its_steps_and_ends(ready: Store) -> None:
     assert ready.merges.of("s1") == (ended,)
 
 
+@pytest.mark.parametrize("column", ["id", "session_id", "kind", "started_at", "state", "no_such_column"])
+def test_what_an_operation_is_stays_as_it_began(ready: Store, column: str) -> None:
+    begun = ready.merges.begin(a_merge())
+    with pytest.raises(TypeError, match=column):
+        ready.merges.step("m1", "target", **{column: "x"})
+    if column != "state":  # which is what an end is about
+        with pytest.raises(TypeError, match=column):
+            ready.merges.end("m1", MergeState.DONE, **{column: "x"})
+    assert ready.merges.get("m1") == begun
+
+
 def test_one_at_a_time(ready: Store) -> None:
     ready.merges.begin(a_merge())
     with pytest.raises(Refused, match="is going on"):
