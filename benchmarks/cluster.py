@@ -56,7 +56,8 @@ def main() -> None:
             head.wait(30)
     limit = 1.15 * here + 0.1
     print(
-        f"an item here {here:.2f} s, through Dask {there:.2f} s (at most {limit:.2f}); scheduler {memory} MB (at most 150)"
+        f"an item here {here:.2f} s, through Dask {there:.2f} s (at most {limit:.2f}); "
+        f"scheduler {memory} MB (at most 150)"
     )
 
 

@@ -142,3 +142,15 @@ def test_the_order_has_everyone_once_and_those_first_that_meet_nobody_before_the
         assert free[0] == 0
     if not pairs:
         assert order == tuple(numbers)
+
+
+@pytest.mark.parametrize(
+    ("count", "faults", "runs"),
+    [(0, 0, 0), (0, 3, 0), (1, 0, 1), (1, 1, 2), (2, 1, 3), (8, 0, 1), (8, 1, 5), (9, 2, 11)],
+)
+def test_the_most_runs_are_told_to_the_letter(count: int, faults: int, runs: int) -> None:
+    assert worst_case(count, faults) == runs
+
+
+def test_without_candidates_nothing_runs() -> None:
+    assert good_prefix(0, lambda _: pytest.fail("nothing is there to run")) == 0
