@@ -32,7 +32,7 @@ THEMES = (
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting: its dotted name, default (which gives the type), lower bound and meaning."""
+    """One setting: its dotted name, default (which gives the type), meaning and bounds."""
 
     name: str
     default: Value
@@ -43,6 +43,8 @@ class Setting:
     """The words that it takes, where it takes but few."""
     is_duration: bool = False
     """Whether it is a length of time: seconds, which people read and write as `2h` or `1h 30m`."""
+    most: float | None = None
+    """What is above it is a slip of the hand."""
 
     def written(self, value: Value) -> str:
         """A value of it as a person would type it."""
@@ -55,23 +57,29 @@ class Setting:
         return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+_LONGEST = 30 * 86_400
+"""Seconds of the longest time that a setting takes."""
+
+
 def _time(name: str, default: float, meaning: str, least: float = 0) -> Setting:
-    return Setting(name, default, meaning, least, is_duration=True)
+    return Setting(name, default, meaning, least, is_duration=True, most=_LONGEST)
 
 
 SETTINGS = {
     setting.name: setting
     for setting in (
-        Setting("slots", 4, "iterations may run at once", 1),
+        Setting("slots", 4, "iterations may run at once", 1, most=256),
         Setting("amp.path", "", "the amp program; empty: AMP_CLI_PATH, else the PATH"),
         Setting("amp.mode", "", "amp's mode for new sessions, such as medium or high; empty: amp's own default"),
         Setting("amp.allow-all", False, "allow every tool in amp versions that would ask (before July 2026)"),
         Setting("amp.archive", False, "archive a session's thread at amp's when the session goes to the trash"),
-        Setting("cost.queries", 40, "times an hour amp is asked what a thread cost (it allows 60); 0: never", 0),
-        Setting("session.tokens", 0, "tokens of a session in all at which amp is stopped; 0: no limit", 0),
-        Setting("session.amount", 0.0, "dollars by amp's own figure at which a session ends; 0: no limit", 0),
+        Setting(
+            "cost.queries", 40, "times an hour amp is asked what a thread cost (it allows 60); 0: never", 0, most=60
+        ),
+        Setting("session.tokens", 0, "tokens of a session in all at which amp is stopped; 0: no limit", 0, most=1e12),
+        Setting("session.amount", 0.0, "dollars by amp's own figure at which a session ends; 0: no limit", 0, most=1e6),
         _time("iteration.timeout", 7200, "at most for one iteration; 0: no limit"),
-        Setting("iteration.retries", 3, "times a rate limit or an overload is tried again", 0),
+        Setting("iteration.retries", 3, "times a rate limit or an overload is tried again", 0, most=100),
         _time("iteration.retry-delay", 20, "before the first retry; doubled for each further one"),
         Setting("iteration.keep-strays", False, "leave running what amp started in the background"),
         _time("silence.tell", 600, "without output from amp before you are notified", 1),
@@ -114,8 +122,8 @@ SETTINGS = {
         Setting("notify.error", True, "notify when amp has failed"),
         Setting("ui.theme", "ampsm", "the colours of the screens", None, THEMES),
         Setting("ui.mouse", True, "clicks and the wheel are for the app; off: the terminal selects text by dragging"),
-        Setting("review.context", 3, "unchanged lines that a review shows around each change", 3),
-        Setting("review.tab-width", 4, "columns from one tab stop to the next in a review", 1),
+        Setting("review.context", 3, "unchanged lines that a review shows around each change", 3, most=1000),
+        Setting("review.tab-width", 4, "columns from one tab stop to the next in a review", 1, most=16),
         Setting(
             "review.split",
             "auto",
@@ -321,11 +329,17 @@ def checked(name: str, value: object) -> Value:
         result = _number(value, whole=wanted is int)
     if setting.choices and result not in setting.choices:
         raise _unfit(setting, f"one of {', '.join(setting.choices)}", value)
-    if result is None or (setting.least is not None and not float(result) >= setting.least):
+    if result is None or not _is_within(setting, result):
         raise _unfit(setting, _kind(setting), value)
     if isinstance(result, str):
         templates.check(name, result)
     return result
+
+
+def _is_within(setting: Setting, value: Value) -> bool:
+    if setting.least is None or isinstance(value, str):
+        return True
+    return setting.least <= float(value) <= (math.inf if setting.most is None else setting.most)
 
 
 def _seconds(value: object) -> int | float | None:
@@ -347,10 +361,11 @@ def _kind(setting: Setting) -> str:
     if setting.is_duration:
         from ampsm_engine import durations
 
-        bound = f", at least {setting.written(setting.least)}" if setting.least else ""
-        return f"a length of time such as {durations.EXAMPLES}{bound}"
+        least = f"at least {setting.written(setting.least)} and " if setting.least else ""
+        return f"a length of time such as {durations.EXAMPLES}, {least}at most {setting.written(setting.most or 0)}"
     kinds = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
-    return kinds[type(setting.default)] + (f" of at least {setting.least:g}" if setting.least is not None else "")
+    bounds = f" from {setting.least:,g} to {setting.most:,.0f}" if setting.most is not None else ""
+    return kinds[type(setting.default)] + bounds
 
 
 def _number(value: object, *, whole: bool) -> int | float | None:

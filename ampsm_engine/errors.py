@@ -45,3 +45,12 @@ class Unfit(AmpsmError):
 
 class Failed(AmpsmError):
     """It was tried and did not work."""
+
+
+def unreadable(what: str, path: str, reason: OSError) -> NotFound | Unfit:
+    """Why a file that somebody named cannot be read: there is none, or the machine forbids it."""
+    kind = NotFound if isinstance(reason, FileNotFoundError | NotADirectoryError | IsADirectoryError) else Unfit
+    return kind(
+        f"{what} {path} cannot be read: {reason.strerror}.",
+        "Name another one." if kind is NotFound else f"ls -ld {path}",
+    )

@@ -161,7 +161,7 @@ def outcome_text(iteration: Iteration, *, uncommitted: bool = False) -> str:
         word = iteration.outcome.value if iteration.outcome else "ended"
         return key_line(iteration.error or word) + ", not committed" * uncommitted
     changed = f"{plural(iteration.changed_files, 'file')} changed"
-    text = changed if iteration.commit_sha else "not committed" if uncommitted else "nothing changed"
+    text = changed if iteration.commit_sha else "not committed" if uncommitted else "no new changes"
     if uncommitted and iteration.commit_sha:
         text += ", not all of it committed"
     if iteration.test_result is ScriptResult.FAIL:

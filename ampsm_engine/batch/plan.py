@@ -214,5 +214,5 @@ def read(text: str, where: Path) -> Plan:
 
 
 def read_file(path: Path) -> Plan:
-    """The plan in a file. PlanRefused; Refused when it cannot be read."""
+    """The plan in a file. PlanRefused; NotFound, Unfit or Refused when it cannot be read."""
     return read(file_text(path, "plan"), path)

@@ -18,7 +18,7 @@ from ampsm_engine import durations, redact
 from ampsm_engine.amp import command
 from ampsm_engine.batch.values import Limits
 from ampsm_engine.engine import runs, sessions
-from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_engine.errors import AmpsmError, Refused, unreadable
 from ampsm_engine.lean_dataclass import fields
 from ampsm_engine.model import camel
 from ampsm_engine.plain_text import plural, printable
@@ -58,7 +58,7 @@ def refusal(where: Path, errors: Sequence[PlanError]) -> PlanRefused:
 
 
 def file_text(path: Path, what: str) -> str:
-    """The text of a file; Refused when it cannot be read."""
+    """The text of a file; NotFound or Unfit when it cannot be read, Refused when it is none."""
     try:
         if path.is_fifo() and not path.is_relative_to("/dev"):  # `<(...)` is one of those, and somebody writes to it
             raise Refused(f"The {what} {path} is a pipe that may never be written to.", f"cat {path} > FILE")
@@ -68,7 +68,7 @@ def file_text(path: Path, what: str) -> str:
             raise Refused(f"The {what} {path} is larger than {MOST_BYTES >> 20} MB.", f"ls -l {path}")
         return content.decode("utf-8-sig")
     except OSError as reason:
-        raise Refused(f"The {what} {path} cannot be read: {reason.strerror}.", f"ls -ld {path}") from reason
+        raise unreadable(f"The {what}", str(path), reason) from reason
     except UnicodeDecodeError as reason:
         raise Refused(f"The {what} {path} is not UTF-8 text (byte {reason.start}).", f"file {path}") from reason
 

@@ -1,13 +1,9 @@
-"""Parameters that several commands share, what completes them, and what they mean to the store. Prints nothing."""
+"""Parameters that several commands share, and what they mean to the store. Prints nothing."""
 
 import os
-import re
 import sys
-from collections.abc import Iterable
-from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from ampsm_engine.cli.engine_access import confirm_guess as confirm_guess  # noqa: PLC0414 - handed on, as those below
 from ampsm_engine.cli.engine_access import open_engine as open_engine  # noqa: PLC0414
@@ -15,124 +11,16 @@ from ampsm_engine.cli.engine_access import repository_root as repository_root  #
 from ampsm_engine.cli.engine_access import session as session  # noqa: PLC0414
 from ampsm_engine.cli.engine_access import target as target  # noqa: PLC0414
 from ampsm_engine.cli.output import one_line
-from ampsm_engine.config import SETTINGS
-from ampsm_engine.errors import AmpsmError, Refused
-from ampsm_engine.model import Session, Status
+from ampsm_engine.cli.parameters import TEXT as TEXT  # noqa: PLC0414
+from ampsm_engine.cli.parameters import VISIBLE_TEXT as VISIBLE_TEXT  # noqa: PLC0414
+from ampsm_engine.cli.parameters import AmpMode
+from ampsm_engine.cli.parameters import LengthOfTime as LengthOfTime  # noqa: PLC0414
+from ampsm_engine.cli.parameters import SessionReference as SessionReference  # noqa: PLC0414
+from ampsm_engine.errors import Refused, unreadable
+from ampsm_engine.model import Status
 
 PROMPT_LIMIT = 1_048_576
 """Bytes that amp takes on its standard input."""
-
-
-class Utf8Text(click.types.StringParamType):
-    """Text from the command line; what is not valid UTF-8 is wrong usage."""
-
-    name = "text"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The text as it stands."""
-        text = str(value)
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            self.fail("this is not valid UTF-8 text.", param, ctx)
-        return text
-
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - click's signature
-        param: click.Parameter,  # noqa: ARG002
-        incomplete: str,
-    ) -> list[CompletionItem]:
-        """What completes the word that is typed, as click asks for it."""
-        return list(self.completions(incomplete))
-
-    def completions(self, incomplete: str) -> Iterable[CompletionItem]:  # noqa: ARG002 - of those that have some
-        """What completes the word that is typed: nothing known."""
-        return ()
-
-
-TEXT = Utf8Text()
-
-
-class LengthOfTime(Utf8Text):
-    """A length of time as people write it; seconds to the command."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The seconds that the text names; wrong usage where it names none."""
-        from ampsm_engine import durations
-
-        found = durations.seconds(super().convert(value, param, ctx))
-        if found is None:
-            self.fail(f"{value!r} is no length of time such as {durations.EXAMPLES}.", param, ctx)
-        return found
-
-
-class SessionReference(Utf8Text):
-    """What names a session; completed with ids and with names that need no quotes."""
-
-    name = "session"
-
-    def __init__(self, *, trashed: bool = False) -> None:
-        self._trashed = trashed
-
-    def completions(self, incomplete: str) -> Iterable[CompletionItem]:
-        """Ids and names that begin with what is typed."""
-        for known in _known_sessions(trashed=self._trashed):
-            name = one_line(known.name)
-            if known.id.startswith(incomplete):
-                yield CompletionItem(known.id, help=name)
-            if name.startswith(incomplete) and re.fullmatch(r"[\w.][\w.-]*", name, re.ASCII):
-                yield CompletionItem(name, help=known.status.value)
-
-
-def _known_sessions(*, trashed: bool) -> tuple[Session, ...]:
-    # Completing must neither make a home nor start a worker: a database that is there is only read.
-    from ampsm_engine.home import home
-
-    database = home().database
-    if not database.exists():
-        return ()
-    from ampsm_engine.store import Store
-
-    try:
-        return Store(database).sessions.all(trashed=trashed)
-    except AmpsmError:
-        return ()
-
-
-class SettingName(Utf8Text):
-    """The dotted name of a setting, or of a key (`keys.<id>`)."""
-
-    name = "name"
-
-    def completions(self, incomplete: str) -> Iterable[CompletionItem]:
-        """Names that begin with what is typed."""
-        return (
-            CompletionItem(name, help=setting.meaning)
-            for name, setting in SETTINGS.items()
-            if name.startswith(incomplete)
-        )
-
-
-class AmpMode(Utf8Text):
-    """A mode of amp's, or several joined by commas; completed with those that amp lists."""
-
-    name = "mode"
-
-    def completions(self, incomplete: str) -> Iterable[CompletionItem]:
-        """The modes of amp whose names begin like the last word typed, each after the modes typed before it."""
-        from ampsm_engine.amp import program
-        from ampsm_engine.context import engine_at
-
-        engine = engine_at()
-        before, comma, begun = incomplete.rpartition(",")
-        try:
-            listed = program.modes(program.find(engine.settings, os.environ), engine.home.cache, os.environ)
-        except AmpsmError:
-            return []
-        return [CompletionItem(f"{before}{comma}{mode}") for mode in listed if mode.startswith(begun)]
 
 
 STATUS = click.Choice([status.value for status in Status])
@@ -185,7 +73,7 @@ def _read_prompt(file: str) -> str:
             with open(os.path.expanduser(file), "rb") as opened:  # noqa: PTH111, PTH123 - bytes as they are
                 content = opened.read(PROMPT_LIMIT + 1)
     except OSError as reason:
-        raise click.BadParameter(f"{file}: {reason.strerror}.", param_hint="--prompt-file") from reason
+        raise unreadable("The file", one_line(file), reason) from reason
     if len(content) > PROMPT_LIMIT:
         message = f"The prompt in {file} is larger than {PROMPT_LIMIT} bytes, which is all that amp takes."
         raise Refused(message, "Put the long part into a file of the repository and name that in the prompt")

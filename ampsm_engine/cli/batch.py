@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ampsm_engine import naming
-from ampsm_engine.cli import arguments, batch_text, diagnostics, documents, numbers, output
+from ampsm_engine.cli import arguments, batch_text, diagnostics, documents, numbers, output, parameters
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command, Group
 from ampsm_engine.cli.setup import trusting
@@ -31,7 +31,7 @@ LEAST, MOST = 0.3, 1.0
 
 SWEEP_EVERY = 2.0
 
-run_argument = click.argument("reference", metavar="RUN", type=arguments.TEXT)
+run_argument = click.argument("reference", metavar="RUN", type=parameters.BatchReference())
 
 
 @click.group(cls=Group, short_help="Run many prompts over many repositories.")
@@ -156,7 +156,7 @@ def batch_ls(*, as_json: bool) -> int:
 
 
 @batch_command.command("status", cls=Command, short_help="Show one run with its items.")
-@click.argument("reference", metavar="[RUN]", required=False, type=arguments.TEXT)
+@click.argument("reference", metavar="[RUN]", required=False, type=parameters.BatchReference())
 @click.option("--follow", "-f", is_flag=True, help="Stay until the run is over; the exit code is 0 when all passed.")
 @arguments.json_option
 def batch_status(reference: str | None, *, follow: bool, as_json: bool) -> int:
@@ -261,7 +261,7 @@ def batch_resume(reference: str, *, wait: bool, as_json: bool) -> int:
 
 
 @batch_command.command("retry", cls=Command, short_help="Try an item again.")
-@click.argument("reference", metavar="ITEM", type=arguments.TEXT)
+@click.argument("reference", metavar="ITEM", type=parameters.BatchReference(items=True))
 @arguments.json_option
 def batch_retry(reference: str, *, as_json: bool) -> int:
     """Try an item again that ended badly, from the step that it failed at; ITEM is its id, or its session.
@@ -315,7 +315,7 @@ def batch_rm(reference: str, *, yes: bool, as_json: bool) -> int:
 
 @batch_command.command("export", cls=Command, short_help="Take the rows of a run out of the store.")
 @run_argument
-@click.argument("table", default="batchItems", type=arguments.TEXT)
+@click.argument("table", default="batchItems", type=parameters.TableName())
 @click.option(
     "--format", "-f", "form", type=click.Choice(numbers.EXPORT_FORMATS), default="json", help="[default: json]"
 )

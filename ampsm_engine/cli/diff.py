@@ -15,6 +15,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import AnyStr
@@ -22,7 +23,7 @@ from typing import AnyStr
 import click
 
 from ampsm_engine import redact
-from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli import arguments, diagnostics, documents, output, parameters
 from ampsm_engine.cli.output import Styled, clean
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Refused
@@ -52,8 +53,10 @@ _SHELL = re.compile(r"[|&;<>()$`\"'*?\[#~=%\\]")
 @click.option(
     "--iteration", "-i", "number", metavar="N", type=click.IntRange(min=1), help="What one iteration changed."
 )
-@click.option("--from", "old", metavar="REV", type=arguments.TEXT, help="From this commit, branch or tag.")
-@click.option("--to", "new", metavar="REV", type=arguments.TEXT, help="To this one. [default: the worktree as it is]")
+@click.option("--from", "old", metavar="REV", type=parameters.Revision(), help="From this commit, branch or tag.")
+@click.option(
+    "--to", "new", metavar="REV", type=parameters.Revision(), help="To this one. [default: the worktree as it is]"
+)
 @click.option("--uncommitted", is_flag=True, help="What is not committed yet.")
 @click.option(
     "--since", metavar="looked", type=click.Choice(["looked"]), help="What changed since you last reviewed it."
@@ -216,13 +219,12 @@ def _print_stat(files: "tuple[FileChange, ...]") -> None:
 def _print_patch(parts: Iterator[bytes], session_id: str, *, paged: bool) -> None:
 
     patch = PatchText()
-    pieces = _first_awaited(patch.pieces(parts))
-    if sys.stdout.isatty():
-        command = chosen_pager(os.environ) if paged else ""
-        if output.coloured():
-            pieces = coloured(pieces)
-        if command:
-            pieces = page(pieces, command)
+    is_terminal = sys.stdout.isatty()
+    pieces = _first_awaited(patch.pieces(without_binaries(parts) if is_terminal else parts))
+    if output.coloured():
+        pieces = coloured(pieces)
+    if is_terminal and paged and (command := chosen_pager(os.environ)):
+        pieces = page(pieces, command)
     for piece in pieces:
         output.write(piece)
         output.flush()  # a reader has the first file before git has the last
@@ -314,6 +316,12 @@ LARGE = 512 * 1024
 LONG = 64 * 1024
 """Characters of a line that are painted at once."""
 
+BINARY = b"\nGIT binary patch\n"
+"""What begins the content of a binary file, which ends with the next HEADER: no line of a text can look like it."""
+
+_SIZE_LINES, _SIZE_LINE_ROOM = 2, 200
+"""What of a binary content says how large it is: lines, and bytes."""
+
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 _STYLES = {"+": "green", "-": "red"}
 
@@ -358,6 +366,46 @@ class PatchText:
         safe = redact.text(text)
         self.hides_secrets |= safe != text
         return safe
+
+
+def without_binaries(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """The parts of a patch with the sizes of binary files in place of their contents: for a reader."""
+    held, is_binary = b"", False
+    for part in parts:
+        held += part
+        while (at := held.find(HEADER.encode() if is_binary else BINARY)) >= 0:
+            if is_binary:
+                held = held[at:]
+            elif held.count(b"\n", at + len(BINARY)) < _SIZE_LINES:
+                break  # the size is on its way
+            else:
+                yield held[: at + 1] + _size_line(held[at + len(BINARY) :])
+                held = held[at + len(BINARY) :]
+            is_binary = not is_binary
+        kept = at if at >= 0 else max(len(held) - len(BINARY), 0)
+        if kept and not is_binary:
+            yield held[:kept]
+        held = held[kept:]
+    yield b"\n" if is_binary else held
+
+
+def _size_line(body: bytes) -> bytes:
+    """`binary, 12 bytes`, of the content as it is after the patch; `binary` where the patch does not say."""
+    kind, count, first = (*body[:_SIZE_LINE_ROOM].replace(b"\n", b" ", 1).split(b" ", 2), b"", b"")[:3]
+    if kind == b"literal" and count.isdigit():
+        return b"binary, %d bytes" % int(count)
+    try:
+        # A delta begins with the sizes before and after, seven bits a byte, the lowest first.
+        delta = iter(zlib.decompressobj().decompress(base64.b85decode(first.partition(b"\n")[0][1:])))
+        sizes = [0, 0]
+        for at in range(2):
+            for place, byte in enumerate(delta):
+                sizes[at] |= (byte & 0x7F) << 7 * place
+                if byte < 0x80:
+                    break
+    except (ValueError, zlib.error):
+        return b"binary"
+    return b"binary, %d bytes" % sizes[1]
 
 
 def coloured(pieces: Iterable[str]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from ampsm_engine.cli import arguments, diagnostics, documents, merge_run, output
+from ampsm_engine.cli import arguments, diagnostics, documents, merge_run, output, parameters
 from ampsm_engine.cli.output import Styled, clean, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.cli.session_details import session_document
@@ -42,7 +42,7 @@ yes_option = click.option(
 
 @click.command(cls=Command, short_help="Look at everything before a merge.")
 @arguments.session_argument
-@click.option("--onto", metavar="BRANCH", type=arguments.TEXT, help="Another branch than the session's base.")
+@click.option("--onto", metavar="BRANCH", type=parameters.Revision(), help="Another branch than the session's base.")
 @click.option("--fetch", is_flag=True, help="Fetch the base's remote first.")
 @click.option("--no-script", is_flag=True, help="Do not run the session's script.")
 @arguments.json_option
@@ -133,7 +133,9 @@ def _opens_editor(reference: str, options: "Options", *, edit: bool, as_json: bo
 
 @click.command(cls=Command, short_help="Put a session's commits onto its base.")
 @arguments.session_argument
-@click.option("--onto", metavar="REF", type=arguments.TEXT, help="Onto this branch or commit. [default: the base]")
+@click.option(
+    "--onto", metavar="REF", type=parameters.Revision(), help="Onto this branch or commit. [default: the base]"
+)
 @yes_option
 @arguments.json_option
 def rebase_command(reference: str, onto: str | None, *, yes: bool, as_json: bool) -> int:
@@ -159,7 +161,7 @@ def rebase_command(reference: str, onto: str | None, *, yes: bool, as_json: bool
 @manual_option
 @click.option("--no-squash", is_flag=True, help="Keep all commits as they are.")
 @click.option("--no-ff", is_flag=True, help="Make a merge commit.")
-@click.option("--onto", metavar="BRANCH", type=arguments.TEXT, help="Into this branch. [default: the base]")
+@click.option("--onto", metavar="BRANCH", type=parameters.Revision(), help="Into this branch. [default: the base]")
 @click.option("--push", is_flag=True, help="Push the branch afterwards, with git's own credentials.")
 @click.option("--pr", "pull_request", is_flag=True, help="Open a pull request (gh, glab) instead of merging here.")
 @click.option("--export-patch", "patch", metavar="F", type=click.Path(), help="Write the commits for `git am`, too.")

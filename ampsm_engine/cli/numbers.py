@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from ampsm_engine.cli import arguments, diagnostics, output
+from ampsm_engine.cli import arguments, diagnostics, output, parameters
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Failed, Refused
@@ -43,7 +43,7 @@ def selection_options(command: Callable[..., int]) -> Callable[..., int]:
 
     for option in (
         click.option("--repo", metavar="P", type=FOLDER, help="Only those of one repository."),
-        click.option("--batch", metavar="RUN", type=arguments.TEXT, help="Only those of one batch."),
+        click.option("--batch", metavar="RUN", type=parameters.BatchReference(), help="Only those of one batch."),
         click.option(
             "--session", "-S", "references", metavar="SESSION", type=arguments.SessionReference(), multiple=True,
             help="Only those of a session. May be given more than once.",
@@ -192,7 +192,7 @@ REPORT_FORMATS = ("markdown", "html")
 
 
 @click.command(cls=Command, short_help="Take tables or sessions out of the store.")
-@click.argument("table", required=False, type=arguments.TEXT)
+@click.argument("table", required=False, type=parameters.TableName())
 @click.option("--format", "-f", "form", type=click.Choice(EXPORT_FORMATS), default="json", help="[default: json]")
 @selection_options
 @file_option

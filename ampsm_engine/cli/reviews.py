@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli import arguments, diagnostics, documents, output, parameters
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command
-from ampsm_engine.errors import AmpsmError, NotFound, Refused
+from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, unreadable
 from ampsm_engine.home import RUN_MARK
-from ampsm_engine.plain_text import plural
+from ampsm_engine.plain_text import plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -215,8 +215,8 @@ def _fate(one: "Comment") -> str:
 
 
 @click.command(cls=Command, short_help="Comment on lines of a session's changes.")
-@arguments.session_argument
-@click.argument("place", metavar="[PATH[:LINE[-LINE]]]", required=False, type=arguments.TEXT)
+@click.argument("reference", metavar="[SESSION]", required=False, type=arguments.SessionReference())
+@click.argument("place", metavar="[PATH[:LINE[-LINE]]]", required=False, type=parameters.PlaceInFile())
 @click.argument("text", required=False, type=arguments.TEXT)
 @click.option("--side", type=click.Choice(["old", "new"]), default="new", help="Lines as they were, or as they are.")
 @click.option("--iteration", "-i", "number", metavar="N", type=click.IntRange(min=1), help="Lines as of an iteration.")
@@ -229,7 +229,7 @@ def _fate(one: "Comment") -> str:
 @click.option("--answer", metavar="ID", type=arguments.TEXT, help="Say what became of it: done, or no and why.")
 @arguments.json_option
 def comment_command(
-    reference: str,
+    reference: str | None,
     place: str | None,
     text: str | None,
     *,
@@ -261,6 +261,8 @@ def comment_command(
     named = [(verb, given) for verb, given in verbs.items() if given is not None]
     if len(named) > 1:
         raise click.UsageError("Choose one of --edit, --resolve, --reopen and --delete.")
+    if reference is None:
+        raise click.UsageError("A comment needs a session: ampsm comment SESSION PATH:LINE 'TEXT'.")
     _check(named[0][0] if named else "", place, text)
     engine = arguments.open_engine()
     session = arguments.target(engine, reference)
@@ -280,9 +282,11 @@ def _answer_comment(reference: str, words: list[str], *, as_json: bool) -> int:
     from ampsm_engine.engine import comments
     from ampsm_engine.review.annotations import CommentAnswer
 
-    named = words.pop(0) if words[0] not in set(CommentAnswer) else ""
-    if not words or words[0] not in set(CommentAnswer) or len(words) > 2:
-        raise click.UsageError("An answer is done or no, and a text: ampsm comment --answer ID no 'Others call it'.")
+    named = words.pop(0) if words and words[0] not in set(CommentAnswer) else ""
+    is_answer = words and words[0] in set(CommentAnswer) and len(words) <= 2
+    if not is_answer or (words[0] == CommentAnswer.NO and not printable("".join(words[1:]))):
+        example = f"ampsm comment --answer {reference} no 'Others call it'"
+        raise click.UsageError(f"An answer is done, or no and why: {example}.")
     engine = arguments.open_engine()
     session_id = arguments.target(engine, named).id if named else ""
     text = words[1] if len(words) > 1 else ""
@@ -303,6 +307,9 @@ def _check(verb: str, place: str | None, text: str | None) -> None:
         raise click.UsageError(f"--{verb} takes nothing but the comment's id.")
     if not verb and (place is None or text is None):
         raise click.UsageError("A comment needs a place and a text: ampsm comment SESSION PATH:LINE 'TEXT'.")
+    written = {"": text, "edit": place}.get(verb)
+    if written is not None and not printable(written):
+        raise click.UsageError("A comment needs at least one visible character.")
 
 
 def _change_comment(engine: "Engine", session_id: str, verb: str, reference: str, text: str) -> "Comment":
@@ -364,8 +371,8 @@ AMP = "amp review"
 
 @click.command(cls=Command, short_help="Leave a note at lines of a session's changes, from a script.")
 @arguments.session_argument
-@click.argument("place", metavar="[PATH[:LINE[-LINE]]]", required=False, type=arguments.TEXT)
-@click.argument("text", required=False, type=arguments.TEXT)
+@click.argument("place", metavar="[PATH[:LINE[-LINE]]]", required=False, type=parameters.PlaceInFile())
+@click.argument("text", required=False, type=arguments.VISIBLE_TEXT)
 @click.option("--side", type=click.Choice(["old", "new"]), default="new", help="Lines as they were, or as they are.")
 @click.option("--by", "author", metavar="NAME", type=arguments.TEXT, help="Who says so: the name of the script.")
 @click.option("--findings", metavar="FILE", type=click.Path(), help="What amp review printed, - for standard input.")
@@ -431,11 +438,13 @@ def _add_findings(engine: "Engine", session: "Session", name: str, author: str, 
     from ampsm_engine.engine import comments
 
     found = parse(_content(name))
+    if not found:
+        where = "standard input" if name == "-" else one_line(name)
+        message = f"No findings were recognised in {where}: nothing is noted."
+        raise Failed(message, "A finding names its place, as src/app.py:12, or is JSON with a path, a line and a text.")
     made, left = comments.add_findings(engine, session.id, found, author)
     for one, why in left:
         diagnostics.warning(f"{one_line(one.path)}:{one.line}: {one_line(why)}")
-    if not found:
-        diagnostics.note("No findings were recognised in it.")
     _print_notes(made, session, as_json=as_json)
     return diagnostics.OK
 
@@ -448,7 +457,7 @@ def _content(name: str) -> str:
             with Path(name).open("rb") as file:
                 raw = file.read(FINDINGS_LIMIT + 1)
     except OSError as reason:
-        raise NotFound(f"{one_line(name)} cannot be read: {reason.strerror}.", "Name a file, or - for stdin.") from None
+        raise unreadable("The file", one_line(name), reason) from None
     if len(raw) > FINDINGS_LIMIT:
         raise Refused(f"There are more than {FINDINGS_LIMIT} bytes of findings.", "Give them in parts.")
     return raw.decode("utf-8", "replace")

@@ -5,28 +5,30 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ampsm_engine.cli import arguments, diagnostics, output, session_views
+from ampsm_engine.cli import arguments, diagnostics, output, parameters, session_views
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.cli.setup import trusting
-from ampsm_engine.errors import Refused
 from ampsm_engine.model import FILES_COPIED, LACKS, Iteration, Session, SetupState, Status
-from ampsm_engine.plain_text import printable
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
 
+TAG = parameters.Tag()
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
-name_option = click.option("--name", metavar="N", type=arguments.TEXT, help="What to call the session.")
+name_option = click.option("--name", metavar="N", type=arguments.VISIBLE_TEXT, help="What to call the session.")
 base_option = click.option(
     "--base",
     metavar="REF",
-    type=arguments.TEXT,
+    type=parameters.Revision(),
     help="Branch, tag or commit to start from. [default: the one checked out]",
 )
 branch_option = click.option(
-    "--branch", metavar="B", type=arguments.TEXT, help="Work on a branch that is there already, here or at a remote."
+    "--branch",
+    metavar="B",
+    type=parameters.Revision(),
+    help="Work on a branch that is there already, here or at a remote.",
 )
 folder_option = click.option(
     "--in",
@@ -262,7 +264,13 @@ def _print_json(engine: "Engine", session_id: str) -> None:
     help=f"Only those in a status: {', '.join(Status)}. May be given more than once.",
 )  # fmt: skip
 @click.option(
-    "--tag", "-t", "tags", metavar="T", multiple=True, help="Only those with this tag; given twice: with both."
+    "--tag",
+    "-t",
+    "tags",
+    metavar="T",
+    type=TAG,
+    multiple=True,
+    help="Only those with this tag; given twice: with both.",
 )
 @click.option("--archived", is_flag=True, help="Those that were put away, which no other list has.")
 @arguments.json_option
@@ -309,8 +317,8 @@ def show_command(reference: str, *, as_json: bool) -> int:
 @click.option("--notes", metavar="T", type=arguments.TEXT, help="Notes of your own.")
 @arguments.script_option
 @arguments.mode_option
-@click.option("--tag", "tags", metavar="T", multiple=True, help="A word of your own to find it by; may be given often.")
-@click.option("--untag", "untags", metavar="T", multiple=True, help="Take a tag away.")
+@click.option("--tag", "tags", metavar="T", type=TAG, multiple=True, help="A word to find it by; may be given often.")
+@click.option("--untag", "untags", metavar="T", type=TAG, multiple=True, help="Take a tag away.")
 @click.option(
     "--archive/--unarchive",
     "archived",
@@ -350,9 +358,6 @@ def edit_command(
     session = arguments.target(engine, reference)
     from ampsm_engine.engine import sessions
 
-    if name is not None and not printable(name):
-        message = "A session's name needs at least one visible character."
-        raise Refused(message, f"ampsm edit {session.id} --name 'NAME'")
     diagnostics.warn_of_modes([mode])
     if base is not None:
         from ampsm_engine.engine import base_change

@@ -3,7 +3,7 @@
 import click
 
 from ampsm_engine import config
-from ampsm_engine.cli import arguments, diagnostics, output
+from ampsm_engine.cli import arguments, diagnostics, output, parameters
 from ampsm_engine.cli.output import Styled
 from ampsm_engine.cli.root import Command, Group
 from ampsm_engine.errors import Unfit
@@ -34,7 +34,7 @@ def config_path(*, as_json: bool) -> int:
 
 
 @config_command.command("get", cls=Command, short_help="Print one setting, or all.")
-@click.argument("name", required=False, type=arguments.SettingName())
+@click.argument("name", required=False, type=parameters.SettingName())
 @arguments.json_option
 def config_get(name: str | None, *, as_json: bool) -> int:
     """Print the value of one setting or, without NAME, all of them with their meaning.
@@ -65,8 +65,8 @@ def config_get(name: str | None, *, as_json: bool) -> int:
     short_help="Change one setting.",
     context_settings={"ignore_unknown_options": True},  # -1 is a value here, though no setting may take it
 )
-@click.argument("name", type=arguments.SettingName())
-@click.argument("value", type=arguments.TEXT)
+@click.argument("name", type=parameters.SettingName())
+@click.argument("value", type=parameters.SettingValue())
 def config_set(name: str, value: str) -> int:
     """Change one setting; comments and order of the file stay.
 

@@ -95,10 +95,15 @@ def table(columns: Sequence[TableColumn[Item]], items: Iterable[Item]) -> None:
     if sys.stdout.isatty():
         _on_terminal(columns, rows, fit(columns, natural, shutil.get_terminal_size().columns))
         return
+    titles: list[Cell] = [column.title for column in columns]
     room = [min(cells, column.most or cells) for column, cells in zip(columns, natural, strict=True)]
-    for row in ([column.title for column in columns], *cells):
-        padded = [_padded(cut(value, room[index]), room[index], columns[index]) for index, value in enumerate(row)]
-        output.line((" " * GAP).join(padded).rstrip())
+    for texts, row in ((titles, titles), *zip(cells, rows, strict=True)):
+        padded = [_padded(cut(value, room[index]), room[index], columns[index]) for index, value in enumerate(texts)]
+        while padded and not padded[-1].strip():
+            padded.pop()
+        padded[-1:] = [last.rstrip() for last in padded[-1:]]
+        parts = [Styled(value, _style(cell)) for value, cell in zip(padded, row, strict=False)]
+        output.line(*(piece for at, part in enumerate(parts) for piece in ((" " * GAP, part) if at else (part,))))
 
 
 def _padded(value: str, cells: int, column: TableColumn[Item]) -> str:

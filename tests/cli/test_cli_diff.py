@@ -1,5 +1,6 @@
 """diff, rm and trash: what a session changed, and how it leaves and comes back."""
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from ampsm_engine import redact
 from ampsm_engine.cli import output
-from ampsm_engine.cli.diff import PatchText, coloured
+from ampsm_engine.cli.diff import PatchText, coloured, without_binaries
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import reviews
 from tests.cli.conftest import Ampsm, made, program
@@ -36,6 +37,19 @@ def test_diff_json(ampsm: Ampsm, changed: tuple[str, Path]) -> None:
     ran = ampsm("diff", changed[0], "--json")
     assert (ran.json["version"], ran.json["additions"], ran.json["deletions"]) == (1, 2, 1)
     assert [file["path"] for file in ran.json["files"]] == ["app.py", "new.txt"]
+
+
+def test_colour_that_is_forced_reaches_patches_and_tables_in_a_pipe(
+    ampsm: Ampsm, changed: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forms = [("diff", changed[0]), ("diff", changed[0], "--stat")]
+    plain = [ampsm(*form).out for form in forms]
+    monkeypatch.setenv("CLICOLOR_FORCE", "1")
+    for form, before in zip(forms, plain, strict=True):
+        forced = ampsm(*form).out
+        assert "\x1b[32m" in forced
+        assert re.sub(r"\x1b\[[\d;]*m", "", forced) == before
+    assert ampsm("diff", changed[0], "--exact").out == plain[0]
 
 
 def test_what_a_diff_hides_is_said(ampsm: Ampsm, changed: tuple[str, Path], repo: Path) -> None:
@@ -149,6 +163,28 @@ def test_a_patch_in_parts_reads_as_in_one_piece() -> None:
     one, all_of_them = "".join(coloured(["".join(pieces)])), "".join(coloured(pieces))
     assert one.replace("\x1b[0m\x1b[32m", "") == all_of_them.replace("\x1b[0m\x1b[32m", "")
     assert one.count("\x1b[32m+") >= 12_000
+
+
+def test_a_reader_gets_the_sizes_of_binary_files_and_no_base85(repo: Path) -> None:
+    body = bytes(range(256)) * 20
+    for name in ("gone.bin", "other.bin", "whole.bin"):
+        (repo / name).write_bytes(body + name.encode())
+    git(repo, "add", ".")
+    git(repo, "commit", "-qm", "binaries")
+    (repo / "gone.bin").unlink()
+    (repo / "other.bin").write_bytes(body[:3000] + b"\0more" + body[3000:])
+    (repo / "whole.bin").write_bytes(b"\0" * 7)
+    (repo / "z.txt").write_text("GIT binary patch\nliteral 3\n")
+    git(repo, "add", ".")
+    patch = subprocess.run(["git", "diff", "--binary", "HEAD"], cwd=repo, check=True, capture_output=True).stdout
+    assert b"\ndelta " in patch
+    whole = b"".join(without_binaries([patch]))
+    shown = [line for line in whole.decode().split("\n") if line.startswith("binary")]
+    assert shown == ["binary, 0 bytes", f"binary, {len(body) + 5} bytes", "binary, 7 bytes"]
+    assert "+GIT binary patch\n+literal 3\n" in whole.decode()
+    assert whole.count(b"diff --git") == 4
+    for step in (1, 17, 100):
+        assert b"".join(without_binaries(patch[at : at + step] for at in range(0, len(patch), step))) == whole
 
 
 def test_who_reads_no_further_is_no_error(ampsm: Ampsm, changed: tuple[str, Path]) -> None:

@@ -53,7 +53,7 @@ def test_a_comment_is_made_listed_edited_resolved_and_deleted(ampsm: Ampsm, chan
         (("app.py:0", "x"), 2, "count from 1"),
         (("app.py:2-1", "x"), 2, "last one is before its first"),
         (("new.txt:1", "x", "--side", "old"), 3, "--side new"),
-        (("app.py:1", " \n"), 4, "visible character"),
+        (("app.py:1", " \n"), 2, "visible character"),
         (("app.py:1",), 2, "place and a text"),
         (("--resolve", "zz"), 3, "no comment"),
         (("--resolve", "zz", "more"), 2, "nothing but"),
@@ -133,6 +133,9 @@ def test_notes_of_scripts_are_taken_or_dismissed_and_dismissed_ones_stay_away(
         assert ampsm("note", session, "--dismiss", one["id"]).code == 0
     (worktree / "app.py").write_text((worktree / "app.py").read_text().removeprefix("# one line more\n"))
     assert ampsm("note", session, "--findings", str(findings)).code == 0
+    findings.write_text("All is well.\n")
+    nothing = ampsm("note", session, "--findings", str(findings))
+    assert (nothing.code, "No findings were recognised" in nothing.err) == (1, True)
     assert ampsm("note", session, "--json").json["notes"] == []
 
 

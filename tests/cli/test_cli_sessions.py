@@ -361,7 +361,7 @@ def test_edit(ampsm: Ampsm, shelf: Shelf) -> None:
     assert (session["name"], session["notes"], session["scriptCommand"], session["modelOverride"]) == (
         *("Login", "ask Ann", None, "rush"),
     )
-    assert ampsm("edit", "Login", "--name", " \x1b ").code == 4
+    assert ampsm("edit", "Login", "--name", " \x1b ").code == 2
 
 
 def test_adopt(ampsm: Ampsm, repo: Path) -> None:

@@ -46,7 +46,7 @@ REDACTING = """
 """
 
 MAKING = """
-    cli.arguments cli.root cli.sessions cli.setup engine.existing_branches engine.sessions engine.setup git.copied_paths git.readiness
+    cli.arguments cli.parameters cli.root cli.sessions cli.setup engine.existing_branches engine.sessions engine.setup git.copied_paths git.readiness
     git.setup_source git.submodules store.statements trusted_commands worker.agent_context
 """
 

@@ -1,0 +1,255 @@
+"""The types of parameters: what is no value of such a kind, and what the shell completes it with. Prints nothing."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from ampsm_engine.cli.output import one_line
+from ampsm_engine.config import SETTINGS
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.model import Session
+from ampsm_engine.plain_text import printable
+
+if TYPE_CHECKING:
+    from ampsm_engine.store import Store
+
+_KEYS = "keys."
+
+
+class Utf8Text(click.types.StringParamType):
+    """Text from the command line; what is not valid UTF-8 is wrong usage."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text as it stands."""
+        text = str(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.fail("this is not valid UTF-8 text.", param, ctx)
+        return text
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """What completes the word that is typed, as click asks for it."""
+        return list(self.completions(incomplete))
+
+    def completions(self, incomplete: str) -> Iterable[CompletionItem]:  # noqa: ARG002 - of those that have some
+        """What completes the word that is typed: nothing known."""
+        return ()
+
+
+TEXT = Utf8Text()
+
+
+class VisibleText(Utf8Text):
+    """Text of which something is to be seen; an empty one is wrong usage."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text as it stands."""
+        text = super().convert(value, param, ctx)
+        if not printable(text):
+            self.fail("it needs at least one visible character.", param, ctx)
+        return text
+
+
+VISIBLE_TEXT = VisibleText()
+
+
+class LengthOfTime(Utf8Text):
+    """A length of time as people write it; seconds to the command."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The seconds that the text names; wrong usage where it names none."""
+        from ampsm_engine import durations
+
+        found = durations.seconds(super().convert(value, param, ctx))
+        if found is None:
+            self.fail(f"{value!r} is no length of time such as {durations.EXAMPLES}.", param, ctx)
+        return found
+
+
+class SessionReference(Utf8Text):
+    """What names a session; completed with ids and with names that need no quotes."""
+
+    name = "session"
+
+    def __init__(self, *, trashed: bool = False) -> None:
+        self._trashed = trashed
+
+    def completions(self, incomplete: str) -> Iterable[CompletionItem]:
+        """Ids and names that begin with what is typed."""
+        found: list[CompletionItem] = []
+        for known in _known_sessions(trashed=self._trashed):
+            name = one_line(known.name)
+            if known.id.startswith(incomplete):
+                found.append(CompletionItem(known.id, help=name))
+            if name.startswith(incomplete) and re.fullmatch(r"[\w.][\w.-]*", name, re.ASCII):
+                found.append(CompletionItem(name, help=known.status.value))
+        return found
+
+
+def _known_store() -> "Store | None":
+    # Completing must neither make a home nor start a worker: a database that is there is only read.
+    from ampsm_engine.home import home
+
+    database = home().database
+    if not database.exists():
+        return None
+    from ampsm_engine.store import Store
+
+    with suppress(AmpsmError):
+        return Store(database)
+    return None
+
+
+def _known_sessions(*, trashed: bool = False) -> tuple[Session, ...]:
+    store = _known_store()
+    with suppress(AmpsmError):
+        return store.sessions.all(trashed=trashed) if store is not None else ()
+    return ()
+
+
+class SettingName(Utf8Text):
+    """The dotted name of a setting, or of a key (`keys.<id>`)."""
+
+    name = "name"
+
+    def completions(self, incomplete: str) -> Iterable[CompletionItem]:
+        """Names that begin with what is typed; those of keys once `keys.` is."""
+        named = {name: setting.meaning for name, setting in SETTINGS.items()}
+        if incomplete.startswith(_KEYS):
+            from ampsm_engine.keymap import KEYS
+
+            named |= {f"{_KEYS}{name}": key.meaning for name, key in KEYS.items()}
+        return _beginning(named, incomplete)
+
+
+class SettingValue(Utf8Text):
+    """The value of the setting that is named before it."""
+
+    name = "value"
+
+    def shell_complete(
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002 - click's signature
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """The words that the setting takes; where it takes any, the one that ampsm comes with."""
+        setting = SETTINGS.get(str(ctx.params.get("name")))
+        if setting is None:
+            return []
+        words = ("true", "false") if isinstance(setting.default, bool) else setting.choices
+        return _beginning(dict.fromkeys(words or (setting.written(setting.default),), ""), incomplete)
+
+
+class Revision(Utf8Text):
+    """A branch, tag or commit of a repository."""
+
+    name = "revision"
+
+    def shell_complete(
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002 - click's signature
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Branches and tags of the session's repository, else of the one that is named, or stood in."""
+        from ampsm_engine.git import program
+
+        named = ctx.params.get("reference") or next(iter(ctx.params.get("references") or ()), None)
+        found = next((one.repo_root for one in _known_sessions() if named in (one.id, one.name)), None)
+        place = Path(found or ctx.params.get("repo") or ctx.params.get("path") or ".")
+        kinds = ("refs/heads", "refs/remotes", "refs/tags")
+        answer = program.read(place, "for-each-ref", "--format=%(refname:short)", *kinds)
+        names = answer.output.decode("utf-8", "replace").split("\n") if answer.ok else ()
+        return _beginning(dict.fromkeys((name for name in names if name and printable(name) == name), ""), incomplete)
+
+
+class BatchReference(Utf8Text):
+    """A run of a batch; with `items`, an item of one."""
+
+    name = "run"
+
+    def __init__(self, *, items: bool = False) -> None:
+        self._items = items
+
+    def completions(self, incomplete: str) -> Iterable[CompletionItem]:
+        """Ids that begin with what is typed."""
+        store = _known_store()
+        runs = store.batches.all() if store is not None else ()
+        if store is None or not self._items:
+            return _beginning({run.id: one_line(run.name) for run in runs}, incomplete)
+        begun = (run for run in runs if incomplete.startswith(run.id) or run.id.startswith(incomplete))
+        items = (item for run in begun for item in store.batches.items(run.id))
+        return _beginning({item.id: f"{item.state} {one_line(item.name)}" for item in items}, incomplete)
+
+
+class Tag(Utf8Text):
+    """A tag of a session."""
+
+    name = "tag"
+
+    def completions(self, incomplete: str) -> Iterable[CompletionItem]:
+        """The tags that there are."""
+        return _beginning({tag: "" for known in _known_sessions() for tag in known.tags}, incomplete)
+
+
+class TableName(Utf8Text):
+    """A table of the store."""
+
+    name = "table"
+
+    def completions(self, incomplete: str) -> Iterable[CompletionItem]:
+        """The tables that can be exported."""
+        from ampsm_engine.store.table_rows import NAMES
+
+        return _beginning(dict.fromkeys(NAMES, ""), incomplete)
+
+
+class PlaceInFile(Utf8Text):
+    """A file of the repository, perhaps with lines."""
+
+    name = "place"
+
+    def completions(self, incomplete: str) -> Iterable[CompletionItem]:
+        """Files, as the shell completes them."""
+        return [CompletionItem(incomplete, type="file")]
+
+
+def _beginning(named: Mapping[str, str], incomplete: str) -> list[CompletionItem]:
+    """The words that begin with what is typed, each with what it means."""
+    return [CompletionItem(name, help=text or None) for name, text in named.items() if name.startswith(incomplete)]
+
+
+class AmpMode(Utf8Text):
+    """A mode of amp's, or several joined by commas; completed with those that amp lists."""
+
+    name = "mode"
+
+    def completions(self, incomplete: str) -> Iterable[CompletionItem]:
+        """The modes of amp whose names begin like the last word typed, each after the modes typed before it."""
+        from ampsm_engine.amp import program
+        from ampsm_engine.context import engine_at
+
+        engine = engine_at()
+        before, comma, begun = incomplete.rpartition(",")
+        try:
+            listed = program.modes(program.find(engine.settings, os.environ), engine.home.cache, os.environ)
+        except AmpsmError:
+            return []
+        return [CompletionItem(f"{before}{comma}{mode}") for mode in listed if mode.startswith(begun)]
