@@ -27,7 +27,15 @@ SECTIONS: dict[str, dict[str, str]] = {
         "run": "runs",
         "diff": "diff",
     },
-    "Review": {"review": "reviews", "comments": "reviews", "comment": "reviews", "note": "reviews"},
+    "Review": {
+        "review": "reviews",
+        "comments": "reviews",
+        "comment": "reviews",
+        "note": "reviews",
+        "viewed": "hunks",
+        "stage": "hunks",
+        "reject": "hunks",
+    },
     "Merging": {
         "preflight": "merging",
         "squash": "merging",

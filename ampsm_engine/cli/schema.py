@@ -213,13 +213,19 @@ def _session(shapes: Shapes) -> Schema:
 
 def _of_reviews(shapes: Shapes, _session: Schema, iteration: Schema) -> dict[str, Schema]:
     from ampsm_engine.engine.pull_requests import SubmittedReview
+    from ampsm_engine.engine.range_hunks import ChangedHunk
     from ampsm_engine.git.entities import FileChange
     from ampsm_engine.review.annotations import Comment, Rejection, ReviewRound
 
     changed = shapes.members(FileChange, pathBytes_=TEXT, oldPathBytes_=TEXT)
     comment = shapes.named("Comment", shapes.members(Comment, place=TEXT, differs=FLAG))
     sent = record(sessionId=TEXT, iteration=iteration)
+    listed = record(sessionId=TEXT, hunks=several(shapes.of(ChangedHunk)))
+    rejected = several(shapes.of(Rejection))
     return {
+        "viewed": listed,
+        "stage": listed,
+        "reject": record(sessionId=TEXT, rejections=rejected),
         "diff": record(
             sessionId=TEXT, old=TEXT, new=maybe(TEXT), additions=COUNT, deletions=COUNT, files=several(changed)
         ),
@@ -229,7 +235,7 @@ def _of_reviews(shapes: Shapes, _session: Schema, iteration: Schema) -> dict[str
             record(
                 sessionId=TEXT,
                 comments=several(comment),
-                rejections=several(shapes.of(Rejection)),
+                rejections=rejected,
                 rounds=several(shapes.of(ReviewRound)),
             ),
             record(sessionId=TEXT, review=shapes.of(SubmittedReview)),

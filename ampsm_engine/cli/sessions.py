@@ -28,7 +28,7 @@ branch_option = click.option(
     "--branch",
     metavar="B",
     type=parameters.Revision(),
-    help="Work on a branch that is there already, here or at a remote.",
+    help="Work on a branch that is there, here or at a remote.",
 )
 folder_option = click.option(
     "--in",

@@ -95,9 +95,10 @@ def table(columns: Sequence[TableColumn[Item]], items: Iterable[Item]) -> None:
     if sys.stdout.isatty():
         _on_terminal(columns, rows, fit(columns, natural, shutil.get_terminal_size().columns))
         return
-    titles: list[Cell] = [column.title for column in columns]
+    titles = [column.title for column in columns]
+    lines: list[tuple[list[str], list[Cell]]] = [(titles, list(titles)), *zip(cells, rows, strict=True)]
     room = [min(cells, column.most or cells) for column, cells in zip(columns, natural, strict=True)]
-    for texts, row in ((titles, titles), *zip(cells, rows, strict=True)):
+    for texts, row in lines:
         padded = [_padded(cut(value, room[index]), room[index], columns[index]) for index, value in enumerate(texts)]
         while padded and not padded[-1].strip():
             padded.pop()

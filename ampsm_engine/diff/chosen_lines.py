@@ -183,6 +183,36 @@ def _made(elements: Sequence[_Element], made: Collection[int]) -> list[bytes]:
     return [one.text for one in elements if one.sign == SAME or (one.row in made) == (one.sign == PLUS)]
 
 
+def rows_at(patch: bytes, side: Side, first: int, last: int) -> frozenset[int]:
+    """The rows of a file's patch that change these lines (from 1) of one side, with what stands in their place.
+
+    Of a run of removed and added lines the first stand side by side, the second, and so on; what the other side has
+    more of belongs to the last line of this one.
+    """
+    found: set[int] = set()
+    for hunk, start in _placed(patch):
+        before = {one: hunk.start(one) for one in Side}
+        pairs = zip(hunk.lines, _rows(hunk, start), strict=True)
+        for is_same, run in itertools.groupby(pairs, key=lambda pair: pair[0][0] == SAME):
+            changed = list(run)
+            rows = {
+                one: [row for line, row in changed if is_same or line[0] == sign]
+                for one, sign in ((Side.OLD, MINUS), (Side.NEW, PLUS))
+            }
+            here, there = rows[side], rows[Side.OLD if side is Side.NEW else Side.NEW]
+            for at, row in enumerate(here):
+                if not is_same and first <= before[side] + at + 1 <= last:
+                    found |= {row, *(there[at : at + 1] if at + 1 < len(here) else there[at:])}
+            before = {one: before[one] + len(rows[one]) for one in Side}
+    return frozenset(found)
+
+
+def rows_of(patch: bytes, number: int) -> frozenset[int]:
+    """The rows of one hunk of a file's patch, the first of which is 0."""
+    hunk, start = tuple(_placed(patch))[number]
+    return frozenset(_rows(hunk, start))
+
+
 class _Step(NamedTuple):
     cost: int
     before: int

@@ -21,7 +21,7 @@ from ampsm_engine.git.hunk_changes import HunkPlan, StagedChanges
 from ampsm_engine.git.worktree_entries import Scratch, scratch
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Session
-from ampsm_engine.naming import new_id
+from ampsm_engine.naming import LEAST_OF_AN_ID, new_id
 from ampsm_engine.plain_text import printable
 from ampsm_engine.review.annotations import WHOLE, Rejection, RejectionState
 from ampsm_engine.worker import rejections as worker_rejections
@@ -178,6 +178,19 @@ def undo_last(engine: Engine, session_id: str) -> Rejection:
     if not active:
         raise Refused("Nothing is rejected in this session.", f"ampsm diff {session_id}")
     return undo_reject(engine, active[-1].id)
+
+
+def undo_named(engine: Engine, session_id: str, reference: str) -> Rejection:
+    """Bring back the rejection of a session that an id, its beginning or `last` names; NotFound, Refused."""
+    if reference == "last":
+        return undo_last(engine, session_id)
+    every = engine.store.reviews.rejections(session_id)
+    meant = [one for one in every if len(reference) >= LEAST_OF_AN_ID and one.id.startswith(reference)]
+    if not meant:
+        raise NotFound(f"There is no rejection {reference[:80]!r} in this session.", f"ampsm reject {session_id}")
+    if len(meant) > 1:
+        raise Refused(f"{reference!r} means {len(meant)} rejections.", f"ampsm reject {session_id}")
+    return undo_reject(engine, meant[0].id)
 
 
 def rejections(engine: Engine, session_id: str) -> tuple[Rejection, ...]:

@@ -212,7 +212,7 @@ class Reviews(StorePart):
 
         for row in self._db.select(f"{review_rows.REJECTIONS} WHERE id = ?", (rejection_id,)):
             return review_rows.rejection(row)
-        raise NotFound(f"There is no rejection {rejection_id}.", "ampsm comments SESSION")
+        raise NotFound(f"There is no rejection {rejection_id}.", "ampsm reject SESSION")
 
     def add_rejection(self, rejection: "Rejection") -> "Rejection":
         """Write down what is about to be rejected; NotFound without the session. Its fact follows when it is done."""
@@ -279,7 +279,7 @@ class Reviews(StorePart):
         with self._db.writing():
             found = self.rejection(rejection_id)
             if queued and found.state != "queued":
-                raise Refused("That rejection does not wait any more.", f"ampsm comments {found.session_id} --json")
+                raise Refused("That rejection does not wait any more.", f"ampsm reject {found.session_id}")
             self._db.execute(tables.RejectionRow.delete().where(tables.RejectionRow.id == rejection_id))
 
 
