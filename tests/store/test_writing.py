@@ -347,7 +347,7 @@ def test_every_word_passes_redaction_and_no_id_path_or_commit_does(
         if isinstance(field, RedactedText)
     }
     assert words == {
-        *(("sessions", name) for name in ("name", "amp_prompt", "script_command", "notes", "outside")),
+        *(("sessions", name) for name in ("name", "amp_prompt", "script_command", "notes", "outside", "landed")),
         *(("iterations", name) for name in ("prompt", "activity", "error", "hint")),
         *(("toolCalls", name) for name in ("name", "arguments", "summary")),
         ("facts", "text"),
