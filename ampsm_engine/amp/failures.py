@@ -196,10 +196,10 @@ def _signal_name(number: int) -> str:
         return ""
 
 
-def over_limit(tokens: int, limit: int) -> Ending:
-    """How a run ended that was stopped at the limit of tokens of its session."""
+def over_limit(tokens: int, limit: int, hint: str) -> Ending:
+    """How a run ended that was stopped at the limit of tokens of its session; `hint`: what to do about that."""
     error = f"The session was stopped after {tokens} tokens: its limit is {limit}."
-    return Ending(Outcome.STOPPED, LIMIT.name, error, LIMIT.hint)
+    return Ending(Outcome.STOPPED, LIMIT.name, error, hint)
 
 
 def needs_login(head: bytes) -> bool:

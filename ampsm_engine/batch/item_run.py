@@ -119,16 +119,10 @@ class ItemRun:
 
     def _begin(self, item: BatchItem, tries: Sequence[BatchTry]) -> None:
         """Make the session where there is none, and queue the iteration of the step. Runs in a thread."""
-        store = self.engine.store
         session_id = prepared(self.engine, item, self.spec)
-        iterations = store.iterations.of(session_id)
         limits = self._limits(item.step)
         attempt = ItemAttempt(item.id, item.step, progress.kind_of(item.step))
-        prompt = self._prompt(item, tries, iterations)
-        # What the script printed is redacted, and the prompt of a mend quotes it with its markers.
-        quotes = item.step.startswith(progress.FIX_STEP)
-        if quotes and prompt != CONTINUE:
-            runs.check_unredacted(self.spec.follow_up_on_failure or "")
+        prompt, quotes = checked_prompt(self.engine, self.spec, item, tries)
         runs.iterate(self.engine, session_id, prompt, limits=limits, attempt=attempt, quotes=quotes)
 
     def _limits(self, step: str) -> RunLimits:
@@ -142,16 +136,6 @@ class ItemRun:
         if self.spec.max_amount is not None:
             settings[session_limits.AMOUNT] = self.spec.max_amount
         return RunLimits(settings, script=progress.is_judged(self.spec, step))
-
-    def _prompt(self, item: BatchItem, tries: Sequence[BatchTry], iterations: Sequence[Iteration]) -> str:
-        last = iterations[-1] if iterations else None
-        again = bool(tries) and tries[-1].outcome in ("error", "waits", "timeout", "stopped", "lost")
-        session = self.engine.store.sessions.get(self.engine.store.batches.session_of(item.id) or "")
-        if again and last and last.thread_id and session.thread_id and last.id == tries[-1].iteration_id:
-            return CONTINUE
-        judged = next((one for one in reversed(iterations) if one.test_result is not None), None)
-        output = script_tail(self.engine, judged) if judged else ""
-        return progress.prompt_of(self.spec, item.step, output, judged.test_exit_code if judged else None)
 
     def _judged(
         self, item: BatchItem, tries: Sequence[BatchTry], under_way: BatchTry, iteration: Iteration
@@ -218,6 +202,32 @@ def prepared(engine: Engine, item: BatchItem, spec: ItemSpec) -> str:
     if session.trashed_at is not None:
         raise Refused(f"Its session {session.id} is in the trash.", f"ampsm trash restore {session.id}")
     return session_id
+
+
+def checked_prompt(engine: Engine, spec: ItemSpec, item: BatchItem, tries: Sequence[BatchTry]) -> tuple[str, bool]:
+    """What amp is told at an item's step, and whether that quotes what is redacted.
+
+    Refused where what somebody typed has a marker in the place of a secret: it is not kept any more.
+    """
+    prompt = _prompt(engine, spec, item, tries)
+    # What the script printed is redacted, and the prompt of a mend quotes it with its markers.
+    quotes = item.step.startswith(progress.FIX_STEP)
+    if prompt != CONTINUE:
+        runs.check_unredacted((spec.follow_up_on_failure or "") if quotes else prompt)
+    return prompt, quotes
+
+
+def _prompt(engine: Engine, spec: ItemSpec, item: BatchItem, tries: Sequence[BatchTry]) -> str:
+    session_id = engine.store.batches.session_of(item.id)
+    session = engine.store.sessions.get(session_id) if session_id else None
+    iterations = engine.store.iterations.of(session.id) if session else ()
+    last = iterations[-1] if iterations else None
+    again = bool(tries) and tries[-1].outcome in ("error", "waits", "timeout", "stopped", "lost")
+    if again and last and last.thread_id and session and session.thread_id and last.id == tries[-1].iteration_id:
+        return CONTINUE
+    judged = next((one for one in reversed(iterations) if one.test_result is not None), None)
+    output = script_tail(engine, judged) if judged else ""
+    return progress.prompt_of(spec, item.step, output, judged.test_exit_code if judged else None)
 
 
 def first_try(item: BatchItem) -> int:

@@ -309,10 +309,27 @@ def retry(engine: Engine, reference: str) -> BatchItem:
     batch = engine.store.batches.get(item.batch_id)
     if batch.state is BatchState.STOPPING:
         raise Refused(f"The run {batch.name} is being stopped.", f"ampsm batch status {batch.id} --follow")
+    _refuse_lost_secret(engine, item)
     take_up(engine, item)
     run_again(engine, batch)
     launch.sweep_batches(engine.home, engine.store, asked=batch.id)
     return engine.store.batches.item(item.id)
+
+
+def _refuse_lost_secret(engine: Engine, item: BatchItem) -> None:
+    """Refused where an item's next prompt had a secret, which is not kept once the item has ended badly."""
+    from ampsm_engine.batch import item_run
+
+    if item.step == progress.MERGE:
+        return
+    spec = specs(engine, item.batch_id).get(item.id) or ItemSpec.read(item.spec)
+    again = replace(item, step=_step_again(item) or progress.PROMPT)
+    try:
+        item_run.checked_prompt(engine, spec, again, engine.store.batches.tries(item.id))
+    except Refused as reason:
+        by_hand = f"ampsm iterate {item.session_id} 'PROMPT', or " if item.session_id else ""
+        hint = f"Write it again: {by_hand}ampsm batch start PLAN with this item, which names a variable instead"
+        raise Refused(f"The item {item.id} cannot be tried again as it is. {reason.message}", hint) from reason
 
 
 def find_item(engine: Engine, reference: str) -> BatchItem:
@@ -337,11 +354,7 @@ def take_up(engine: Engine, item: BatchItem, **more: object) -> None:
     `more`: what its specification says besides from now on.
     """
     spec = json.loads(item.spec) | {"triesBefore": item.tries} | more
-    step = item.step
-    if step.startswith(progress.FIX_STEP) and item.state is ItemState.FAIL:
-        step = f"{progress.FIX_STEP} 1"  # all its mends once more
-    elif item.state is ItemState.FAIL and step != progress.MERGE and ItemSpec.of(spec).most_fixes:
-        step = f"{progress.FIX_STEP} 1"
+    step = _step_again(item)
     engine.store.batches.move_item(
         item.id,
         (item.state,),
@@ -357,6 +370,13 @@ def take_up(engine: Engine, item: BatchItem, **more: object) -> None:
 def is_anothers(batch: Batch) -> bool:
     """Whether another machine asked for it, which gives it its items one by one."""
     return ASKED_BY in json.loads(batch.plan)
+
+
+def _step_again(item: BatchItem) -> str:
+    """The step at which an item that has ended is taken up: after its script has failed, all its mends once more."""
+    is_judged = item.state is ItemState.FAIL and item.step != progress.MERGE
+    mends = item.step.startswith(progress.FIX_STEP) or ItemSpec.read(item.spec).most_fixes
+    return f"{progress.FIX_STEP} 1" if is_judged and mends else item.step
 
 
 def remove(engine: Engine, batch_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -13,7 +13,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.git import program as git
 from ampsm_engine.home import write_private
-from ampsm_engine.model import Iteration, State
+from ampsm_engine.model import Iteration, Session, State
 from ampsm_engine.naming import new_id
 from ampsm_engine.plain_text import plural
 from ampsm_engine.redact.rule import MARKER
@@ -127,7 +127,20 @@ def stop(engine: Engine, session_id: str) -> tuple[Iteration, ...]:
         if iteration.state is State.SETTLED:  # no worker ever sees to what was typed for it
             with suppress(OSError):
                 run_directory.clean(engine.home.run(iteration.id))
+    _end_rejections(engine, session, touched[-1])
     return touched
+
+
+def _end_rejections(engine: Engine, session: Session, last: Iteration) -> None:
+    """Carry out what was rejected while amp was at work, where its worker has died and none comes any more."""
+    store = engine.store
+    if last.state is not State.SETTLED or not store.reviews.waiting_rejections(session.id):
+        return
+    from ampsm_engine.worker import rejections
+
+    hooks = engine.settings.switch("commit.hooks")
+    with suppress(AmpsmError):  # the repository is busy, say: the next turn, or the next step of a review, does it
+        rejections.carry_out_waiting(store, session, hooks=hooks, iteration_id=last.id, begun_only=False)
 
 
 def stop_limit(engine: Engine) -> float:

@@ -82,6 +82,8 @@ class Run:
             if self.child is None and self._never_started():
                 self.store.queue.requeue(self.iteration.id)
                 if self.store.iterations.get(self.iteration.id).state is State.SETTLED:  # it was to stop
+                    session = self.store.sessions.get(self.iteration.session_id)
+                    await self._end_rejections(Phases(self.stop, self.settings), session)
                     run_directory.clean(self.directory)
                 return False
             if self.child is None and self._was_about_to_try_again():
@@ -160,7 +162,7 @@ class Run:
         if self.stop.is_made():
             raise Refused(f"Iteration {self.iteration.number} was stopped before amp began.")
         if first:
-            session_limits.check(self.store, self.settings, self.iteration)
+            session_limits.check(self.store, self.settings, self.iteration, self.limits)
         self.store.iterations.begin_attempt(self.iteration.id)
         self.iteration = self.store.iterations.get(self.iteration.id)
         if first:
@@ -234,7 +236,9 @@ class Run:
         self.output = output
         if reason is Reason.TOKENS:
             most = int(self.settings.number(session_limits.TOKENS))
-            return failures.over_limit(most - (tokens or 0) + (output.fold.tally.token_usage or 0), most)
+            used = most - (tokens or 0) + (output.fold.tally.token_usage or 0)
+            hint = session_limits.way_out(self.iteration, session_limits.TOKENS, self.limits)
+            return failures.over_limit(used, most, hint)
         return failures.classify(
             we_stopped=reason is Reason.STOP or (reason is None and self.stop.is_made()),
             timed_out=reason is Reason.TIMEOUT or (reason is None and self._was_ended_late(output)),

@@ -15,6 +15,7 @@ from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.model import Iteration, State
 from ampsm_engine.store import PatientStore
 from ampsm_engine.worker.phases import note
+from ampsm_engine.worker.run_directory import RunLimits
 
 if TYPE_CHECKING:
     from ampsm_engine.store import Store
@@ -33,19 +34,30 @@ def tokens_left(store: "Store", settings: Settings, iteration: Iteration) -> int
     return most - _tokens_before(store, iteration) if most else None
 
 
-def check(store: "Store", settings: Settings, iteration: Iteration) -> None:
-    """LimitReached when nothing is left for an iteration that is about to start amp."""
+def way_out(iteration: Iteration, name: str, limits: RunLimits) -> str:
+    """What to do about a limit: it is a setting's, or that of a plan, which holds for the plan's own runs alone."""
+    if name not in limits.settings:
+        return f"ampsm config set {name} 0"
+    field = {TOKENS: "maxTokens", AMOUNT: "maxAmount"}[name]
+    return f"The plan of its batch sets it ({field}); without it: ampsm iterate {iteration.session_id} 'PROMPT'"
+
+
+def check(store: "Store", settings: Settings, iteration: Iteration, limits: RunLimits) -> None:
+    """LimitReached when nothing is left for an iteration that is about to start amp.
+
+    `limits`: those that its plan has set, which are in the settings already.
+    """
     left = tokens_left(store, settings, iteration)
     if left is not None and left <= 0:
         most = int(settings.number(TOKENS))
         message = f"The session has used {most - left} tokens, and its limit is {most}: amp was not started."
-        raise LimitReached(message, f"ampsm config set {TOKENS} 0")
+        raise LimitReached(message, way_out(iteration, TOKENS, limits))
     amount = settings.number(AMOUNT)
     micros = store.costs.of_session(iteration.session_id) if amount else None
     if micros is not None and micros >= amount * 1_000_000:
         cost = f"${micros / 1e6:.2f} by amp's own figure"
         message = f"The session has cost {cost}, and its limit is ${amount:.2f}: amp was not started."
-        raise LimitReached(message, f"ampsm config set {AMOUNT} 0")
+        raise LimitReached(message, way_out(iteration, AMOUNT, limits))
 
 
 def _tokens_before(store: "Store", iteration: Iteration) -> int:

@@ -266,6 +266,9 @@ def test_of_what_was_typed_only_secrets_are_kept_and_no_longer_than_their_items_
         move(f"{batch.id}-{number}", (ItemState.QUEUED,), state)
     runs.forget_secrets(desk.engine, batch.id)
     assert [spec.prompt for spec in runs.specs(desk.engine, batch.id).values()] == [f"And {secret}."], "it is to go on"
+    with pytest.raises(Refused, match=r"1 cannot be tried again as it is\..*where a secret stood"):
+        runs.retry(desk.engine, f"{batch.id}-1")
+    assert desk.states(batch)[0] == "fail", "it is as it was"
     move(f"{batch.id}-3", (ItemState.STOPPED,), ItemState.SUCCESS)
     runs.forget_secrets(desk.engine, batch.id)
     assert not desk.engine.home.batch(batch.id).items.exists()

@@ -9,7 +9,7 @@ import pytest
 
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.deltas import Side
-from ampsm_engine.engine import comments, history, hunk_actions, reviews, runs, session_trash
+from ampsm_engine.engine import comments, history, hunk_actions, range_hunks, reviews, runs, session_trash
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import changes, hunk_changes, pinned_refs, snapshot
 from ampsm_engine.git.hunk_changes import HunkPlan, Step
@@ -305,11 +305,9 @@ def test_what_is_rejected_while_amp_works_is_carried_out_at_the_end_of_the_turn(
 
 def test_chosen_lines_wait_for_the_end_of_the_turn_too(bench: Bench) -> None:
     session = long_session(bench)
-    ends = reviews.resolve(bench.engine, session.id)
-    patch = changes.patch(Path(ends.worktree), ends.old, ends.new)
-    patch = patch[patch.index(b"@@ ") :]
-    rows = frozenset(at for at, line in enumerate(patch.split(b"\n")) if line == b"+twelve")
-    made = hunk_actions.reject(bench.engine, session.id, "long.txt", patch, rows=rows, queues=True)
+    place = range_hunks.Place("long.txt", (13, 13))
+    made = range_hunks.reject(bench.engine, session.id, place)
+    assert made.state is RejectionState.QUEUED
     bench.flag("go").touch()
     bench.settled(session)
     assert bench.engine.store.reviews.rejection(made.id).state is RejectionState.DONE
@@ -404,6 +402,19 @@ def test_what_waits_for_a_later_moment_is_not_refused_because_the_repository_is_
     worker_rejections.carry_out_waiting(bench.engine.store, session, hooks=False, iteration_id="i", begun_only=True)
     assert reviews.rejection("r1").state is RejectionState.QUEUED
     assert reviews.rejection("r2").state is RejectionState.REFUSED
+
+
+def test_what_waits_is_carried_out_when_the_turn_is_stopped_that_nobody_is_at_any_more(bench: Bench) -> None:
+    session = long_session(bench)
+    engine = bench.engine
+    made = hunk_actions.reject(engine, session.id, "long.txt", hunk_of(bench, session, 0), queues=True)
+    amp = psutil.Process(bench.amp(bench.last(session)))
+    bench.kill_workers()
+    kill(amp)
+    engine.store.queue.requeue(bench.last(session).id)
+    runs.stop(engine, session.id)
+    assert engine.store.reviews.rejection(made.id).state is RejectionState.DONE
+    assert "twelve" not in (Path(session.worktree_path) / "long.txt").read_text()
 
 
 def test_a_turn_that_has_just_ended_takes_no_rejection(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from ampsm_engine.engine import runs
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Outcome, State, Status
 from ampsm_engine.worker import launch, slots
+from ampsm_engine.worker.run_directory import RunLimits
 from tests.waiting import until
 from tests.worker.bench import Bench
 
@@ -182,10 +183,14 @@ def test_a_session_stops_at_its_limits(bench: Bench) -> None:
     session = bench.new()
     stopped = bench.settled(session)
     assert (stopped.outcome, stopped.failure) == (Outcome.STOPPED, "limit")
+    assert stopped.hint == "ampsm config set session.tokens 0"
     until(lambda: not bench.workers(), "the worker to have asked what it cost")
     bench.iterate(session)
     assert "its limit is 1: amp was not started" in (bench.settled(session).error or "")
-    bench.configure(session__tokens=0, session__amount=0.01)
+    bench.configure(session__tokens=0)
+    runs.iterate(bench.engine, session.id, "Go on", limits=RunLimits({"session.tokens": 1}))
+    assert "The plan of its batch sets it (maxTokens)" in (bench.settled(session).hint or "")
+    bench.configure(session__amount=0.01)
     bench.iterate(session)
     assert bench.settled(session).outcome is Outcome.STOPPED
     assert "by amp's own figure, and its limit is $0.01: amp was not started" in (bench.last(session).error or "")
