@@ -116,6 +116,7 @@ WORDS = Gesture("I", "mark changed words")
 RADAR = Gesture("asterisk", "where sessions meet")
 RUNS = Gesture("B", "batch runs")
 NUMBERS = Gesture("number_sign", "numbers")
+UPKEEP = Gesture("H", "what there is besides the sessions")
 
 NEW = Gesture("a", "add a session")
 NEW_FROM = Gesture("A", "add one like this")
@@ -173,9 +174,10 @@ _RUNS = ("runs", "run")
 _RUN = ("run",)
 _COMPARE = ("compare",)
 _METRICS = ("metrics",)
-_TABLES = (*_RUNS, *_COMPARE, *_METRICS)
-_PAGES = (*_SESSION, *_TABLES)
-_MOVING = (*_SESSION, "review", *_TABLES)
+_UPKEEP = ("upkeep",)
+_TABLES = (*_RUNS, *_COMPARE, *_METRICS, *_UPKEEP)
+_PAGES = (*_SESSION, *_TABLES, *_KEYS_LIST)
+_MOVING = (*_PAGES, *_REVIEW)
 
 
 KEYS: dict[str, Key] = {
@@ -202,10 +204,16 @@ KEYS: dict[str, Key] = {
         Key("list.next-match", (NEXT,), ("filtered list",), "to the next session that the filter found"),
         Key("list.match-before", (BEFORE,), ("filtered list",), "to the one before"),
         Key("list.runs", (RUNS,), _LIST, "batch runs"),
+        Key("list.upkeep", (UPKEEP,), _LIST, "worktrees to adopt, what to repair, and the trash"),
         Key("list.metrics", (NUMBERS,), (*_LIST, *_RUNS), "the numbers of what ran"),
         Key("table.open", (ENTER,), _TABLES, "open what the cursor is on"),
+        Key("upkeep.adopt", (NEW,), _UPKEEP, "make the worktree a session"),
+        Key("upkeep.repair", (GO,), _UPKEEP, "mend all that has a safe way back"),
+        Key("upkeep.restore", (UNDO,), _UPKEEP, "bring the session back from the trash"),
+        Key("upkeep.purge", (DELETE,), _UPKEEP, "delete the session from the trash for good"),
+        Key("upkeep.look", (REFRESH,), _UPKEEP, "look again now"),
         Key("table.filter", (SEEK,), _TABLES, "filter while typing"),
-        Key("table.mark", (SPACE,), (*_RUN, *_COMPARE), "mark, for acting on several"),
+        Key("table.mark", (SPACE,), (*_RUN, *_COMPARE, *_UPKEEP), "mark, for acting on several"),
         Key("table.status", (SHOWN,), _TABLES, "only those in the next state"),
         Key("table.sort", (SORT,), _TABLES, "sort by the next column"),
         Key("table.reverse", (REVERSE,), _TABLES, "the other way round"),
@@ -225,8 +233,8 @@ KEYS: dict[str, Key] = {
         Key("metrics.by", (GROUP,), _METRICS, "by the next thing: day, mode, repository, session, tool"),
         Key("metrics.since", (SINCE,), _METRICS, "of the next span of time"),
         Key("metrics.plot", (BESIDE,), _METRICS, "show or hide the plot"),
-        Key("move.down", (DOWN,), _MOVING, "down"),
-        Key("move.up", (UP,), _MOVING, "up"),
+        Key("move.down", (DOWN,), (*_MOVING, *_TELLING), "down"),
+        Key("move.up", (UP,), (*_MOVING, *_TELLING), "up"),
         Key("move.first", (FIRST,), _MOVING, "to the first"),
         Key("move.last", (LAST,), _MOVING, "to the last"),
         Key("move.page-down", (HALF_DOWN, PAGE_DOWN), _PAGES, "half a screen down"),
@@ -334,18 +342,10 @@ KEYS: dict[str, Key] = {
         Key("settings.keys", (ENTER, SPACE), ("keys row",), "list the keys"),
         Key("keys.change", (ENTER,), _KEYS_LIST, "give another key"),
         Key("keys.default", (RESET,), _KEYS_LIST, "as ampsm comes"),
-        Key("keys.down", (DOWN,), _KEYS_LIST, "down"),
-        Key("keys.up", (UP,), _KEYS_LIST, "up"),
-        Key("keys.first", (FIRST,), _KEYS_LIST, "to the first"),
-        Key("keys.last", (LAST,), _KEYS_LIST, "to the last"),
-        Key("keys.page-down", (HALF_DOWN, PAGE_DOWN), _KEYS_LIST, "a page down"),
-        Key("keys.page-up", (HALF_UP, PAGE_UP), _KEYS_LIST, "a page up"),
         Key("notifications.change", (SPACE, ENTER), _TELLING, "on or off"),
         Key("notifications.next", (RIGHT,), _TELLING, "to the next choice"),
         Key("notifications.previous", (LEFT,), _TELLING, "to the choice before"),
         Key("notifications.try", (GO,), _TELLING, "try it"),
-        Key("notifications.down", (DOWN,), _TELLING, "down"),
-        Key("notifications.up", (UP,), _TELLING, "up"),
         Key("merge.next", (ENTER,), _MERGE, "to the next step"),
         Key("merge.look", (REFRESH,), _MERGE, "look at everything again"),
         Key("merge.fetch", (FETCH,), _MERGE, "fetch, and look again"),

@@ -1,5 +1,6 @@
 """What screens and widgets may know of the app they live in; the app itself is above them and not imported."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -14,6 +15,39 @@ if TYPE_CHECKING:
     from ampsm_engine.last_places import LastPlace
     from ampsm_engine.model import Board, Session
     from ampsm_tui.differ.client import Differ
+
+
+BOX_PATIENCE = 3.0
+"""Seconds that keys are kept for a box that opens once a verb has answered."""
+
+
+class BoxesToCome:
+    """The boxes that are about to open: until each has, keys are kept for it (`driver/terminal_driver.py`)."""
+
+    def __init__(self) -> None:
+        self._coming: set[object] = set()
+        self._is_none = asyncio.Event()
+
+    def begin(self) -> Callable[[], None]:
+        """One is about to open. To be called when it has, or will not; after BOX_PATIENCE it counts as that."""
+        box = object()
+        self._coming.add(box)
+        self._is_none.clear()
+
+        def end() -> None:
+            self._coming.discard(box)
+            if not self._coming:
+                self._is_none.set()
+
+        asyncio.get_running_loop().call_later(BOX_PATIENCE, end)
+        return end
+
+    async def opened(self) -> bool:
+        """Wait until none is about to open; whether any was."""
+        if not self._coming:
+            return False
+        await self._is_none.wait()
+        return True
 
 
 class Opener(Protocol):
@@ -43,6 +77,9 @@ class Opener(Protocol):
     def open_merge(self, session: "Session") -> None:
         """The merge of a session, step by step."""
 
+    def open_upkeep(self) -> None:
+        """The worktrees to adopt, what is to be repaired, and the trash."""
+
     def open_metrics(self, batch_id: str = "") -> None:
         """The numbers of a batch run, or of all that ran."""
 
@@ -56,6 +93,7 @@ class AppContext(Protocol):
     board: "Board | None"
     clock: Callable[[], datetime]
     opener: "Opener"
+    boxes_to_come: BoxesToCome
     store_changed: "Signal[None]"
     """Published whenever any process has changed the store, also what the board does not have."""
 

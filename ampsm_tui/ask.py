@@ -20,6 +20,7 @@ from textual.worker import Worker, active_worker
 
 from ampsm_engine.errors import AmpsmError, Failed, Unfit
 from ampsm_tui import side_process
+from ampsm_tui.app_context import app_of
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.hints import in_app
 
@@ -158,6 +159,19 @@ def run_while_open(
     `exclusive` cancels what runs in the same group.
     """
     return node.run_worker(_report_errors(node, work), group=group, exclusive=exclusive)
+
+
+def run_before_box(node: DOMNode, work: Coroutine[Any, Any, object]) -> Worker[None]:
+    """Run work that ends by opening a box, as `run_while_open`: what is typed meanwhile is for the box."""
+    ended = app_of(node).boxes_to_come.begin()  # now, and not when the worker begins: the next key may come before
+
+    async def open_box() -> None:
+        try:
+            await work
+        finally:
+            ended()
+
+    return run_while_open(node, open_box())
 
 
 async def _report_errors(node: DOMNode, work: Coroutine[Any, Any, object]) -> None:

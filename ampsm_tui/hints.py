@@ -25,6 +25,10 @@ KEY_OF = {
     "radar": "list.radar",
     "check --all": "list.radar",
     "metrics": "list.metrics",
+    "repair": "upkeep.look",
+    "repair --apply": "upkeep.repair",
+    "trash ls": "list.upkeep",
+    "trash purge": "upkeep.purge",
     "batch ls": "list.runs",
     "batch status": "list.runs",
     "batch status --follow": "list.runs",
@@ -76,6 +80,7 @@ _VIA = {
     "review": ("session.review",),
     "runs": ("list.runs",),
     "run": ("list.runs",),
+    "upkeep": ("list.upkeep",),
 }
 """The keys that lead from the list to a screen."""
 

@@ -107,6 +107,12 @@ class ScreenOpener:
 
         self._follow(lambda: VariantsScreen(batch_id, variant_of))
 
+    def open_upkeep(self) -> None:
+        """The worktrees to adopt, what is to be repaired, and the trash."""
+        from ampsm_tui.screens.upkeep import UpkeepScreen
+
+        self._follow(UpkeepScreen)
+
     def open_metrics(self, batch_id: str = "") -> None:
         """The numbers of a batch run, or of all that ran."""
         from ampsm_tui.screens.metrics import MetricsScreen

@@ -107,6 +107,9 @@ class KeyQueue:
         while self._queued:
             self._app.post_message(self._queued.popleft())
             await self._is_handled()
+            boxes = getattr(self._app, "boxes_to_come", None)
+            if boxes is not None and await boxes.opened():
+                await self._is_handled()
 
     async def _is_handled(self) -> None:
         """The key has come to what has the focus, through all that holds it, and up to the app again."""

@@ -7,7 +7,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import BindingType
 
@@ -17,10 +17,13 @@ from ampsm_engine.model import BoardRow, Iteration, Merge, Session, State, Statu
 from ampsm_engine.plain_text import plural
 from ampsm_tui import clipboard, suspend
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, run_to_end, run_while_open, show_error
+from ampsm_tui.ask import ask, run_before_box, run_to_end, run_while_open, show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.hints import in_app
 from ampsm_tui.screens.base import AppScreen
+
+if TYPE_CHECKING:
+    from ampsm_engine.engine.session_trash import Removed
 
 _NAMED = ("message", "review", "merge", "stop")
 """The actions that a line of keys names."""
@@ -132,7 +135,7 @@ class SessionActions:
 
     def retry(self) -> None:
         """Run the last prompt again, once it was read."""
-        run_while_open(self._screen, self._retry(self._selected()))
+        run_before_box(self._screen, self._retry(self._selected()))
 
     async def _retry(self, sessions: Sequence[Session]) -> None:
         """Show the last prompt of each of these sessions, one after the other, to be sent or left."""
@@ -151,7 +154,7 @@ class SessionActions:
         def go_on(was_sent: bool | None) -> None:
             if was_sent:
                 app_of(self._screen).show_toast(f"Sent again: {session.name}")
-                run_while_open(self._screen, self._retry(others))
+                run_before_box(self._screen, self._retry(others))
 
         screen = TextScreen(
             f"Send the last prompt of {session.name} again?",
@@ -171,7 +174,7 @@ class SessionActions:
 
     def trash_these(self, sessions: Sequence[Session], title: str, yes: str, note: str = "") -> None:
         """The same for given sessions, under a title of its own; `note` stands before what that takes away."""
-        run_while_open(self._screen, self._trash(sessions, title, yes, note))
+        run_before_box(self._screen, self._trash(sessions, title, yes, note))
 
     async def _trash(self, sessions: Sequence[Session], title: str, yes: str, note: str) -> None:
         from ampsm_engine.engine import session_trash
@@ -179,6 +182,7 @@ class SessionActions:
         engine = app_of(self._screen).engine
         sentences = [note] if note else []
         sentences += [await ask(session_trash.describe_loss, engine, one.id) for one in sessions[:5]]
+        done = "In the trash: {}; u brings it back"
         more = len(sessions) - len(sessions[:5])
         if more:
             sentences.append(f"{more} more go with {'it' if more == 1 else 'them'}.")
@@ -187,12 +191,17 @@ class SessionActions:
             title,
             in_app(self._screen, "\n".join(sentences)),
             yes,
-            lambda: self._ask_each(session_trash.remove, sessions, done="In the trash: {}; u brings it back"),
+            lambda: self._ask_each(session_trash.remove, sessions, done=done, on_answer=self._warn_of_thread),
         )
+
+    def _warn_of_thread(self, gone: "Removed | None") -> None:
+        """Say why amp did not archive the thread of what went to the trash, where the settings ask for it."""
+        if gone is not None and gone.not_archived:
+            app_of(self._screen).show_toast(gone.not_archived)
 
     def undo(self) -> None:
         """Take back the merge of the session, or bring back what went to the trash last: whichever came later."""
-        run_while_open(self._screen, self._undo(self._selected_sessions()))
+        run_before_box(self._screen, self._undo(self._selected_sessions()))
 
     async def _undo(self, sessions: Sequence[Session]) -> None:
         from ampsm_engine.engine import session_trash

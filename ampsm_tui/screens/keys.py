@@ -33,12 +33,12 @@ class KeyList(OptionList):
     """A line for each key, below those of the screens that they hold on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("keys.down", "cursor_down"),
-        bind("keys.up", "cursor_up"),
-        bind("keys.first", "first"),
-        bind("keys.last", "last"),
-        bind("keys.page-down", "page_down"),
-        bind("keys.page-up", "page_up"),
+        bind("move.down", "cursor_down"),
+        bind("move.up", "cursor_up"),
+        bind("move.first", "first"),
+        bind("move.last", "last"),
+        bind("move.page-down", "page_down"),
+        bind("move.page-up", "page_up"),
     ]
 
 

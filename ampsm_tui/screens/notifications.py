@@ -77,8 +77,8 @@ class NoticeList(OptionList):
     """A line for each kind of notice, and one for each place that shows them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("notifications.down", "cursor_down"),
-        bind("notifications.up", "cursor_up"),
+        bind("move.down", "cursor_down"),
+        bind("move.up", "cursor_up"),
     ]
 
 

@@ -99,6 +99,7 @@ class SessionsScreen(SessionActionsScreen):
         bind("list.runs", "open('runs')"),
         bind("list.clean", "clean"),
         bind("list.metrics", "open('metrics')"),
+        bind("list.upkeep", "open('upkeep')"),
     ]
 
     PASSING_KEYS = (*SessionActionsScreen.PASSING_KEYS, "list.open", "list.next", "list.filter")
@@ -273,9 +274,14 @@ class SessionsScreen(SessionActionsScreen):
             app_of(self).show_toast(f"{one_line(str(Path.cwd()), 200)} is in no repository with a session")
 
     def action_open(self, what: str) -> None:
-        """Open the radar (which sessions' changes meet), the list of the batch runs, or the numbers of all that ran."""
+        """Open the radar (which sessions meet), the batch runs, the numbers of all that ran, or the upkeep."""
         opener = app_of(self).opener
-        {"radar": opener.open_radar, "runs": opener.open_runs, "metrics": opener.open_metrics}[what]()
+        {
+            "radar": opener.open_radar,
+            "runs": opener.open_runs,
+            "metrics": opener.open_metrics,
+            "upkeep": opener.open_upkeep,
+        }[what]()
 
     def action_preview(self) -> None:
         """Show the preview, below the list where there is no room beside it, or hide it."""

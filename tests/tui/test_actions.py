@@ -1,17 +1,21 @@
 """What can be done with the selected sessions: what is asked, what is said before and after, what is refused."""
 
+import asyncio
 import base64
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.app import App
 
 from ampsm_engine.engine.landed import Landed, LandedWork
+from ampsm_engine.engine.session_trash import Removed
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Board
 from ampsm_tui import clipboard
+from ampsm_tui.driver.terminal_driver import KeyQueue
 from ampsm_tui.screens.sessions import SessionsScreen
 from tests.tui.builders import RUNNING, a_board, a_session
 from tests.tui.conftest import Camera
@@ -108,6 +112,39 @@ async def test_what_is_merged_goes_to_the_trash_after_one_question(desk: Desk) -
         desk.sees("All work is merged", "nothing is lost")
         await desk.press("y")
         desk.asked("remove", "s000000001")
+
+
+async def test_a_key_that_is_typed_before_its_question_is_there_answers_that_question(desk: Desk) -> None:
+    told = asyncio.Event()
+
+    async def told_late(*_: object) -> str:
+        await told.wait()
+        return "It goes."
+
+    desk.answers["describe_loss"] = told_late
+    async with desk.open(one()):
+        queue = KeyQueue(desk.app)
+        for key in ("d", "y"):
+            queue.put(events.Key(key, key))
+        async with asyncio.timeout(30):
+            while "describe_loss" not in [name for name, _, _ in desk.verbs]:
+                await desk.pilot.pause()
+        await desk.pilot.pause()
+        desk.sees_not("Copy")
+        told.set()
+        assert queue._serving is not None
+        await queue._serving
+        await desk.settle()
+        desk.asked("remove", "s000000001")
+
+
+async def test_a_thread_that_amp_does_not_archive_is_told(desk: Desk) -> None:
+    session = one().rows[0].session
+    gone = Removed(session, 0, 0, 0, not_archived="The thread T-1 is not archived: amp refused it.")
+    desk.answers |= {"describe_loss": lambda *_: "It goes.", "remove": lambda *_: gone}
+    async with desk.open(one()):
+        await desk.press("d", "y")
+        desk.sees("The thread T-1 is not archived")
 
 
 async def test_a_refusal_of_the_trash_reaches_the_screen_with_its_hint(desk: Desk) -> None:

@@ -23,7 +23,7 @@ async def test_a_command_becomes_its_key(desk: Desk) -> None:
             ("it goes; ampsm trash restore brings it back.", "it goes; u (undo) brings it back."),
             ("ampsm merge s000000001 --onto BRANCH -m MESSAGE", f"in the list M, then {onto} (onto)"),
             ("ampsm merge s000000001 --abort", f"in the list M, then {abort} (abort)"),
-            ("ampsm repair --apply takes it back", "ampsm repair --apply takes it back"),
+            ("ampsm repair --apply takes it back", "in the list H, then ^g (repair) takes it back"),
             ("ampsm config set slots 4", ", (settings): slots 4"),
             ("git -C /x add, or: ampsm new 'what amp is to do' begins one", "git -C /x add, or: a (new) begins one"),
             ("A rebase is in progress; ampsm did not begin it.", "A rebase is in progress; ampsm did not begin it."),

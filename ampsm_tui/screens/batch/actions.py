@@ -9,7 +9,7 @@ from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.model import Batch, BatchItem, BatchState, ItemState, Session
 from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, run_to_end, run_while_open, show_error
+from ampsm_tui.ask import ask, run_before_box, run_to_end, run_while_open, show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.hints import in_app
 from ampsm_tui.screens.base import AppScreen
@@ -90,7 +90,7 @@ class RunActions:
         elif batch.state in _AT_WORK:
             show_error(self._screen, Refused(f"{batch.name} is {batch.state}.", f"ampsm batch stop {batch.id}"))
         else:
-            run_while_open(self._screen, self._offer_to_remove(batch))
+            run_before_box(self._screen, self._offer_to_remove(batch))
 
     async def _offer_to_remove(self, batch: Batch) -> None:
         from ampsm_engine.batch import overview
@@ -117,7 +117,9 @@ class RunActions:
         with Progress(self._screen, len(sessions)) as progress:
             for session in sessions:
                 progress.at(session.name)
-                await run_to_end(ask(session_trash.remove, engine, session.id))
+                gone = await run_to_end(ask(session_trash.remove, engine, session.id))
+                if gone is not None and gone.not_archived:
+                    app_of(self._screen).show_toast(gone.not_archived)
                 if progress.unwanted:
                     self._changed()
                     return

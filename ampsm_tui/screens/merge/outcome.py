@@ -99,7 +99,9 @@ class MergeOutcome:
         from ampsm_engine.engine import session_trash
 
         session = self._pane.session
-        await ask(session_trash.remove, app_of(self._screen).engine, session.id)
+        gone = await ask(session_trash.remove, app_of(self._screen).engine, session.id)
+        if gone is not None and gone.not_archived:
+            app_of(self._screen).show_toast(gone.not_archived)
         app_of(self._screen).show_toast(f"In the trash: {session.name}; u in the list brings it back")
         self._screen.dismiss(None)
 

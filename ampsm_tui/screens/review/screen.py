@@ -17,7 +17,7 @@ from ampsm_engine.last_places import LastPlace
 from ampsm_engine.model import Board, Session
 from ampsm_engine.review.annotations import LOOKED, WHOLE, Ends, Marks
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, in_background, run_while_open
+from ampsm_tui.ask import ask, in_background, run_before_box, run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.delayed_call import call_after
 from ampsm_tui.screens.base import AppScreen
@@ -175,7 +175,7 @@ class DiffScreen(AppScreen[None]):
         part, method = name.split(".")
         work = getattr(getattr(self, part), method)(*arguments)
         if asyncio.iscoroutine(work):
-            run_while_open(self, work)
+            run_before_box(self, work)
 
     def action_jump(self) -> None:
         """Go to a file by typing some of its name."""
@@ -362,7 +362,6 @@ class ReviewScreen(DiffScreen):
         if not self.comments.edit():
             super().action_open()
 
-    @in_background
-    async def action_leave(self) -> None:
+    def action_leave(self) -> None:
         """Out of the review; comments that were not sent are asked about."""
-        await self.prompt.leave(lambda: self.dismiss(None))
+        run_before_box(self, self.prompt.leave(lambda: self.dismiss(None)))
