@@ -183,6 +183,11 @@ class SessionActions:
         sentences = [note] if note else []
         sentences += [await ask(session_trash.describe_loss, engine, one.id) for one in sessions[:5]]
         done = "In the trash: {}; u brings it back"
+
+        def warn(gone: "Removed | None") -> None:
+            if gone is not None and gone.not_archived:
+                app_of(self._screen).show_toast(gone.not_archived)
+
         more = len(sessions) - len(sessions[:5])
         if more:
             sentences.append(f"{more} more go with {'it' if more == 1 else 'them'}.")
@@ -191,13 +196,8 @@ class SessionActions:
             title,
             in_app(self._screen, "\n".join(sentences)),
             yes,
-            lambda: self._ask_each(session_trash.remove, sessions, done=done, on_answer=self._warn_of_thread),
+            lambda: self._ask_each(session_trash.remove, sessions, done=done, on_answer=warn),
         )
-
-    def _warn_of_thread(self, gone: "Removed | None") -> None:
-        """Say why amp did not archive the thread of what went to the trash, where the settings ask for it."""
-        if gone is not None and gone.not_archived:
-            app_of(self._screen).show_toast(gone.not_archived)
 
     def undo(self) -> None:
         """Take back the merge of the session, or bring back what went to the trash last: whichever came later."""

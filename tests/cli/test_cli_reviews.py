@@ -148,8 +148,8 @@ def test_notes_of_scripts_are_taken_or_dismissed_and_dismissed_ones_stay_away(
         (("note", "--take", "nosuch"), 3, "no comment"),
         (("note", "--findings", "/nosuch"), 3, "cannot be read"),
         (("comment", "--answer", "nosuch", "done"), 3, "no comment"),
-        (("comment", "--answer", "x", "perhaps"), 2, "done or no"),
-        (("comment", "--answer", "x", "no"), 4, "needs its reason"),
+        (("comment", "--answer", "x", "perhaps"), 2, "An answer is done"),
+        (("comment", "--answer", "x", "no"), 2, "or no and why"),
     ],
 )
 def test_what_is_no_note_and_no_answer_is_said(

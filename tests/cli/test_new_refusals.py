@@ -81,7 +81,7 @@ def nothing(_bench: Bench) -> None:
         (["Do it", "--name", "\u200b"], nothing, 2),
         (["Do it", "--name", "x", "--no-such-option"], nothing, 2),
         (["Do it", "--repo", "nowhere"], nothing, 3),
-        (["Do it", "--prompt-file", "nowhere"], nothing, 3),
+        (["Do it", "--prompt-file", "nowhere"], nothing, 2),
         (["--help"], nothing, 0),
         (["Do it"], missing_amp, 5),
         (["Do it"], in_the_way, 4),
