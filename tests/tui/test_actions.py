@@ -261,7 +261,7 @@ async def test_a_worktree_that_is_gone_is_said(desk: Desk, monkeypatch: pytest.M
     monkeypatch.setenv("EDITOR", "vim")
     async with desk.open(one(worktree_path="/no/such/place")):
         await desk.press("e")
-        desk.sees("The worktree is gone", "in the list U")
+        desk.sees("The worktree is gone", "in the list H")
 
 
 async def test_who_only_watches_changes_nothing(desk: Desk) -> None:
