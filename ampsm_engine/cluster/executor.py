@@ -19,9 +19,9 @@ from ampsm_engine.batch.runs import AT_WORK
 from ampsm_engine.batch.values import HOST_GRACE
 from ampsm_engine.cluster.carrier import Carrier, HostGone
 from ampsm_engine.cluster.host import WIRE, home_id, message, parts_of
-from ampsm_engine.cluster.remote_item import RemoteItem, is_final, late_item
+from ampsm_engine.cluster.remote_item import RemoteHost, RemoteItem, is_final, late_item
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
-from ampsm_engine.lean_dataclass import asdict, dataclass, field
+from ampsm_engine.lean_dataclass import asdict
 from ampsm_engine.model import Batch, BatchItem, ItemState
 from ampsm_engine.plain_text import printable
 
@@ -42,26 +42,6 @@ LAST_WORDS = 10.0
 
 LONGEST_PAUSE = 30.0
 """Seconds between two tries to reach a cluster, at most."""
-
-
-@dataclass(slots=True)
-class RemoteHost:
-    """A host as it was last heard of."""
-
-    name: str
-    boot: str
-    home_id: str
-    address: str
-    slots: int
-    free: int
-    items: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Its items of this run, by their ids, as it told."""
-    others: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Those of other runs."""
-    as_of: float = 0.0
-    """When the question was sent that this is the answer to, as `time.monotonic` counts."""
-    halted: str | None = None
-    """Why its half of the run was stopped there; None while it goes on."""
 
 
 class ClusterExecutor:

@@ -10,9 +10,10 @@ import json
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ampsm_engine import timestamps
 from ampsm_engine.batch import item_run, progress, runs
@@ -21,15 +22,13 @@ from ampsm_engine.batch.values import ItemSpec
 from ampsm_engine.cluster import clones, intake
 from ampsm_engine.cluster.carrier import HostGone
 from ampsm_engine.cluster.parcel import Parcel
+from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused
 from ampsm_engine.git import repository
 from ampsm_engine.home import PRIVATE_FOLDER, open_private
-from ampsm_engine.lean_dataclass import dataclass
+from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.model import BatchItem, BatchState, ItemState, Session
 from ampsm_engine.store import is_passing
-
-if TYPE_CHECKING:
-    from ampsm_engine.cluster.executor import ClusterExecutor, RemoteHost
 
 MOST_FAILURES = 4
 """How often what was asked of a host may fail before the item ends with that."""
@@ -46,10 +45,66 @@ _RUNS = (ItemState.PLACED, ItemState.RUNNING, ItemState.UNREACHABLE)
 
 
 @dataclass(slots=True)
+class RemoteHost:
+    """A host as it was last heard of."""
+
+    name: str
+    boot: str
+    home_id: str
+    address: str
+    slots: int
+    free: int
+    items: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Its items of this run, by their ids, as it told."""
+    others: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Those of other runs."""
+    as_of: float = 0.0
+    """When the question was sent that this is the answer to, as `time.monotonic` counts."""
+    halted: str | None = None
+    """Why its half of the run was stopped there; None while it goes on."""
+
+
+class Cluster(Protocol):
+    """The hosts of a run, as its items see them."""
+
+    engine: Engine
+    threads: ThreadPoolExecutor
+    batch_id: str
+    grace: float
+    """Seconds that a host may be away before its items go to another one."""
+
+    def get(self, name: str | None) -> RemoteHost | None:
+        """The host of that name, while it answers."""
+
+    def has_room(self) -> bool:
+        """Whether a host could take one more item."""
+
+    def key(self, name: str) -> str:
+        """What a run or an item is called on hosts."""
+
+    def tell(self, text: str, item_id: str = "") -> None:
+        """Have a few words written into the run's log."""
+
+    def tell_once(self, text: str) -> None:
+        """The same, once for each text."""
+
+    async def changed(self, seconds: float) -> None:
+        """Come back when something was heard of a host, or after so many seconds."""
+
+    async def stop_on(self, host: RemoteHost, *, force: bool) -> None:
+        """Have a host stop its half of the run, once."""
+
+    async def ask(
+        self, host: RemoteHost, request: dict[str, object], content: bytes = b""
+    ) -> tuple[dict[str, Any], bytes]:
+        """What a host answers, with its bytes; HostGone, or what it refused."""
+
+
+@dataclass(slots=True)
 class RemoteItem:
     """One item that a host has, or is about to get."""
 
-    cluster: "ClusterExecutor"
+    cluster: Cluster
     item_id: str
     spec: ItemSpec
     tell: Callable[[str], None]
@@ -88,7 +143,7 @@ class RemoteItem:
             return None
         return await self._see_to(item, host)
 
-    async def _see_to(self, item: BatchItem, host: "RemoteHost") -> ItemEnd | None:
+    async def _see_to(self, item: BatchItem, host: RemoteHost) -> ItemEnd | None:
         """Look at an item that its host has, and wait for news unless there is something to do."""
         batches = self.cluster.engine.store.batches
         batch = batches.get(item.batch_id)
@@ -116,7 +171,7 @@ class RemoteItem:
 
     # To the host.
 
-    async def _enter(self, item: BatchItem, host: "RemoteHost") -> None:
+    async def _enter(self, item: BatchItem, host: RemoteHost) -> None:
         """Have the host run it, which goes on with what it has of it, and write that it does."""
         if self.cluster.engine.store.batches.get(item.batch_id).state is not BatchState.RUNNING:
             if item.state is ItemState.PLACED and item.id not in host.items:
@@ -137,7 +192,7 @@ class RemoteItem:
         )
         self.tell(f"runs on {host.name}")
 
-    async def _ask_to_run(self, item: BatchItem, host: "RemoteHost") -> None:
+    async def _ask_to_run(self, item: BatchItem, host: RemoteHost) -> None:
         engine = self.cluster.engine
         session_id = await self._in_thread(item_run.prepared, engine, item, self.spec)
         session = engine.store.sessions.get(session_id)
@@ -152,7 +207,7 @@ class RemoteItem:
             request["repository"]["bundle"] = await self._send_repository(item, session, host, missing)
         raise Failed(f"{host.name} does not keep what is sent of {session.repo_root}.")
 
-    async def _send_repository(self, item: BatchItem, session: Session, host: "RemoteHost", missing: Any) -> str:
+    async def _send_repository(self, item: BatchItem, session: Session, host: RemoteHost, missing: Any) -> str:
         """Send what the host lacks of the repository, in pieces; the name that it has there."""
         root, base = Path(session.repo_root), await self._in_thread(_tip, session)
         folder = self._folder()
@@ -180,7 +235,7 @@ class RemoteItem:
 
     # From the host.
 
-    async def _collect(self, item: BatchItem, host: "RemoteHost") -> ItemEnd:
+    async def _collect(self, item: BatchItem, host: RemoteHost) -> ItemEnd:
         file = self._folder() / f"{item.number}.zip"
         try:
             await _receive(self.cluster, host, item.id, file)
@@ -223,7 +278,7 @@ class RemoteItem:
         await self.cluster.changed(PAUSE)
         return None
 
-    def _lost(self, item: BatchItem, host: "RemoteHost") -> None:
+    def _lost(self, item: BatchItem, host: RemoteHost) -> None:
         """The host answers, and knows nothing of it: its home is another one than before. It waits for a host again."""
         reason = f"{host.name} has it no more."
         self.cluster.engine.store.batches.leave_host(
@@ -244,7 +299,7 @@ class RemoteItem:
         return None
 
 
-async def late_item(cluster: "ClusterExecutor", host: "RemoteHost", item: BatchItem, told: dict[str, Any]) -> None:
+async def late_item(cluster: Cluster, host: RemoteHost, item: BatchItem, told: dict[str, Any]) -> None:
     """End what a host has of an item that is bound elsewhere, keep its commits as late, and have it forget it."""
     try:
         if not is_final(told):
@@ -272,7 +327,7 @@ async def late_item(cluster: "ClusterExecutor", host: "RemoteHost", item: BatchI
         cluster.tell_once(f"{host.name}: {item.id}: {reason}")
 
 
-async def _receive(cluster: "ClusterExecutor", host: "RemoteHost", item_id: str, file: Path) -> None:
+async def _receive(cluster: Cluster, host: RemoteHost, item_id: str, file: Path) -> None:
     """Bring the parcel of an item here, piece by piece; Refused when it is not what its host says."""
     offset, size, digest, name = 0, 1, "", ""
     with os.fdopen(open_private(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC), "w+b") as target:
@@ -318,7 +373,7 @@ def _piece(file: Path, offset: int) -> bytes:
         return opened.read(clones.PIECE)
 
 
-def _request(cluster: "ClusterExecutor", item: BatchItem, spec: ItemSpec, session: Session) -> dict[str, Any]:
+def _request(cluster: Cluster, item: BatchItem, spec: ItemSpec, session: Session) -> dict[str, Any]:
     """What a host is told of an item."""
     from ampsm_engine.git import program
 
