@@ -62,6 +62,15 @@ def test_no_two_classes_share_a_name() -> None:
     assert {name: places for name, places in found.items() if len(places) > 1} == {}
 
 
+def test_no_method_is_taken_for_the_handler_of_a_key() -> None:
+    """Textual calls `key_at` of a widget when @ is pressed, whatever it was written for."""
+    classes = [
+        node for path in SOURCES if "ampsm_tui" in path.parts for node in nodes(path) if isinstance(node, ast.ClassDef)
+    ]
+    methods = [one for node in classes for one in node.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)]
+    assert [one.name for one in methods if one.name.startswith(("key_", "_key_"))] == []
+
+
 def test_a_class_owns_parts_where_it_would_be_a_tower() -> None:
     """At most 30 methods of its own, and one class of ours that it stands on."""
     classes = [node for path in SOURCES for node in nodes(path) if isinstance(node, ast.ClassDef)]

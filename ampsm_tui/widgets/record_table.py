@@ -219,7 +219,7 @@ class RecordTable(TableView, Generic[Record]):
         at = app_of(self).clock()
         return tuple(column.value(record, at) for column, _ in self._columns)
 
-    def key_at(self, index: int) -> str | None:
+    def row_key(self, index: int) -> str | None:
         """The key of a record by its place."""
         return self.kind.key(self.rows[index]) if index < len(self.rows) else None
 

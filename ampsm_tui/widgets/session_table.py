@@ -308,7 +308,7 @@ class SessionTable(TableView):
         state = RowState(width, session_id == self.cursor, session_id in self.marked, has_focus=self.has_focus)
         return self._painter.detail(row, state) if isinstance(line, Detail) else self._painter.row(row, state)
 
-    def key_at(self, index: int) -> str | None:
+    def row_key(self, index: int) -> str | None:
         """The id of the session that a line shows."""
         row = self._lines.session_on(index)
         return row.session.id if row is not None else None

@@ -141,7 +141,7 @@ class TableView(ScrollView, can_focus=True):
         self.viewport = ListViewport(self)
 
     @abstractmethod
-    def key_at(self, index: int) -> str | None:
+    def row_key(self, index: int) -> str | None:
         """The key of the row that a line of the list shows; None where it shows none."""
 
     @abstractmethod
@@ -166,7 +166,7 @@ class TableView(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """The first click moves the cursor, a second one opens."""
-        key = self.key_at(self.viewport.index_at(event.y)) if self.viewport.titles <= event.y else None
+        key = self.row_key(self.viewport.index_at(event.y)) if self.viewport.titles <= event.y else None
         if key is not None:
             self.cursor = key
             if event.chain > 1:

@@ -60,7 +60,7 @@ class ReviewChanges:
         chosen, reading = self._chosen(), self._pane.reading
         if chosen is None or reading is None:
             return
-        file, key = chosen.file, self._key_of(reading, chosen)
+        file, key = chosen.file, self._hunk_key(reading, chosen)
         waiting = [one for one in self._rejections if one.state is RejectionState.QUEUED]
         queued = next((one.id for one in waiting if (one.path, one.key) == (file.path, key)), None)
         if queued is not None and chosen.rows is None:
@@ -103,7 +103,7 @@ class ReviewChanges:
         self._screen.app.push_screen(screen)
 
     @staticmethod
-    def _key_of(reading: DiffReading, chosen: "_Chosen") -> str | None:
+    def _hunk_key(reading: DiffReading, chosen: "_Chosen") -> str | None:
         """The content key of the chosen hunk, or of that with the first chosen line; None for the whole file."""
         hunk, body = chosen.hunk, chosen.file.body
         if chosen.rows and body is not None:
