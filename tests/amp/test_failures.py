@@ -366,7 +366,7 @@ def test_26_a_guarded_file_hangs():
 
 
 def test_the_limit_of_a_session_stops_with_what_was_used_and_how_to_go_on():
-    ending = failures.over_limit(1200, 1000)
+    ending = failures.over_limit(1200, 1000, AGAIN)
     assert (ending.outcome, ending.failure, ending.hint) == (Outcome.STOPPED, "limit", AGAIN)
     assert ending.error == "The session was stopped after 1200 tokens: its limit is 1000."
 

@@ -29,7 +29,8 @@ def test_a_missing_link_is_told(sandbox: Sandbox, worktree: Worktree, verb: str)
     with pytest.raises(Unfit, match="no worktree any more") as unfit:
         VERBS[verb](worktree.path, worktree.branch)
     assert sandbox.untouched() == before
-    sandbox.git(*unfit.value.hint.removeprefix(f"git -C {sandbox.root} ").split(" "))
+    assert unfit.value.hint == "ampsm repair --apply links it again"
+    sandbox.git("worktree", "repair")
     assert changes.status(worktree.path) == ()
 
 

@@ -29,9 +29,9 @@ _OURS = re.compile(
 
 
 def foreign(written: bytes) -> list[bytes]:
-    """All that steers a terminal and is not Textual's own."""
+    """All that steers a terminal and is not Textual's own, nor the step back by which our driver moves the cursor."""
     text = written.decode("utf-8", "replace")
-    steering = re.findall("[\x80-\x9f\u202a-\u202e\u2066-\u2069\x00\x08]", text)
+    steering = re.findall("[\x80-\x9f\u202a-\u202e\u2066-\u2069\x00]", text)
     rest = re.sub(rb"\x1b(?:\[[0-9;:?]*)?\Z", b"", _OURS.sub(b"", written))  # the last one may be on its way still
     return [found.group() for found in re.finditer(rb"\x1b.{0,20}", rest, re.DOTALL)] + [
         one.encode() for one in steering
