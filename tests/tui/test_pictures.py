@@ -52,7 +52,11 @@ async def test_several_sessions_at_once(list_desk: Desk, snapshot_svg: Camera) -
 async def test_what_is_under_way(list_desk: Desk, snapshot_svg: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ampsm_tui.screens.dialog.PATIENCE", 0.001)
     go = asyncio.Event()
-    list_desk.answers |= {"remove": lambda *_: go.wait(), "describe_loss": lambda *_: "It goes."}
+
+    async def remove(*_: object) -> None:
+        await go.wait()
+
+    list_desk.answers |= {"remove": remove, "describe_loss": lambda *_: "It goes."}
     async with list_desk.open(a_day()):
         await list_desk.press("space", "space")
         await list_desk.press("d")
