@@ -194,7 +194,7 @@ class UpkeepScreen(TableScreen):
         return super().offers(key_id)
 
     def action_look(self) -> None:
-        """Look again now."""
+        """Look for all of it once more."""
         self.live.renew()
 
     def action_adopt(self) -> None:
