@@ -92,6 +92,7 @@ def dask(desk: BatchDesk, tmp_path: Path) -> Iterator[Cluster]:
     made.end()
 
 
+@pytest.mark.soak  # a scheduler and a worker of their own take 20 s
 def test_a_plan_on_dask_comes_to_what_it_comes_to_here(dask: Cluster, desk: BatchDesk) -> None:
     dask.head()
     dask.join("web1")
