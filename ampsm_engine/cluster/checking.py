@@ -145,7 +145,7 @@ _OF_WORKERS: tuple[tuple[str, _Judge, str], ...] = (
         "--nthreads: two more than slots",
     ),
 )
-"""What is worth knowing of a host and Dask's worker on it: the text, when it is so, and a hint."""
+"""Findings about a host and Dask's worker on it: the text, the test of whether it is so, and a hint."""
 
 
 def _twice(hosts: dict[str, Any]) -> Iterator[Check]:

@@ -33,7 +33,7 @@ _TROUBLES = {
     "Connection reset": (_CLOSED, "tls://HOST:PORT"),
     "closed remotely": (_CLOSED, "tls://HOST:PORT"),
 }
-"""What is wrong, by the words that Dask has for it, and a hint."""
+"""For words in an error of Dask's: a sentence for people, and a hint."""
 
 
 def has_certificates() -> bool:

@@ -197,7 +197,7 @@ class ClusterExecutor:
             await asyncio.sleep(LOOK)
 
     def tell_once(self, text: str) -> None:
-        """The same, once for each text."""
+        """Have a text written into the run's log unless it stands there already."""
         if text not in self._told:
             self._told.add(text)
             self.tell(text)
@@ -307,7 +307,7 @@ class ClusterExecutor:
     async def ask_address(
         self, address: str, request: dict[str, object], content: bytes = b"", *, limit: float
     ) -> tuple[dict[str, Any], bytes]:
-        """The same of whoever is at an address."""
+        """What the host at an address answers, with its bytes; HostGone, or what it refused."""
         try:
             async with asyncio.timeout(limit):
                 raw = await self._carrier.send(address, message({"wire": WIRE, **request}, content))

@@ -57,7 +57,7 @@ class HostPlan:
         return found | {"AMPSM_HOME": str(self.home), host.NAME: self.name}
 
     def printed(self) -> str:
-        """The same as a line for systemd, SLURM or Kubernetes."""
+        """The worker's command and environment as one shell line, for systemd, SLURM or Kubernetes."""
         names = {"AMPSM_HOME": str(self.home), host.NAME: self.name}
         variables = [f"{name}={shlex.quote(value)}" for name, value in names.items()]
         return " ".join([*variables, *map(shlex.quote, self.command())])

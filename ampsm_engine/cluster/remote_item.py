@@ -86,7 +86,7 @@ class Cluster(Protocol):
         """Have a few words written into the run's log."""
 
     def tell_once(self, text: str) -> None:
-        """The same, once for each text."""
+        """Have a text written into the run's log unless it stands there already."""
 
     async def changed(self, seconds: float) -> None:
         """Come back when something was heard of a host, or after so many seconds."""
@@ -360,7 +360,7 @@ def _take_up(item: BatchItem) -> int:
 
 
 def _tip(session: Session) -> str:
-    """Where its branch stands here, and begins on the host."""
+    """The commit at which a session's branch stands here, and begins on the host; NotFound without the branch."""
     tip = repository.branch_tip(Path(session.repo_root), session.branch_name)
     if tip is None:
         raise NotFound(f"The branch {session.branch_name} is not there any more.", "ampsm repair")

@@ -36,7 +36,7 @@ class ClusterAddress:
 
     @property
     def dask(self) -> str:
-        """The same as Dask calls it."""
+        """The scheduler's address in Dask's own form, `tcp://` or `tls://`."""
         name = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'tls' if self.is_encrypted else 'tcp'}://{name}:{self.port}"
 
