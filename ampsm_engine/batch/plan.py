@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ampsm_engine.batch.plan_reader import Entry, PlanReader, file_text, path_from, refusal
 from ampsm_engine.batch.values import ItemSpec, Limits, Plan, PlannedItem
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import repository
+from ampsm_engine.git import beginnings, repository
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.naming import session_name
 from ampsm_engine.plain_text import printable
@@ -67,17 +67,19 @@ class _Expansion:
     def __init__(self, reader: PlanReader, defaults: Entry, axes: Entry | None) -> None:
         self._reader, self._defaults, self._axes = reader, defaults, axes
         self._found: dict[str, Repo | str] = {}
-        self._bases: dict[tuple[str, str | None], str] = {}
+        self._grounds: dict[tuple[str, str | None, str | None], tuple[str, str]] = {}
+        """By root, base and folder: the field that does not fit, and why; the reason is empty where all do."""
 
     def items(self, entry: Entry, *, first: int) -> Iterator[PlannedItem]:
         """The items of one entry, the first of which has that number in the plan."""
-        prompt = self._prompt(entry)
+        is_reported = self._is_reported(entry)
+        prompt = self._prompt(entry, is_reported=is_reported)
         axes: dict[str, Any] = {**(self._axes.values if self._axes else {})}
         own: Entry | None = entry.values.get("axes")
         axes |= own.values if own else {}
         spec = {**self._defaults.values, **entry.values}
         self._check_iterations(entry, spec)
-        repos = self._repositories(entry, axes)
+        repos = self._repositories(entry, axes, is_reported=is_reported)
         copies, bases, modes = axes.get("copies", 1), axes.get("baseBranch", (None,)), axes.get("model", (None,))
         if (
             len(repos) * len(bases) * len(modes) * copies > MOST_ITEMS
@@ -88,9 +90,9 @@ class _Expansion:
         number = first
         is_variant = len(bases) * len(modes) * copies > 1
         for repo, base, mode, copy in itertools.product(repos, bases, modes, range(1, copies + 1)):
-            variant = _Variant(repo, base, mode, copy if copies > 1 else 0)
-            root = self._checked(entry, variant.repo, base or spec.get("baseBranch"))
-            if root is None or prompt is None:
+            root = str(repo.root)
+            variant = _Variant(root, base, mode, copy if copies > 1 else 0)
+            if not self._is_good(entry, repo, base or spec.get("baseBranch"), spec.get("folder")) or prompt is None:
                 continue
             values = spec | {"repo": root, "prompt": prompt}
             values |= {"baseBranch": base} if base else {}
@@ -100,12 +102,12 @@ class _Expansion:
             yield PlannedItem(ItemSpec.of(values), entry.line, same)
             number += 1
 
-    def _prompt(self, entry: Entry) -> str | None:
+    def _prompt(self, entry: Entry, *, is_reported: bool) -> str | None:
         given = [name for name in ("prompt", "promptFile") if name in entry.lines or name in entry.values]
         if len(given) > 1:
             self._reader.wrong(entry.line_of("promptFile"), "An item has either a prompt or a promptFile, not both.")
         if not given:
-            if not self._is_reported(entry):
+            if not is_reported:
                 self._reader.wrong(entry.line, "The item has no prompt.")
             return None
         found: str = entry.values[given[0]]
@@ -125,7 +127,8 @@ class _Expansion:
             text = "followUpOnFailure needs a scriptCommand that can fail."
             self._reader.wrong(entry.line_of("followUpOnFailure"), text)
 
-    def _repositories(self, entry: Entry, axes: dict[str, Any]) -> list[str]:
+    def _repositories(self, entry: Entry, axes: dict[str, Any], *, is_reported: bool) -> "list[Repo]":
+        """Each repository once, by whatever paths, folders and links of it the entry names it."""
         if "repo" in axes:
             named: Sequence[str] = axes["repo"]
         elif "repoFile" in entry.values:
@@ -133,13 +136,12 @@ class _Expansion:
         elif "repo" in entry.values:
             named = entry.values["repo"]
         else:
-            if not self._is_reported(entry):
+            if not is_reported:
                 self._reader.wrong(entry.line, "The item has no repo.")
             return []
-        found: list[str] = []
-        for text in named:
-            found += self._matching(entry, text)
-        return list(dict.fromkeys(found))
+        paths = dict.fromkeys(path for text in named for path in self._matching(entry, text))
+        found = (repo for path in paths if (repo := self._located(entry, path)) is not None)
+        return list({repo.root: repo for repo in found}.values())
 
     def _listed(self, entry: Entry) -> list[str]:
         """One repository a line; empty lines and those that begin with # are none."""
@@ -168,8 +170,8 @@ class _Expansion:
             self._reader.wrong(entry.line_of("repo", "axes"), f"No repository matches {printable(text)[:200]}.")
         return found
 
-    def _checked(self, entry: Entry, path: str, base: str | None) -> str | None:
-        """The root of a repository that has that base; None when it cannot be used."""
+    def _located(self, entry: Entry, path: str) -> "Repo | None":
+        """The repository at a path; None when there is none."""
         if path not in self._found:
             try:
                 self._found[path] = repository.locate(Path(path))
@@ -179,19 +181,33 @@ class _Expansion:
         if isinstance(repo, str):
             self._reader.wrong(entry.line_of("repo", "repoFile", "axes"), repo)
             return None
-        root = str(repo.root)
-        if (root, base) not in self._bases:
-            try:
-                repository.base(repo, base)
-                self._bases[root, base] = ""
-            except AmpsmError as reason:
-                self._bases[root, base] = reason.message
-        if why := self._bases[root, base]:
-            own = "baseBranch" in entry.lines or "axes" in entry.lines
-            line = entry.line_of("baseBranch", "axes") if own else self._defaults.line_of("baseBranch")
-            self._reader.wrong(line, why)
-            return None
-        return root
+        return repo
+
+    def _is_good(self, entry: Entry, repo: "Repo", base: str | None, folder: str | None) -> bool:
+        """Whether a repository has that base, and the base that folder."""
+        ground = (str(repo.root), base, folder)
+        if ground not in self._grounds:
+            self._grounds[ground] = _fault(repo, base, folder)
+        field, why = self._grounds[ground]
+        if why:
+            fields = ("baseBranch", "axes") if field == "baseBranch" else (field,)
+            where = entry if set(fields) & entry.lines.keys() else self._defaults
+            self._reader.wrong(where.line_of(*fields), why)
+        return not why
+
+
+def _fault(repo: "Repo", base: str | None, folder: str | None) -> tuple[str, str]:
+    """The field that does not fit a repository, and why; the reason is empty where both do."""
+    try:
+        start = repository.base(repo, base)
+    except AmpsmError as reason:
+        return "baseBranch", reason.message
+    try:
+        if folder:
+            beginnings.folder_in(repo, start.commit, repo.root, folder)
+    except AmpsmError as reason:
+        return "folder", reason.message
+    return "", ""
 
 
 def _name(given: str | None, prompt: str, variant: _Variant, *, many: bool) -> str:
@@ -210,7 +226,7 @@ def read(text: str, where: Path) -> Plan:
     plan = expanded(document, reader) if document is not None else None
     if reader.errors or plan is None:
         raise refusal(where, reader.errors)
-    return replace(plan, source=str(where))
+    return replace(plan, source=str(where.expanduser().absolute()))
 
 
 def read_file(path: Path) -> Plan:

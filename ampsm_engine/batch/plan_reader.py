@@ -70,7 +70,10 @@ def file_text(path: Path, what: str) -> str:
     except OSError as reason:
         raise unreadable(f"The {what}", str(path), reason) from reason
     except UnicodeDecodeError as reason:
-        raise Refused(f"The {what} {path} is not UTF-8 text (byte {reason.start}).", f"file {path}") from reason
+        line = content.count(b"\n", 0, reason.start) + 1
+        raise Refused(
+            f"The {what} {path} is not UTF-8 text (byte {reason.start}, in line {line}).", f"file {path}"
+        ) from reason
 
 
 def path_from(folder: Path, text: str) -> Path:
@@ -113,6 +116,9 @@ _INVALID = object()
 MOST = 10**15
 """The largest whole number of a plan: the store holds no larger ones."""
 
+MOST_OF_A_MEASURE = 10**12
+"""The most seconds or dollars of a plan: clocks and the store, which counts millionths, take no more."""
+
 Read = Callable[["PlanReader", str, yaml.Node], Any]
 
 
@@ -123,6 +129,8 @@ class PlanReader:
         self.folder = where.expanduser().absolute().parent
         self.errors: list[PlanError] = []
         self._loader: yaml.SafeLoader | None = None
+        self._seen: set[int] = set()
+        """The mappings whose fields were looked through: an alias comes back to one that has taken in what << names."""
 
     def wrong(self, line: int, text: str) -> None:
         """Collect an error with its line; all are told at once."""
@@ -138,8 +146,12 @@ class PlanReader:
             said = " ".join(part for part in (reason.context, reason.problem) if part)
             self.wrong(mark.line + 1 if mark else 0, f"This is not YAML: {said}.")
             return None
-        except (yaml.YAMLError, RecursionError) as reason:
-            self.wrong(0, f"This is not YAML: {printable(str(reason))[:200]}.")
+        except yaml.reader.ReaderError as reason:
+            line = text.count("\n", 0, reason.position) + 1
+            self.wrong(line, f"This is not YAML: it has the control character #x{reason.character:02x} in it.")
+            return None
+        except RecursionError:
+            self.wrong(self._loader.line + 1 if self._loader else 0, "This is nested too deeply for a plan.")
             return None
         if not isinstance(root, yaml.MappingNode):
             self.wrong(1, "A plan has fields: at least matrix, a list of what is to be done.")
@@ -176,6 +188,9 @@ class PlanReader:
         return Entry(values, lines, line, max(node.end_mark.line, line))
 
     def _refuse_twice(self, node: yaml.MappingNode) -> None:
+        if id(node) in self._seen:
+            return
+        self._seen.add(id(node))
         seen: set[str] = set()
         for key, _ in node.value:
             name = str(key.value) if isinstance(key, yaml.ScalarNode) else "<<"
@@ -264,7 +279,7 @@ class PlanReader:
         """The true or false of a field; anything else is an error of the plan."""
         words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
         found = words.get(str(node.value).lower()) if _is_plain(node) else None
-        return self.refused(node, name, "true or false") if found is None else found
+        return self.refused(node, name, _unquoted(node, "true or false")) if found is None else found
 
     def source(self, name: str, node: yaml.Node) -> Any:
         """An address that git clones from, without a password in it."""
@@ -289,16 +304,18 @@ class PlanReader:
         return found or self.refused(node, name, f"a length of time such as {durations.EXAMPLES}")
 
     def _number(self, name: str, node: yaml.Node, *, least: int, whole: bool) -> Any:
-        kind = "a number above 0"
+        kind, most = "a number above 0", MOST if whole else MOST_OF_A_MEASURE
         try:
             number = float(node.value) if _is_plain(node) else math.nan
         except ValueError:
             number = math.nan
-        if whole:
-            kind = f"a whole number of at {f'most {MOST}' if number > MOST else f'least {least}'}"
-        is_good = math.isfinite(number) and (least <= number <= MOST if whole else number > 0)
+        if number > most:
+            kind = f"{'a whole number' if whole else 'a number'} of at most {most}"
+        elif whole:
+            kind = f"a whole number of at least {least}"
+        is_good = math.isfinite(number) and (number >= least if whole else number > 0) and number <= most
         if not is_good or (whole and not number.is_integer()):
-            return self.refused(node, name, kind)
+            return self.refused(node, name, _unquoted(node, kind))
         return int(number) if whole else number
 
     def matrix(self, name: str, node: yaml.Node) -> Any:
@@ -358,6 +375,11 @@ def _kind(node: yaml.Node) -> str:
     if isinstance(node, yaml.SequenceNode):
         return "a list" if node.value else "an empty list"
     return f"{printable(str(node.value))[:60]!r}" if node.value else "nothing"
+
+
+def _unquoted(node: yaml.Node, wanted: str) -> str:
+    """What a field takes that is no text, as quotes make one of everything."""
+    return wanted if not isinstance(node, yaml.ScalarNode) or _is_plain(node) else f"{wanted} without quotes"
 
 
 def unknown(name: str, known: Mapping[str, object], what: str) -> str:
@@ -432,7 +454,13 @@ LIMITS: dict[str, Read] = {
 
 
 def _axes(reader: PlanReader, name: str, node: yaml.Node) -> Any:
-    return reader.entry(node, AXES, name) or _INVALID
+    found = reader.entry(node, AXES, name)
+    for axis in ("model", "baseBranch"):
+        values = found.values.get(axis, ()) if found else ()
+        for value in sorted({value for value in values if values.count(value) > 1}):
+            text = f"{axis} has {printable(value)[:60]!r} twice; copies is how often each is run."
+            reader.wrong(found.line_of(axis) if found else 0, text)
+    return found or _INVALID
 
 
 def _defaults(reader: PlanReader, name: str, node: yaml.Node) -> Any:

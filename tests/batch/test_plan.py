@@ -172,8 +172,43 @@ WRONG = {
         ],
     ),
     "what is missing": (
-        "matrix:\n  - repo: repo\n  - prompt: Go\n  - {repo: repo, prompt: ''}\n",
-        [(2, "The item has no prompt"), (3, "The item has no repo"), (4, "prompt")],
+        "matrix:\n  - repo: repo\n  - prompt: Go\n  - {repo: repo, prompt: ''}\n  - {}\n",
+        [(2, "The item has no prompt"), (3, "The item has no repo"), (4, "prompt"), (5, "no prompt"), (5, "no repo")],
+    ),
+    "numbers in quotes": (
+        "concurrency: '2'\nmatrix:\n  - repo: repo\n    prompt: Go\n    mergeOnPass: \"true\"\n",
+        [(1, "of at least 1 without quotes, not '2'"), (5, "true or false without quotes, not 'true'")],
+    ),
+    "control characters": ("matrix:\n  - repo: repo\n    prompt: a\x1b[31m\n", [(3, "control character #x1b")]),
+    "nesting without end": ("matrix:\n  - " + "[" * 20000, [(2, "nested too deeply")]),
+    "tabs": ("matrix:\n\t- repo: repo\n", [(2, "cannot start any token")]),
+    "what YAML takes for something else": (
+        (
+            "defaults:\n  mergeOnPass: NO\nmatrix:\n  - repo: repo\n    prompt: no\n    name: off\n    mergeOnPass: y\n"
+            "    retries: 0x10\n    timeoutSec: 1:30\n    scriptTimeoutSec: 2h\n    maxAmount: .inf\n"
+        ),
+        [
+            (7, "mergeOnPass takes true or false, not 'y'"),
+            (8, "not '0x10'"),
+            (9, "not '1:30'"),
+            (10, "scriptTimeoutSec takes a number above 0, not '2h'"),
+            (11, "not '.inf'"),
+        ],
+    ),
+    "programs and tags": (
+        "matrix:\n  - repo: !!python/object/apply:os.system ['x']\n    prompt: !run Go\n",
+        [(2, "There is no folder"), (3, "prompt takes text, not !run")],
+    ),
+    "folders that are not there": (
+        (
+            "defaults: {folder: nowhere}\nmatrix:\n  - repo: repo\n    prompt: Go\n    axes: {copies: 2}\n"
+            "  - repo: repo\n    prompt: Go\n    folder: /etc\n"
+        ),
+        [(1, "has no folder 'nowhere'"), (8, "/etc lies outside of")],
+    ),
+    "what an axis has twice": (
+        "axes: {model: [high, medium, high]}\nmatrix:\n  - repo: repo\n    prompt: Go\n    axes: {baseBranch: [main, main]}\n",
+        [(1, "model has 'high' twice"), (5, "baseBranch has 'main' twice")],
     ),
     "what is not there": (
         (
@@ -245,6 +280,24 @@ def test_what_nobody_may_ever_write_to_is_not_waited_for(place: Path) -> None:
         plan.read_file(place / "pipe")
     found = errors(place, "matrix:\n  - repo: repo\n    promptFile: pipe\n")
     assert [line for line, _ in found] == [3]
+
+
+def test_a_file_that_is_no_text_is_told_with_its_line(place: Path) -> None:
+    (place / "plan.yaml").write_bytes(b"matrix:\n  - repo: repo\n    prompt: Gr\xfc\xdfe\n")
+    with pytest.raises(Refused, match=r"not UTF-8 text \(byte \d+, in line 3\)"):
+        plan.read_file(place / "plan.yaml")
+
+
+def test_a_repository_is_taken_once_by_whatever_ways_an_item_names_it(place: Path) -> None:
+    (place / "link").symlink_to("repo")
+    (place / "repo" / "inner").mkdir()
+    text = "matrix:\n  - {repo: [repo, link, ./repo, repo/inner, l*], prompt: Go}\n"
+    assert [(one.spec.repo, one.spec.name) for one in read(place, text).items] == [(str(place / "repo"), "Go")]
+
+
+def test_an_alias_means_the_item_as_it_is(place: Path) -> None:
+    text = "matrix:\n  - &a {repo: repo, prompt: Go}\n  - &b {<<: *a, prompt: On}\n  - *b\n"
+    assert [one.spec.prompt for one in read(place, text).items] == ["Go", "On", "On"]
 
 
 def test_an_id_that_nothing_could_be_made_of_is_refused(place: Path) -> None:
