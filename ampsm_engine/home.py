@@ -221,7 +221,7 @@ class Home(NamedTuple):
 
     @property
     def secret_files(self) -> Path:
-        """Which files with secrets were copied for a session, one file a session."""
+        """Which files with secrets were copied for a session, or stand in a checkout: a file for each."""
         return self.root / "secret-files"
 
     @property

@@ -13,7 +13,7 @@ from ampsm_engine.batch import progress
 from ampsm_engine.batch.limits import BAD
 from ampsm_engine.batch.values import ItemSpec, Plan, PlannedItem
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import drafts, session_trash, sessions, setup
+from ampsm_engine.engine import checkout_secrets, drafts, session_trash, sessions, setup
 from ampsm_engine.engine import runs as verbs
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import beginnings, repository
@@ -72,6 +72,8 @@ def enter(engine: Engine, plan: Plan, *, concurrency: int | None = None) -> Batc
             setup.refuse_untrusted(engine, Path(root), base)
     if not plan.on:
         program.find(engine.settings, os.environ)
+    for root in dict.fromkeys(planned.spec.repo for planned in plan.items):
+        checkout_secrets.learn_at(engine, Path(root))
     batch_id = naming.slug(plan.run_id) if plan.run_id else naming.new_id()
     at_once = concurrency or plan.concurrency or (MOST_AT_ONCE if plan.on else int(engine.settings.number("slots")))
     batch = Batch(
@@ -115,6 +117,7 @@ def fan_out(
     base = repository.base(repo, spec.base_branch)
     folder = beginnings.folder_in(repo, base.commit, Path(spec.repo), spec.folder) if spec.folder else ""
     spec = replace(spec, folder=folder or None)
+    checkout_secrets.learn(engine, repo)
     name = naming.title(redact.text(spec.name), redact.text(spec.prompt))
     asked: Sequence[str | None] = modes or (None,)
     variants = [(mode, number) for mode in asked for number in range(1, copies + 1)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ampsm_engine import unsent_texts
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import relocation
+from ampsm_engine.engine import checkout_secrets, relocation
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
 from ampsm_engine.git import lock, pinned_refs, repository, trash, worktree_status, worktrees
 from ampsm_engine.lean_dataclass import dataclass
@@ -327,5 +327,7 @@ def _purged(engine: Engine, session: Session) -> int:
     unsent_texts.delete_all(engine.home, session.id)
     (engine.home.secret_files / session.id).unlink(missing_ok=True)
     store.sessions.remove(session.id)
+    if not any(store.sessions.all(repo_root=session.repo_root, trashed=gone) for gone in (False, True)):
+        checkout_secrets.forget(engine, Path(session.repo_root))
     store.facts.add("purged", f"{session.name} is gone for good")
     return freed

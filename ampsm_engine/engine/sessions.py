@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ampsm_engine import naming, redact, timestamps
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import existing_branches, setup, startup
+from ampsm_engine.engine import checkout_secrets, existing_branches, setup, startup
 from ampsm_engine.engine.creation import creation
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import beginnings, own_files, readiness, repository, setup_source, worktree_status, worktrees
@@ -75,7 +75,6 @@ def new(
     _check(engine, prompt, name, run=run)
     check_script(script)
     check_mode(mode)
-    title = _safe_title(name, prompt)
     repo, checked_out = repository.locate_with_head(path)
     start = checked_out if base is None and checked_out is not None else repository.base(repo, base)
     common = start.commit if head is None else _common_commit(repo.root, start, head)
@@ -93,6 +92,10 @@ def new(
     within = beginnings.folder_in(repo, begun.commit, path, folder) if folder else ""
     session_id = session_id or new_id()
     settings = engine.settings
+    state = readiness.look(repo.checkout)
+    checkout_secrets.learn(engine, repo, state)
+    check_script(script)  # again: it may hold one of those
+    title = _safe_title(name, prompt)
     plan = WorktreePlan(settings.needed("worktree.place"), settings.needed("branch.name"), on)
     with creation(engine.home, session_id, repo.root, begun.commit) as made:
         moment = datetime.now(UTC).astimezone()
@@ -116,15 +119,14 @@ def new(
                 thread_id=thread_id,
                 folder=within,
             )
-            # 45 ms that are paid while git is at work, and questions about the checkout.
+            # 45 ms that are paid while git is at work.
             importlib.import_module("ampsm_engine.engine.runs" if run else "ampsm_engine.store.statements")
-            facts = [(LEFT_BEHIND, text) for text in readiness.left_behind(repo, start)]
-            ignored = readiness.ignored_in(repo.checkout)
+            facts = [(LEFT_BEHIND, text) for text in readiness.left_behind(repo, start, state)]
             if note := pending.finish().note:
                 facts.append(("worktree", note))
             with contextlib.suppress(AmpsmError, OSError):
                 _note_made(pending.path, session_id)
-            facts += _prepare(engine, repo, pending.path, source, ignored, session_id=session_id)
+            facts += _prepare(engine, repo, pending.path, source, state.ignored, session_id=session_id)
             given = prompt if run else None
             return _enter(engine, session, given, facts, pull_request=pull_request)
         except BaseException:
@@ -185,7 +187,7 @@ def _hide_copied_secrets(checkout: Path, worktree: Path, session_id: str) -> Non
     from ampsm_engine.git import copied_paths, unwanted_files
 
     copies = copied_paths.read(repository.git_dir(worktree)).files
-    secret = sorted(path for path in copies if unwanted_files.is_secret(path))
+    secret = sorted(path for path in copies if unwanted_files.is_secret_file(worktree, path))
     if secret:
         redact.note_files(session_id, (folder / path for path in secret for folder in (worktree, checkout)))
 

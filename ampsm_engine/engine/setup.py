@@ -44,7 +44,7 @@ def offer(engine: Engine, path: Path, base: str | None = None) -> SetupOffer:
     start = repository.base(repo, base)
     source = setup_source.read(repo.root, start.commit)
     trusted = not source.is_foreign or trusted_commands.is_trusted(engine.home, repo.root, source.command)
-    behind = readiness.left_behind(repo, start)
+    behind = readiness.left_behind(repo, start, readiness.look(repo.checkout))
     return SetupOffer(str(repo.root), source.command, source.origin, trusted, source.problems, behind)
 
 

@@ -4,6 +4,8 @@ git says nothing of it: hooks that are not there, submodules that are empty, fil
 pointers, what is uncommitted or ignored in the checkout, and a base that its remote has left behind.
 """
 
+import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -81,16 +83,62 @@ def _has_pointers(path: Path) -> bool:
         return False
 
 
-def left_behind(repo: Repo, start: Base) -> tuple[str, ...]:
+class CheckoutState(NamedTuple):
+    """What stands in a checkout beside what is committed, less what is ampsm's; folders of one kind as one."""
+
+    uncommitted: tuple[str, ...] = ()
+    """What was changed, and what git neither tracks nor ignores."""
+    untracked: tuple[str, ...] = ()
+    """The latter alone."""
+    ignored: tuple[str, ...] = ()
+    """Less what nobody misses."""
+
+
+def look(checkout: Path) -> CheckoutState:
+    """What stands in a checkout; nothing where git cannot tell, as in a bare repository."""
+    asked = ("--porcelain", "-z", "--no-renames", "--ignore-submodules=dirty", "--untracked-files=normal", "--ignored")
+    answer = program.read(checkout, "status", *asked)
+    found = [(record[:2], record[3:]) for record in records.split(answer.output)] if answer.ok else []
+    found = [(kind, path) for kind, path in found if path.partition("/")[0] not in own_files.FOLDERS]
+    return CheckoutState(
+        tuple(path for kind, path in found if kind != "!!"),
+        tuple(path for kind, path in found if kind == "??"),
+        tuple(path for kind, path in found if kind == "!!" and not _UNMISSED.fullmatch(path)),
+    )
+
+
+def secret_files(checkout: Path, state: CheckoutState) -> tuple[Path, ...]:
+    """The files of secrets that git does not track in a checkout.
+
+    Folders that git names as one are looked through from their top down, `_MOST_COUNTED` entries in all.
+    """
+    from ampsm_engine.git.unwanted_files import is_secret_file
+
+    found, folders, left = [], [], _MOST_COUNTED
+    for path in (*state.untracked, *state.ignored):
+        if path.endswith("/"):
+            folders.append(path)
+        elif is_secret_file(checkout, path):
+            found.append(checkout / path)
+    for folder in folders:  # which grows while it is walked through: the nearest come first
+        with contextlib.suppress(OSError), os.scandir(checkout / folder) as entries:
+            for entry in itertools.islice(entries, max(left, 0)):
+                left -= 1
+                path = f"{folder}{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(f"{path}/")
+                elif is_secret_file(checkout, path):
+                    found.append(checkout / path)
+    return tuple(sorted(found))
+
+
+def left_behind(repo: Repo, start: Base, state: CheckoutState) -> tuple[str, ...]:
     """What a session does not get of a checkout: its uncommitted edits, and what the base's remote has more."""
-    return (*_uncommitted(repo.checkout), *_behind(repo.root, start))
+    return (*_uncommitted(state.uncommitted), *_behind(repo.root, start))
 
 
-def _uncommitted(checkout: Path) -> Iterator[str]:
-    answer = program.read(checkout, "status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=dirty")
-    paths = [record[3:] for record in records.split(answer.output)]
-    paths = [path for path in paths if path.partition("/")[0] not in own_files.FOLDERS]
-    if answer.ok and paths:
+def _uncommitted(paths: Sequence[str]) -> Iterator[str]:
+    if paths:
         yield f"What is uncommitted in your checkout stays there alone: {list_some(paths, MOST_NAMED)}."
 
 
@@ -101,14 +149,6 @@ def _behind(root: Path, start: Base) -> Iterator[str]:
     if behind := re.search(r"behind (\d+)", track):
         commits = plural(int(behind[1]), "commit")
         yield f"{start.name} is {commits} behind {printable(upstream)} as it was fetched last: ampsm new --fetch"
-
-
-def ignored_in(checkout: Path) -> tuple[str, ...]:
-    """What git ignores in a checkout, folders as one, less what is ampsm's and what nobody misses."""
-    asked = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
-    names = records.split(program.read(checkout, *asked).output)
-    ours = own_files.FOLDERS
-    return tuple(name for name in names if name.partition("/")[0] not in ours and not _UNMISSED.fullmatch(name))
 
 
 def not_copied(checkout: Path, worktree: Path, ignored: Sequence[str]) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ What is covered, and put out as `[redacted:<rule>]`:
 - `contexts.py`: what commands are given as a password, lines of configuration in the usual syntaxes, cookies, netrc,
   pgpass, kubeconfig, Docker and npm logins, hashes of passwords, signed addresses.
 - `environment.py`: the values of secret-named environment variables, also escaped for JSON, for a URL, in base 64.
-- `secret_files.py`: the same of the values in files of secrets that `.worktreeinclude` brought into a worktree.
+- `secret_files.py`: the same of the values in files of secrets that stand in the checkout of a repository with
+  sessions, or that `.worktreeinclude` brought into a worktree.
 
 What is not: a secret without a shape of its own under a name that says nothing, one cut in two by other text, one
 in base 64 that is not in the environment. Thread ids, tool ids, commit hashes and UUIDs stay, unless the name they
@@ -56,9 +57,9 @@ def file(path: "Path") -> int:
     return _default().redactor().file(path)
 
 
-def note_files(session_id: str, paths: "Iterable[Path]") -> None:
-    """Keep secret, from now on and everywhere, what these files hold, which were copied for a session."""
-    _default().note(session_id, paths)
+def note_files(owner: str, paths: "Iterable[Path]") -> None:
+    """Keep secret, from now on and everywhere, what these files hold; `owner`: whose they are, as a file's name."""
+    _default().note(owner, paths)
 
 
 def refresh() -> None:

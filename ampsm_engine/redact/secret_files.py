@@ -1,7 +1,7 @@
-"""The secrets of files that were copied into worktrees: which files those are, and the values in them.
+"""The secrets of files that stand in checkouts or were copied into worktrees: which files, and the values in them.
 
-`.worktreeinclude` brings a `.env` to where amp can print it. Only its path is kept, in a private folder of the home;
-the values are read when something is redacted, from the copy and from the file that it was made of.
+`.worktreeinclude` brings a `.env` to where amp can print it, and a prompt may hold a value of one that stays where it
+is. Only paths are kept, in a private folder of the home; the values are read when something is redacted.
 """
 
 import contextlib
@@ -32,12 +32,14 @@ class CurrentRedactor:
         self._folder = home(environ).secret_files
         self._looked_at = time.monotonic()
         self._seen = self._look()
-        self._redactor = self._made()
+        self._redactor: Redactor | None = None
 
     def redactor(self) -> Redactor:
         """The redactor that knows the secrets of now, or of a moment ago."""
         if time.monotonic() - self._looked_at > LOOK_EVERY:
             self.refresh()
+        if self._redactor is None:
+            self._redactor = self._made()
         return self._redactor
 
     def refresh(self) -> None:
@@ -45,12 +47,15 @@ class CurrentRedactor:
         self._looked_at, seen = time.monotonic(), self._look()
         if seen != self._seen:
             self._seen = seen
-            self._redactor = self._made()
+            self._redactor = None
 
-    def note(self, session_id: str, paths: Iterable[Path]) -> None:
-        """Keep secret, from now on and in every process, what these files hold that were copied for a session."""
-        self._folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        write_private(self._folder / session_id, json.dumps([str(path) for path in paths]).encode())
+    def note(self, owner: str, paths: Iterable[Path]) -> None:
+        """Keep secret, from now on and in every process, what these files hold, in place of what was noted before."""
+        content = json.dumps([str(path) for path in paths]).encode()
+        file = self._folder / owner
+        if content != (file.read_bytes() if file.is_file() else b"[]"):
+            self._folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+            write_private(file, content)
         self.refresh()
 
     def _made(self) -> Redactor:

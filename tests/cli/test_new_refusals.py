@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import startup
+from ampsm_engine.batch import runs
+from ampsm_engine.batch.values import ItemSpec
+from ampsm_engine.engine import session_trash, startup
+from ampsm_engine.worker import launch
 from tests.cli.conftest import Ampsm
 from tests.conftest import git
 from tests.worker.bench import Bench
@@ -121,3 +124,25 @@ def test_a_secret_made_of_words_is_in_no_branch_name(bench: Bench, monkeypatch: 
     assert "horse" not in done.stdout
     assert "horse" not in git(bench.repo, "for-each-ref")
     assert len(list((bench.repo / ".worktrees").glob("[!.]*"))) == 1
+
+
+@pytest.mark.parametrize("place", [".env", "deploy/prod/.env", "src/.env.local"])
+def test_a_value_of_a_secrets_file_in_the_checkout_is_in_no_name_and_in_no_store(bench: Bench, place: str) -> None:
+    (bench.repo / ".gitignore").write_text("/.env\n/deploy/\n")  # the one below src is not even ignored
+    (bench.repo / place).parent.mkdir(parents=True, exist_ok=True)
+    (bench.repo / place).write_text("SHOP_TILL=velvet9quartz\n")
+    made = program(bench, "new", "--no-run", "Log in with velvet9quartz at the till", "--json")
+    session = json.loads(made.stdout)["session"]
+    bench.monkeypatch.setattr(launch, "sweep_batches", lambda *_, **__: None)  # nobody is to work at it
+    item = ItemSpec(repo=str(bench.repo), prompt="Log in with velvet9quartz again")
+    assert runs.fan_out(bench.engine, item, copies=2).name.startswith("Log in with [redacted")
+    refused = program(bench, "new", "--no-run", "--name", "x", "--script", "test velvet9quartz")
+    assert "The script holds a secret" in refused.stderr
+    assert "velvet9quartz" not in made.stdout + made.stderr + git(bench.repo, "for-each-ref")
+    folders = (".git", ".worktrees")
+    kept = [path for name in folders for path in (bench.repo / name).rglob("*") if path.is_file()]
+    kept += [bench.engine.home.database, *bench.engine.home.secret_files.iterdir()]
+    assert [path for path in kept if b"velvet9" in path.read_bytes() or "velvet9" in path.name] == []
+    session_trash.remove(bench.engine, session["id"])
+    session_trash.purge(bench.engine, session["id"])
+    assert list(bench.engine.home.secret_files.iterdir()) == []

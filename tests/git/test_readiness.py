@@ -72,18 +72,19 @@ def test_what_the_checkout_and_the_remote_have_more_is_said(tmp_path: Path) -> N
     origin.git("clone", "--quiet", origin.root, tmp_path / "clone")
     clone = Sandbox(tmp_path / "clone")
     repo, start = clone.repo, repository.base(clone.repo, None)
-    assert readiness.left_behind(repo, start) == ()
+    assert readiness.left_behind(repo, start, readiness.look(clone.root)) == ()
     origin.commit({"a.txt": "b"})
     clone.git("fetch", "--quiet")
     clone.write({"a.txt": "mine", "new.txt": "mine", ".env": "KEY=1", "x.pyc": ""})
     clone.write({f"node_modules/{number}": "" for number in range(40)} | {"build/out": ""})
-    assert readiness.left_behind(repo, start) == (
+    state = readiness.look(clone.root)
+    assert readiness.left_behind(repo, start, state) == (
         "What is uncommitted in your checkout stays there alone: a.txt, new.txt.",
         "main is 1 commit behind origin/main as it was fetched last: ampsm new --fetch",
     )
     worktree = clone.session().path
     clone.write({".worktreeinclude": "build/\n"})
-    ignored = readiness.ignored_in(repo.checkout)
+    ignored = state.ignored
     done = readiness.prepare(repo, worktree, SetupSource(), (), 0)
     assert done.copied == "Copied from the checkout: 1 ignored file, 0 bytes."
     (told,) = readiness.not_copied(repo.checkout, worktree, ignored)

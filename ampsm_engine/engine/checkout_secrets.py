@@ -1,0 +1,42 @@
+"""The secrets of checkouts: hidden from the moment on that somebody makes a session of their repository.
+
+A prompt may hold a value of a `.env` that stays where it is; neither the session's name, nor its branch, nor what the
+store keeps of the prompt has it.
+"""
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+
+from ampsm_engine import redact
+from ampsm_engine.context import Engine
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.git import readiness, repository
+from ampsm_engine.git.entities import Repo
+from ampsm_engine.git.readiness import CheckoutState
+
+
+def learn(engine: Engine, repo: Repo, state: CheckoutState | None = None) -> None:
+    """Hide, from now on and in every process, what the files of secrets in a checkout hold.
+
+    Kept until the last session of the repository is purged. `state`: what stands in the checkout, where that is known.
+    """
+    engine.home.ensure()
+    found = readiness.secret_files(repo.checkout, state or readiness.look(repo.checkout))
+    redact.note_files(_owner(repo.root), found)
+
+
+def learn_at(engine: Engine, path: Path) -> None:
+    """Hide what a checkout holds, by any folder of it; whoever makes the session tells where it is none."""
+    with contextlib.suppress(AmpsmError):
+        learn(engine, repository.locate(path))
+
+
+def forget(engine: Engine, root: Path) -> None:
+    """Note nothing of a repository any more."""
+    (engine.home.secret_files / _owner(root)).unlink(missing_ok=True)
+
+
+def _owner(root: Path) -> str:
+    return hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()
