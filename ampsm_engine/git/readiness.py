@@ -8,12 +8,11 @@ import contextlib
 import itertools
 import os
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ampsm_engine.git import copied_paths, hooks, own_files, program, records, repository, submodules
+from ampsm_engine.git import copied_paths, hooks, large_files, own_files, program, records, repository, submodules
 from ampsm_engine.git.entities import Base, Repo
 from ampsm_engine.plain_text import list_some, plural, printable
 
@@ -28,9 +27,6 @@ _UNMISSED = re.compile(
     r"(.*/)?(__pycache__|\.(mypy|pytest|ruff)_cache|\.hypothesis|\.DS_Store|\.coverage|.*\.(pyc|pyo|swp|log|tmp))/?"
 )
 """Ignored files that nobody misses: they are made again by whatever needs them."""
-
-_LFS = re.compile(rb"^[^#\n]*\sfilter=lfs\b", re.MULTILINE)
-_ATTRIBUTES_READ = 1 << 20
 
 
 class Prepared(NamedTuple):
@@ -66,21 +62,9 @@ def lacking(path: Path, root: Path) -> tuple[str, ...]:
     if empty := submodules.empty(path):
         way = f"git -C {path} submodule update --init --recursive"
         found.append(f"The submodules are empty here ({list_some(empty)}). To fill them: {way}")
-    if _has_pointers(path):
-        found.append("Files of large file storage are pointers here: git-lfs is not installed.")
+    if pointers := large_files.lacking(path, repository.common_dir(path)):
+        found.append(pointers)
     return tuple(found)
-
-
-def _has_pointers(path: Path) -> bool:
-    """Whether the worktree's attributes ask for large file storage, and the program for it is not there."""
-    try:
-        attributes = path / ".gitattributes"
-        if attributes.is_symlink() or not attributes.is_file():
-            return False
-        with attributes.open("rb") as file:
-            return _LFS.search(file.read(_ATTRIBUTES_READ)) is not None and shutil.which("git-lfs") is None
-    except OSError:
-        return False
 
 
 class CheckoutState(NamedTuple):

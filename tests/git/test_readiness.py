@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.git import readiness, repository, submodules
+from ampsm_engine.git import large_files, readiness, repository, submodules
 from ampsm_engine.git.setup_source import SetupSource
 from tests.conftest import first_commits
 from tests.git.sandboxes import Sandbox
@@ -94,8 +94,12 @@ def test_what_the_checkout_and_the_remote_have_more_is_said(tmp_path: Path) -> N
 def test_pointers_of_large_file_storage_are_said_where_its_program_is_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readiness.shutil, "which", lambda _: None)
-    (tmp_path / ".gitattributes").write_text("# filter=lfs\n*.txt text\n")
-    assert not readiness._has_pointers(tmp_path)
-    (tmp_path / ".gitattributes").write_text("*.bin filter=lfs diff=lfs merge=lfs -text\n")
-    assert readiness._has_pointers(tmp_path)
+    monkeypatch.setattr(large_files.shutil, "which", lambda _: None)
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+    root = tmp_path / "shop"
+    first_commits(root, ({".gitattributes": "# filter=lfs\n*.txt text\n", "a.bin": pointer}, "Begin"))
+    sandbox = Sandbox(root)
+    assert large_files.lacking(root, root / ".git") == ""
+    sandbox.commit({".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n", "b.bin": "itself"})
+    (told,) = readiness.lacking(sandbox.session().path, root)
+    assert told.startswith("Files of large file storage are pointers here, git-lfs is not installed (a.bin). Install")

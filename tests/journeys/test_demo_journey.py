@@ -36,7 +36,9 @@ def test_a_session_begun_in_the_demo_is_made_in_the_demos_repository(repo: Path,
         screen.sees_no_more("New session").sees("Fix the redirect", "a new").press("a")
         screen.sees("New session", str(place / "pocketbook")).type("Not here").press("shift+tab", "shift+tab")
         screen.press("ctrl+u").type(str(repo)).press("ctrl+g").sees("This is a demo").press("escape")
-        screen.sees_no_more("New session").sees("a new").press("d").sees("to the trash?").press("y").sees("In the trash").press("q")
+        screen.sees_no_more("New session").sees("a new").press("d").sees("to the trash?").press("y").sees(
+            "In the trash"
+        ).press("q")
         code = screen.ended()
     finally:
         screen.close()
