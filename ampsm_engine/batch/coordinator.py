@@ -191,11 +191,11 @@ class Coordinator:
         room = min(self.batch.concurrency, self.executor.room())
         begun = (ItemState.PLACED, ItemState.RUNNING, ItemState.UNREACHABLE)
         at_work = sum(item.state in begun and item.step != progress.MERGE for item in items)
-        queued = [item for item in items if item.state is ItemState.QUEUED and item.id not in self._preparing]
-        due = [item for item in queued if (item.next_at or "") <= now]
+        due = [item for item in items if item.state is ItemState.QUEUED and (item.next_at or "") <= now]
         due.sort(key=lambda item: (not item.step, item.number))
         for item in due[: max(room - at_work, 0)]:
-            if (host := self.executor.begin(item)) is not None:
+            # One whose session is being made keeps its turn: a later one that was ready sooner would go first else.
+            if item.id not in self._preparing and (host := self.executor.begin(item)) is not None:
                 self._give(item, host)
         for item in due[max(room - at_work, 0) :][:PREPARED]:
             self._prepare(item)

@@ -21,9 +21,6 @@ from ampsm_engine.plain_text import printable
 BASES = "refs/heads/ampsm-base/"
 """Branches of a host's clone: where items began. The last part is the commit."""
 
-SENT = "refs/ampsm/cluster/"
-"""What a commit is called in a bundle, for as long as one is made."""
-
 MOST_SENT = 500 << 20
 """Bytes of a repository that are sent to a host; a larger one is to be cloned there."""
 
@@ -98,7 +95,7 @@ class HostClones:
                 if wanted.source is not None:
                     self._fetch_source(place, wanted.source)
                 elif wanted.bundle is not None:
-                    self._fetch_bundle(place, self.incoming(wanted.bundle))
+                    self._fetch_bundle(place, self.incoming(wanted.bundle), wanted.base)
             if not self._has(place, wanted):
                 return self._missing(place, wanted)
             program.change(place, "update-ref", f"{BASES}{wanted.base}", wanted.base)
@@ -120,10 +117,11 @@ class HostClones:
             source, "+refs/heads/*:refs/remotes/source/*", variables=quiet,
         )  # fmt: skip
 
-    def _fetch_bundle(self, place: Path, file: Path) -> None:
+    def _fetch_bundle(self, place: Path, file: Path, base: str) -> None:
         if file.exists():
             checked = ("-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-tags")
-            program.change(place, *checked, str(file), f"+{SENT}*:{BASES}*")
+            _, ref = only_head(place, file)
+            program.change(place, *checked, str(file), f"+{ref}:{BASES}{base}")
             file.unlink(missing_ok=True)
 
     def incoming(self, name: str) -> Path:
@@ -152,6 +150,15 @@ class HostClones:
         return size
 
 
+def only_head(root: Path, file: Path) -> tuple[str, str]:
+    """The commit and the branch that a bundle holds; Refused when it holds several, or something else."""
+    heads = program.query(root, "bundle", "list-heads", str(file)).decode("utf-8", "replace").split("\n")
+    oid, _, ref = heads[0].partition(" ")
+    if not ref.startswith(repository.BRANCHES) or len(heads) > 2:
+        raise Refused("What came holds other commits than those of one branch.")
+    return oid, ref
+
+
 def key_of(root: Path) -> str:
     """What a repository here is called on hosts: its name, and what tells it from others of that name."""
     from ampsm_engine import naming
@@ -159,18 +166,14 @@ def key_of(root: Path) -> str:
     return f"{naming.slug(root.name)[:40] or 'repository'}-{hashlib.sha256(os.fsencode(root)).hexdigest()[:12]}"
 
 
-def bundle(root: Path, base: str, has: Sequence[str], to: Path) -> str:
-    """Write what a host lacks of a commit's history into a file; the name that it is sent under.
+def bundle(root: Path, branch: str, has: Sequence[str], to: Path) -> str:
+    """Write what a host lacks of a branch's history into a file, with that branch; the name that it is sent under.
 
     `has`: commits that the host has; those that are not known here do not count. Refused when it is too much to send.
     """
     known = [one for one in has if repository.is_object_id(one) and repository.resolves(root, f"{one}^{{commit}}")]
-    ref = f"{SENT}{base}"
-    program.change(root, "update-ref", ref, base)
-    try:
-        program.change(root, "bundle", "create", "--quiet", str(to), ref, *(f"^{one}" for one in known))
-    finally:
-        program.change(root, "update-ref", "-d", ref)
+    ref = f"{repository.BRANCHES}{branch}"
+    program.change(root, "bundle", "create", "--quiet", str(to), ref, *(f"^{one}" for one in known))
     size = to.stat().st_size
     if size > MOST_SENT:
         to.unlink()

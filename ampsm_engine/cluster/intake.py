@@ -12,6 +12,7 @@ from ampsm_engine import naming, redact, timestamps
 from ampsm_engine.batch import progress
 from ampsm_engine.batch.item_run import ItemEnd
 from ampsm_engine.batch.values import ItemSpec
+from ampsm_engine.cluster.clones import only_head
 from ampsm_engine.cluster.parcel import Parcel
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Refused
@@ -103,9 +104,8 @@ def _take_commits(item: BatchItem, session: Session, parcel: Parcel, found: Mapp
     try:
         if not repository.is_object_id(str(tip)) or not parcel.unpack_bundle(file):
             raise Refused(f"What came of {item.id} has no commits, and names some.")
-        heads = program.query(root, "bundle", "list-heads", str(file)).decode("utf-8", "replace").split("\n")
-        oid, _, ref = heads[0].partition(" ")
-        if oid != tip or not ref.startswith(repository.BRANCHES) or len(heads) > 2:
+        oid, ref = only_head(root, file)
+        if oid != tip:
             raise Refused(f"What came of {item.id} holds other commits than it says.")
         program.query(root, "bundle", "verify", "--quiet", str(file))
         checked = ("-c", "fetch.fsckObjects=true", "-c", "core.hooksPath=/dev/null")

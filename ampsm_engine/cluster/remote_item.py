@@ -62,6 +62,8 @@ class RemoteHost:
     """When the question was sent that this is the answer to, as `time.monotonic` counts."""
     halted: str | None = None
     """Why its half of the run was stopped there; None while it goes on."""
+    sending: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a repository is sent to it."""
 
 
 class Cluster(Protocol):
@@ -197,24 +199,28 @@ class RemoteItem:
         session_id = await self._in_thread(item_run.prepared, engine, item, self.spec)
         session = engine.store.sessions.get(session_id)
         request = await self._in_thread(_request, self.cluster, item, self.spec, session)
-        for _ in range(3):
-            answer, _content = await self.cluster.ask(host, request)
-            missing = answer.get("missing")
-            if missing is None:
-                self._entered = time.monotonic()
-                engine.store.sessions.update(session_id, host=host.name)
-                return
-            request["repository"]["bundle"] = await self._send_repository(item, session, host, missing)
-        raise Failed(f"{host.name} does not keep what is sent of {session.repo_root}.")
+        if await self._lacks(host, request) is not None:
+            async with host.sending:  # what one sends the next one finds there
+                while (has := await self._lacks(host, request)) is not None:
+                    if request["repository"]["bundle"] is not None:
+                        raise Failed(f"{host.name} does not keep what is sent of {session.repo_root}.")
+                    request["repository"]["bundle"] = await self._send_repository(item, session, host, has)
+        self._entered = time.monotonic()
+        engine.store.sessions.update(session_id, host=host.name)
 
-    async def _send_repository(self, item: BatchItem, session: Session, host: RemoteHost, missing: Any) -> str:
+    async def _lacks(self, host: RemoteHost, request: dict[str, Any]) -> list[str] | None:
+        """Have a host run the item: None when it does, else which commits it has of a repository that it lacks."""
+        answer, _ = await self.cluster.ask(host, request)
+        missing = answer.get("missing")
+        return None if missing is None else [str(one) for one in missing.get("has", ())][:200]
+
+    async def _send_repository(self, item: BatchItem, session: Session, host: RemoteHost, has: list[str]) -> str:
         """Send what the host lacks of the repository, in pieces; the name that it has there."""
-        root, base = Path(session.repo_root), await self._in_thread(_tip, session)
+        root = Path(session.repo_root)
         folder = self._folder()
         file = folder / f"{item.number}.to.bundle"
         try:
-            has = [str(one) for one in missing.get("has", ())][:200]
-            name = await self._in_thread(clones.bundle, root, base, has, file)
+            name = await self._in_thread(clones.bundle, root, session.branch_name, has, file)
             size, offset = file.stat().st_size, 0
             self.tell(f"sends {max(size >> 10, 1)} kB of {root.name} to {host.name}")
             while offset < size:

@@ -416,7 +416,7 @@ def configuration(name: str, value: str) -> dict[str, str]:
 
 def failure(where: Path, arguments: tuple[Argument, ...], answer: Answer) -> AmpsmError:
     """The error for a git that did not do what it was asked."""
-    if "packed-refs" in answer.reason:
+    if "packed-refs" in answer.reason and "packed-refs.lock" not in answer.reason:  # another git has that one
         message = f"The refs of the repository at {where} are damaged: {answer.reason}."
         return Unfit(message, f"Take that line out with an editor: git -C {where} rev-parse --git-path packed-refs")
     verb = next((str(one) for one in arguments if not str(one).startswith("-")), "")

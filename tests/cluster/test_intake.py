@@ -166,8 +166,7 @@ def test_a_repository_travels_in_pieces_that_can_be_sent_again(
     git(cluster.repo, "commit", "-q", "-m", "Big")
     tip = git(cluster.repo, "rev-parse", "HEAD").strip()
     file = tmp_path / "bundle"
-    name = clones.bundle(cluster.repo, tip, (), file)
-    assert git(cluster.repo, "for-each-ref", "refs/ampsm/cluster/") == ""
+    name = clones.bundle(cluster.repo, "main", (), file)
     host = cluster.host("web1")
     content, half = file.read_bytes(), 300
     assert host.clones.put(name, 0, content[:half]) == half
@@ -182,7 +181,7 @@ def test_a_repository_travels_in_pieces_that_can_be_sent_again(
     assert isinstance(host.clones.provide(replace(wanted, base="f" * 40, bundle=None)), clones.MissingBase)
     monkeypatch.setattr(clones, "MOST_SENT", 100)
     with pytest.raises(Refused, match="at most") as refused:
-        clones.bundle(cluster.repo, tip, (), file)
+        clones.bundle(cluster.repo, "main", (), file)
     assert "source:" in refused.value.hint
 
 

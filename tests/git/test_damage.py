@@ -8,8 +8,8 @@ import pytest
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import merges, sessions
 from ampsm_engine.engine.startup import open_engine
-from ampsm_engine.errors import AmpsmError, NotFound, Unfit
-from ampsm_engine.git import repository
+from ampsm_engine.errors import AmpsmError, Failed, NotFound, Unfit
+from ampsm_engine.git import program, repository
 from tests.git.sandboxes import Sandbox
 
 MISSING = "1234567890" * 4 + "\n"
@@ -99,3 +99,12 @@ def test_a_commit_that_damaged_refs_hide_is_not_called_unknown(sandbox: Sandbox)
     with pytest.raises(AmpsmError, match="packed-refs") as failed:
         repository.resolve(sandbox.root, "nothing")
     assert not isinstance(failed.value, NotFound)
+
+
+def test_refs_that_another_git_has_locked_are_not_called_damaged(sandbox: Sandbox) -> None:
+    sandbox.git("branch", "other")
+    sandbox.git("pack-refs", "--all")
+    sandbox.git("config", "core.packedRefsTimeout", "0")
+    (sandbox.root / ".git/packed-refs.lock").touch()
+    with pytest.raises(Failed, match=r"packed-refs\.lock"):
+        program.change(sandbox.root, "update-ref", "-d", "refs/heads/other")
