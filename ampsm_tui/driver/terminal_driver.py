@@ -85,8 +85,14 @@ def terminal_driver(base: "type[Driver]", make_output: "Callable[[App[Any]], Ter
     return type("TerminalDriver", (_TerminalDriver, base), {"make_output": staticmethod(make_output)})
 
 
-PATIENCE = 1.0
-"""Seconds that a key waits for the one before it; what takes longer is work, not focus."""
+TURN = 0.005
+"""Seconds between two looks whether the key before has come to where it goes."""
+
+TURNS = 200
+"""Looks for which a key waits for the one before it; what takes longer is work, not focus.
+
+Not seconds: where the machine is busy or the loop has stood still, a second may pass before anything could be done.
+"""
 
 
 class KeyQueue:
@@ -122,12 +128,11 @@ class KeyQueue:
 
 async def _is_idle(pump: "MessagePump") -> None:
     """Whatever lies before a message pump now has been worked off."""
-    done = asyncio.get_running_loop().create_future()
-
-    def now() -> None:
-        if not done.done():
-            done.set_result(None)
-
-    if pump.call_later(now):
+    done = asyncio.Event()
+    if not pump.call_later(done.set):
+        return
+    for _ in range(TURNS):
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(done, PATIENCE)
+            await asyncio.wait_for(done.wait(), TURN)
+        if done.is_set():
+            return

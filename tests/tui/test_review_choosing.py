@@ -4,6 +4,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
+from textual.widget import Widget
 
 from ampsm_tui.widgets.diff.layout import RowKind
 from tests.tui.conftest import Camera
@@ -119,3 +120,35 @@ async def test_one_jumps_to_a_file_by_typing_some_of_its_name(reviewed: Reviewed
         row = reviewed.screen.view.row
         assert row is not None
         assert reviewed.screen.view.document.files[row.file].path == "docs/latin.txt"
+
+
+@pytest.mark.parametrize("width", [30, 40, 60])
+async def test_in_a_narrow_review_the_list_of_files_makes_way_for_the_diff(reviewed: Reviewed, width: int) -> None:
+    """Where there is no room for both, whichever has the keys is seen: back by tab, enter, esc, p and a jump."""
+    async with reviewed.open(size=(width, 30)) as desk:
+        view, files = reviewed.screen.view, reviewed.screen.pane.files
+
+        async def go(*keys: str, into: Widget) -> None:
+            await reviewed.press(*keys)
+            await desk.settle()
+            assert into.has_focus
+            assert files.display == (into is files)
+            assert view.display  # and keeps its place: it is not laid out anew with each look at the list
+
+        await go("tab", into=files)
+        await go("tab", into=view)
+        await go("p", into=files)
+        await go("G", into=files)
+        at = view.row
+        assert at is not None
+        await go("enter", into=view)
+        assert view.row is not None
+        assert view.row.file == at.file
+        await go("tab", "escape", into=view)
+        await go("p", "p", into=view)
+        await go("tab", into=files)
+        await reviewed.press("P")
+        await desk.type("latin")
+        await desk.settle()
+        await go("enter", into=view)
+        desk.sees("latin")

@@ -71,10 +71,12 @@ class ReviewDisplay:
     def toggle_files(self) -> None:
         """Hide the list of files, or show it."""
         files = self._pane.files
+        if not files.display and self._is_narrow:
+            self.toggle_files_focus()
+            return
         self._screen.toggle_class("-files-off" if files.display else "-files-on")
         if files.display:
             self._screen.remove_class("-files-on")
-        if not files.display:
             self._view.focus()
         self._screen.call_after_refresh(self.fit)
 
@@ -86,6 +88,16 @@ class ReviewDisplay:
             self._screen.add_class("-files-on")
             self._screen.remove_class("-files-off")
             self._pane.files.focus()
+
+    def uncover(self) -> None:
+        """Take the list of files away where it lies above the diff and the keys are in the diff."""
+        if self._is_narrow and self._view.has_focus:
+            self._screen.remove_class("-files-on")
+
+    @property
+    def _is_narrow(self) -> bool:
+        """The list of files lies above the diff instead of beside it (`review.tcss`)."""
+        return self._screen.has_class("-narrow") or self._screen.has_class("-slim")
 
 
 class ReviewContext:

@@ -7,7 +7,7 @@ import asyncio
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
@@ -134,7 +134,12 @@ class DiffScreen(AppScreen[None]):
         """Draw the diff for its new width."""
         self.call_after_refresh(self._fit)
 
+    @on(events.DescendantFocus)
+    def _show_what_has_the_keys(self) -> None:
+        self.diff_display.uncover()
+
     def _fit(self) -> None:
+        self.diff_display.uncover()
         self.diff_display.fit()
         self.pane.update_counts()
 
