@@ -29,9 +29,9 @@ STATES = {
 BATCH_STATES = {
     "waiting": StateStyle("◌", "warning", "yellow"),
     "stopping": StateStyle("◍", "warning", "yellow"),
-    "placed": StateStyle("◌", "primary", "cyan"),
+    "placed": StateStyle("◔", "primary", "cyan"),
     "unreachable": StateStyle("◇", "warning", "yellow"),
-    "collecting": StateStyle("◍", "primary", "cyan"),
+    "collecting": StateStyle("◕", "primary", "cyan"),
     "success": StateStyle("✓", "success", "green"),
     "fail": StateStyle("⊘", "error", "red"),
     "timeout": StateStyle("◷", "warning", "yellow"),

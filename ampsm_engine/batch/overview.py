@@ -6,7 +6,7 @@ from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git.entities import FileChange
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.metrics import columns
-from ampsm_engine.model import Batch, BatchItem, BatchProgress, BatchState, Iteration, ScriptResult, Session
+from ampsm_engine.model import Batch, BatchItem, BatchProgress, BatchState, Iteration, Placement, ScriptResult, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class ItemLine:
     tokens: int | None
     """Of all iterations of its session; None as long as amp told of none."""
     iterations: int
+    late: tuple[str, ...] = ()
+    """Hosts that brought it to an end, too, after another one had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,10 @@ def run_view(engine: Engine, batch_id: str) -> RunView:
     batch, items = store.batches.get(batch_id), store.batches.items(batch_id)
     made = [item.session_id for item in items if item.session_id]
     iterations = store.iterations.of_sessions(made)
-    lines = tuple(_item_line(item, iterations.get(item.session_id or "", ())) for item in items)
+    placed = store.batches.placements_of_batch(batch_id) if any(item.host for item in items) else {}
+    lines = tuple(
+        _item_line(item, iterations.get(item.session_id or "", ()), placed.get(item.id, ())) for item in items
+    )
     return RunView(batch, store.batches.progress(batch_id), lines, _cost(engine, batch_id, iterations))
 
 
@@ -74,9 +79,10 @@ def _cost(engine: Engine, batch_id: str, iterations: dict[str, tuple[Iteration, 
     return columns.cost(spent, partly=bool(threads - priced)) if spent is not None else ""
 
 
-def _item_line(item: BatchItem, iterations: tuple[Iteration, ...]) -> ItemLine:
+def _item_line(item: BatchItem, iterations: tuple[Iteration, ...], placed: tuple[Placement, ...]) -> ItemLine:
     known = [one.tally.token_usage for one in iterations if one.tally.token_usage is not None]
-    return ItemLine(item, sum(known) if known else None, len(iterations))
+    late = tuple(one.host for one in placed if one.outcome == "late")
+    return ItemLine(item, sum(known) if known else None, len(iterations), late)
 
 
 def sessions_of_run(engine: Engine, batch_id: str) -> tuple[Session, ...]:

@@ -115,7 +115,8 @@ def begun(engine: "Engine", batch: "Batch", *, wait: bool, as_json: bool) -> int
         return diagnostics.OK
     count = len(engine.store.batches.items(batch.id))
     output.line(output.Styled(one_line(batch.name), "bold"))
-    output.fields((("run", batch.id), ("items", str(count)), ("at once", str(batch.concurrency))))
+    at_once = str(batch.concurrency) if batch.concurrency < count else ""
+    output.fields((("run", batch.id), ("items", str(count)), ("at once", at_once)))
     diagnostics.hint(f"ampsm batch status {batch.id} --follow")
     return diagnostics.OK
 

@@ -50,6 +50,7 @@ COLUMNS: tuple[TableColumn[ListedSession], ...] = (
     TableColumn("STATUS", lambda one: _styled_state(one, word=True), drop_order=2),
     TableColumn("NAME", _name, least=12, most=60),
     TableColumn("REPO", lambda one: Styled(labels.repository_name(one.row.session), "dim"), drop_order=6, least=6),
+    TableColumn("HOST", lambda one: Styled(one.row.session.host or "", "dim"), drop_order=5, least=6, most=30),
     TableColumn("DOING", _doing, drop_order=4, least=10, most=60),
     TableColumn("ITER", lambda one: str(one.row.iterations), drop_order=5, right=True),
     TableColumn("TOKENS", lambda one: labels.count(one.tokens), drop_order=7, right=True),
@@ -92,4 +93,5 @@ def print_sessions(
         row = board_row(session, theirs)
         uncommitted = row.current is not None and is_uncommitted(notes.get(row.current.id, ()))
         listed.append(ListedSession(row, total_tokens(theirs), uncommitted, amiss[session.id], at))
-    table(COLUMNS, listed)
+    here = not any(session.host for session in sessions)
+    table([column for column in COLUMNS if not (here and column.title == "HOST")], listed)

@@ -20,6 +20,7 @@ GROUPING_NAMES = {
     "repo": "repository",
     "session": "session",
     "batch": "batch",
+    "host": "host",
     "tool": "tool",
     "iteration": "iteration",
 }

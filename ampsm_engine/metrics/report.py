@@ -11,7 +11,16 @@ from ampsm_engine.metrics import columns
 from ampsm_engine.metrics.columns import COLUMNS, TOOL_COLUMNS, FigureColumn
 from ampsm_engine.metrics.markdown_text import code, one_line
 from ampsm_engine.metrics.plots import Plot, plots
-from ampsm_engine.metrics.summary import EVERYTHING, FiguresRow, Grouping, Selection, Summary, summarized
+from ampsm_engine.metrics.summary import (
+    EVERYTHING,
+    HERE,
+    NO_BATCH,
+    FiguresRow,
+    Grouping,
+    Selection,
+    Summary,
+    summarized,
+)
 
 if TYPE_CHECKING:
     from ampsm_engine.store import Store
@@ -19,7 +28,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 200
 """Rows of one table of a report; of more, the last days or those with the most tokens."""
 
-_SECTIONS: tuple[Grouping, ...] = ("day", "mode", "repo", "batch", "session", "tool")
+_SECTIONS: tuple[Grouping, ...] = ("day", "mode", "repo", "batch", "host", "session", "tool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +90,8 @@ def _span(selection: Selection) -> str:
 
 
 def _is_empty(section: ReportSection) -> bool:
-    """Whether it is about batches where there is none."""
-    return section.key == "batch" and len(section.rows) == 1 and section.rows[0][0] == "no batch"
+    """Whether it is about batches where there is none, or about hosts where all ran here."""
+    return [row[0] for row in section.rows] == [{"batch": NO_BATCH, "host": HERE}.get(section.key)]
 
 
 def _section(summary: Summary) -> ReportSection:

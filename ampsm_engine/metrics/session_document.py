@@ -30,6 +30,7 @@ def session_document(engine: Engine, session: Session) -> Iterator[str]:
         ("session", code(session.id)),
         ("repository", code(session.repo_root)),
         ("branch", f"{code(session.branch_name)} from {code(session.base_branch)}"),
+        ("host", code(session.host or "")),
         ("status", session.status.value),
         ("created", session.created_at),
         ("script", code(session.script_command or "")),

@@ -20,13 +20,15 @@ from ampsm_engine.store.measurements import Measured, MeasuredIteration, Measure
 if TYPE_CHECKING:
     from ampsm_engine.store import Store
 
-Grouping = Literal["day", "mode", "repo", "session", "batch", "tool", "iteration"]
+Grouping = Literal["day", "mode", "repo", "session", "batch", "host", "tool", "iteration"]
 GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)
 
 DEFAULT_MODE = "default"
 """How an iteration's mode is called that left the choice to amp."""
 
 NO_BATCH = "no batch"
+
+HERE = "this machine"
 
 _AGO = re.compile(r"(\d{1,5})\s*([hdw])")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -115,7 +117,7 @@ def _rows(
         rows = _with_distinct_labels(rows)
     if by == "day":
         rows.sort(key=lambda row: row.key)
-    elif by in ("mode", "repo", "batch"):
+    elif by in ("mode", "repo", "batch", "host"):
         rows.sort(key=lambda row: (-(row.figures.token_usage or 0), row.key))
     return tuple(rows)
 
@@ -162,6 +164,7 @@ _GROUPS: Mapping[str, tuple[Callable[[MeasuredIteration], str], Callable[[Measur
     "repo": (lambda one: one.repo_root, lambda one: _last_part(one.repo_root)),
     "session": (lambda one: one.session_id, lambda one: one.session_name),
     "batch": (lambda one: one.batch_id or "", lambda one: one.batch_name or one.batch_id or NO_BATCH),
+    "host": (lambda one: one.host or "", lambda one: one.host or HERE),
     "iteration": (lambda one: one.id, lambda one: f"{one.session_name} {one.number}"),
 }
 """How each grouping names a group: its key, and what people call it."""

@@ -9,7 +9,7 @@ the same step one is told that it came too late, and who comes after a death kno
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ampsm_engine import timestamps
 from ampsm_engine.errors import NotFound, Refused
@@ -422,9 +422,22 @@ class Batches(StorePart):
 def _rested(batch: Batch) -> float:
     """Seconds for which a batch rested before it was taken up again; none where its plan is of another program."""
     try:
-        return float(json.loads(batch.plan).get("rested", 0.0))
-    except (ValueError, TypeError, AttributeError):
+        return float(_planned(batch).get("rested", 0.0))
+    except (ValueError, TypeError):
         return 0.0
+
+
+def _is_on_hosts(batch: Batch) -> bool:
+    return bool(_planned(batch).get("on"))
+
+
+def _planned(batch: Batch) -> dict[str, Any]:
+    """The plan of a batch; nothing where it is of another program."""
+    try:
+        found = json.loads(batch.plan)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def seconds_left(batch: Batch, items: Sequence[BatchItem], now: datetime) -> float | None:
@@ -444,6 +457,7 @@ def seconds_left(batch: Batch, items: Sequence[BatchItem], now: datetime) -> flo
         return None
     mean = sum(took) / len(took)
     rest = waiting * mean + sum(max(mean - age, 0.0) for age in begun)
-    at_once = min(batch.concurrency, len(begun) + waiting)
+    # How many slots its hosts have is in no row: so many as are at work now.
+    at_once = len(begun) if begun and _is_on_hosts(batch) else min(batch.concurrency, len(begun) + waiting)
     until = (timestamps.parse(batch.wait_until) - now).total_seconds() if batch.wait_until else 0.0
     return rest / max(at_once, 1) + max(until, 0.0)

@@ -45,6 +45,7 @@ class MeasuredIteration(NamedTuple):
     repo_root: str
     batch_id: str | None
     batch_name: str | None
+    host: str | None
 
     @property
     def is_ended(self) -> bool:
@@ -84,7 +85,13 @@ class Measured(NamedTuple):
     costs: tuple[CostQuery, ...]
 
 
-_OF_SESSION = {"session_name": "s.name", "repo_root": 's."repoRoot"', "batch_id": "b.id", "batch_name": "b.name"}
+_OF_SESSION = {
+    "session_name": "s.name",
+    "repo_root": 's."repoRoot"',
+    "batch_id": "b.id",
+    "batch_name": "b.name",
+    "host": "s.host",
+}
 _READ = {"start_time": "nullif(i.\"startTime\", '')"}
 _COLUMNS = ", ".join(
     _OF_SESSION.get(name) or _READ.get(name) or f'i."{camel(name)}"' for name in MeasuredIteration._fields

@@ -45,7 +45,7 @@ SPANS = (
     Span("last 30 days", timedelta(days=30)),
 )
 
-BY: tuple[Grouping, ...] = ("day", "mode", "repo", "session", "batch", "tool")
+BY: tuple[Grouping, ...] = ("day", "mode", "repo", "session", "batch", "tool", "host")
 """What figures are grouped by, in their turn."""
 
 

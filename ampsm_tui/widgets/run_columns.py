@@ -96,13 +96,15 @@ def items_kind(row: Rows, left_out: frozenset[str] = frozenset()) -> "RecordKind
 
     `left_out`: titles of columns that would say the same, or nothing, of each item.
     """
+    state = 10 if "HOST" in left_out else 13  # unreachable is a word of hosts
     glyph = RecordColumn("", 1, 1, 0, _item_glyph)
     columns = (
-        RecordColumn("STATE", 10, 10, 4, _item_state, order=lambda one: _ORDER[one.item.state], narrow=glyph),
+        RecordColumn("STATE", state, state, 4, _item_state, order=lambda one: _ORDER[one.item.state], narrow=glyph),
         RecordColumn("#", 3, 4, 8, lambda one, _: (Piece(str(one.item.number), "quiet"),), right=True),
         RecordColumn("NAME", 14, 30, 0, _name, order=_item_name, comfort=18),
         RecordColumn("REPOSITORY", 10, 14, 6, _item_repository, order=lambda one: repository(one.item)),
         RecordColumn("MODE", 6, 6, 7, _item_mode, order=lambda one: one.item.mode),
+        RecordColumn("HOST", 6, 14, 5, _item_host, order=lambda one: one.item.host),
         RecordColumn("DOING", 14, 60, 3, lambda one, at: (_doing(one.item, row(one.item.session_id), at),)),
         RecordColumn("TRIES", 5, 5, 9, lambda one, _: (Piece(str(one.item.tries)),), True, lambda one: one.item.tries),
         RecordColumn("TOKENS", 6, 6, 2, _item_tokens, right=True, order=lambda one: one.tokens),
@@ -118,6 +120,7 @@ def dull_columns(lines: "Sequence[ItemLine]") -> frozenset[str]:
     dull = {
         "REPOSITORY": len({item.repo for item in items}) < 2,
         "MODE": len({item.mode for item in items}) < 2,
+        "HOST": not any(item.host for item in items),
         "TRIES": all(item.tries < 2 for item in items),
     }
     return frozenset(title for title, is_dull in dull.items() if is_dull)
@@ -125,7 +128,8 @@ def dull_columns(lines: "Sequence[ItemLine]") -> frozenset[str]:
 
 def _item_text(one: "ItemLine") -> str:
     item = one.item
-    return f"{item.name} {item.repo} {item.mode or ''} {item.state} {item.step} {item.reason or ''} {item.prompt}"
+    where = f"{item.repo} {item.host or ''}"
+    return f"{item.name} {where} {item.mode or ''} {item.state} {item.step} {item.reason or ''} {item.prompt}"
 
 
 def _name(one: "ItemLine | Variant", _at: datetime) -> tuple[Piece, ...]:
@@ -158,6 +162,17 @@ def _item_mode(one: "ItemLine", _at: datetime) -> tuple[Piece, ...]:
     return (Piece(one_line(one.item.mode, 40)) if one.item.mode else Piece("·", "quiet"),)
 
 
+def _item_host(one: "ItemLine", _at: datetime) -> tuple[Piece, ...]:
+    return (Piece(one_line(one.item.host, 40)) if one.item.host else Piece("·", "quiet"),)
+
+
+def hosts(one: "ItemLine") -> str:
+    """The host that has an item or brought it to its end, and those that did so too late; empty where it ran here."""
+    said = [f"{'' if not one.item.state.is_final else 'ran '}on {one_line(one.item.host, 40)}"] if one.item.host else []
+    said += [f"also ran on {one_line(host, 40)}, too late" for host in one.late]
+    return "; ".join(said)
+
+
 def doing(item: BatchItem, row: BoardRow | None, at: datetime) -> str:
     """What an item does at this moment, what it waits for, or why it ended so; empty where nothing is to be said."""
     reason = one_line(item.reason or "", 300)
@@ -168,7 +183,8 @@ def doing(item: BatchItem, row: BoardRow | None, at: datetime) -> str:
         return f"{again}: {reason}" if reason else again
     if item.state is ItemState.QUEUED:
         return reason
-    said = one_line(labels.activity(row), 300) if row is not None and item.step != "merge" else ""
+    is_here = item.host is None and item.step != "merge"  # what is known here of one on a host is older
+    said = one_line(labels.activity(row), 300) if row is not None and is_here else ""
     return ": ".join(filter(None, (one_line(item.step, 40), said or reason)))
 
 
@@ -176,8 +192,9 @@ def _doing(item: BatchItem, row: BoardRow | None, at: datetime) -> Piece:
     text = doing(item, row, at)
     if text.startswith("again in"):
         return Piece(text, "waiting")
-    quiet = item.state in (ItemState.QUEUED, ItemState.SUCCESS, ItemState.STOPPED)
-    return Piece(text, "quiet" if quiet else "" if item.state is ItemState.RUNNING else item.state.value)
+    if item.state in (ItemState.QUEUED, ItemState.PLACED, ItemState.SUCCESS, ItemState.STOPPED):
+        return Piece(text, "quiet")
+    return Piece(text, "" if item.state in (ItemState.RUNNING, ItemState.COLLECTING) else item.state.value)
 
 
 def _item_tokens(one: "ItemLine", _at: datetime) -> tuple[Piece, ...]:
@@ -192,7 +209,7 @@ def _item_seconds(one: "ItemLine") -> float | None:
 
 def _item_time(one: "ItemLine", at: datetime) -> tuple[Piece, ...]:
     """From its beginning to its end, or until now while it runs."""
-    if not one.item.started_at or (one.item.ended_at is None and one.item.state is not ItemState.RUNNING):
+    if not one.item.started_at or (one.item.ended_at is None and not one.item.state.is_at_work):
         return (UNKNOWN,)
     end = timestamps.parse(one.item.ended_at) if one.item.ended_at else at
     seconds = max(0.0, (end - timestamps.parse(one.item.started_at)).total_seconds())

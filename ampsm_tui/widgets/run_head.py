@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from ampsm_engine import labels, timestamps
-from ampsm_engine.model import Batch, BatchProgress, BatchState, ItemState
+from ampsm_engine.model import ITEMS_AT_WORK, Batch, BatchProgress, BatchState, ItemState
 from ampsm_engine.plain_text import plural
 from ampsm_engine.states import SHOWN
 from ampsm_tui.clean import cells, one_line
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 ORDER = (
     *(ItemState.SUCCESS, ItemState.FAIL, ItemState.ERROR, ItemState.TIMEOUT, ItemState.CONFLICT),
-    *(ItemState.STOPPED, ItemState.RUNNING, ItemState.QUEUED),
+    *(ItemState.STOPPED, ItemState.UNREACHABLE, ItemState.COLLECTING, ItemState.RUNNING, ItemState.PLACED),
+    ItemState.QUEUED,
 )
 """The states of items as they stand in a bar: what has ended first."""
 
@@ -73,7 +74,8 @@ class RunHead(Vertical):
         word = state_word(batch, at)
         title = [Piece(f"{SHOWN[word].glyph} {word}  ", word), Piece(one_line(batch.name, 200), "name")]
         is_at_work = batch.state in (BatchState.RUNNING, BatchState.STOPPING)
-        at_once = [Piece(f"  {batch.concurrency} at once", "quiet")] if is_at_work else []
+        is_limit = is_at_work and batch.concurrency < progress.total
+        at_once = [Piece(f"  {batch.concurrency} at once", "quiet")] if is_limit else []
         self._line("title").set_pieces(title, chosen if chosen and chosen[0].text else at_once)
         self._line("bar").set_pieces(bar_line(batch, progress, at, width))
         self._line("counts").set_pieces(*counts_line(view, width))
@@ -130,7 +132,7 @@ def bar_pieces(progress: BatchProgress, room: int) -> list[Piece]:
         sizes[at] += 1
     while sum(sizes) > room and max(sizes) > 1:
         sizes[sizes.index(max(sizes))] -= 1
-    signs = {ItemState.QUEUED: "╌", ItemState.RUNNING: "─"}
+    signs = {ItemState.QUEUED: "╌"} | dict.fromkeys(ITEMS_AT_WORK, "─")
     return [Piece(signs.get(state, "━") * size, state.value) for (state, _), size in zip(wanted, sizes, strict=True)]
 
 

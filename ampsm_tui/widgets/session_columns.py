@@ -50,18 +50,20 @@ def _name(subject: Subject) -> tuple[Piece, ...]:
     name = Piece(one_line(subject.row.session.name, 300), "name")
     would_conflict = subject.forecast is not None and subject.forecast.conflicts and not subject.forecast.open
     marks = (labels.OUTSIDE_MARK if subject.row.session.outside else "") + ("≠" if would_conflict else "")
-    tags = _tags(subject.row)
-    tail = (Piece(tags, "quiet"),) if tags else ()
+    said = _behind_name(subject.row)
+    tail = (Piece(said, "quiet"),) if said else ()
     return (Piece(f"{marks} ", "awaiting-input"), name, *tail) if marks else (name, *tail)
 
 
-def _tags(row: BoardRow) -> str:
-    return "".join(f" #{one_line(tag, 60)}" for tag in row.session.tags)
+def _behind_name(row: BoardRow) -> str:
+    """The session's tags, and the host of a cluster that ran it."""
+    host = f" @{one_line(row.session.host, 40)}" if row.session.host else ""
+    return "".join(f" #{one_line(tag, 60)}" for tag in row.session.tags) + host
 
 
 def name_cells(row: BoardRow) -> int:
-    """The cells that a session's name needs, with its tags."""
-    return cells(one_line(row.session.name, 100)) + cells(_tags(row))
+    """The cells that a session's name needs, with its tags and its host."""
+    return cells(one_line(row.session.name, 100)) + cells(_behind_name(row))
 
 
 def _repository(subject: Subject) -> tuple[Piece, ...]:

@@ -66,14 +66,16 @@ class SessionHead(Vertical):
 
 def _standing(row: BoardRow, at: datetime) -> list[Piece]:
     """What the last iteration came to, the most telling first."""
-    current = row.current
+    current, host = row.current, one_line(row.session.host or "", 60)
     if current is None:
-        return [Piece("nothing has run yet", "quiet")]
+        return [Piece(f"at work on {host}" if host else "nothing has run yet", "quiet")]
     parts = []
     if row.session.outside is not None:
         outside = one_line(row.session.outside, 200)
         parts.append(Piece(f"{labels.OUTSIDE_MARK} outside its worktree: {outside}", "awaiting-input"))
     parts += [Piece(plural(row.iterations, "iteration"), "quiet")]
+    if host:
+        parts.append(Piece(f"ran on {host}", "quiet"))
     if row.queued:
         parts.append(Piece(f"{row.queued} queued", "quiet"))
     if current.test_result is not None:

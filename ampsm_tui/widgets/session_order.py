@@ -123,7 +123,8 @@ def _is_wanted(row: BoardRow, how: Arrangement) -> bool:
         return True
     session = row.session
     fields = f"{session.name}\n{session.repo_root}\n{session.branch_name}\n{session.id}\n{labels.state_word(row)}\n"
-    haystack = f"{fields}{session.amp_prompt[:2000]}\n{session.notes or ''}\n{' '.join(session.tags)}".casefold()
+    more = f"{session.notes or ''}\n{' '.join(session.tags)}\n@{session.host or ''}"
+    haystack = f"{fields}{session.amp_prompt[:2000]}\n{more}".casefold()
     words = how.text.casefold().split()
     # A word that begins with # is a tag, or the beginning of one.
     tagged = [word.removeprefix("#") for word in words if word.startswith("#")]

@@ -88,8 +88,12 @@ def test_it_says_the_figures_of_the_store(hostile: Ledger) -> None:
         tool.name: str(tool.calls) for tool in summarize(store, "tool").tools
     }
     assert [section.key for section in built.sections] == ["day", "mode", "repo", "session", "tool"], (
-        "there is no batch"
+        "there is no batch, and no host"
     )
+    session = store.sessions.all()[0]
+    store.sessions.update(session.id, host="web|1")
+    (by_host,) = (one for one in report.build(store).sections if one.key == "host")
+    assert {row[0] for row in by_host.rows} == {"this machine", "web|1"}
 
 
 def test_every_row_of_a_markdown_table_has_all_cells(hostile: Ledger) -> None:

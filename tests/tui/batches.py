@@ -70,6 +70,21 @@ def all_states() -> tuple[BatchItem, ...]:
     )
 
 
+def on_hosts() -> tuple[ItemLine, ...]:
+    """The items of a run on hosts: on their way there, at work, out of reach, on their way back, and one run twice."""
+    placed, away, back = ItemState.PLACED, ItemState.UNREACHABLE, ItemState.COLLECTING
+    items = (
+        an_item(1, "Upgrade the login", SUCCESS, host="build-server-1.example"),
+        an_item(2, "Upgrade the archive", back, step="prompt", host="web1"),
+        an_item(3, "Upgrade the mails", away, step="follow-up 1", host="web2", reason="web2 does not answer."),
+        an_item(4, "Upgrade the search", AT_WORK, step="prompt", host="web3"),
+        an_item(5, "Upgrade the billing job", placed, step="prompt", host="web3"),
+        an_item(6, "Upgrade the settings"),
+    )
+    late = ("web2",)
+    return tuple(ItemLine(item, None, item.tries, late if item.number == 1 else ()) for item in items)
+
+
 def progress_of(items: tuple[BatchItem, ...], **fields: object) -> BatchProgress:
     counted = Counter(item.state for item in items)
     counts = {state: counted[state] for state in ItemState}

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ampsm_engine.batch.overview import RunLine
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.last_places import LastPlace
 from ampsm_engine.model import BatchState, ItemState
@@ -22,6 +23,7 @@ from tests.tui.batches import (
     a_view,
     all_states,
     an_item,
+    on_hosts,
     progress_of,
     sessions_of,
     some_runs,
@@ -60,6 +62,25 @@ async def test_a_run_with_items_in_all_states(runs: Desk, snapshot_svg: Camera, 
     async with runs.open(BOARD, size=size):
         await runs.press("B", "enter")
         snapshot_svg(runs.app)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_a_run_on_hosts_says_which_has_each_item(desk: Desk, snapshot_svg: Camera, size: tuple[int, int]) -> None:
+    lines = on_hosts()
+    items = tuple(line.item for line in lines)
+    view = replace(a_view(a_run(concurrency=1000), items, tokens=0), items=lines)
+    desk.answers |= {"run_lines": lambda *_: (RunLine(view.batch, view.progress),), "run_view": lambda *_: view}
+    async with desk.open(a_board(*sessions_of(items)), size=size):
+        await desk.press("B", "enter")
+        if size[0] >= 80:
+            desk.sees("ran on build-server-1.example; also ran on web2, too late")
+        snapshot_svg(desk.app)
+
+
+def test_the_bar_of_a_run_whose_items_are_all_on_their_way_to_hosts_is_full() -> None:
+    placed = progress_of(tuple(an_item(number, "x", ItemState.PLACED) for number in range(3)))
+    pieces = run_head.bar_pieces(placed, 12)
+    assert [piece.text for piece in pieces] == ["─" * 12]
 
 
 async def test_who_was_cut_off_in_a_run_is_offered_it_by_its_name(runs: Desk) -> None:

@@ -399,6 +399,19 @@ async def test_a_session_that_was_put_away_is_in_the_list_of_its_own_status_alon
         desk.sees("Nothing matches")
 
 
+async def test_a_session_says_which_host_of_a_cluster_ran_it(desk: Desk) -> None:
+    there = a_session("migrate", id="there")
+    there = replace(there, session=replace(there.session, host="web\x1b1"))
+    async with desk.open(a_board(a_session("local", id="local"), there), size=(80, 24)):
+        assert "@web" in desk.line_with("migrate")
+        assert "@" not in desk.line_with("local")
+        await desk.press("slash", *"@web", "enter")
+        desk.sees("migrate")
+        desk.sees_not("local")
+        await desk.press("enter")
+        desk.sees("ran on web")
+
+
 async def test_at_thirty_columns_a_session_that_needs_me_says_so_in_a_line_of_its_own(desk: Desk) -> None:
     async with desk.open(a_day(), size=(30, 24)):
         at = desk.lines.index(desk.line_with("◆  Move the billing"))

@@ -126,7 +126,8 @@ class RunScreen(RunActionsScreen):
         if line is not None:
             item = line.item
             said = run_columns.doing(item, self._row(item.session_id), app_of(self).clock())
-            text = f"{SHOWN[item.state].glyph} {said or one_line(item.prompt, 500)}"
+            where = run_columns.hosts(line)
+            text = f"{SHOWN[item.state].glyph} {f'{where}: ' if where else ''}{said or one_line(item.prompt, 500)}"
         self._detail.update(Content(text))
         self._detail.display = bool(text)
 
