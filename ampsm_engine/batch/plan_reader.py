@@ -433,6 +433,7 @@ SETTINGS: dict[str, Read] = {
     "maxTokens": PlanReader.count,
     "maxAmount": PlanReader.amount,
     "source": PlanReader.source,
+    "setupOnHosts": PlanReader.switch,
     "jsonLogs": PlanReader.switch,  # the predecessor's; what amp says is always kept
 }
 """What the defaults and each item may say."""

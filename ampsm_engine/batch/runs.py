@@ -66,10 +66,12 @@ def enter(engine: Engine, plan: Plan, *, concurrency: int | None = None) -> Batc
 
     UntrustedCommand where a session of it would be set up with what nobody has trusted: later there is nobody to ask.
     """
-    for root, base in dict.fromkeys((planned.spec.repo, planned.spec.base_branch) for planned in plan.items):
+    begun = ((one.spec.repo, one.spec.base_branch, one.spec.setup_on_hosts) for one in plan.items)
+    for root, base, on_hosts in dict.fromkeys(begun):
         engine.check_repository(Path(root))
-        if not plan.on:  # other machines have a home of their own
-            setup.refuse_untrusted(engine, Path(root), base)
+        if plan.on:
+            setup.refuse_on_hosts(engine, Path(root), base, is_allowed=on_hosts)
+        setup.refuse_untrusted(engine, Path(root), base)
     if not plan.on:
         program.find(engine.settings, os.environ)
     for root in dict.fromkeys(planned.spec.repo for planned in plan.items):

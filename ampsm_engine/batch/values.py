@@ -57,6 +57,8 @@ class ItemSpec:
     """Dollars by amp's own figure at which it is stopped before its next run of amp; None: the setting's."""
     source: str | None = None
     """The address that hosts of a cluster clone the repository from; None: it is sent to them from here."""
+    setup_on_hosts: bool = False
+    """Whether hosts of a cluster may run the repository's own setup command, once it is trusted here."""
 
     @property
     def prompts(self) -> int:

@@ -29,7 +29,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ampsm_engine import __version__, file_lock, folders, identity, redact, timestamps
+from ampsm_engine import __version__, file_lock, folders, identity, redact, timestamps, trusted_commands
 from ampsm_engine.batch import item_run, runs
 from ampsm_engine.batch.values import ItemSpec
 from ampsm_engine.cluster import parcel
@@ -37,7 +37,7 @@ from ampsm_engine.cluster.clones import PIECE, HostClones, MissingBase, WantedRe
 from ampsm_engine.context import Engine, engine_at
 from ampsm_engine.engine import session_trash, startup
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused
-from ampsm_engine.git import program, repository
+from ampsm_engine.git import program, repository, setup_source
 from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
 from ampsm_engine.lean_dataclass import asdict, replace
 from ampsm_engine.model import OPEN_ITEMS, Batch, BatchItem, BatchState, ItemState
@@ -199,12 +199,25 @@ class HostHalf:
                 clone = self.clones.provide(WantedRepository.read(dict(request["repository"])))
                 if isinstance(clone, MissingBase):
                     return {"missing": {"has": list(clone.has)}}, b""
+                self._accept_setup(clone, str(given["base"]), given.get("setup"))
                 self._enter(asked, given, clone, take_up)
             elif found.state.is_final and take_up > int(json.loads(found.spec).get("takeUp", 0)):
                 runs.take_up(self.engine, found, takeUp=take_up)
                 runs.run_again(self.engine, store.batches.get(found.batch_id))
         launch.sweep_batches(self.engine.home, store, asked=str(asked["id"]))
         return {"entered": True}, b""
+
+    def _accept_setup(self, clone: Path, base: str, trusted: object) -> None:
+        """Trust the repository's setup command where it is letter by letter the one that was trusted by who asks."""
+        source = setup_source.read(clone, base)
+        if not source.is_foreign or trusted_commands.is_trusted(self.engine.home, clone, source.command):
+            return
+        if source.command != trusted:
+            message = (
+                f"{self.name} runs no setup command that was not trusted for it: {printable(source.command)[:200]}"
+            )
+            raise Refused(message, "ampsm trust --repo REPOSITORY, and setupOnHosts: true in the plan")
+        trusted_commands.trust(self.engine.home, clone, source.command)
 
     def _enter(self, asked: dict[str, Any], given: dict[str, Any], clone: Path, take_up: int) -> None:
         typed = ItemSpec.of(dict(given["spec"]))

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from ampsm_engine import timestamps
+from ampsm_engine import timestamps, trusted_commands
 from ampsm_engine.batch import item_run, progress, runs
 from ampsm_engine.batch.item_run import ItemEnd
 from ampsm_engine.batch.values import ItemSpec
@@ -24,7 +24,7 @@ from ampsm_engine.cluster.carrier import HostGone
 from ampsm_engine.cluster.parcel import Parcel
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused
-from ampsm_engine.git import repository
+from ampsm_engine.git import program, repository, setup_source
 from ampsm_engine.home import PRIVATE_FOLDER, open_private
 from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.model import BatchItem, BatchState, ItemState, Session
@@ -381,14 +381,10 @@ def _piece(file: Path, offset: int) -> bytes:
 
 def _request(cluster: Cluster, item: BatchItem, spec: ItemSpec, session: Session) -> dict[str, Any]:
     """What a host is told of an item."""
-    from ampsm_engine.git import program
-
     root, base = Path(session.repo_root), _tip(session)
-    author = {}
-    for name in ("user.name", "user.email"):
-        answer = program.read(root, "config", "--get", name)
-        if answer.ok:
-            author[name] = program.text(answer.output).strip()
+    answer = program.read(root, "config", "--null", "--get-regexp", r"^user\.(name|email)$")
+    author = dict(pair.split("\n", 1) for pair in program.text(answer.output).split("\0") if "\n" in pair)
+    setup = setup_source.of_commit(root, base).command if spec.setup_on_hosts else ""
     batch = cluster.engine.store.batches.get(item.batch_id)
     return {
         "verb": "run",
@@ -403,6 +399,7 @@ def _request(cluster: Cluster, item: BatchItem, spec: ItemSpec, session: Session
             "thread": session.thread_id,
             "base": base,
             "takeUp": _take_up(item),
+            "setup": setup if trusted_commands.is_trusted(cluster.engine.home, root, setup) else None,
         },
         "repository": {
             "key": clones.key_of(root),

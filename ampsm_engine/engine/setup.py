@@ -15,6 +15,7 @@ from ampsm_engine.git import lock, readiness, repository, setup_source
 from ampsm_engine.git.setup_source import SetupSource
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Iteration, Session, SetupState, Status
+from ampsm_engine.plain_text import printable
 
 if TYPE_CHECKING:
     from ampsm_engine.worker.script import ScriptRun
@@ -72,6 +73,25 @@ def refuse_untrusted(engine: Engine, path: Path, base: str | None) -> None:
     with contextlib.suppress(NotFound, Unfit, Failed):  # whoever makes the session tells that
         repo = repository.locate(path)
         of_new_session(engine, repo.root, repository.base(repo, base).commit)
+
+
+def refuse_on_hosts(engine: Engine, path: Path, base: str | None, *, is_allowed: bool) -> None:
+    """Refused where hosts of a cluster would set a session up with a command of the repository that is not to travel.
+
+    UntrustedCommand where it may, and nobody here has trusted it. git's configuration does not count: hosts have one
+    of their own.
+    """
+    with contextlib.suppress(NotFound, Unfit, Failed):  # whoever makes the session tells that
+        repo = repository.locate(path)
+        commit = repository.base(repo, base).commit
+        source = setup_source.of_commit(repo.root, commit)
+        if not source.command:
+            return
+        if not is_allowed:
+            said = printable(source.command)[:200]
+            message = f"Hosts would set up their worktrees of {repo.root.name} with its own command: {said}"
+            raise Refused(message, "setupOnHosts: true in the plan's defaults, if they may")
+        trusted_commands.check(engine.home, repo.root, source.command, source.origin, commit)
 
 
 def command_of(engine: Engine, session_id: str) -> str:

@@ -46,7 +46,7 @@ class SetupSource(NamedTuple):
 
 def read(root: Path, commit: str) -> SetupSource:
     """What holds for a worktree that begins from a commit; git's configuration comes before the file."""
-    found = _in_file(root, commit)
+    found = of_commit(root, commit)
     own = _configured(root)
     if own is None:
         return found
@@ -89,8 +89,8 @@ def _is_in_worktree(root: Path, path: str) -> bool:
     return any(Path(path).is_relative_to(os.path.realpath(place)) for place in places)
 
 
-def _in_file(root: Path, commit: str) -> SetupSource:
-    """What the file of a commit says; what cannot be used of it is in `problems`."""
+def of_commit(root: Path, commit: str) -> SetupSource:
+    """What the file of a commit says, whatever git's configuration here does; what cannot be used is in `problems`."""
     try:
         text = _content(root, commit)
     except AmpsmError as reason:
