@@ -1,5 +1,6 @@
 """The command cluster: this machine as a host of a cluster, or as its head."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import click
 
 from ampsm_engine.cli import diagnostics, output
 from ampsm_engine.cli.root import Command, Group
+from ampsm_engine.errors import Failed
 
 
 @click.group(cls=Group, short_help="Lend this machine to batches of others.")
@@ -35,6 +37,9 @@ def cluster_command() -> None:
 )
 @click.option("--listen", metavar="ADDRESS", help="Where the worker listens. [default: as the scheduler is reached]")
 @click.option(
+    "--port", metavar="N", type=click.IntRange(1, 65535), help="Its port, for a tunnel. [default: any that is free]"
+)
+@click.option(
     "--print", "printed", is_flag=True, help="Print Dask's own command line instead: for systemd, SLURM, Kubernetes."
 )
 @click.option("--insecure", is_flag=True, help="Also a scheduler that others could run programs by.")
@@ -45,6 +50,7 @@ def cluster_join(
     home: Path | None,
     listen: str | None,
     *,
+    port: int | None,
     printed: bool,
     insecure: bool,
 ) -> int:
@@ -67,11 +73,15 @@ def cluster_join(
 
     place = home.expanduser().absolute() if home else host.home_of_host(os.environ)
     count = slots or int(engine_at().settings.number("slots"))
-    plan = joining.HostPlan(address, name or joining.default_name(), place, count, listen or "")
+    plan = joining.HostPlan(address, name or joining.default_name(), place, count, listen or "", port)
     joining.prepare(plan)
     if printed:
         output.line(plan.printed())
         return diagnostics.OK
+    try:
+        asyncio.run(dask_carrier.check_reachable(address))
+    except Failed as reason:  # it may be started later, and be away for a while at any time
+        diagnostics.note(f"{reason} {name or joining.default_name()} joins once one does.")
     return joining.stay(plan, diagnostics.note)
 
 

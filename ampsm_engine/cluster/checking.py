@@ -4,14 +4,15 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from ampsm_engine import __version__, timestamps
 from ampsm_engine.cluster import host
+from ampsm_engine.cluster.carrier import Carrier, HostGone
 from ampsm_engine.cluster.dask_carrier import DaskCarrier, has_certificates
 from ampsm_engine.cluster.url import INSTALL, OPEN, ClusterAddress, check_installed, read
 from ampsm_engine.engine.doctor import Check
-from ampsm_engine.errors import AmpsmError
+from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.plain_text import plural, printable
 
 PATIENCE = 20.0
@@ -29,11 +30,22 @@ def check_cluster(text: str, sources: Sequence[str] = ()) -> tuple[Check, ...]:
         check_installed()
     except AmpsmError as reason:
         return (Check("dask", ok=False, text=reason.message, hint=INSTALL),)
-    return asyncio.run(_checks(read(text, is_encrypted=has_certificates()), sources))
+    address = read(text, is_encrypted=has_certificates())
+    return asyncio.run(checks(address, DaskCarrier(address), sources))
 
 
-async def _checks(address: ClusterAddress, sources: Sequence[str]) -> tuple[Check, ...]:
-    carrier = DaskCarrier(address)
+class ToldCarrier(Carrier, Protocol):
+    """A carrier that knows of its hosts what no host can tell."""
+
+    async def facts(self) -> dict[str, dict[str, Any]]:
+        """What is known of each host, by its address."""
+
+    async def versions(self) -> dict[str, Any]:
+        """The versions of Python and of the carrier's program: here, where hosts are known, at each."""
+
+
+async def checks(address: ClusterAddress, carrier: ToldCarrier, sources: Sequence[str] = ()) -> tuple[Check, ...]:
+    """What a cluster's hosts say, and what is not as it should be."""
     try:
         await carrier.connect()
         facts = await carrier.facts()
@@ -53,7 +65,7 @@ async def _checks(address: ClusterAddress, sources: Sequence[str]) -> tuple[Chec
     )
 
 
-async def _hello(carrier: DaskCarrier, worker: str, sources: Sequence[str]) -> "dict[str, Any] | AmpsmError":
+async def _hello(carrier: Carrier, worker: str, sources: Sequence[str]) -> "dict[str, Any] | AmpsmError":
     try:
         request = host.message({"wire": host.WIRE, "verb": "hello", "sources": list(sources)})
         async with asyncio.timeout(PATIENCE):
@@ -61,12 +73,8 @@ async def _hello(carrier: DaskCarrier, worker: str, sources: Sequence[str]) -> "
     except AmpsmError as reason:
         return reason
     except TimeoutError:
-        from ampsm_engine.cluster.carrier import HostGone
-
         return HostGone(f"It has not answered for {PATIENCE:.0f} s.")
     if isinstance(error := head.get("error"), dict):
-        from ampsm_engine.errors import Failed
-
         return Failed(printable(str(error.get("message")))[:500], printable(str(error.get("hint") or ""))[:300])
     return head
 
@@ -140,9 +148,14 @@ _OF_WORKERS: tuple[tuple[str, _Judge, str], ...] = (
         "it counts Dask's worker, not amp: --memory-limit 0",
     ),
     (
-        "its worker has too few threads to answer while it is at work",
-        lambda _told, known: int(known.get("nthreads") or 0) < 2,
+        "its worker has too few threads for its slots: it cannot answer while repositories are cloned there",
+        lambda told, known: int(known.get("nthreads") or 0) < max(2, int(told["slots"])),
         "--nthreads: two more than slots",
+    ),
+    (
+        "its worker leaves after a while (--lifetime)",
+        lambda _told, known: bool(known.get("lifetime")),
+        "longer than the longest item; amp goes on, and is found when a worker with that home is back",
     ),
 )
 """Findings about a host and Dask's worker on it: the text, the test of whether it is so, and a hint."""

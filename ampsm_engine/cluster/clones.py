@@ -74,6 +74,8 @@ class HostClones:
 
     def __init__(self, home: Home) -> None:
         self._folder = home.root / "cluster"
+        self._authors: dict[tuple[str, str], str] = {}
+        """What this process has set in the configuration of clones, by their keys and the setting."""
 
     def path(self, key: str) -> Path:
         """Where the clone of a repository is, or will be."""
@@ -89,8 +91,9 @@ class HostClones:
             if not (place / ".git").exists():
                 program.change(place.parent, "init", "--quiet", "--initial-branch=ampsm-none", str(place))
             for name in ("user.name", "user.email"):
-                if name in wanted.author:
+                if name in wanted.author and self._authors.get((wanted.key, name)) != wanted.author[name]:
                     program.change(place, "config", name, wanted.author[name])
+                    self._authors[wanted.key, name] = wanted.author[name]
             if not self._has(place, wanted):
                 if wanted.source is not None:
                     self._fetch_source(place, wanted.source)

@@ -43,6 +43,15 @@ def has_certificates() -> bool:
     return bool(config.get("distributed.comm.tls.ca-file", None))
 
 
+async def check_reachable(address: ClusterAddress) -> None:
+    """Failed where no scheduler answers, Unfit where its certificates and ours do not fit."""
+    carrier = DaskCarrier(address)
+    try:
+        await carrier.connect()
+    finally:
+        await carrier.close()
+
+
 class DaskCarrier:
     """A client of a scheduler."""
 
@@ -100,9 +109,27 @@ class DaskCarrier:
         return there
 
     async def facts(self) -> dict[str, dict[str, Any]]:
-        """What the scheduler knows of each worker, by its address."""
-        found = await self._client.scheduler.identity(n_workers=-1)
-        return {address: dict(worker) for address, worker in found["workers"].items()}
+        """What is known of each worker, by its address: as the scheduler has it, and its `lifetime` in seconds."""
+        found = (await self._client.scheduler.identity(n_workers=-1))["workers"]
+        lifetimes = await asyncio.gather(*map(self._lifetime, found))
+        return {
+            address: {**worker, "lifetime": lifetime}
+            for (address, worker), lifetime in zip(found.items(), lifetimes, strict=True)
+        }
+
+    async def _lifetime(self, address: str) -> float | None:
+        """After how long a worker leaves by itself; None where it stays, or does not answer."""
+        pinned = self._pinned(address)
+        found = self._client.submit(pkgutil.resolve_name, "distributed.worker:get_worker", key=self._key(), **pinned)
+        worker = self._client.submit(operator.call, found, key=self._key(), **pinned)
+        asked = self._client.submit(operator.attrgetter("lifetime"), worker, key=self._key(), **pinned)
+        with suppress(Exception):  # a worker may be lost in any way
+            async with asyncio.timeout(CONNECT):
+                return await asked  # type: ignore[no-any-return]
+        return None
+
+    def _pinned(self, address: str) -> dict[str, Any]:
+        return {"workers": [address], "allow_other_workers": False, "retries": 0, "pure": False}
 
     async def versions(self) -> dict[str, Any]:
         """The versions of Python and Dask here, at the scheduler and at each worker."""
@@ -113,7 +140,7 @@ class DaskCarrier:
         """Have a host answer a request."""
         if self._client is None:
             raise HostGone("There is no scheduler.")
-        pinned = {"workers": [address], "allow_other_workers": False, "retries": 0, "pure": False}
+        pinned = self._pinned(address)
         serve = self._serving.get(address)
         if serve is None or serve.status not in ("pending", "finished"):
             serve = self._client.submit(pkgutil.resolve_name, SERVE, key=self._key(), **pinned)

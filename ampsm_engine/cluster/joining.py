@@ -38,6 +38,8 @@ class HostPlan:
     slots: int
     listen: str = ""
     """The address that the worker listens at; empty: this machine alone where the scheduler is on it."""
+    port: int | None = None
+    """Its port, for tunnels and firewalls; None: any that is free."""
 
     def command(self) -> tuple[str, ...]:
         """Dask's worker with its options."""
@@ -49,6 +51,7 @@ class HostPlan:
             *("--nthreads", str(self.slots + SPARE_THREADS), "--name", self.name),
             *("--local-directory", str(self.home / "cluster" / "dask")),
             *(("--host", listen) if listen else ()),
+            *(("--worker-port", str(self.port)) if self.port else ()),
         )
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:

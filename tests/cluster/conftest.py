@@ -7,6 +7,7 @@ import pytest
 
 from tests.batch.conftest import desk as desk  # noqa: PLC0414 - a fixture, handed on
 from tests.batch.desk import BatchDesk
+from tests.cluster.dask_cluster import DaskCluster
 from tests.cluster.desk import ClusterDesk
 from tests.worker.bench import kill, marked
 
@@ -19,3 +20,12 @@ def cluster(desk: BatchDesk, tmp_path: Path) -> Iterator[ClusterDesk]:
     for host in made.network.hosts.values():
         for process in marked("AMPSM_HOME", str(host.engine.home.root)):
             kill(process)
+
+
+@pytest.fixture
+def dask(desk: BatchDesk, tmp_path: Path) -> Iterator[DaskCluster]:
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    made = DaskCluster(desk, folder)
+    yield made
+    made.end()

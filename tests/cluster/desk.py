@@ -42,10 +42,10 @@ class Network:
     async def send(self, address: str, request: bytes) -> bytes:
         host = self.hosts.get(address)
         self.asked.append((address, parts_of(request)[0]["verb"]))
-        if host is None or address in self.silent:
+        if address not in self.hosts or address in self.silent:
             raise HostGone(f"{address} has gone.")
         answer = await asyncio.get_running_loop().run_in_executor(self.threads, serve, request, host)
-        if self.hosts.get(address) is not host or address in self.silent:
+        if address not in self.hosts or self.hosts[address] is not host or address in self.silent:
             raise HostGone(f"{address} has gone meanwhile.")
         return answer
 

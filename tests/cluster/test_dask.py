@@ -1,99 +1,38 @@
 """The carrier on a real scheduler, with hosts as processes: what is killed, and what is not there."""
 
 import os
-import socket
+import random
+import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
-from ampsm_engine.batch import runs
-from ampsm_engine.cluster import checking
-from ampsm_engine.lean_dataclass import replace
-from ampsm_engine.model import Batch, BatchState
+from ampsm_engine.cli.diagnostics import REFUSED, UNFIT
+from ampsm_engine.model import BatchState
 from ampsm_engine.worker import launch
 from tests.batch.desk import BatchDesk
+from tests.cluster.dask_cluster import DaskCluster
 from tests.conftest import git
 from tests.waiting import until
-from tests.worker.bench import kill, marked
+from tests.worker.bench import kill
 
+OTHER_PYTHONS = sorted(Path(__file__).parent.parent.parent.glob(".venv-3.*/bin/python"))
+"""Of the environments that `make pythons` makes."""
 
-class Cluster:
-    """A scheduler and hosts, each a process of its own that a test may kill."""
+LONGEST = 1800.0
+"""Seconds that a soak may take."""
 
-    def __init__(self, desk: BatchDesk, folder: Path) -> None:
-        self.desk, self.folder = desk, folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"dask://127.0.0.1:{self.port}"
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-
-    def head(self) -> None:
-        self._start("head", "cluster", "head", "--port", str(self.port))
-        until(self._answers, "the scheduler")
-
-    def _answers(self) -> bool:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-            return True
-        return False
-
-    def home(self, name: str) -> Path:
-        return self.folder / name
-
-    def join(self, name: str, slots: int = 2) -> None:
-        place = self.home(name)
-        place.mkdir(parents=True, exist_ok=True)
-        (place / "config.toml").write_text(self.desk.engine.config.read_text())
-        words = ("--slots", str(slots), "--name", name, "--home", str(place))
-        self._start(name, "cluster", "join", self.url, *words)
-
-    def _start(self, name: str, *words: str) -> None:
-        log = (self.folder / f"{name}.log").open("ab")
-        command = [sys.executable, "-m", "ampsm_tui", *words]
-        self.processes[name] = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-
-    def worker(self, name: str) -> psutil.Process | None:
-        """Dask's worker of a host."""
-        for process in psutil.Process(self.processes[name].pid).children():
-            with suppress(psutil.Error):
-                if "distributed.cli.dask_worker" in process.cmdline():
-                    return process
-        return None
-
-    def start(self, *items: dict[str, object], **more: object) -> Batch:
-        return runs.start(self.desk.engine, replace(self.desk.plan(*items, **more), on=self.url))
-
-    def told(self, batch: Batch) -> str:
-        logs = [path.read_text()[-1500:] for path in sorted(self.folder.glob("*.log"))]
-        return "\n".join([self.desk.told(batch), *logs])
-
-    def end(self) -> None:
-        for process in self.processes.values():
-            with suppress(psutil.Error):
-                for one in (*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)):
-                    kill(one)
-            process.wait(10)
-        for name in self.processes:
-            for one in marked("AMPSM_HOME", str(self.home(name))):
-                kill(one)
-
-
-@pytest.fixture
-def dask(desk: BatchDesk, tmp_path: Path) -> Iterator[Cluster]:
-    folder = tmp_path / "cluster"
-    folder.mkdir()
-    made = Cluster(desk, folder)
-    yield made
-    made.end()
+MOST_OF_A_SCHEDULER = 150
+"""Megabytes that it may take, whatever travels."""
 
 
 @pytest.mark.soak  # a scheduler and a worker of their own take 20 s
-def test_a_plan_on_dask_comes_to_what_it_comes_to_here(dask: Cluster, desk: BatchDesk) -> None:
+def test_a_plan_on_dask_comes_to_what_it_comes_to_here(dask: DaskCluster, desk: BatchDesk) -> None:
     dask.head()
     dask.join("web1")
     items = [
@@ -103,15 +42,15 @@ def test_a_plan_on_dask_comes_to_what_it_comes_to_here(dask: Cluster, desk: Batc
     ]
     here = desk.over(desk.start(*items))
     there = dask.start(*items)
-    until(lambda: (desk.sweep(), desk.is_over(there))[1], lambda: dask.told(there))
+    until(lambda: dask.is_over(there), lambda: dask.told(there))
     assert desk.states(here) == desk.states(there) == ["success", "fail", "success"], dask.told(there)
     assert [desk.tries(here, number) for number in (1, 2)] == [desk.tries(there, number) for number in (1, 2)]
     progress = [desk.engine.store.batches.progress(batch.id).tokens for batch in (here, there)]
     assert progress[0] == progress[1] > 0
-    checks = {check.name: check for check in checking.check_cluster(dask.url, ["/nowhere"])}
-    assert checks["hosts"].text == "1 host with 2 slots"
-    assert checks["web1"].ok is False, "a source that it cannot reach"
-    assert checks["encryption"].ok is None
+    code, said = dask.command("doctor", "--cluster", dask.url, "--source", "/nowhere")
+    assert code == UNFIT
+    assert "1 host with 2 slots" in said
+    assert "cannot reach /nowhere" in said
     worker = dask.worker("web1")
     assert worker is not None
     dask.processes["web1"].terminate()
@@ -120,10 +59,7 @@ def test_a_plan_on_dask_comes_to_what_it_comes_to_here(dask: Cluster, desk: Batc
 
 
 @pytest.mark.soak
-def test_kills_of_hosts_scheduler_and_coordinator_lose_and_double_nothing(dask: Cluster, desk: BatchDesk) -> None:
-    import random
-    import time
-
+def test_kills_of_hosts_scheduler_and_coordinator_lose_and_double_nothing(dask: DaskCluster, desk: BatchDesk) -> None:
     dice = random.Random(int(os.environ.get("SOAK_SEED", "1")))
     count = int(os.environ.get("SOAK_CLUSTER_ITEMS", "60"))
     dask.head()
@@ -134,7 +70,7 @@ def test_kills_of_hosts_scheduler_and_coordinator_lose_and_double_nothing(dask: 
         for number in range(count)
     ]
     batch = dask.start(*(desk.item(prompt) for prompt in steps), hostGraceSec=20)
-    deadline, frozen = time.monotonic() + 1200, False
+    deadline, frozen = time.monotonic() + LONGEST, False
     while not desk.is_over(batch):
         assert time.monotonic() < deadline, dask.told(batch)
         time.sleep(dice.uniform(2, 6))
@@ -166,3 +102,109 @@ def test_kills_of_hosts_scheduler_and_coordinator_lose_and_double_nothing(dask: 
         assert git(desk.repo, "show", f"{session.branch_name}:f{item.number - 1}.txt") == "x\n"
     git(desk.repo, "fsck", "--strict")
     assert launch.sweep_batches(desk.engine.home, desk.engine.store) == 0
+
+
+@pytest.mark.soak
+def test_a_host_without_ampsm_is_told_and_the_others_do_the_work(dask: DaskCluster, desk: BatchDesk) -> None:
+    dask.head()
+    hidden = dask.folder / "hidden" / "ampsm_engine"
+    hidden.mkdir(parents=True)
+    (hidden / "__init__.py").write_text("raise ModuleNotFoundError('No module named ampsm_engine')")
+    worker = [sys.executable, "-m", "distributed.cli.dask_worker", f"tcp://127.0.0.1:{dask.port}"]
+    options = ["--no-nanny", "--nthreads", "1", "--name", "bare", "--local-directory", str(dask.home("bare"))]
+    dask.start_process("bare", [*worker, *options], PYTHONPATH=str(hidden.parent))
+    until(lambda: "no ampsm" in dask.command("doctor", "--cluster", dask.url)[1], "the bare host to be told")
+    dask.join("web1")
+    batch = dask.start(desk.item(desk.writes("a.txt")))
+    until(lambda: dask.is_over(batch), lambda: dask.told(batch))
+    assert [(item.state.value, item.host) for item in desk.items(batch)] == [("success", "web1")], dask.told(batch)
+    assert "has no ampsm" in desk.engine.home.batch(batch.id).log.read_text()
+    assert dask.processes["bare"].poll() is None, "it is no host, and no harm is done to it"
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(not OTHER_PYTHONS, reason="no other Python has an environment: make pythons")
+@pytest.mark.parametrize("python", OTHER_PYTHONS, ids=lambda path: path.parent.parent.name)
+def test_a_host_of_another_python_does_the_work(dask: DaskCluster, desk: BatchDesk, python: Path) -> None:
+    dask.head()
+    dask.join("web1", python=str(python))
+    batch = dask.start(desk.item(desk.writes("a.txt"), scriptCommand="test -f a.txt"))
+    until(lambda: dask.is_over(batch), lambda: dask.told(batch))
+    assert [(item.state.value, item.host) for item in desk.items(batch)] == [("success", "web1")], dask.told(batch)
+    assert "they need not be the same" in dask.command("doctor", "--cluster", dask.url)[1]
+
+
+def authority(folder: Path, name: str) -> dict[str, str]:
+    """Dask's settings, as variables, with a certificate of an authority that is made for it."""
+    place = folder / name
+    place.mkdir()
+    made = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}")
+    parts = ("-keyout", place / "ca.key", "-out", place / "ca.pem")
+    subprocess.run([*made, *parts], check=True, capture_output=True)
+    asked = ("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=member", "-keyout", place / "me.key")
+    subprocess.run([*asked, "-out", place / "me.csr"], check=True, capture_output=True)
+    signed = ("openssl", "x509", "-req", "-in", place / "me.csr", "-CA", place / "ca.pem", "-CAkey", place / "ca.key")
+    subprocess.run([*signed, "-days", "2", "-out", place / "me.pem"], check=True, capture_output=True)
+    prefix = "DASK_DISTRIBUTED__COMM__TLS"
+    parts_of_it = {"CERT": place / "me.pem", "KEY": place / "me.key"}
+    members = ("CLIENT", "WORKER", "SCHEDULER")
+    found = {f"{prefix}__{member}__{key}": str(path) for member in members for key, path in parts_of_it.items()}
+    return {f"{prefix}__CA_FILE": str(place / "ca.pem"), **found}
+
+
+@pytest.mark.soak
+def test_certificates_are_needed_and_a_wrong_one_is_told(
+    dask: DaskCluster, desk: BatchDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, others = authority(tmp_path, "ours"), authority(tmp_path, "others")
+    for name, value in ours.items():
+        monkeypatch.setenv(name, value)
+    dask.head()
+    dask.join("web1")
+    until(lambda: "1 host with 2 slots" in dask.command("doctor", "--cluster", dask.url)[1], "the host over TLS")
+    encrypted, told = dask.url.replace("dask:", "tls:"), {}
+    for name, variables in (("none", dict.fromkeys(ours, "")), ("other", others)):
+        for address in (dask.url, encrypted):
+            told[name, address] = dask.command("doctor", "--cluster", address, **variables)
+    assert {code for code, _ in told.values()} == {UNFIT}
+    assert "it was called without" in told["none", dask.url][1]
+    assert "no certificate is set here" in told["none", encrypted][1]
+    for address in (dask.url, encrypted):
+        assert "signed by another authority" in told["other", address][1]
+    code, said = dask.command("cluster", "join", encrypted, "--home", str(dask.home("web2")), **others)
+    assert (code, "signed by another authority" in said) == (UNFIT, True), said
+    code, said = dask.command("cluster", "head", "--host", "0.0.0.0", "--port", "1", **dict.fromkeys(ours, ""))
+    assert (code, "is not encrypted" in said) == (REFUSED, True), said
+    batch = dask.start(desk.item(desk.writes("a.txt")))
+    until(lambda: dask.is_over(batch), lambda: dask.told(batch))
+    assert [(item.state.value, item.host) for item in desk.items(batch)] == [("success", "web1")], dask.told(batch)
+
+
+@pytest.mark.soak
+def test_a_repository_of_300_megabytes_travels_in_bounded_memory(dask: DaskCluster, desk: BatchDesk) -> None:
+    git(desk.repo, "config", "core.compression", "0")
+    for number in range(30):
+        (desk.repo / f"part-{number}.bin").write_bytes(secrets.token_bytes(10 << 20))
+    git(desk.repo, "add", "-A")
+    git(desk.repo, "commit", "-q", "-m", "Large")
+    dask.head()
+    dask.join("web1", 1)
+    batch = dask.start(desk.item(desk.writes("a.txt"), scriptCommand="test -f part-29.bin"))
+    most = {"scheduler": 0, "worker": 0, "coordinator": 0}
+
+    def is_over() -> bool:
+        found = {"scheduler": psutil.Process(dask.processes["head"].pid), "worker": dask.worker("web1")}
+        found |= {"coordinator": next(iter(desk.processes("ampsm_engine.cluster")), None)}
+        for name, process in found.items():
+            with suppress(psutil.Error):
+                if process is not None:
+                    most[name] = max(most[name], process.memory_info().rss >> 20)
+        return dask.is_over(batch)
+
+    deadline = time.monotonic() + LONGEST
+    while not is_over():
+        assert time.monotonic() < deadline, dask.told(batch)
+        time.sleep(0.1)
+    print(f"at most, in MB: {most}")
+    assert desk.states(batch) == ["success"], dask.told(batch)
+    assert most["scheduler"] < MOST_OF_A_SCHEDULER
