@@ -88,9 +88,8 @@ def _item_line(item: BatchItem, iterations: tuple[Iteration, ...], placed: tuple
 def sessions_of_run(engine: Engine, batch_id: str) -> tuple[Session, ...]:
     """The sessions of a run that are not in the trash, by the number of their item; NotFound without the run."""
     engine.store.batches.get(batch_id)
-    known = {session.id: session for session in engine.store.sessions.all()}
-    made = (item.session_id for item in engine.store.batches.items(batch_id))
-    return tuple(known[one] for one in made if one is not None and one in known)
+    made = {session.origin: session for session in engine.store.sessions.all()}
+    return tuple(made[item.id] for item in engine.store.batches.items(batch_id) if item.id in made)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from ampsm_engine.cli.engine_access import open_engine as open_engine  # noqa: P
 from ampsm_engine.cli.engine_access import repository_root as repository_root  # noqa: PLC0414
 from ampsm_engine.cli.engine_access import session as session  # noqa: PLC0414
 from ampsm_engine.cli.engine_access import target as target  # noqa: PLC0414
+from ampsm_engine.cli.engine_access import target_run as target_run  # noqa: PLC0414
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.parameters import TEXT as TEXT  # noqa: PLC0414
 from ampsm_engine.cli.parameters import VISIBLE_TEXT as VISIBLE_TEXT  # noqa: PLC0414

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ampsm_engine import naming
+from ampsm_engine import naming, timestamps
 from ampsm_engine.cli import arguments, batch_text, diagnostics, documents, numbers, output, parameters
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command, Group
 from ampsm_engine.cli.setup import trusting
-from ampsm_engine.errors import Failed
+from ampsm_engine.errors import Failed, NotFound
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import BatchState, ItemState
 from ampsm_engine.plain_text import plural
@@ -236,7 +236,7 @@ def batch_stop(reference: str, *, now: bool, as_json: bool) -> int:
     engine = arguments.open_engine()
     from ampsm_engine.batch import runs
 
-    batch = runs.stop(engine, engine.store.batches.resolve(reference).id, force=now)
+    batch = runs.stop(engine, arguments.target_run(engine, reference).id, force=now)
     if as_json:
         output.document({"batch": batch_text.batch_document(engine, batch)})
         return diagnostics.OK
@@ -257,7 +257,7 @@ def batch_resume(reference: str, *, wait: bool, as_json: bool) -> int:
     engine = arguments.open_engine()
     from ampsm_engine.batch import runs
 
-    batch = runs.resume(engine, engine.store.batches.resolve(reference).id)
+    batch = runs.resume(engine, arguments.target_run(engine, reference).id)
     return begun(engine, batch, wait=wait, as_json=as_json)
 
 
@@ -274,13 +274,22 @@ def batch_retry(reference: str, *, as_json: bool) -> int:
     engine = arguments.open_engine()
     from ampsm_engine.batch import runs
 
-    item = runs.retry(engine, reference)
+    item = runs.retry(engine, _item_id(engine, reference))
     if as_json:
         output.document({"item": batch_text.item_document(item, engine.store.batches.tries(item.id))})
         return diagnostics.OK
     output.line(f"{one_line(item.name)} ({item.id}) is tried again.")
     diagnostics.hint(f"ampsm batch status {item.batch_id} --follow")
     return diagnostics.OK
+
+
+def _item_id(engine: "Engine", reference: str) -> str:
+    """The id of the item that is meant; the beginning of a session's name is asked about."""
+    with suppress(NotFound):
+        return engine.store.batches.item(reference).id
+    with suppress(NotFound):
+        return arguments.target(engine, reference).id
+    return reference  # whoever tries it again says what there is
 
 
 @batch_command.command("rm", cls=Command, short_help="Remove a run and its sessions.")
@@ -295,12 +304,19 @@ def batch_rm(reference: str, *, yes: bool, as_json: bool) -> int:
       ampsm batch rm nightly --yes
     """
     engine = arguments.open_engine()
-    from ampsm_engine.batch import runs
+    from ampsm_engine.batch import overview, runs
+    from ampsm_engine.engine import session_trash
 
-    batch = engine.store.batches.resolve(reference)
+    batch = arguments.target_run(engine, reference)
+    _refuse_namesake(engine, batch, reference)
+    sessions = overview.sessions_of_run(engine, batch.id)
+    describe = session_trash.describe_ignored if yes else session_trash.describe_loss
+    for session in sessions:
+        if text := describe(engine, session.id):
+            diagnostics.note(text)
     if not yes:
-        count = sum(item.session_id is not None for item in engine.store.batches.items(batch.id))
-        question = f"Remove the run {one_line(batch.name)} and move its {plural(count, 'session')} to the trash?"
+        moved = f" and move its {plural(len(sessions), 'session')} to the trash" if sessions else ""
+        question = f"Remove the run {one_line(batch.name)} ({batch.id}){moved}?"
         diagnostics.ask(question, f"ampsm batch rm {batch.id}", otherwise="Nothing was removed.")
     with diagnostics.working(f"Moving the sessions of {one_line(batch.name)} to the trash"):
         removed, stay = runs.remove(engine, batch.id)
@@ -312,6 +328,14 @@ def batch_rm(reference: str, *, yes: bool, as_json: bool) -> int:
             diagnostics.warning(f"It stays: {text}")
         diagnostics.hint("ampsm trash ls" if not stay else f"Then again: ampsm batch rm {batch.id}")
     return diagnostics.FAILED if stay else diagnostics.OK
+
+
+def _refuse_namesake(engine: "Engine", batch: "Batch", reference: str) -> None:
+    """Ask which run is meant where several have the name: a second call would take the next one."""
+    others = [one for one in engine.store.batches.all() if one.name == batch.name and one.id != batch.id]
+    if others and reference.strip() != batch.id:
+        newest = f"{batch.id} of {timestamps.parse(batch.created_at).astimezone():%Y-%m-%d %H:%M} is the newest"
+        arguments.confirm_guess(f"{len(others) + 1} runs are called {one_line(batch.name)}; {newest}", batch.id)
 
 
 @batch_command.command("export", cls=Command, short_help="Take the rows of a run out of the store.")

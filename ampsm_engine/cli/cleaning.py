@@ -8,11 +8,12 @@ import click
 from ampsm_engine.cli import arguments, diagnostics, documents, engine_access, output
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command
+from ampsm_engine.errors import AmpsmError
 from ampsm_engine.plain_text import plural
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
-    from ampsm_engine.engine.landed import LandedWork
+    from ampsm_engine.engine.landed import LandedWork, Staying
     from ampsm_engine.engine.session_trash import Removed
 
 
@@ -55,26 +56,31 @@ def clean_command(repo: Path | None, *, fetch: bool, dry_run: bool, yes: bool, a
         many = "it" if len(found.landed) == 1 else f"these {len(found.landed)}"
         command = f"ampsm clean{f' --repo {root}' if root else ''}"
         diagnostics.ask(f"Move {many} to the trash?", command, otherwise="Nothing was removed.")
-    removed = () if dry_run else _removed(engine, found)
+    removed, stayed = ([], []) if dry_run else _removed(engine, found)
     if as_json:
-        parts = {"landed": found.landed, "staying": found.staying, "removed": removed}
+        parts = {"landed": found.landed, "staying": (*found.staying, *stayed), "removed": removed}
         output.document({name: [documents.plain(one) for one in ones] for name, ones in parts.items()})
     elif removed:
         output.line(f"{plural(len(removed), 'session')} moved to the trash.")
         diagnostics.hint(f"ampsm trash restore {removed[0].session.id}")
     elif not found.landed:
         diagnostics.note("No session has all its work in its base.")
-    return diagnostics.OK
+    return diagnostics.FAILED if stayed else diagnostics.OK
 
 
-def _removed(engine: "Engine", found: "LandedWork") -> "list[Removed]":
-    from ampsm_engine.engine import session_trash
+def _removed(engine: "Engine", found: "LandedWork") -> "tuple[list[Removed], list[Staying]]":
+    """What went to the trash, and what was to go and stays, which is told."""
+    from ampsm_engine.engine import landed
 
-    done = []
+    removed, stayed = [], []
     for one in found.landed:
-        with diagnostics.working(f"Moving {one_line(one.name)} to the trash"):
-            done.append(session_trash.remove(engine, one.session_id))
-    return done
+        try:
+            with diagnostics.working(f"Moving {one_line(one.name)} to the trash"):
+                removed.append(landed.remove_landed(engine, one.session_id))
+        except AmpsmError as reason:
+            stayed.append(landed.Staying(one.session_id, one.name, reason.message))
+            diagnostics.warning(one_line(reason.message))
+    return removed, stayed
 
 
 def _print_found(found: "LandedWork") -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ampsm_engine.context import Engine
-    from ampsm_engine.model import Session
+    from ampsm_engine.model import Batch, Session
 
 
 def open_engine() -> "Engine":
@@ -49,6 +49,14 @@ def target(engine: "Engine", reference: str, *, trashed: bool = False) -> "Sessi
     if not match.is_exact:
         confirm_guess(f"{reference!r} is the {match.kind} of session {one_line(found.name)} ({found.id})", found.id)
     return followed(engine, found)
+
+
+def target_run(engine: "Engine", reference: str) -> "Batch":
+    """The run that a reference names, for a command that changes something; a beginning is asked about."""
+    run = engine.store.batches.resolve(reference)
+    if reference.strip() not in (run.id, run.name):
+        confirm_guess(f"{reference!r} is the beginning of run {one_line(run.name)} ({run.id})", run.id)
+    return run
 
 
 def repository_root(engine: "Engine", path: "Path") -> str:

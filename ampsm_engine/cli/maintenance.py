@@ -126,8 +126,8 @@ def completion_command(shell: str) -> int:
 def import_command(path: Path, *, as_json: bool) -> int:
     """Take in sessions, iterations, tool calls and batches from a database of the Amp Session Orchestrator.
 
-    That database is not changed. Sessions whose worktree is gone are kept as history: in no list, but known to
-    show, log, metrics, export and report. Importing again brings only what is new.
+    That database is not changed. Sessions whose worktree is gone, or another session's, are kept as history: in no
+    list, but known to show, log, metrics, export and report. Importing again brings only what is new.
 
       ampsm import ~/.config/amp-session-manager/sessions.sqlite
     """
@@ -157,10 +157,8 @@ def import_command(path: Path, *, as_json: bool) -> int:
     known = f" {plural(result.known_sessions, 'session')} were known already." if result.known_sessions else ""
     output.line(f"Imported {', '.join(new)}.{known}")
     for session in result.history:
-        gone = (
-            f"  {one_line(session.name)} ({session.id}): no worktree {one_line(session.worktree_path)}; kept as history"
-        )
-        output.line(gone)
+        place = one_line(session.worktree_path)
+        output.line(f"  {one_line(session.name)} ({session.id}): {place} is no worktree of its own; kept as history")
     for text in result.left_out:
         diagnostics.warning(f"Left out: {one_line(text)}.")
     if result.iterations:

@@ -1,10 +1,12 @@
 """Taking in the history of the Amp Session Orchestrator: its database is copied and read, and never written to.
 
-A session whose worktree is still there goes on here. Of one without, the history is kept: it is in no list of sessions,
-and `show`, `log`, `metrics`, `export` and `report` know it.
+A session whose worktree is still there, and in which no other session works, goes on here. Of others the history is
+kept: it is in no list of sessions, and `show`, `log`, `metrics`, `export` and `report` know it.
 """
 
+import os
 import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ampsm_engine import redact
@@ -33,7 +35,7 @@ class ImportResult:
     known_sessions: int
     """Sessions that were there already: nothing of theirs was changed."""
     history: tuple[Session, ...]
-    """New sessions whose worktree is gone: kept as history."""
+    """New sessions without a worktree of their own: kept as history."""
     left_out: tuple[str, ...]
     """What could not be taken, and why."""
 
@@ -57,11 +59,11 @@ def import_history(engine: Engine, path: Path) -> ImportResult:
             history = read_history(copy)
     except OSError as reason:
         raise Failed(f"{source} could not be copied: {reason.strerror or reason}.", f"ls -l {source}") from reason
-    sessions = tuple(_placed(one, source) for one in history.sessions)
+    sessions = tuple(_placed_all(engine, history.sessions, source))
     placed = ForeignHistory(sessions, history.batches, history.left_out)
     known = {session.id for session in map(_session_of, sessions) if _is_known(engine, session.id)}
     entered = engine.store.imported_history.enter(placed, str(source))
-    _write_transcripts(engine, sessions, frozenset(entered.iterations))
+    _write_transcripts(engine, sessions)
     return ImportResult(
         sessions=entered.sessions,
         iterations=len(entered.iterations),
@@ -90,14 +92,23 @@ def _is_known(engine: Engine, session_id: str) -> bool:
     return True
 
 
-def _placed(foreign: ForeignSession, source: Path) -> ForeignSession:
+def _placed_all(engine: Engine, every: Iterable[ForeignSession], source: Path) -> Iterator[ForeignSession]:
+    """The sessions with where each stands now; one whose worktree another session works in is history as well."""
+    owners = {os.path.realpath(one.worktree_path): one.id for one in engine.store.sessions.all()}
+    for foreign in every:
+        session = foreign.session
+        owner = owners.setdefault(os.path.realpath(session.worktree_path), session.id)
+        yield _placed(foreign, source, is_taken=owner != session.id)
+
+
+def _placed(foreign: ForeignSession, source: Path, *, is_taken: bool) -> ForeignSession:
     """The session with where it stands now: history without its worktree, else the commit that it began at.
 
     A repository's own checkout, whose .git is a folder, is no worktree that a session could work in.
     """
     session = foreign.session
     worktree = Path(session.worktree_path)
-    if not worktree.is_absolute() or not (worktree / ".git").is_file():
+    if is_taken or not worktree.is_absolute() or not (worktree / ".git").is_file():
         return replace(foreign, session=replace(session, history_from=str(source)))
     try:
         base = changes.merge_base(worktree, session.base_branch, session.branch_name)
@@ -107,11 +118,14 @@ def _placed(foreign: ForeignSession, source: Path) -> ForeignSession:
     return replace(foreign, session=replace(session, base_commit=session.base_commit or base))
 
 
-def _write_transcripts(engine: Engine, sessions: tuple[ForeignSession, ...], entered: frozenset[str]) -> None:
-    """Lay what amp printed where `ampsm log` looks for it, without secrets."""
+def _write_transcripts(engine: Engine, sessions: tuple[ForeignSession, ...]) -> None:
+    """Lay what amp printed where `ampsm log` looks for it, without secrets.
+
+    Also that of iterations which were known: an import that was killed may have entered them and come no further.
+    """
     for foreign in sessions:
         for iteration_id, output in foreign.outputs.items():
             run = engine.home.run(iteration_id)
-            if iteration_id in entered and not run.stream.exists():
+            if not run.stream.exists():
                 run.path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
                 write_private(run.stream, redact.bytes_(output.encode("utf-8", "replace")), lasting=False)

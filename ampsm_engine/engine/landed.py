@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import merged_check
-from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import repository
+from ampsm_engine.engine import merged_check, session_trash
+from ampsm_engine.engine.session_trash import Removed
+from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_engine.git import records, repository
 from ampsm_engine.home import PRIVATE_FOLDER, write_private
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging import publish, pull_requests, session_branches
@@ -63,23 +64,44 @@ def find_landed(engine: Engine, repo_root: str | None = None, *, ask_hosts: bool
     trouble: list[str] = []
     for session in _resting(engine, repo_root):
         try:
-            proven = merged_check.prove(engine, session)
-            how = proven.text if proven.in_base and not proven.taken_back and not proven.uncommitted else ""
-            if not proven.in_base and not proven.uncommitted and ask_hosts:
-                how = _at_host(engine, session)
-            has_work = _has_work(session)
+            found = _judged(engine, session, ask_hosts=ask_hosts)
         except AmpsmError as reason:
             trouble.append(f"{session.name}: {reason.message}")
             continue
-        if not has_work:
-            continue
-        kept = proven.inventory.whole
-        if how and not kept:
-            landed.append(Landed(session.id, session.name, how, proven.warning))
-        elif proven.in_base or how:
-            why = f"only its worktree has {list_some(kept)}" if how else proven.text
-            staying.append(Staying(session.id, session.name, why))
+        if isinstance(found, Landed):
+            landed.append(found)
+        elif found is not None:
+            staying.append(found)
     return LandedWork(tuple(landed), tuple(staying), tuple(dict.fromkeys(trouble)))
+
+
+def _judged(engine: Engine, session: Session, *, ask_hosts: bool = True) -> Landed | Staying | None:
+    """Whether a session that rests may go; None where nothing of it is in its base."""
+    proven = merged_check.prove(engine, session)
+    in_base = proven.in_base and _is_merged(session, proven)
+    how = proven.text if in_base and not proven.taken_back and not proven.uncommitted else ""
+    if not proven.in_base and not proven.uncommitted and ask_hosts:
+        how = _at_host(engine, session)
+    if not (in_base or how) or not _has_work(session):
+        return None
+    if not how:
+        return Staying(session.id, session.name, proven.text)
+    if kept := proven.inventory.whole:
+        return Staying(session.id, session.name, f"only its worktree has {list_some(kept)}")
+    return Landed(session.id, session.name, how, proven.warning)
+
+
+def remove_landed(engine: Engine, session_id: str) -> Removed:
+    """Move a session that was found to the trash; Refused where not all of its work is merged any more.
+
+    It is looked at once more: whoever was asked may have answered late, and amp have worked there since.
+    """
+    resting = next((one for one in _resting(engine, None) if one.id == session_id), None)
+    found = _judged(engine, resting) if resting else None
+    if isinstance(found, Landed):
+        return session_trash.remove(engine, session_id)
+    why = found.why if found else "not all of its work is merged any more"
+    raise Refused(f"{engine.store.sessions.get(session_id).name} stays: {why}.", f"ampsm show {session_id}")
 
 
 def _resting(engine: Engine, repo_root: str | None) -> list[Session]:
@@ -101,6 +123,15 @@ def _has_work(session: Session) -> bool:
     """Whether it has done anything: a session that was made just now is in its base, too."""
     tip = repository.branch_tip(Path(session.repo_root), session.branch_name)
     return session.status is Status.DONE or (tip is not None and tip != session.base_commit)
+
+
+def _is_merged(session: Session, proven: merged_check.Proven) -> bool:
+    """Whether somebody has merged what is in a base: commits that together change nothing differ from none of them."""
+    if proven.how == "ancestor" or session.status is Status.DONE:
+        return True
+    root = Path(session.repo_root)
+    before, after = repository.resolve_all(root, session.base_commit, session.branch_name)
+    return bool(records.changed(root, before, after))
 
 
 def _at_host(engine: Engine, session: Session) -> str:
@@ -186,7 +217,7 @@ def _told(engine: Engine, session: Session) -> str:
     if not _has_work(session):
         return ""
     found = merged_check.in_base(engine, session)
-    if found is None or found.how == "nothing new":
+    if found is None or not _is_merged(session, found):
         return ""
     is_here = repository.branch_tip(Path(session.repo_root), found.base) is not None
     return f"merged{'' if is_here else ' upstream'}: {found.text}"

@@ -255,11 +255,10 @@ def _enter(
 
     store, iteration = engine.store, None
     made = agent_context.contents(session, (), (), [text for kind, text in facts if kind in LACKS], pull_request)
-    store.sessions.add(session, pull_request)
+    store.sessions.add(session, pull_request, facts)
     try:
-        note = agent_context.write_files(session, made)
-        for kind, text in (*facts, *((("worktree", note),) if note else ())):
-            store.facts.add(kind, text, session_id=session.id)
+        if note := agent_context.write_files(session, made):
+            store.facts.add("worktree", note, session_id=session.id)
         if prompt is not None:
             from ampsm_engine.engine import runs
 

@@ -266,7 +266,7 @@ class ImportedHistory(StorePart):
             entered.iterations.append(iteration.id)
             entered.tool_calls += len(calls)
         if not is_known:
-            gone = "; its worktree is gone, so it is history" if session.history_from else ""
+            gone = "; it has no worktree of its own, so it is history" if session.history_from else ""
             for text in (f"from {source}{gone}", *foreign.merges):
                 records.note(self._db, "imported", text, session_id=session.id)
 

@@ -73,6 +73,12 @@ class Match(NamedTuple):
         return self.kind in _EXACT
 
 
+_IN_WORKTREE = (
+    'SELECT id, name FROM sessions WHERE "worktreePath" = ? AND "trashedAt" IS NULL AND "historyFrom" IS NULL'
+)
+"""The session that works in a worktree: two would commit each other's files."""
+
+
 class Sessions(StorePart):
     """All sessions, those in the trash too."""
 
@@ -138,15 +144,26 @@ class Sessions(StorePart):
         everyone = [rows.session(row) for row in self._db.select(records.SESSIONS + _NEWEST_FIRST)]
         return match_reference(reference, everyone, trashed=trashed)
 
-    def add(self, session: Session, pull_request: "PullRequest | None" = None) -> None:
-        """Add a session, with the pull request that it begins from; Refused when its id is taken. Fact: created."""
+    def add(
+        self, session: Session, pull_request: "PullRequest | None" = None, facts: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """Add a session, with the pull request that it begins from, and what is true of it from then on.
+
+        Refused when its id is taken, or its worktree by another session. Facts: created, and `facts`, a kind and a
+        text each; a setup command that waits is one of them, and must not be forgotten by whoever is killed here.
+        """
         with self._db.writing():
             if self._db.select("SELECT 1 FROM sessions WHERE id = ?", (session.id,)):
                 raise Refused(f"There is a session {session.id} already.", f"ampsm show {session.id}")
+            for key, name in self._db.select(_IN_WORKTREE, (session.worktree_path,)):
+                message = f"The worktree {session.worktree_path} belongs to session {name} already."
+                raise Refused(message, f"ampsm show {key}")
             self._db.insert("sessions", asdict(session))
             if pull_request is not None:
                 self._db.execute(tables.PullRequestRow.insert(session_id=session.id, **asdict(pull_request)))
             records.note(self._db, "created", session.name, session_id=session.id)
+            for kind, text in facts:
+                records.note(self._db, kind, text, session_id=session.id)
         copies.note_repository(self._db.path, session.repo_root)
 
     def update(self, session_id: str, **columns: object) -> Session:

@@ -21,7 +21,7 @@ from ampsm_engine.amp.tally import is_cancelled
 from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
-from ampsm_engine.git import changes, commits, hand_edits, hooks, lock, orphaned_processes, repository
+from ampsm_engine.git import changes, commits, hand_edits, hooks, lock, orphaned_processes, repository, unwanted_files
 from ampsm_engine.git.hand_edits import HandEdits
 from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.lean_dataclass import dataclass, field, replace
@@ -202,7 +202,12 @@ class Run:
             hooks=self.settings.switch("commit.hooks"),
             apart=self.settings.text("commit.hand-edits") == "leave",
         )
-        for kind, text in _hand_edit_facts(found, of_setup=of_setup) if found else ():
+        facts = [*_hand_edit_facts(found, of_setup=of_setup)] if found else []
+        if found and found.commit:
+            with contextlib.suppress(AmpsmError):  # it is committed, whatever can be said of it
+                clutter = unwanted_files.clutter_between(Path(session.worktree_path), f"{found.commit}^", found.commit)
+                facts += [("rubbish", f"{one} was committed") for one in clutter]
+        for kind, text in facts:
             self.store.facts.add(kind, text, session_id=session.id, iteration_id=self.iteration.id)
 
     def _hand_message(self, *, of_setup: bool) -> tuple[str, str]:

@@ -172,12 +172,17 @@ class SessionActions:
         if sessions := self._selected():
             self.trash_these(sessions, f"Move {labels.session_names(sessions)} to the trash?", "To the trash")
 
-    def trash_these(self, sessions: Sequence[Session], title: str, yes: str, note: str = "") -> None:
-        """The same for given sessions, under a title of its own; `note` stands before what that takes away."""
-        run_before_box(self._screen, self._trash(sessions, title, yes, note))
+    def trash_these(
+        self, sessions: Sequence[Session], title: str, yes: str, note: str = "", *, merged: bool = False
+    ) -> None:
+        """Ask once, and move these sessions to the trash; `note` stands before what that takes away.
 
-    async def _trash(self, sessions: Sequence[Session], title: str, yes: str, note: str) -> None:
-        from ampsm_engine.engine import session_trash
+        With `merged` those stay of which not all work is merged any more when the answer comes.
+        """
+        run_before_box(self._screen, self._trash(sessions, title, yes, note, merged=merged))
+
+    async def _trash(self, sessions: Sequence[Session], title: str, yes: str, note: str, *, merged: bool) -> None:
+        from ampsm_engine.engine import landed, session_trash
 
         engine = app_of(self._screen).engine
         sentences = [note] if note else []
@@ -196,7 +201,9 @@ class SessionActions:
             title,
             in_app(self._screen, "\n".join(sentences)),
             yes,
-            lambda: self._ask_each(session_trash.remove, sessions, done=done, on_answer=warn),
+            lambda: self._ask_each(
+                landed.remove_landed if merged else session_trash.remove, sessions, done=done, on_answer=warn
+            ),
         )
 
     def undo(self) -> None:

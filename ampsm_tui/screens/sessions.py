@@ -300,7 +300,7 @@ class SessionsScreen(SessionActionsScreen):
         sessions = [row.session for row in (self.board.rows if self.board else ()) if row.session.id in wanted]
         if sessions:
             title = f"Move {labels.session_names(sessions)} to the trash? All work is merged."
-            self.actions.trash_these(sessions, title, "To the trash")
+            self.actions.trash_these(sessions, title, "To the trash", merged=True)
         else:
             app_of(self).show_toast("No session has all its work in its base")
 

@@ -8,7 +8,9 @@ import pytest
 
 from ampsm_engine.batch import runs
 from ampsm_engine.cli import batch_text
+from ampsm_engine.engine import sessions
 from ampsm_engine.errors import Failed
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Batch, BatchItem, BatchState, ItemState
 from ampsm_engine.worker import launch
 from tests.cli.conftest import Ampsm, Shelf
@@ -93,6 +95,36 @@ def test_what_may_not_be_done_is_refused_with_what_may(ampsm: Ampsm, shelf: Shel
     assert "There is no batch" in ampsm("batch", "status", "weekly").err
     assert "--yes" in ampsm("batch", "rm", "nightly").err
     assert ampsm("batch", "rm", "nightly", "--yes", "--json").json["batchRemoved"] is True
+
+
+def test_a_run_is_removed_only_when_it_is_named_whole_and_alone(ampsm: Ampsm, shelf: Shelf) -> None:
+    first = a_run(shelf, ItemState.SUCCESS)
+    shelf.engine.store.batches.start(replace(first, id="newest", created_at="2026-01-02T00:00:00.000Z"), [])
+    for reference in ("Nightly", "Night"):
+        refused = ampsm("batch", "rm", reference, "--yes")
+        assert (refused.code, "2 runs" in refused.err or "2 batches" in refused.err) == (4, True)
+    assert ampsm("batch", "rm", "newest", "--yes").code == 0
+    for verb in (("rm", "--yes"), ("stop",), ("resume",)):
+        refused = ampsm("batch", verb[0], "Night", *verb[1:])
+        assert (refused.code, "Name it: nightly" in refused.err) == (4, True)
+    assert [one.id for one in shelf.engine.store.batches.all()] == ["nightly"]
+    assert ampsm("batch", "rm", "Nightly", "--yes").code == 0
+
+
+def test_what_a_run_takes_to_the_trash_is_told_before(ampsm: Ampsm, repo: Path, shelf: Shelf) -> None:
+    batch = a_run(shelf, ItemState.SUCCESS)
+    session, _ = sessions.new(shelf.engine, path=repo, prompt=None, name="dark", run=False, origin="nightly-1")
+    (repo / ".git" / "info" / "exclude").write_text("cache/\n.env\n")
+    worktree = Path(session.worktree_path)
+    (worktree / "cache").mkdir()
+    (worktree / "cache" / "big").write_text("big\n")
+    (worktree / "loose.txt").write_text("loose\n")
+    asked = ampsm("batch", "rm", batch.id)
+    assert "loose.txt" in asked.err
+    assert worktree.is_dir()
+    gone = ampsm("batch", "rm", batch.id, "--yes")
+    assert "What git ignores in dark is not kept: cache (4 bytes)" in gone.err
+    assert not worktree.exists()
 
 
 def test_a_dry_run_shows_what_would_run_and_starts_nothing(

@@ -9,7 +9,7 @@ import pytest
 
 from ampsm_engine import session_problems
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import history_import, sessions, views
+from ampsm_engine.engine import history_import, session_trash, sessions, views
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.metrics.summary import Selection, summarize
@@ -189,6 +189,33 @@ def test_the_repository_s_own_checkout_is_no_worktree_of_a_session(engine: Engin
     change(sample, f"UPDATE sessions SET {places} WHERE id = '{LOGIN}'")
     assert LOGIN in {session.id for session in history_import.import_history(engine, sample).history}
     assert engine.store.sessions.all() == ()
+
+
+def test_a_worktree_that_another_session_works_in_gets_no_second_one(
+    engine: Engine, sample: Path, repo: Path, tmp_path: Path
+) -> None:
+    worktree = tmp_path / "elsewhere"
+    git(repo, "worktree", "add", "-q", "-b", "mine", str(worktree))
+    adopted = sessions.adopt(engine, worktree)
+    places = f"repoRoot = '{repo}', worktreePath = '{worktree}', branchName = 'mine'"
+    change(sample, f"UPDATE sessions SET {places} WHERE id IN ('{LOGIN}', '{FLAKY}')")
+    result = history_import.import_history(engine, sample)
+    assert {LOGIN, FLAKY} <= {session.id for session in result.history}
+    assert [session.id for session in engine.store.sessions.all()] == [adopted.id]
+    session_trash.remove(engine, adopted.id)
+    assert not worktree.exists()
+
+
+def test_what_amp_printed_comes_in_after_an_import_that_was_killed(
+    engine: Engine, sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(history_import, "_write_transcripts", lambda *_: None)  # it was killed before that
+        history_import.import_history(engine, sample)
+    (iteration,) = engine.store.iterations.of(FLAKY)
+    assert not engine.home.run(iteration.id).stream.exists()
+    history_import.import_history(engine, sample)
+    assert "I will edit" in engine.home.run(iteration.id).stream.read_text()
 
 
 def test_what_would_be_in_the_way_of_every_sum_is_left_out_and_told(engine: Engine, sample: Path) -> None:

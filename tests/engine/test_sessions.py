@@ -8,7 +8,9 @@ import pytest
 from ampsm_engine.engine import repair, session_trash, sessions, views
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 from ampsm_engine.git import trash
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Outcome, Status
+from ampsm_engine.naming import new_id
 from ampsm_engine.store.sessions import Sessions
 from ampsm_engine.worker import launch
 from tests.conftest import git
@@ -123,6 +125,8 @@ def test_a_worktree_made_elsewhere_is_taken_in(bench: Bench, tmp_path: Path) -> 
     assert (place / "mine.txt").read_text() == "by hand\n"
     with pytest.raises(Refused, match="already"):
         sessions.adopt(bench.engine, place)
+    with pytest.raises(Refused, match="belongs to session taken in already"):  # who asked at the same moment
+        bench.engine.store.sessions.add(replace(session, id=new_id()))
 
 
 def test_a_branch_that_ampsm_did_not_make_is_never_deleted(bench: Bench, tmp_path: Path) -> None:

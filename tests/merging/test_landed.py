@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.engine import landed, session_trash
+from ampsm_engine.errors import Refused
 from ampsm_engine.model import Session
 from tests.conftest import git
 from tests.merging.desk import Desk, lines
@@ -76,6 +77,25 @@ def test_nothing_goes_that_is_nowhere_else(desk: Desk, done: Session) -> None:
     assert [one.session_id for one in landed.find_landed(desk.engine).landed] == [done.id]
     session_trash.remove(desk.engine, done.id)
     assert {one.id for one in desk.engine.store.sessions.all()} == {fresh.id, ahead.id}
+
+
+def test_commits_that_change_nothing_together_are_in_no_base(desk: Desk) -> None:
+    session = desk.session()
+    desk.amp(session, {"one.txt": lines(_3="three")})
+    git(Path(session.worktree_path), "revert", "--no-edit", "HEAD")
+    found = landed.find_landed(desk.engine)
+    assert (found.landed, found.staying) == ((), ())
+
+
+def test_what_was_found_is_looked_at_once_more_when_the_answer_comes(desk: Desk, done: Session) -> None:
+    git(desk.repo, "merge", "-q", "--no-ff", "-m", "By hand", done.branch_name)
+    (found,) = landed.find_landed(desk.engine).landed
+    desk.amp(done, {"two.txt": lines(_4="four")})
+    with pytest.raises(Refused, match="not all of its work is merged any more"):
+        landed.remove_landed(desk.engine, found.session_id)
+    assert desk.now(done).trashed_at is None
+    git(desk.repo, "merge", "-q", "--no-ff", "-m", "By hand", done.branch_name)
+    assert landed.remove_landed(desk.engine, found.session_id).in_base
 
 
 def test_a_mark_is_looked_for_only_when_a_branch_has_moved(

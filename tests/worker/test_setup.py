@@ -1,5 +1,7 @@
 """The setup command of a new worktree: before amp, apart from amp's work, stopped, killed, told when it fails."""
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from ampsm_engine.engine import runs, setup
 from ampsm_engine.model import Outcome, SetupState, State, Status
 from ampsm_engine.trusted_commands import UntrustedCommand
+from ampsm_engine.worker import agent_context
 from tests.conftest import git
 from tests.waiting import until
 from tests.worker.bench import Bench, marked
@@ -37,6 +40,15 @@ def test_it_runs_before_amp_and_what_it_leaves_is_no_part_of_amps_iteration(benc
     bench.iterate(session)
     bench.settled(session)
     assert bench.facts(session).count("setup-started") == 1
+
+
+def test_packages_that_it_leaves_where_git_does_not_ignore_them_are_told(bench: Bench) -> None:
+    command(bench, "mkdir -p node_modules/a && echo dep > node_modules/a/dep.js")
+    bench.scenario({"say": "Done."})
+    session = bench.new()
+    done = bench.settled(session)
+    assert done.outcome is Outcome.DONE
+    assert "node_modules" in bench.fact(session, "rubbish")
 
 
 def test_a_failure_leaves_amp_unstarted_until_it_passes_or_a_person_goes_on_without(bench: Bench) -> None:
@@ -88,6 +100,20 @@ def test_killed_with_its_worker_it_is_ended_and_run_once_more_from_its_beginning
     done = bench.settled(session)
     assert (done.outcome, bench.flag("begun").read_text()) == (Outcome.DONE, "begun\nbegun\n")
     assert marked("AMPSM_RUN_ID", done.id) == []
+
+
+def test_a_creation_that_was_killed_does_not_forget_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    command(bench, "echo ready > ready.txt")
+    child = os.fork()
+    if not child:
+        monkeypatch.setattr(agent_context, "write_files", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        bench.new(None)
+    os.waitpid(child, 0)
+    (session,) = bench.engine.store.sessions.all()
+    bench.scenario({"say": "Done."})
+    bench.iterate(session)
+    assert bench.settled(session).outcome is Outcome.DONE
+    assert (Path(session.worktree_path) / "ready.txt").exists()
 
 
 def test_one_that_takes_its_worker_along_each_time_is_given_up(bench: Bench) -> None:

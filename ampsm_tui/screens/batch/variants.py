@@ -7,7 +7,7 @@ from textual.binding import BindingType
 from textual.events import DescendantFocus
 
 from ampsm_engine.errors import AmpsmError, Refused
-from ampsm_engine.model import ItemState, Session
+from ampsm_engine.model import Session
 from ampsm_engine.plain_text import list_some
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask_until_answered, ignore, show_error
@@ -166,7 +166,7 @@ class VariantsScreen(TableScreen):
         if kept is None or self._comparison is None or (session := self._session()) is None:
             return
         others = [one for one in self._comparison.variants if one.item.id != kept.item.id]
-        busy = [one for one in others if one.item.state in (ItemState.QUEUED, ItemState.RUNNING)]
+        busy = [one for one in others if not one.item.state.is_final]
         if busy:
             names = list_some([one.letter for one in busy])
             reason = Refused(f"{names} did not end yet.", f"ampsm batch stop {self._comparison.batch.id}")
