@@ -139,9 +139,12 @@ def _entry(
 
 
 def restoring(scratch: Scratch, tree: str) -> HunkPlan:
-    """How to undo what `kept` wrote down; Refused where the content has changed too much since."""
+    """How to undo what `kept` wrote down; Refused where the content has changed too much since.
+
+    Nothing is left to do where it is back already, by hand or by a program that was killed before it said so.
+    """
     pairs = _written_down(scratch, tree)
-    return _planned(scratch, {place: (after, before) for place, (before, after) in pairs.items()})
+    return _plan(scratch, {place: (after, before) for place, (before, after) in pairs.items()})
 
 
 def resuming(scratch: Scratch, tree: str) -> HunkPlan | None:

@@ -391,6 +391,22 @@ def test_what_was_rejected_can_be_undone_when_the_program_is_interrupted_right_a
     assert (worktree / "app.py").read_text() == APP
 
 
+def test_what_was_brought_back_by_a_program_that_was_killed_before_it_said_so_is_not_rejected_any_more(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = work(bench, {"app.py": APP})
+    engine, worktree = bench.engine, Path(session.worktree_path)
+    rejected = hunk_actions.reject(engine, session.id, "app.py", None)
+    with monkeypatch.context() as patch:
+        patch.setattr(hunk_actions.pinned_refs, "keep_tip", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            hunk_actions.undo_last(engine, session.id)
+    tip = git(worktree, "rev-parse", "HEAD")
+    assert ((worktree / "app.py").read_text(), engine.store.reviews.rejection(rejected.id).undone_at) == (APP, None)
+    assert hunk_actions.undo_last(engine, session.id).undone_at
+    assert git(worktree, "rev-parse", "HEAD") == tip
+
+
 def test_what_waits_for_a_later_moment_is_not_refused_because_the_repository_is_busy_now(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
