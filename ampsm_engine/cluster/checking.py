@@ -117,7 +117,7 @@ def _host(worker: str, told: "dict[str, Any] | AmpsmError", known: dict[str, Any
         yield Check(printable(str(known.get("name", worker)))[:40], ok=False, text=told.message, hint=told.hint or "")
         return
     name = printable(str(told["name"]))[:40]
-    text = f"ampsm {told['ampsm']}, Python {told['python']}, git {told['git']}, amp {told['amp'] or 'none'}"
+    text = f"ampsm {told['ampsm']}, Python {told['python']}, {told['git']}, amp {told['amp'] or 'none'}"
     hint = "" if told["ampsm"] == __version__ else f"here it is ampsm {__version__}"
     yield Check(name, ok=not told["problems"] and not hint, text=printable(text), hint=hint)
     for problem in told["problems"]:

@@ -34,6 +34,10 @@ _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,80}")
 _NAME = re.compile(r"[0-9a-f]{64}")
 
 
+class Busy(Failed):
+    """Somebody else is at it on this host, for as long as that takes: ask again."""
+
+
 @dataclass(frozen=True, slots=True)
 class WantedRepository:
     """The repository that an item is about, as a host is told of it."""
@@ -87,13 +91,12 @@ class HostClones:
         place.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         with file_lock.locked(place.with_suffix(".lock"), PATIENCE) as is_ours:
             if not is_ours:
-                raise Failed(f"Another item has been cloning {wanted.key} for {PATIENCE:.0f} s.")
+                raise Busy(f"Another item has been cloning {wanted.key} for {PATIENCE:.0f} s.")
             if not (place / ".git").exists():
                 program.change(place.parent, "init", "--quiet", "--initial-branch=ampsm-none", str(place))
-            for name in ("user.name", "user.email"):
-                if name in wanted.author and self._authors.get((wanted.key, name)) != wanted.author[name]:
-                    program.change(place, "config", name, wanted.author[name])
-                    self._authors[wanted.key, name] = wanted.author[name]
+            self._set_author(place, wanted)
+            if repository.branch_tip(place, f"{BASES.removeprefix(repository.BRANCHES)}{wanted.base}") == wanted.base:
+                return place
             if not self._has(place, wanted):
                 if wanted.source is not None:
                     self._fetch_source(place, wanted.source)
@@ -103,6 +106,12 @@ class HostClones:
                 return self._missing(place, wanted)
             program.change(place, "update-ref", f"{BASES}{wanted.base}", wanted.base)
         return place
+
+    def _set_author(self, place: Path, wanted: WantedRepository) -> None:
+        for name in ("user.name", "user.email"):
+            if name in wanted.author and self._authors.get((wanted.key, name)) != wanted.author[name]:
+                program.change(place, "config", name, wanted.author[name])
+                self._authors[wanted.key, name] = wanted.author[name]
 
     def _has(self, place: Path, wanted: WantedRepository) -> bool:
         return repository.resolves(place, f"{wanted.base}^{{commit}}")

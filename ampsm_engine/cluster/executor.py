@@ -299,10 +299,10 @@ class ClusterExecutor:
             self._stopped.add((host.boot, force))
 
     async def ask(
-        self, host: RemoteHost, request: dict[str, object], content: bytes = b"", *, limit: float = CALL
+        self, host: RemoteHost, request: dict[str, object], content: bytes = b"", *, limit: float | None = None
     ) -> tuple[dict[str, Any], bytes]:
         """What a host answers, with its bytes; HostGone, or what it refused."""
-        return await self.ask_address(host.address, request, content, limit=limit)
+        return await self.ask_address(host.address, request, content, limit=CALL if limit is None else limit)
 
     async def ask_address(
         self, address: str, request: dict[str, object], content: bytes = b"", *, limit: float

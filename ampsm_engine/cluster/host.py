@@ -33,11 +33,11 @@ from ampsm_engine import __version__, file_lock, folders, identity, redact, time
 from ampsm_engine.batch import item_run, runs
 from ampsm_engine.batch.values import ItemSpec
 from ampsm_engine.cluster import parcel
-from ampsm_engine.cluster.clones import PIECE, HostClones, MissingBase, WantedRepository
+from ampsm_engine.cluster.clones import PIECE, Busy, HostClones, MissingBase, WantedRepository
 from ampsm_engine.context import Engine, engine_at
 from ampsm_engine.engine import session_trash, startup
-from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused
-from ampsm_engine.git import program, repository, setup_source
+from ampsm_engine.errors import AmpsmError, NotFound, Refused
+from ampsm_engine.git import program, repository
 from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
 from ampsm_engine.lean_dataclass import asdict, replace
 from ampsm_engine.model import OPEN_ITEMS, Batch, BatchItem, BatchState, ItemState
@@ -56,6 +56,9 @@ LONGEST_WATCH = 20.0
 """Seconds that `watch` stays at most: the asker's patience with a host that is gone is counted in those."""
 
 SWEEP_EVERY = 2.0
+
+PATIENCE = 60.0
+"""Seconds that a request waits for another one about the same item: whoever asked may have stopped waiting."""
 
 NAME = "AMPSM_HOST_NAME"
 """The variable that names a host; without it, what the machine is called."""
@@ -89,7 +92,8 @@ def serve(raw: bytes, host: "HostHalf | None" = None) -> bytes:
         return message({"wire": WIRE, **head}, attached)
     except AmpsmError as reason:
         kind = type(reason).__name__
-        error = {"kind": kind, "message": reason.message, "hint": reason.hint, "passes": is_passing(reason)}
+        passes = is_passing(reason) or isinstance(reason, Busy)
+        error = {"kind": kind, "message": reason.message, "hint": reason.hint, "passes": passes}
         return message({"wire": WIRE, "error": error})
     except Exception as reason:  # noqa: BLE001 - any other would end in a traceback on a machine where nobody looks
         text = redact.text(f"{type(reason).__name__}: {reason}")[:500]
@@ -199,7 +203,7 @@ class HostHalf:
                 clone = self.clones.provide(WantedRepository.read(dict(request["repository"])))
                 if isinstance(clone, MissingBase):
                     return {"missing": {"has": list(clone.has)}}, b""
-                self._accept_setup(clone, str(given["base"]), given.get("setup"))
+                self._accept_setup(clone, given.get("setup"))
                 self._enter(asked, given, clone, take_up)
             elif found.state.is_final and take_up > int(json.loads(found.spec).get("takeUp", 0)):
                 runs.take_up(self.engine, found, takeUp=take_up)
@@ -207,17 +211,18 @@ class HostHalf:
         launch.sweep_batches(self.engine.home, store, asked=str(asked["id"]))
         return {"entered": True}, b""
 
-    def _accept_setup(self, clone: Path, base: str, trusted: object) -> None:
-        """Trust the repository's setup command where it is letter by letter the one that was trusted by who asks."""
-        source = setup_source.read(clone, base)
-        if not source.is_foreign or trusted_commands.is_trusted(self.engine.home, clone, source.command):
+    def _accept_setup(self, clone: Path, setup: Mapping[str, Any] | None) -> None:
+        """Trust the setup command that who asks has found in the repository, letter by letter, where that is trusted.
+
+        Whatever else may stand there is not run: each session looks for itself, and asks for trust.
+        """
+        if setup is None:
             return
-        if source.command != trusted:
-            message = (
-                f"{self.name} runs no setup command that was not trusted for it: {printable(source.command)[:200]}"
-            )
+        if not setup["isTrusted"]:
+            said = printable(str(setup["command"]))[:200]
+            message = f"{self.name} runs no setup command that was not trusted for it: {said}"
             raise Refused(message, "ampsm trust --repo REPOSITORY, and setupOnHosts: true in the plan")
-        trusted_commands.trust(self.engine.home, clone, source.command)
+        trusted_commands.trust(self.engine.home, clone, str(setup["command"]))
 
     def _enter(self, asked: dict[str, Any], given: dict[str, Any], clone: Path, take_up: int) -> None:
         typed = ItemSpec.of(dict(given["spec"]))
@@ -390,9 +395,7 @@ class HostHalf:
                 raise Refused(f"The item {item.id} is {item.state}.")
             session_id = store.batches.session_of(item.id)
             if session_id is not None:
-                if store.sessions.get(session_id).trashed_at is None:
-                    session_trash.remove(self.engine, session_id)
-                session_trash.purge(self.engine, session_id)
+                session_trash.discard(self.engine, session_id)
             store.batches.remove_item(item.id)
             for file in (self._folder / "outgoing").glob(f"{_file_name(item_id)}-*.zip"):
                 file.unlink(missing_ok=True)
@@ -413,10 +416,10 @@ class _ItemLock:
 
     def __enter__(self) -> None:
         self._path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        self._held = file_lock.locked(self._path, 60.0)
+        self._held = file_lock.locked(self._path, PATIENCE)
         if not self._held.__enter__():
             self._held.__exit__(None, None, None)
-            raise Failed("Another request about this item has not ended for 60 s.")
+            raise Busy(f"Another request about this item has not ended for {PATIENCE:.0f} s.")
 
     def __exit__(self, *reason: object) -> None:
         self._held.__exit__(None, None, None)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -379,12 +380,18 @@ def _piece(file: Path, offset: int) -> bytes:
         return opened.read(clones.PIECE)
 
 
+@lru_cache(maxsize=100)
+def _setup_command(root: Path, commit: str) -> str:
+    return setup_source.of_commit(root, commit).command
+
+
 def _request(cluster: Cluster, item: BatchItem, spec: ItemSpec, session: Session) -> dict[str, Any]:
     """What a host is told of an item."""
     root, base = Path(session.repo_root), _tip(session)
     answer = program.read(root, "config", "--null", "--get-regexp", r"^user\.(name|email)$")
     author = dict(pair.split("\n", 1) for pair in program.text(answer.output).split("\0") if "\n" in pair)
-    setup = setup_source.of_commit(root, base).command if spec.setup_on_hosts else ""
+    setup = _setup_command(root, base)
+    is_trusted = spec.setup_on_hosts and trusted_commands.is_trusted(cluster.engine.home, root, setup)
     batch = cluster.engine.store.batches.get(item.batch_id)
     return {
         "verb": "run",
@@ -399,7 +406,7 @@ def _request(cluster: Cluster, item: BatchItem, spec: ItemSpec, session: Session
             "thread": session.thread_id,
             "base": base,
             "takeUp": _take_up(item),
-            "setup": setup if trusted_commands.is_trusted(cluster.engine.home, root, setup) else None,
+            "setup": {"command": setup, "isTrusted": is_trusted} if setup else None,
         },
         "repository": {
             "key": clones.key_of(root),

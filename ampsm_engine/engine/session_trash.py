@@ -313,6 +313,24 @@ def purge(engine: Engine, session_id: str) -> int:
         return _purged(engine, engine.store.sessions.get(session_id))
 
 
+def discard(engine: Engine, session_id: str) -> None:
+    """Delete a session with its worktree, branch and runs, past the trash: for one whose work is kept elsewhere.
+
+    Refused while an iteration runs or waits in it, or a merge is open. Killed anywhere, it can be done again.
+    """
+    session = engine.store.sessions.get(session_id)
+    with _repository_lock(session, "discard"):
+        if session.trashed_at is None:
+            session = engine.store.sessions.begin_trash(session.id)
+        repo = relocation.repository_of(session)
+        if repo is not None and not trash.holds(repo.root, session.id):
+            worktrees.erase(repo.common_dir, Path(session.worktree_path))
+            tip = repository.branch_tip(repo.root, session.branch_name)
+            if tip is not None and session.owns_branch:
+                worktrees.delete_branch(repo.root, session.branch_name, tip)
+        _purged(engine, session)
+
+
 def _purged(engine: Engine, session: Session) -> int:
     store = engine.store
     if not session.trashed_at:

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from ampsm_engine.model import Batch
 from tests.batch.desk import BatchDesk
 from tests.waiting import DEADLINE, until
 from tests.worker.bench import kill, marked
+
+LONGEST = float(os.environ.get("SOAK_CLUSTER_SECONDS", "1800"))
+"""Seconds that a run may take on a machine that does other things, too."""
 
 
 class DaskCluster:
@@ -62,6 +66,13 @@ class DaskCluster:
         found = {**os.environ, **variables}
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=found, timeout=DEADLINE)
         return done.returncode, done.stdout + done.stderr
+
+    def over(self, batch: Batch) -> None:
+        """Wait until a run rests."""
+        deadline = time.monotonic() + LONGEST
+        while not self.is_over(batch):
+            assert time.monotonic() < deadline, self.told(batch)
+            time.sleep(0.2)
 
     def is_over(self, batch: Batch) -> bool:
         """Whether a run rests; who asks sweeps, as every command does."""

@@ -1,11 +1,13 @@
 """The carrier on a real scheduler, with hosts as processes: what is killed, and what is not there."""
 
+import json
 import os
 import random
 import secrets
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,19 +15,16 @@ import psutil
 import pytest
 
 from ampsm_engine.cli.diagnostics import REFUSED, UNFIT
-from ampsm_engine.model import BatchState
+from ampsm_engine.model import Batch, BatchState, ItemState
 from ampsm_engine.worker import launch
 from tests.batch.desk import BatchDesk
-from tests.cluster.dask_cluster import DaskCluster
+from tests.cluster.dask_cluster import LONGEST, DaskCluster
 from tests.conftest import git
 from tests.waiting import until
 from tests.worker.bench import kill
 
 OTHER_PYTHONS = sorted(Path(__file__).parent.parent.parent.glob(".venv-3.*/bin/python"))
 """Of the environments that `make pythons` makes."""
-
-LONGEST = 1800.0
-"""Seconds that a soak may take."""
 
 MOST_OF_A_SCHEDULER = 150
 """Megabytes that it may take, whatever travels."""
@@ -42,7 +41,7 @@ def test_a_plan_on_dask_comes_to_what_it_comes_to_here(dask: DaskCluster, desk: 
     ]
     here = desk.over(desk.start(*items))
     there = dask.start(*items)
-    until(lambda: dask.is_over(there), lambda: dask.told(there))
+    dask.over(there)
     assert desk.states(here) == desk.states(there) == ["success", "fail", "success"], dask.told(there)
     assert [desk.tries(here, number) for number in (1, 2)] == [desk.tries(there, number) for number in (1, 2)]
     progress = [desk.engine.store.batches.progress(batch.id).tokens for batch in (here, there)]
@@ -58,50 +57,85 @@ def test_a_plan_on_dask_comes_to_what_it_comes_to_here(dask: DaskCluster, desk: 
     assert not worker.is_running()
 
 
+EVERY = 2
+"""Items that end between two strikes: whatever was struck needs a while to be back."""
+
+
 @pytest.mark.soak
 def test_kills_of_hosts_scheduler_and_coordinator_lose_and_double_nothing(dask: DaskCluster, desk: BatchDesk) -> None:
     dice = random.Random(int(os.environ.get("SOAK_SEED", "1")))
     count = int(os.environ.get("SOAK_CLUSTER_ITEMS", "60"))
+    names = ("web1", "web2", "web3")
     dask.head()
-    for name in ("web1", "web2", "web3"):
+    for name in names:
         dask.join(name)
     steps = [
         desk.prompt({"shell": "sleep 1"}, {"create_file": f"f{number}.txt", "content": "x\n"}, {"say": "Done."})
         for number in range(count)
     ]
-    batch = dask.start(*(desk.item(prompt) for prompt in steps), hostGraceSec=20)
-    deadline, frozen = time.monotonic() + LONGEST, False
-    while not desk.is_over(batch):
-        assert time.monotonic() < deadline, dask.told(batch)
-        time.sleep(dice.uniform(2, 6))
-        desk.sweep()
-        victim = dice.choice(["host", "host", "host", "coordinator", "coordinator", "scheduler", "freeze"])
-        if victim == "host" and (found := dask.worker(dice.choice(["web1", "web2", "web3"]))):
-            kill(found)
-        elif victim == "coordinator":
-            for process in desk.processes("ampsm_engine.cluster"):
-                kill(process)
-        elif victim == "scheduler":
-            process = dask.processes["head"]
-            process.kill()
-            process.wait(10)
-            dask.head()
-        elif victim == "freeze" and not frozen and (found := dask.worker("web3")):
-            frozen = True
-            found.suspend()
-            time.sleep(60)
-            with suppress(psutil.Error):
-                found.resume()
+    items = [desk.item(prompt, mergeOnPass=number % 5 == 0) for number, prompt in enumerate(steps)]
+    batch = dask.start(*items, hostGraceSec=20)
+    began, memory, struck = time.monotonic(), 0, Counter[str]()
+
+    def ended() -> int:
+        return sum(item.state.is_final for item in desk.items(batch))
+
+    while not dask.is_over(batch):
+        before = ended()
+        while ended() < before + EVERY and not dask.is_over(batch):
+            assert time.monotonic() < began + LONGEST, dask.told(batch)
+            time.sleep(0.5)
+        memory = max(memory, psutil.Process(dask.processes["head"].pid).memory_info().rss >> 20)
+        victim = dice.choice(["host", "host", "host", "coordinator", "coordinator", "scheduler"])
+        if before >= count // 4 and not struck["freeze"]:
+            victim = "freeze"
+        struck[victim] += strike(dask, desk, victim, dice.choice(names))
+    late = finish(dask, desk, batch)
+    seconds = time.monotonic() - began
+    print(f"{count} items in {seconds:.0f} s, struck {dict(struck)}, {late} late, scheduler at most {memory} MB")
+    assert memory < MOST_OF_A_SCHEDULER
+
+
+def strike(dask: DaskCluster, desk: BatchDesk, victim: str, name: str) -> bool:
+    """Kill a host's worker, the scheduler or the coordinator, or stop a worker for a minute; whether it was there."""
+    worker = dask.worker(name)
+    if victim == "host" and worker is not None:
+        kill(worker)
+    elif victim == "coordinator":
+        return desk.kill_all("ampsm_engine.cluster") > 0
+    elif victim == "scheduler":
+        process = dask.processes["head"]
+        process.kill()
+        process.wait(10)
+        dask.head()
+    elif victim == "freeze" and worker is not None:
+        worker.suspend()
+        time.sleep(60)
+        with suppress(psutil.Error):
+            worker.resume()
+    else:
+        return False
+    return True
+
+
+def finish(dask: DaskCluster, desk: BatchDesk, batch: Batch) -> int:
+    """Hold that each item ended once, with its work here or in the base; how many were late besides."""
     assert desk.now(batch).state is BatchState.ENDED, dask.told(batch)
-    assert desk.states(batch) == ["success"] * count, dask.told(batch)
+    late = 0
     for item in desk.items(batch):
+        assert item.state is ItemState.SUCCESS, dask.told(batch)
         placements = desk.engine.store.batches.placements(item.id)
-        assert [one.outcome for one in placements].count("taken") == 1
+        outcomes = [one.outcome for one in placements]
+        assert outcomes.count("taken") == 1, dask.told(batch)
+        late += outcomes.count("late")
         assert len(desk.engine.store.iterations.of(item.session_id)) == 1
         session = desk.engine.store.sessions.get(item.session_id)
-        assert git(desk.repo, "show", f"{session.branch_name}:f{item.number - 1}.txt") == "x\n"
+        where = "main" if json.loads(item.spec).get("mergeOnPass") else session.branch_name
+        assert git(desk.repo, "show", f"{where}:f{item.number - 1}.txt") == "x\n"
+    desk.once_each(desk.items(batch))
     git(desk.repo, "fsck", "--strict")
     assert launch.sweep_batches(desk.engine.home, desk.engine.store) == 0
+    return late
 
 
 @pytest.mark.soak
@@ -116,7 +150,7 @@ def test_a_host_without_ampsm_is_told_and_the_others_do_the_work(dask: DaskClust
     until(lambda: "no ampsm" in dask.command("doctor", "--cluster", dask.url)[1], "the bare host to be told")
     dask.join("web1")
     batch = dask.start(desk.item(desk.writes("a.txt")))
-    until(lambda: dask.is_over(batch), lambda: dask.told(batch))
+    dask.over(batch)
     assert [(item.state.value, item.host) for item in desk.items(batch)] == [("success", "web1")], dask.told(batch)
     assert "has no ampsm" in desk.engine.home.batch(batch.id).log.read_text()
     assert dask.processes["bare"].poll() is None, "it is no host, and no harm is done to it"
@@ -129,7 +163,7 @@ def test_a_host_of_another_python_does_the_work(dask: DaskCluster, desk: BatchDe
     dask.head()
     dask.join("web1", python=str(python))
     batch = dask.start(desk.item(desk.writes("a.txt"), scriptCommand="test -f a.txt"))
-    until(lambda: dask.is_over(batch), lambda: dask.told(batch))
+    dask.over(batch)
     assert [(item.state.value, item.host) for item in desk.items(batch)] == [("success", "web1")], dask.told(batch)
     assert "they need not be the same" in dask.command("doctor", "--cluster", dask.url)[1]
 
@@ -176,7 +210,7 @@ def test_certificates_are_needed_and_a_wrong_one_is_told(
     code, said = dask.command("cluster", "head", "--host", "0.0.0.0", "--port", "1", **dict.fromkeys(ours, ""))
     assert (code, "is not encrypted" in said) == (REFUSED, True), said
     batch = dask.start(desk.item(desk.writes("a.txt")))
-    until(lambda: dask.is_over(batch), lambda: dask.told(batch))
+    dask.over(batch)
     assert [(item.state.value, item.host) for item in desk.items(batch)] == [("success", "web1")], dask.told(batch)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from ampsm_engine.batch import item_run, runs
 from ampsm_engine.batch.values import ItemSpec
+from ampsm_engine.cluster import clones, executor, host, remote_item
 from ampsm_engine.context import Engine
 from ampsm_engine.model import BatchItem, BatchState
 from tests.cluster.desk import ClusterDesk
@@ -92,6 +93,54 @@ def test_a_host_that_stays_away_loses_its_items_and_what_it_does_later_is_kept_a
     assert placements[0].tip != tip
     session = cluster.engine.store.sessions.get(item.session_id)
     assert git(cluster.repo, "rev-parse", session.branch_name).strip() == tip, "a late one changes nothing"
+    git(cluster.repo, "fsck", "--strict")
+
+
+def test_whatever_dies_and_comes_back_each_item_ends_once(cluster: ClusterDesk) -> None:
+    for name in ("web1", "web2", "web3"):
+        cluster.host(name, 1)
+    names = [f"f{number}.txt" for number in range(6)]
+    batch = cluster.enter(*(cluster.item(cluster.writes(name)) for name in names), concurrency=6, hostGraceSec=0.2)
+    network = cluster.network
+
+    def ended() -> int:
+        return sum(item.state.is_final for item in cluster.items(batch))
+
+    async def one_more_ended(coordinating: "asyncio.Task[None]") -> None:
+        before = ended()
+        await becomes(lambda: ended() > before or coordinating.done(), lambda: cluster.told(batch))
+
+    async def disturb(what: str, number: int) -> None:
+        """Strike a host that has an item, or bring back the one that was away."""
+        at_work = {item.host for item in cluster.items(batch) if item.state.is_at_work}
+        if what == "back":
+            network.silent.clear()
+        elif what == "away" and (struck := sorted(one for one in network.hosts if one.partition(" ")[0] in at_work)):
+            network.silent.add(struck[0])
+        elif what == "restarted" and (struck := sorted(set(network.hosts) - network.silent)):
+            network.hosts[f"{struck[-1].partition(' ')[0]} {number}"] = network.hosts.pop(struck[-1])
+
+    async def play() -> None:
+        coordinating = asyncio.create_task(cluster.coordinate(batch))
+        for number, what in enumerate(("away", "coordinator", "restarted", "back", "coordinator")):
+            await one_more_ended(coordinating)
+            if what == "coordinator" and not coordinating.done():
+                coordinating.cancel()
+                await asyncio.wait([coordinating])
+                coordinating = asyncio.create_task(cluster.coordinate(batch))
+            await disturb(what, number)
+        await coordinating
+
+    asyncio.run(asyncio.wait_for(play(), 60))
+    assert cluster.now(batch).state is BatchState.ENDED
+    assert cluster.states(batch) == ["success"] * len(names), cluster.told(batch)
+    store = cluster.engine.store
+    for item, name in zip(cluster.items(batch), names, strict=True):
+        outcomes = [one.outcome for one in store.batches.placements(item.id)]
+        assert outcomes.count("taken") == 1, cluster.told(batch)
+        session = store.sessions.get(item.session_id)
+        assert len(store.iterations.of(session.id)) == 1
+        assert git(cluster.repo, "show", f"{session.branch_name}:{name}") == "new\n"
     git(cluster.repo, "fsck", "--strict")
 
 
@@ -183,6 +232,38 @@ def test_a_run_that_is_stopped_stops_on_its_hosts_and_goes_on_there(cluster: Clu
     numbers = [one.number for one in store.iterations.of(item.session_id)]
     assert numbers == list(range(1, len(numbers) + 1))
     assert cluster.left_on(web1) == (0, 0)
+
+
+def test_a_clone_that_takes_longer_than_an_answer_may_is_waited_for(
+    cluster: ClusterDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "CALL", 0.3)
+    monkeypatch.setattr(host, "PATIENCE", 0.02)
+    monkeypatch.setattr(remote_item, "PAUSE", 0.05)
+    provide, go = clones.HostClones.provide, threading.Event()
+
+    def slowly(made: clones.HostClones, wanted: clones.WantedRepository) -> object:
+        assert go.wait(60)
+        return provide(made, wanted)
+
+    monkeypatch.setattr(clones.HostClones, "provide", slowly)
+    cluster.host("web1")
+    batch = cluster.enter(cluster.item(cluster.writes("a.txt")))
+
+    async def play() -> None:
+        coordinating = asyncio.create_task(cluster.coordinate(batch))
+        asked = ("web1", "run")
+        many = remote_item.MOST_FAILURES + 2
+        await becomes(lambda: cluster.network.asked.count(asked) > many, lambda: cluster.told(batch))
+        assert cluster.states(batch) == ["placed"], cluster.told(batch)
+        monkeypatch.setattr(executor, "CALL", 60.0)
+        go.set()
+        await coordinating
+
+    asyncio.run(play())
+    assert cluster.states(batch) == ["success"], cluster.told(batch)
+    (item,) = cluster.items(batch)
+    assert len(cluster.engine.store.batches.placements(item.id)) == 1
 
 
 def test_a_run_without_hosts_says_what_it_waits_for(cluster: ClusterDesk) -> None:
