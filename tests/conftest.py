@@ -21,6 +21,9 @@ from pygit2.enums import RepositoryOpenFlag
 
 from ampsm_engine import redact
 from ampsm_engine.store import Store, database_files
+from tests import memory_folder
+
+memory_folder.use()
 
 pytest_plugins = ["tests.hang_guard"]
 
