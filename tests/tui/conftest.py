@@ -73,18 +73,20 @@ async def _all_heard(*_: float) -> bool:
     """Every widget has dealt with what it was told, and with what followed from that.
 
     Textual's own sleeps 20 ms, and again while the process is busy, and has each widget answer: all of that for each
-    key is most of what a test costs.
+    key is most of what a test costs. An app that has crashed hears nothing any more: its error is the test's.
     """
     app = active_app.get()
     deadline = time.monotonic() + DEADLINE
     quiet = turns = 0
-    while quiet < TURNS and app._exception is None:
+    while quiet < TURNS:
+        if app._exception is not None:
+            raise app._exception
         quiet = 0 if _is_busy(app) else quiet + 1
         turns += 1
         await asyncio.sleep(0 if turns < 100 else 0.01)
         if time.monotonic() > deadline:
             raise WaitForScreenTimeout
-    return app._exception is None
+    return True
 
 
 def _is_busy(app: App[Any]) -> bool:

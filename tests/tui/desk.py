@@ -49,20 +49,23 @@ class Feed:
 
     def __init__(self, *boards: Board) -> None:
         self._boards: asyncio.Queue[Board] = asyncio.Queue()
+        self._ahead = 0
+        """Boards that the app has not been shown to its end."""
         for board in boards:
-            self._boards.put_nowait(board)
+            self.pour(board)
 
     def pour(self, board: Board) -> None:
+        self._ahead += 1
         self._boards.put_nowait(board)
 
     async def __aiter__(self) -> AsyncIterator[Board]:
         while True:
             yield await self._boards.get()
-            self._boards.task_done()
+            self._ahead -= 1
 
-    async def taken(self) -> None:
+    def is_taken(self) -> bool:
         """Every board has been shown to the app."""
-        await self._boards.join()
+        return self._ahead == 0
 
 
 class Desk:
@@ -124,9 +127,11 @@ class Desk:
         await self.settle()
 
     async def settle(self) -> None:
-        """Everything that is under way has come to its end; the feed and what watches files go on for ever."""
-        await self.pilot.pause()
-        await self.feed.taken()
+        """Everything that is under way has come to its end; the feed and what watches files go on for ever.
+
+        Raises what the app has crashed with.
+        """
+        await self.taken()
         await self.pilot.pause()
         for worker in self._under_way():
             with contextlib.suppress(WorkerCancelled, WorkerFailed):  # an end, too; what is serious has ended the app
@@ -136,6 +141,13 @@ class Desk:
             while self._is_message_waiting() or self._is_frame_due():  # what a layout tells may ask for another one
                 await self._frame()
         PAINT(self.app.screen._compositor, screen_stack=self.app._background_screens)
+
+    async def taken(self) -> None:
+        """Every board has been shown to the app."""
+        await self.pilot.pause()
+        async with asyncio.timeout(DEADLINE):
+            while not self.feed.is_taken():
+                await self.pilot.pause()
 
     async def _frame(self) -> None:
         """A sixtieth of a second goes by, also for the screens behind a box."""

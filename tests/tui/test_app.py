@@ -103,3 +103,16 @@ async def test_a_fault_is_kept_for_the_front_door_and_not_printed(
             await desk.pilot.pause()
     assert desk.app.fault.endswith("ValueError: what must not happen")
     assert "Traceback" not in "".join(capsys.readouterr())
+
+
+async def test_whoever_waits_for_an_app_that_crashes_is_told_why(desk: Desk) -> None:
+    async def fails() -> None:
+        raise ValueError("what must not happen")
+
+    with pytest.raises(WorkerFailed):  # noqa: PT012 - raised once more as the app closes
+        async with desk.open(a_board()):
+            desk.app.run_worker(fails())
+            with pytest.raises(WorkerFailed, match="what must not happen"):
+                await desk.settle()
+            with pytest.raises(WorkerFailed, match="what must not happen"):
+                await desk.show(a_board())  # which nobody takes any more

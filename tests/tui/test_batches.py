@@ -303,7 +303,7 @@ async def test_a_slow_answer_is_not_asked_for_again_meanwhile(runs: Desk) -> Non
         await runs.pilot.press("enter")
         for many in range(1, 6):
             runs.feed.pour(a_board(*BOARD.rows[:many]))
-            await runs.feed.taken()
+            await runs.taken()
         await runs.rest()
         assert answers == 1
         go.set()
