@@ -3,7 +3,6 @@
 Whoever compares, keys and shows a content goes by these rules, so that they agree.
 """
 
-import hashlib
 import re
 
 LINE_LIMIT = 16_384
@@ -37,6 +36,8 @@ def cut(content: bytes | memoryview) -> bytes | None:
     """
     if len(content) <= LINE_LIMIT or _LONG.search(content) is None:
         return None
+    import hashlib  # OpenSSL, and hardly a line is that long
+
     pieces, at = [], 0
     for found in _LONG.finditer(content):
         start, end = found.span()

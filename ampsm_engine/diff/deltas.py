@@ -4,6 +4,9 @@ from enum import StrEnum
 
 from ampsm_engine.lean_dataclass import dataclass
 
+SUBMODULE = 0o160000
+"""The mode of a path that is a commit of another repository."""
+
 
 class Side(StrEnum):
     """Which side of a diff a line is on."""

@@ -5,17 +5,20 @@ from collections.abc import Iterable
 from typing import Any
 
 from ampsm_engine.diff.content import is_binary
-from ampsm_engine.diff.deltas import BlobGone, Delta, Hunks, TooLarge
+from ampsm_engine.diff.deltas import SUBMODULE, BlobGone, Delta, Hunks, TooLarge
 from ampsm_engine.diff.encodings import as_utf8, of_lines, utf16
-from ampsm_engine.differ.protocol import SUBMODULE, FileEntry, Kind, Side
-from ampsm_engine.git import diff_library
-from ampsm_engine.git.attributes import Attributes
-from ampsm_engine.git.diff_library import Source
+from ampsm_engine.differ.protocol import FileEntry, Kind, Side
+from ampsm_engine.git import diff_source
+from ampsm_engine.git.attributes import Attributes, files_about
 from ampsm_engine.git.diff_program import Rename
+from ampsm_engine.git.diff_source import Source
 from ampsm_engine.lean_dataclass import astuple, dataclass, field, replace
 
 DATA_LIMIT = 16 << 20
 """Bytes of one file's patch that cross; the rest is counted."""
+
+FIRST = 3
+"""Files whose patches are sent before anybody has said what is looked at: a screenful."""
 
 CONVERTED_LARGEST = 4 << 20
 """Bytes of a file in UTF-16 that is made comparable."""
@@ -66,13 +69,15 @@ class Comparison:
 
     def list_files(self) -> None:
         """List the files; those of which one deleted and one added one have the same content are one renamed file."""
-        self._attributes = attributes = Attributes(lambda path: self.source.file(self.new_tree, path))
         deltas = self._ordered(self.source.deltas(self.old_tree, self.new_tree))
-        for index, (delta, kind) in enumerate(zip(deltas, diff_library.kinds(deltas), strict=True)):
+        said = self.source.files(self.new_tree, files_about(delta.path for delta in deltas))
+        self._attributes = attributes = Attributes(said.get)
+        for index, (delta, kind) in enumerate(zip(deltas, diff_source.kinds(deltas), strict=True)):
             self.entries.append(_entry(index, delta, kind, by_name(delta.path) or attributes.fold(delta.path)))
         self.plain = list(self.entries)
         self.join_renames(_exact_renames(deltas))
         self.pending = {entry.index for entry in self.entries if entry.merged_into < 0}
+        self.near = sorted(self.pending)[:FIRST]
 
     def _ordered(self, deltas: list[Delta]) -> list[Delta]:
         """The files as they are read one after the other; those that are alike in it by their paths."""
@@ -147,7 +152,7 @@ class Comparison:
         """The changed lines of a file. BlobGone."""
         delta = self.delta(index)
         if SUBMODULE in (delta.old_mode, delta.new_mode):
-            return diff_library.submodule(delta)
+            return diff_source.submodule(delta)
         found = self.source.patch(delta, context=self.context, ignore_whitespace=self.ignore_whitespace)
         return self._readable(delta, found) if found.binary else found
 
@@ -164,6 +169,8 @@ class Comparison:
                 return found
             sides.append(converted)
             encoding = kind or encoding
+        from ampsm_engine.git import diff_library  # libgit2 takes 70 ms to load, and hardly a file is in UTF-16
+
         made = diff_library.compared(*sides, context=self.context, ignore_whitespace=self.ignore_whitespace)
         return replace(made, old_size=found.old_size, new_size=found.new_size, encoding=encoding)
 
@@ -218,7 +225,7 @@ class Comparison:
         self.pending.discard(index)
         self.sent.add(key(entry))
         try:
-            if is_poison or self.size(index) > diff_library.LARGEST:
+            if is_poison or self.size(index) > diff_source.LARGEST:
                 return self._card(entry, _GAVE_UP if is_poison else _TOO_LARGE), b""
             found = self.hunks(index)
             lfs = [self._lfs(oid, size) for oid, size in self._sides(entry, found)]
@@ -332,7 +339,7 @@ _MINIFIED_ROW = 400
 """Bytes of an average row of something that no person wrote."""
 
 
-_TEST = re.compile(
+_TEST = (
     r"(?:^|/)(?:tests?|specs?|__tests__|testing|testdata|fixtures|e2e|snapshots|__snapshots__)/"
     r"|(?:^|/)(?:test_[^/]*|conftest\.py|[^/]*(?:_test|_spec|\.test|\.spec|\.snap|Test|Tests|Spec)\.?\w*)$"
 )
@@ -340,7 +347,7 @@ _TEST = re.compile(
 
 def is_test(path: str) -> bool:
     """Whether a file tests others, by the names that languages and their tools give to such."""
-    return _TEST.search(path) is not None
+    return re.search(_TEST, path) is not None
 
 
 def by_name(path: str) -> str:

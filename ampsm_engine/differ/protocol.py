@@ -12,13 +12,13 @@ from typing import Any, Literal
 
 from ampsm_engine.diff.content import CUT as CUT  # noqa: PLC0414 - part of what crosses
 from ampsm_engine.diff.content import LINE_LIMIT as LINE_LIMIT  # noqa: PLC0414
+from ampsm_engine.diff.deltas import SUBMODULE
 from ampsm_engine.lean_dataclass import dataclass
 
 Kind = Literal["added", "deleted", "modified", "typechange", "renamed", "copied"]
 Side = Literal["old", "new"]
 
 SYMLINK = 0o120000
-SUBMODULE = 0o160000
 
 COLUMN_LIMIT = 400
 """Characters of a line that are coloured."""

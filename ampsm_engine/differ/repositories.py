@@ -7,7 +7,6 @@ process lives, and removed with it. What a killed process left is swept by the n
 import contextlib
 import functools
 import os
-import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,8 +14,8 @@ from typing import Any, TypeVar
 from ampsm_engine import private_folder
 from ampsm_engine.differ.comparison import Comparison
 from ampsm_engine.errors import AmpsmError, Failed, Unfit
-from ampsm_engine.git import changes, diff_library, diff_program, records, snapshot
-from ampsm_engine.git.diff_library import Source
+from ampsm_engine.git import diff_program
+from ampsm_engine.git.diff_source import Source
 from ampsm_engine.home import PRIVATE_FOLDER
 
 T = TypeVar("T")
@@ -28,12 +27,16 @@ class Repositories:
     def __init__(self, folder: str) -> None:
         self.folder, self._lease = "", -1
         self._sources: dict[tuple[str, str], Source] = {}
+        self.has_library = False
+        """Whether libgit2 reads, and not the git program."""
         with contextlib.suppress(OSError):  # of a diff process that died, and gone or taken by now
             if folder:
                 self._lease, self.folder = private_folder.hold(Path(folder)), folder
 
     def snapshot(self, worktree: str, _repo_root: str) -> Callable[[], Any]:
         """The task that writes a worktree as a tree; it gives [tree, files left out, True]."""
+        from ampsm_engine.git import snapshot  # noqa: F401 - once here, and not in each child
+
         place = self._place(worktree)
         return functools.partial(_write_tree, Path(worktree), place)
 
@@ -43,16 +46,39 @@ class Repositories:
         objects = self._objects(worktree)
         key = (path, str(objects or ""))
         if key not in self._sources:
-            found: Source | None = diff_library.library(Path(path), objects)
-            if found is None:
-                found = diff_program.Program(Path(path), self.variables(worktree))
-            self._sources[key] = found
+            found = self._by_library(key) if self.has_library else None
+            self._sources[key] = found or diff_program.Program(Path(path), self.variables(worktree))
         return self._sources[key]
+
+    def load_library(self, comparisons: Iterable[Comparison]) -> None:
+        """Let libgit2 read from now on, for these comparisons too.
+
+        It takes 70 ms to load: the git program has read the first patches by then.
+        """
+        self.has_library = True
+        for key, source in self._sources.items():
+            found = self._by_library(key)
+            if found is not None:
+                source.rest()
+                self._sources[key] = found
+                for made in comparisons:
+                    if made.source is source:
+                        made.source = found
+
+    def _by_library(self, key: tuple[str, str]) -> Source | None:
+        from ampsm_engine.git import diff_library
+
+        path, objects = key
+        return diff_library.library(Path(path), Path(objects) if objects else None)
 
     def variables(self, worktree: str) -> dict[str, str | Path]:
         """The environment in which the git program finds the live worktree's objects."""
         objects = self._objects(worktree)
-        return {} if objects is None else dict(snapshot.reading(Path(worktree), objects))
+        if objects is None:
+            return {}
+        from ampsm_engine.git import snapshot  # for who compares what is not committed
+
+        return dict(snapshot.reading(Path(worktree), objects))
 
     def objects(self, worktree: str) -> str:
         """The folder of a live worktree's objects; empty when there is none."""
@@ -68,13 +94,18 @@ class Repositories:
 
     def counts(self, worktree: str, repo_root: str, made: Comparison) -> Callable[[], Any]:
         """The task that counts the lines that each file gained and lost; it gives None when git fails."""
+        from ampsm_engine.git import changes  # noqa: F401 - once here, and not in each child
+
         where = Path(worktree if os.path.isdir(worktree) else repo_root)  # noqa: PTH112
         return functools.partial(_count_lines, where, made, self.variables(worktree))
 
     def forget(self, used: Iterable[Comparison]) -> None:
         """Close repositories that none of these comparisons uses."""
         kept = {id(made.source) for made in used}
-        self._sources = {key: source for key, source in self._sources.items() if id(source) in kept}
+        for key, source in tuple(self._sources.items()):
+            if id(source) not in kept:
+                source.rest()
+                del self._sources[key]
 
     def release_caches(self) -> None:
         """Free the caches of all repositories."""
@@ -84,6 +115,8 @@ class Repositories:
     def close(self) -> None:
         """Remove the folder with the live worktrees' objects."""
         if self.folder:
+            import shutil
+
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _objects(self, worktree: str) -> Path | None:
@@ -124,6 +157,8 @@ def attempt(action: Callable[[], T]) -> T | list[str]:
 
 
 def _write_tree(worktree: Path, place: Path) -> list[Any]:
+    from ampsm_engine.git import snapshot
+
     try:
         tree, left_out = snapshot.kept_tree(worktree, place)
     except OSError as reason:
@@ -135,6 +170,8 @@ def _write_tree(worktree: Path, place: Path) -> list[Any]:
 
 
 def _count_lines(where: Path, made: Comparison, variables: dict[str, str | Path]) -> dict[str, Any] | None:
+    from ampsm_engine.git import changes, records
+
     nothing = records.empty_tree(made.old_tree or made.new_tree)
     sides = (made.old_tree or nothing, made.new_tree or nothing)
     try:

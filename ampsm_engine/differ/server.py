@@ -6,7 +6,6 @@ runs beside the loop (`child_task`). The process ends with its input.
 """
 
 import contextlib
-import ctypes
 import gc
 import os
 import select
@@ -34,6 +33,9 @@ ENTRIES = 300
 
 RISKY = 256 << 10
 """Bytes of a blob from which the client is sent what is being done, in case this process dies of it."""
+
+NICENESS = 5
+"""By how much this process stands back once the first patches are out."""
 
 _HEARTBEAT = 1.0
 _REST = 1.5
@@ -178,6 +180,8 @@ class Server:
     def _compared(self, number: int, request: ComparisonRequest, names: tuple[str, str]) -> Comparison:
         source = self._repositories.source(*request.location)
         made = Comparison(number, source, source.tree(names[0]), source.tree(names[1]), *request.options)
+        if made.order == "size":  # every patch is needed for the first
+            self._repositories.load_library([made])
         made.list_files()
         return made
 
@@ -200,9 +204,19 @@ class Server:
         return (
             self._jobs.answer_question()
             or self._patches(until, near=True)
+            or self._load_library()
             or self._jobs.work(until)
             or (self._patches(until, near=False))
         )
+
+    def _load_library(self) -> bool:
+        """Get ready for all that nobody waits for, and leave the processor to those who are waited for."""
+        if not self._comparisons or self._repositories.has_library:
+            return False
+        self._send(["alive", 0])  # on a busy machine it may take seconds
+        self._repositories.load_library(self._comparisons.values())
+        os.nice(NICENESS)
+        return True
 
     def _patches(self, until: float, *, near: bool) -> bool:
         for made in reversed(tuple(self._comparisons.values())):
@@ -230,6 +244,8 @@ class Server:
         entry = made.entries[index]
         name = f"patch {entry.old_oid} {entry.new_oid}"
         is_risky = made.is_risky(index, RISKY)
+        if is_risky or entry.is_submodule:
+            self._load_library()  # git may take long, and is not asked what a submodule's commits are
         if is_risky:
             self._send(["doing", 0, name])
         try:
@@ -258,6 +274,8 @@ class Server:
 
 def _trim_memory() -> None:
     """Return memory that the C library holds after much work to the system, where it can."""
+    import ctypes
+
     try:
         trim = ctypes.CDLL(None).malloc_trim
     except (OSError, AttributeError):  # not glibc
@@ -271,7 +289,6 @@ def _time_out(_number: int, _frame: object) -> None:
 
 def main() -> None:
     """Serve on standard input and output."""
-    os.nice(5)
     gc.set_threshold(20_000, 50, 1_000)
     signal.signal(signal.SIGPROF, _time_out)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))

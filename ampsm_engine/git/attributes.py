@@ -5,7 +5,7 @@ never hide: an agent writes them.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 Facts = dict[str, bool | str | None]
@@ -20,8 +20,8 @@ _BINARY: Facts = {"diff": False}
 DEEPEST = 3
 """Times that a pattern may say `**/`."""
 
-_NOTHING = re.compile(r"(?!)")
-_BRACKET = re.compile(r"\[[!^]?\]?(?:\\.|[^\]\\])*\]")
+_NOTHING = re.compile("(?!)")
+_BRACKET = r"\[[!^]?\]?(?:\\.|[^\]\\])*\]"
 
 MOST = 256 << 10
 """Bytes of one file of attributes that are read."""
@@ -73,6 +73,17 @@ class Attributes:
                 elif not pattern.endswith("/"):
                     found.append((_regex(pattern.removeprefix("/")), "", said))
         return found
+
+
+def files_about(paths: Iterable[str]) -> set[str]:
+    """The files of attributes that may say something about these paths."""
+    folders = {""}
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    return {f"{folder}/.gitattributes" if folder else ".gitattributes" for folder in folders}
 
 
 def _matches(pattern: re.Pattern[str] | None, plain: str, path: str, name: str) -> bool:
@@ -130,7 +141,7 @@ def _regex(pattern: str) -> re.Pattern[str]:
             parts.append("[^/]*")
             at = size - len(pattern[at:].lstrip("*"))
         elif pattern[at] == "[":
-            bracket = _BRACKET.match(pattern, at)
+            bracket = re.compile(_BRACKET).match(pattern, at)
             if bracket is None:
                 return _NOTHING
             parts.append(_members(bracket.group()[1:-1]))

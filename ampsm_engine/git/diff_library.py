@@ -7,60 +7,25 @@ pygit2 holds the GIL: nothing with a screen may import this. What libgit2 cannot
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
 
 import pygit2
 from pygit2.enums import DiffOption, SortMode
 
 from ampsm_engine.diff.content import cut, is_binary
-from ampsm_engine.diff.deltas import BlobGone, Delta, Hunks, TooLarge
+from ampsm_engine.diff.deltas import SUBMODULE, BlobGone, Delta, Hunks, TooLarge
 from ampsm_engine.errors import NotFound
+from ampsm_engine.git.diff_source import MANY_LINES
 from ampsm_engine.plain_text import printable
-
-LARGEST = 256 << 20
-"""Bytes of a blob beyond which nobody looks inside: git's own big files are 512 MB."""
-
-MANY_LINES = 1_500_000
-"""Lines of a file beyond which it is not compared: each takes a hundred bytes of memory and more."""
 
 MOST_COMMITS = 30
 """Commits of a submodule that are told."""
 
-_SUBMODULE = 0o160000
 _CACHE = 4 << 20
 _REMEMBERED = 16 << 20
 """Bytes read after which a repository forgets what it keeps of its packs."""
 _WINDOW = 1 << 20
-
-
-class Source(Protocol):
-    """A repository from which trees are compared."""
-
-    def tree(self, revision: str) -> str:
-        """The oid of the tree that a revision, commit or tree names; NotFound."""
-
-    def deltas(self, old: str, new: str) -> list[Delta]:
-        """What differs between two trees (empty: nothing at all), by path, without renames."""
-
-    def patch(self, delta: Delta, *, context: int, ignore_whitespace: bool) -> Hunks:
-        """The changed lines of one file. BlobGone when a side is not in the repository."""
-
-    def blob(self, oid: str) -> bytes:
-        """The content of a blob. BlobGone."""
-
-    def size(self, oid: str) -> int:
-        """The bytes of a blob. BlobGone."""
-
-    def file(self, tree: str, path: str) -> bytes | None:
-        """The content of a file of a tree; None without such a file."""
-
-    def submodule_commits(self, delta: Delta) -> list[str]:
-        """What leads from a submodule's old commit to its new one, a line each; empty where it is not checked out."""
-
-    def rest(self) -> None:
-        """Forget what only makes the next question faster."""
 
 
 class Library:
@@ -145,19 +110,21 @@ class Library:
         except (KeyError, ValueError, pygit2.GitError) as reason:
             raise BlobGone(oid) from reason
 
-    def file(self, tree: str, path: str) -> bytes | None:
-        """The content of a file of a tree; None without such a file."""
+    def files(self, tree: str, paths: Iterable[str]) -> dict[str, bytes]:
+        """The contents of those of these files that a tree has."""
         if not tree:
-            return None
-        try:
-            found = self._tree(tree)[path]
-        except (KeyError, ValueError, pygit2.GitError):
-            return None
-        return found.data if isinstance(found, pygit2.Blob) else None
+            return {}
+        top, contents = self._tree(tree), {}
+        for path in paths:
+            with contextlib.suppress(KeyError, ValueError, pygit2.GitError):
+                found = top[path]
+                if isinstance(found, pygit2.Blob):
+                    contents[path] = found.data
+        return contents
 
     def submodule_commits(self, delta: Delta) -> list[str]:
         """What leads from a submodule's old commit to its new one, a line each; empty where it is not checked out."""
-        if not (delta.old_mode == delta.new_mode == _SUBMODULE) or not self._repository.workdir:
+        if not (delta.old_mode == delta.new_mode == SUBMODULE) or not self._repository.workdir:
             return []
         modules = Path(self._repository.path).joinpath("commondir")
         places = [Path(self._repository.workdir, delta.path)]
@@ -220,18 +187,6 @@ def _has_too_many_lines(side: pygit2.Blob | None) -> bool:
     return side is not None and len(memoryview(side)) > MANY_LINES and side.data.count(b"\n") > MANY_LINES
 
 
-def submodule(delta: Delta) -> Hunks:
-    """What git prints for a submodule whose commit changed, came or went."""
-    rows = [
-        f"{sign}Subproject commit {oid}\n"
-        for sign, mode, oid in (("-", delta.old_mode, delta.old_oid), ("+", delta.new_mode, delta.new_oid))
-        if mode == _SUBMODULE
-    ]
-    old, new = (sum(row.startswith(sign) for row in rows) for sign in "-+")
-    head = f"@@ -{'1' if old else '0,0'} +{'1' if new else '0,0'} @@\n"
-    return Hunks("".join([head, *rows]).encode(), new, old, binary=False)
-
-
 def _log(repository: pygit2.Repository, old: str, new: str) -> list[str]:
     """The commits of `new` that `old` does not have; where there are none, those that are gone from it."""
     for sign, first, hidden in (("", new, old), ("gone: ", old, new)):
@@ -249,14 +204,3 @@ def _delta(found: pygit2.DiffDelta) -> Delta:
     old_mode, new_mode = int(old.mode), int(new.mode)
     path = (new if new_mode else old).raw_path.decode("utf-8", "surrogateescape")
     return Delta(path, old_mode, new_mode, str(old.id) if old_mode else "", str(new.id) if new_mode else "")
-
-
-def kinds(deltas: list[Delta]) -> Iterator[str]:
-    """What happened to each: added, deleted, modified, typechange."""
-    for delta in deltas:
-        if not delta.old_mode:
-            yield "added"
-        elif not delta.new_mode:
-            yield "deleted"
-        else:
-            yield "modified" if delta.old_mode >> 12 == delta.new_mode >> 12 else "typechange"

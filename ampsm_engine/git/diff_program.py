@@ -1,20 +1,29 @@
-"""What diff_library does, by the git program, where libgit2 cannot open a repository (SHA-256, reftable); and renames.
+"""What diff_library does, by the git program: before libgit2 is loaded, and where it opens no repository (SHA-256).
 
-Slower, a process for each file, and otherwise alike: attributes decide nothing, long lines are cut. Which files were
-renamed or copied is git's own answer everywhere.
+Slower, a start of git for each file, and otherwise alike: attributes decide nothing, long lines are cut. Which files
+were renamed or copied is git's own answer everywhere.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from ampsm_engine.diff.content import cut, is_binary
-from ampsm_engine.diff.deltas import BlobGone, Delta, Hunks
+from ampsm_engine.diff.content import cut, is_binary, lines_of
+from ampsm_engine.diff.deltas import BlobGone, Delta, Hunks, TooLarge
 from ampsm_engine.errors import NotFound
 from ampsm_engine.git import program, repository
-from ampsm_engine.private_folder import private_folder
+from ampsm_engine.git.diff_source import MANY_LINES
+from ampsm_engine.git.object_reader import ObjectReader
 
 LIMIT = 1_000
 """Files on each side of which git compares all with all to find copies; beyond it only equal contents count."""
+
+_FIXED = (
+    *("-c", "diff.suppressBlankEmpty=false", "-c", "core.attributesFile="),
+    *("diff", "--text", "--no-ext-diff", "--no-textconv", "--no-color", "--diff-algorithm=myers"),
+    *("--indent-heuristic", "--inter-hunk-context=0"),
+)
+"""Compares whatever the user's configuration and the attributes of a repository say."""
 
 
 class Program:
@@ -23,6 +32,7 @@ class Program:
     def __init__(self, where: Path, variables: program.Variables) -> None:
         self._where = where
         self._variables = variables
+        self._reader = ObjectReader(where, variables)
 
     def tree(self, revision: str) -> str:
         """The oid of the tree that a revision, commit or tree names; `A...B` is where both come from. NotFound."""
@@ -31,10 +41,10 @@ class Program:
         if "..." in revision:
             common = self._asked("merge-base", *revision.split("...", 1))
             revision = common.line if common.ok else revision.split("...", 1)[0]
-        answer = self._asked("rev-parse", "--quiet", "--verify", "--end-of-options", f"{revision}^{{tree}}")
-        if not answer.ok:
+        found = self._reader.objects([f"{revision}^{{tree}}"])[0] if "\n" not in revision else None
+        if found is None:
             raise repository.unknown_commit(self._where, revision)
-        return answer.line.removeprefix("--end-of-options\n")
+        return found
 
     def deltas(self, old: str, new: str) -> list[Delta]:
         """What differs between two trees (empty: nothing at all), by path, without renames."""
@@ -46,57 +56,68 @@ class Program:
         return [_delta(field, next(fields)) for field in fields if field]
 
     def patch(self, delta: Delta, *, context: int, ignore_whitespace: bool) -> Hunks:
-        """The changed lines of one file. BlobGone when a side is not in the repository."""
+        """The changed lines of one file. BlobGone when a side is not in the repository, TooLarge."""
         sides = [self.blob(oid) if oid else None for oid in (delta.old_oid, delta.new_oid)]
         sizes = [-1 if side is None else len(side) for side in sides]
         if any(side is not None and is_binary(side) for side in sides):
             return Hunks(b"", 0, 0, binary=True, old_size=sizes[0], new_size=sizes[1])
+        if any(side is not None and len(side) > MANY_LINES < side.count(b"\n") for side in sides):
+            raise TooLarge
         short = [None if side is None else cut(side) for side in sides]
         is_cut = any(side is not None for side in short)
-        data = self._compared([a or b or b"" for a, b in zip(short, sides, strict=True)], context, ignore_whitespace)
+        old, new = (a or b for a, b in zip(short, sides, strict=True))
+        if not old or not new:
+            data = _one_sided(old or b"", b"-") + _one_sided(new or b"", b"+")
+        else:
+            options = (f"-U{context}", *(("--ignore-all-space",) if ignore_whitespace else ()))
+            data = self._of_contents(old, new, options) if is_cut else self._of_blobs(delta, options)
         rows = data.split(b"\n")
         added, deleted = (sum(row.startswith(sign) for row in rows) for sign in (b"+", b"-"))
         return Hunks(data, added, deleted, binary=False, old_size=sizes[0], new_size=sizes[1], is_cut=is_cut)
 
     def blob(self, oid: str) -> bytes:
         """The content of a blob. BlobGone."""
-        answer = self._asked("cat-file", "blob", oid)
-        if not answer.ok:
+        content = self._reader.read(oid, "blob")
+        if content is None:
             raise BlobGone(oid)
-        return answer.output
+        return content
 
     def size(self, oid: str) -> int:
         """The bytes of a blob. BlobGone."""
-        answer = self._asked("cat-file", "-s", oid)
-        if not answer.ok:
+        size = self._reader.sizes([oid]).get(oid)
+        if size is None:
             raise BlobGone(oid)
-        return int(answer.line)
+        return size
 
-    def file(self, tree: str, path: str) -> bytes | None:
-        """The content of a file of a tree; None without such a file."""
-        answer = self._asked("cat-file", "blob", f"{tree}:{path}") if tree else None
-        return answer.output if answer is not None and answer.ok else None
+    def files(self, tree: str, paths: Iterable[str]) -> dict[str, bytes]:
+        """The contents of those of these files that a tree has."""
+        names = {f"{tree}:{path}": path for path in paths if "\n" not in path} if tree else {}
+        found = {names[name]: content for name, content in self._reader.read_all(list(names), "blob").items()}
+        for path in paths:
+            if "\n" in path and tree and (answer := self._asked("cat-file", "blob", f"{tree}:{path}")).ok:
+                found[path] = answer.output
+        return found
 
     def submodule_commits(self, _delta: Delta) -> list[str]:
         """Nothing: what libgit2 cannot open is not looked into further."""
         return []
 
     def rest(self) -> None:
-        """Nothing is remembered between questions."""
+        """End the git that answers questions; the next one starts another."""
+        self._reader.close()
 
-    def _compared(self, sides: list[bytes], context: int, ignore_whitespace: bool) -> bytes:
-        """Two contents compared outside of the repository, where no attribute is."""
+    def _of_blobs(self, delta: Delta, options: tuple[str, ...]) -> bytes:
+        return _hunks_of(self._checked_answer(*_FIXED, *options, delta.old_oid, delta.new_oid, "--"))
+
+    def _of_contents(self, old: bytes, new: bytes, options: tuple[str, ...]) -> bytes:
+        """Two contents that are in no repository as they are here."""
+        from ampsm_engine.private_folder import private_folder  # hardly a line is so long that it is cut
+
         with private_folder("sides") as name:
             place = Path(name)
-            for file, content in zip(("old", "new"), sides, strict=True):
+            for file, content in (("old", old), ("new", new)):
                 (place / file).write_bytes(content)
-            options = ["--no-index", "--text", "--no-ext-diff", "--no-textconv", "--no-color", f"-U{context}"]
-            if ignore_whitespace:
-                options.append("--ignore-all-space")
-            fixed = ("-c", "diff.algorithm=myers", "-c", "diff.suppressBlankEmpty=false", "-c", "core.attributesFile=")
-            output = program.read(place, *fixed, "diff", *options, "old", "new").output
-        begin = output.find(b"\n@@ ") + 1
-        return output[begin:] if begin else b""
+            return _hunks_of(program.read(place, *_FIXED, *options, "--no-index", "old", "new").output)
 
     def _nothing(self) -> str:
         return program.text(self._checked_answer("hash-object", "-t", "tree", "--stdin", feed=b"")).strip()
@@ -109,6 +130,22 @@ class Program:
         if not answer.ok:
             raise NotFound(f"The trees cannot be compared: {answer.reason}.", f"git -C {self._where} fsck")
         return answer.output
+
+
+def _hunks_of(output: bytes) -> bytes:
+    begin = output.find(b"\n@@ ") + 1
+    return output[begin:] if begin else b""
+
+
+def _one_sided(content: bytes, sign: bytes) -> bytes:
+    """The hunk of a file that was added as a whole, or deleted; empty of an empty one."""
+    lines = lines_of(content)
+    if not lines:
+        return b""
+    count = b"1" if len(lines) == 1 else b"1,%d" % len(lines)
+    head = b"@@ -0,0 +%s @@\n" % count if sign == b"+" else b"@@ -%s +0,0 @@\n" % count
+    end = b"" if content.endswith(b"\n") else b"\n\\ No newline at end of file\n"
+    return head + b"".join([sign + line for line in lines]) + end
 
 
 def _delta(field: str, path: str) -> Delta:

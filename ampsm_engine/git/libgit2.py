@@ -40,6 +40,7 @@ ROUTES = (
     Route("objects read, and a few written", "libgit2", "a merge reads thousands", "histories_agree"),
     Route("objects read where it is not loaded", "git", "one `cat-file` that stays: 3 ms", "histories_agree"),
     Route("two trees or contents compared for the screens", "libgit2", "file by file, no attributes", "compared_alike"),
+    Route("the first patches of a review", "git", "libgit2 takes 70 ms to load", "compared_alike"),
     Route("which files differ between two trees", "libgit2", "several times an iteration", "compared_alike"),
     Route("renames, copies and numbers of lines", "git", "libgit2 finds others", "compared_alike"),
     Route("find a worktree by its path", "files", "libgit2 looks up by name", "found_by_its_path"),

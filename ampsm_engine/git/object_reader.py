@@ -23,20 +23,21 @@ _AT_ONCE = 500
 class ObjectReader:
     """The objects of the repository at a path, for one thread at a time."""
 
-    def __init__(self, where: Path) -> None:
+    def __init__(self, where: Path, variables: program.Variables | None = None) -> None:
         self._where = where
+        self._variables = variables
         self._talk: subprocess.Popen[bytes] | None = None
         self._end: weakref.finalize[..., ObjectReader] | None = None
         self.name_length = 0
         """Digits of an object's name; 0 while nothing was read."""
 
-    def read(self, name: str) -> bytes | None:
-        """An object's content; None where it is not to be had."""
-        return next(self._asked("contents", [name]))
+    def read(self, name: str, kind: str = "") -> bytes | None:
+        """An object's content; None where it is not to be had, or another kind than a wanted one, as `blob`."""
+        return next(self._asked("contents", [name], kind))
 
-    def read_all(self, names: Sequence[str]) -> dict[str, bytes]:
-        """The content of each of these objects that is there."""
-        found = zip(names, self._asked("contents", names), strict=True)
+    def read_all(self, names: Sequence[str], kind: str = "") -> dict[str, bytes]:
+        """The content of each of these objects that is there, and of the kind if one is wanted."""
+        found = zip(names, self._asked("contents", names, kind), strict=True)
         return {name: content for name, content in found if content is not None}
 
     def sizes(self, names: Iterable[str]) -> dict[str, int]:
@@ -55,7 +56,7 @@ class ObjectReader:
             self._end()
         self._talk = self._end = None
 
-    def _asked(self, command: str, names: Sequence[str]) -> Iterator[bytes | None]:
+    def _asked(self, command: str, names: Sequence[str], kind: str = "") -> Iterator[bytes | None]:
         """What git answers to a command for each name: the content, or what it is; None for what is not there.
 
         One that died is asked anew: what nobody read is not what is not there.
@@ -63,7 +64,7 @@ class ObjectReader:
         for at in range(0, len(names), _AT_ONCE):
             some = names[at : at + _AT_ONCE]
             try:
-                answers = self._exchanged(command, some) or self._exchanged(command, some)
+                answers = self._exchanged(command, some, kind) or self._exchanged(command, some, kind)
             except BaseException:  # interrupted: what comes next would be the answer to this
                 self.close()
                 raise
@@ -73,19 +74,19 @@ class ObjectReader:
             # Of a content that it cannot read, whoever asks git by other ways is told why.
             yield from answers or [None] * len(some)
 
-    def _exchanged(self, command: str, names: Sequence[str]) -> list[bytes | None]:
+    def _exchanged(self, command: str, names: Sequence[str], kind: str) -> list[bytes | None]:
         """Its answers; none where it ended before it had given them all."""
         try:
             given, taken = self._started()
             asked = (b"%s %s\n" % (command.encode(), name.encode("utf-8", "surrogateescape")) for name in names)
             given.write(b"".join(asked) + b"flush\n")
             given.flush()
-            return [self._answer(taken, whole=command == "contents") for _ in names]
+            return [self._answer(taken, kind.encode(), whole=command == "contents") for _ in names]
         except (EOFError, OSError):
             self.close()
             return []
 
-    def _answer(self, taken: IO[bytes], *, whole: bool) -> bytes | None:
+    def _answer(self, taken: IO[bytes], kind: bytes, *, whole: bool) -> bytes | None:
         told = taken.readline()
         head = told.split()
         if not told.endswith(b"\n"):
@@ -98,11 +99,13 @@ class ObjectReader:
         content = taken.read(int(head[2]) + 1)
         if len(content) != int(head[2]) + 1:
             raise EOFError
-        return content[:-1]
+        return content[:-1] if kind in (b"", head[1]) else None
 
     def _started(self) -> tuple[IO[bytes], IO[bytes]]:
         if self._talk is None:
-            self._talk = program.converse(self._where, "cat-file", "--batch-command", "--buffer")
+            self._talk = program.converse(
+                self._where, "cat-file", "--batch-command", "--buffer", variables=self._variables
+            )
             self._end = weakref.finalize(self, _ended, self._talk)
         given, taken = self._talk.stdin, self._talk.stdout
         if given is None or taken is None:  # pragma: no cover - it was started with both
@@ -111,9 +114,10 @@ class ObjectReader:
 
 
 def _ended(talk: "subprocess.Popen[bytes]") -> None:
-    """Close both ends, and wait: it has nothing to do but to see that."""
+    """End it: it has nothing to lose, and need not see that its input is closed, which a forked child may hold open."""
     for end in (talk.stdin, talk.stdout):
         with contextlib.suppress(OSError):  # what waits to be written to one that died
             if end is not None:
                 end.close()
+    talk.kill()
     talk.wait()

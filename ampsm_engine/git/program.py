@@ -320,11 +320,11 @@ def read(where: Path, *arguments: Argument, feed: bytes | None = None, variables
     return Running((*_GUARDS, *_sense(where), "-C", where, *arguments), environ, feed).wait(READ_LIMIT)
 
 
-def converse(where: Path, *arguments: Argument) -> subprocess.Popen[bytes]:
+def converse(where: Path, *arguments: Argument, variables: Variables | None = None) -> subprocess.Popen[bytes]:
     """A git that answers question after question until its standard input is closed, as that of a process that died."""
     refuse_unfit()
     command = map(_encoded, ("git", *_GUARDS, "-C", where, *arguments))
-    pipe, environ = subprocess.PIPE, environment(reading=True)
+    pipe, environ = subprocess.PIPE, environment(reading=True, variables=variables)
     try:
         return subprocess.Popen(
             list(command), stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environ, start_new_session=True

@@ -26,7 +26,10 @@ PATIENCE = 0.5
 """Seconds that a cancelled job may take to end before the process is ended for it."""
 
 RESTARTS = 3
-"""How often a process may die without a word in between."""
+"""How often a process may die without any work done in between."""
+
+_BEGINNINGS = frozenset({"alive", "doing", "files", "opened"})
+"""Messages of a process that may yet die of what it begins."""
 
 
 class Differ:
@@ -164,8 +167,10 @@ class Differ:
         self.send("open", review.number, ground, [asked.old, asked.new], options, before, pinned)
 
     def _take_message(self, header: Any, body: bytes) -> None:
-        self._silent = self._deaths = 0
+        self._silent = 0
         kind, number, *rest = header
+        if kind not in _BEGINNINGS:
+            self._deaths = 0
         if kind == "text":
             asked = self._asked.get(number)
             _settle(asked[1] if asked else None, (*rest, body))

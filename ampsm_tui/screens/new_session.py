@@ -33,8 +33,9 @@ from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.kept_text import KeptText
 from ampsm_tui.screens.session_setup import ask_trust
 from ampsm_tui.widgets.choice import Choice
-from ampsm_tui.widgets.inputs import LineInput, TextInput, TroubleText
+from ampsm_tui.widgets.inputs import LineInput, TroubleText
 from ampsm_tui.widgets.key_bar import KeyBar
+from ampsm_tui.widgets.text_input import TextInput
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine

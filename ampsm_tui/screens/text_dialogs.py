@@ -20,7 +20,8 @@ from ampsm_tui.ask import run_to_end, run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.screens.dialog import Dialog
 from ampsm_tui.screens.kept_text import KeptText
-from ampsm_tui.widgets.inputs import LineInput, TextInput
+from ampsm_tui.widgets.inputs import LineInput
+from ampsm_tui.widgets.text_input import TextInput
 
 Deliver = Callable[[str], Awaitable[None]]
 """Does with the text what the box is for; raises the refusal that the box shows."""

@@ -1,4 +1,4 @@
-"""Input widgets as every screen has them: a line, a text, a menu, and what is wrong with what was typed.
+"""Input widgets as every screen has them: a line, a menu, and what is wrong with what was typed.
 
 Their cursor stands still: a blinking one writes to the terminal for ever.
 """
@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
-from textual.widgets import Input, OptionList, Static, TextArea
+from textual.widgets import Input, OptionList, Static
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.lean_dataclass import dataclass
@@ -22,9 +22,6 @@ from ampsm_tui import suspend
 from ampsm_tui.ask import show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines
-
-UNDO = Binding("ctrl+underscore", "undo", "Undo", show=False)
-"""As readline and Emacs have it: ctrl+z belongs to the shell."""
 
 
 class EditorPrefix:
@@ -63,7 +60,7 @@ class LineInput(Input):
 
     def action_edit_elsewhere(self) -> None:
         """Write it in the editor; of several lines that come back one is made."""
-        if (text := _edited(self, self.value)) is not None:
+        if (text := edited(self, self.value)) is not None:
             self.value = " ".join(text.split("\n"))
             self.cursor_position = len(self.value)
 
@@ -88,64 +85,12 @@ class PassingLine(LineInput):
         self.screen.set_focus(self)  # at once: the next keys may be here already
 
 
-class TextInput(TextArea):
-    """A box of many lines. Whoever sends it with Enter asks `begin_line` first."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        bind("text.newline", "newline", "New line"),
-        bind("text.editor", "edit_elsewhere", "Editor"),
-        UNDO,
-    ]
-
-    cursor_blink = reactive(False, init=False)
-
-    @cached_property
-    def _prefix(self) -> EditorPrefix:
-        return EditorPrefix()
-
-    def on_key(self, event: events.Key) -> None:
-        """Take the keys that mean something else here than in a text area."""
-        if self._prefix.takes(event, is_selected=bool(self.selected_text)):
-            self.action_edit_elsewhere()
-        elif event.key == "shift+enter":
-            event.stop().prevent_default()
-            self.action_newline()
-
-    def fill(self, text: str) -> None:
-        """Have this text in the box, the cursor behind it."""
-        self.load_text(typed(text))
-        self.move_cursor(self.document.end)
-
-    def begin_line(self) -> bool:
-        """Put a new line in the place of a backslash before the cursor; False where there is none."""
-        row, column = self.cursor_location
-        if not column or not self.document.get_line(row)[:column].endswith("\\"):
-            return False
-        self.replace("\n", (row, column - 1), (row, column))
-        return True
-
-    def action_newline(self) -> None:
-        """Put a new line where the cursor is."""
-        self.insert_typed("\n")
-
-    def insert_typed(self, text: str) -> None:
-        """Put a text in the place of what is selected, the cursor behind it."""
-        if not self.read_only:
-            result = self.replace(text, *self.selection, maintain_selection_offset=False)
-            self.move_cursor(result.end_location)
-
-    def action_edit_elsewhere(self) -> None:
-        """Write it in the editor."""
-        if (text := _edited(self, self.text)) is not None:
-            self.fill(text)
-
-
 def typed(text: str) -> str:
     """A text as somebody could have typed it: lines end with LF, nothing unseen is in it."""
     return re.sub(UNTYPED, "", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def _edited(box: Widget, text: str) -> str | None:
+def edited(box: Widget, text: str) -> str | None:
     """A text as it was saved in $VISUAL or $EDITOR; None where that did not work, which is shown."""
     try:
         written = suspend.edited_text(box.app, text.encode("utf-8", "replace"), "prompt.md")

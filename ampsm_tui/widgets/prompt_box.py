@@ -12,7 +12,8 @@ from textual.message import Message
 
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.bindings import bind
-from ampsm_tui.widgets.inputs import TextInput, typed
+from ampsm_tui.widgets.inputs import typed
+from ampsm_tui.widgets.text_input import TextInput
 
 
 class PromptBox(TextInput):

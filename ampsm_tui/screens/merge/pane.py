@@ -7,8 +7,8 @@ from textual.widgets import RichLog
 from ampsm_engine.merging.results import Options
 from ampsm_engine.model import Session
 from ampsm_tui.screens.base import AppScreen
-from ampsm_tui.widgets.inputs import TextInput
 from ampsm_tui.widgets.merge_lines import MergeHead, MergeSteps
+from ampsm_tui.widgets.text_input import TextInput
 from ampsm_tui.widgets.text_view import TextView
 
 Stage = Literal["check", "plan", "doing", "done"]

@@ -22,8 +22,8 @@ from ampsm_tui.screens.merge.choices import MergeChoices
 from ampsm_tui.screens.merge.outcome import MergeOutcome
 from ampsm_tui.screens.merge.pane import MergePane
 from ampsm_tui.screens.merge.run import MergeRun
-from ampsm_tui.widgets.inputs import TextInput
 from ampsm_tui.widgets.key_bar import KeyBar
+from ampsm_tui.widgets.text_input import TextInput
 
 _STAGES = {
     "go_on": ("check", "done"),

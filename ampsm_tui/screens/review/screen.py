@@ -262,6 +262,12 @@ class ReviewScreen(DiffScreen):
         self.prompt = ReviewPrompt(self, self.pane, self._remember_sent)
         self.external = ReviewExternal(self, self.pane, self.loader.reopen)
         self._position = ReviewPosition(self.pane, self.loader, place)
+        reviews = app_of(self).engine.store.reviews
+        # Read while the screen is built: what is compared depends on it.
+        self._stored_review = asyncio.get_running_loop().run_in_executor(
+            None,
+            lambda: (reviews.viewed(session.id), reviews.comments(session.id), reviews.looked_tree(session.id)),
+        )
 
     def on_mount(self) -> None:
         """Show the diff, and follow what changes it."""
@@ -289,10 +295,7 @@ class ReviewScreen(DiffScreen):
 
     async def _open_stored(self) -> None:
         """Show what is new since the last look, once something was viewed, with the marks and comments in the store."""
-        reviews, session_id = app_of(self).engine.store.reviews, self.pane.session.id
-        viewed, comments, looked = await asyncio.to_thread(
-            lambda: (reviews.viewed(session_id), reviews.comments(session_id), reviews.looked_tree(session_id))
-        )
+        viewed, comments, looked = await self._stored_review
         self.marks.begin(Marks(viewed), looked)
         self.comments.take(comments)
         await self.ranges.open_first(LOOKED if looked is not None and viewed else WHOLE)
