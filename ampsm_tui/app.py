@@ -26,7 +26,7 @@ from ampsm_engine.config import Settings
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Board
 from ampsm_tui import theme
-from ampsm_tui.app_context import BoxesToCome
+from ampsm_tui.app_context import KeyHold
 from ampsm_tui.ask import UNFINISHED, run_while_open
 from ampsm_tui.bindings import bind, shown_key
 from ampsm_tui.clean import one_line
@@ -143,7 +143,7 @@ class AmpsmApp(App[int]):
         self.add_mode("first", lambda: self.opener.make_first(first_review, self.board))
         self.add_mode("list", self.opener.make_list)
         self.engine = engine
-        self.boxes_to_come = BoxesToCome()
+        self.key_hold = KeyHold()
         self.read_only = read_only
         self.settings = settings or Settings()
         self.clock = clock

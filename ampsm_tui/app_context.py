@@ -17,36 +17,39 @@ if TYPE_CHECKING:
     from ampsm_tui.differ.client import Differ
 
 
-BOX_PATIENCE = 3.0
-"""Seconds that keys are kept for a box that opens once a verb has answered."""
+HOLD_PATIENCE = 3.0
+"""Seconds that keys are kept for what is about to be on the screen."""
 
 
-class BoxesToCome:
-    """The boxes that are about to open: until each has, keys are kept for it (`driver/terminal_driver.py`)."""
+class KeyHold:
+    """What is about to be on the screen: a box, the diff of a review. Until it is, the next keys are kept for it.
+
+    `driver/terminal_driver.py` keeps them.
+    """
 
     def __init__(self) -> None:
-        self._coming: set[object] = set()
-        self._is_none = asyncio.Event()
+        self._awaited: set[object] = set()
+        self._is_over = asyncio.Event()
 
     def begin(self) -> Callable[[], None]:
-        """One is about to open. To be called when it has, or will not; after BOX_PATIENCE it counts as that."""
-        box = object()
-        self._coming.add(box)
-        self._is_none.clear()
+        """Keep the keys from now on, until what this gives is called, and for HOLD_PATIENCE at the most."""
+        awaited = object()
+        self._awaited.add(awaited)
+        self._is_over.clear()
 
         def end() -> None:
-            self._coming.discard(box)
-            if not self._coming:
-                self._is_none.set()
+            self._awaited.discard(awaited)
+            if not self._awaited:
+                self._is_over.set()
 
-        asyncio.get_running_loop().call_later(BOX_PATIENCE, end)
+        asyncio.get_running_loop().call_later(HOLD_PATIENCE, end)
         return end
 
-    async def opened(self) -> bool:
-        """Wait until none is about to open; whether any was."""
-        if not self._coming:
+    async def wait(self) -> bool:
+        """Wait until nothing is awaited; whether anything was."""
+        if not self._awaited:
             return False
-        await self._is_none.wait()
+        await self._is_over.wait()
         return True
 
 
@@ -93,7 +96,7 @@ class AppContext(Protocol):
     board: "Board | None"
     clock: Callable[[], datetime]
     opener: "Opener"
-    boxes_to_come: BoxesToCome
+    key_hold: KeyHold
     store_changed: "Signal[None]"
     """Published whenever any process has changed the store, also what the board does not have."""
 

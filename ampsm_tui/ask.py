@@ -161,17 +161,17 @@ def run_while_open(
     return node.run_worker(_report_errors(node, work), group=group, exclusive=exclusive)
 
 
-def run_before_box(node: DOMNode, work: Coroutine[Any, Any, object]) -> Worker[None]:
-    """Run work that ends by opening a box, as `run_while_open`: what is typed meanwhile is for the box."""
-    ended = app_of(node).boxes_to_come.begin()  # now, and not when the worker begins: the next key may come before
+def run_holding_keys(node: DOMNode, work: Coroutine[Any, Any, object]) -> Worker[None]:
+    """Run work that ends by showing something, as `run_while_open`: what is typed meanwhile is for what it shows."""
+    end_hold = app_of(node).key_hold.begin()  # now, and not when the worker begins: the next key may come before
 
-    async def open_box() -> None:
+    async def show() -> None:
         try:
             await work
         finally:
-            ended()
+            end_hold()
 
-    return run_while_open(node, open_box())
+    return run_while_open(node, show())
 
 
 async def _report_errors(node: DOMNode, work: Coroutine[Any, Any, object]) -> None:

@@ -110,12 +110,12 @@ class KeyQueue:
             self._serving = asyncio.create_task(self._serve())
 
     async def _serve(self) -> None:
+        hold = getattr(self._app, "key_hold", None)
         while self._queued:
+            if hold is not None and await hold.wait():
+                await self._is_handled()
             self._app.post_message(self._queued.popleft())
             await self._is_handled()
-            boxes = getattr(self._app, "boxes_to_come", None)
-            if boxes is not None and await boxes.opened():
-                await self._is_handled()
 
     async def _is_handled(self) -> None:
         """The key has come to what has the focus, through all that holds it, and up to the app again."""

@@ -17,7 +17,7 @@ from ampsm_engine.model import BoardRow, Iteration, Merge, Session, State, Statu
 from ampsm_engine.plain_text import plural
 from ampsm_tui import clipboard, suspend
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, run_before_box, run_to_end, run_while_open, show_error
+from ampsm_tui.ask import ask, run_holding_keys, run_to_end, run_while_open, show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.hints import in_app
 from ampsm_tui.screens.base import AppScreen
@@ -135,7 +135,7 @@ class SessionActions:
 
     def retry(self) -> None:
         """Run the last prompt again, once it was read."""
-        run_before_box(self._screen, self._retry(self._selected()))
+        run_holding_keys(self._screen, self._retry(self._selected()))
 
     async def _retry(self, sessions: Sequence[Session]) -> None:
         """Show the last prompt of each of these sessions, one after the other, to be sent or left."""
@@ -154,7 +154,7 @@ class SessionActions:
         def go_on(was_sent: bool | None) -> None:
             if was_sent:
                 app_of(self._screen).show_toast(f"Sent again: {session.name}")
-                run_before_box(self._screen, self._retry(others))
+                run_holding_keys(self._screen, self._retry(others))
 
         screen = TextScreen(
             f"Send the last prompt of {session.name} again?",
@@ -179,7 +179,7 @@ class SessionActions:
 
         With `merged` those stay of which not all work is merged any more when the answer comes.
         """
-        run_before_box(self._screen, self._trash(sessions, title, yes, note, merged=merged))
+        run_holding_keys(self._screen, self._trash(sessions, title, yes, note, merged=merged))
 
     async def _trash(self, sessions: Sequence[Session], title: str, yes: str, note: str, *, merged: bool) -> None:
         from ampsm_engine.engine import landed, session_trash
@@ -208,7 +208,7 @@ class SessionActions:
 
     def undo(self) -> None:
         """Take back the merge of the session, or bring back what went to the trash last: whichever came later."""
-        run_before_box(self._screen, self._undo(self._selected_sessions()))
+        run_holding_keys(self._screen, self._undo(self._selected_sessions()))
 
     async def _undo(self, sessions: Sequence[Session]) -> None:
         from ampsm_engine.engine import session_trash

@@ -14,7 +14,7 @@ from ampsm_engine import labels
 from ampsm_engine.model import Session
 from ampsm_engine.plain_text import list_some, plural
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, run_before_box, run_to_end, run_while_open
+from ampsm_tui.ask import ask, run_holding_keys, run_to_end, run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.hints import in_app
@@ -200,7 +200,7 @@ class UpkeepScreen(TableScreen):
     def action_adopt(self) -> None:
         """Make sessions of the selected worktrees; one whose branch others use is asked about."""
         if rows := self._selected(ADOPT, "a worktree that could be adopted"):
-            run_before_box(self, self._offer_to_adopt(rows))
+            run_holding_keys(self, self._offer_to_adopt(rows))
 
     async def _offer_to_adopt(self, rows: Sequence[UpkeepRow]) -> None:
         from ampsm_engine.engine import sessions
@@ -249,7 +249,7 @@ class UpkeepScreen(TableScreen):
     def action_purge(self) -> None:
         """Remove the selected sessions of the trash for good, after a question."""
         if rows := self._selected(TRASH, "a session in the trash"):
-            run_before_box(self, self._offer_to_purge(rows))
+            run_holding_keys(self, self._offer_to_purge(rows))
 
     async def _offer_to_purge(self, rows: Sequence[UpkeepRow]) -> None:
         from ampsm_engine.engine import session_trash

@@ -24,7 +24,7 @@ def test_nothing_hostile_in_a_diff_reaches_the_terminal(bench: Bench, terminal: 
     subprocess.run(["git", "commit", "-q", "-m", "EVIL \x1b]0;owned\x07 \u202e"], cwd=root, check=True)
     for size in ((160, 50), (40, 30)):
         screen = terminal("review", session.id, size=size)
-        screen.sees("EVIL", "hunks")
+        screen.sees("EVIL link", "hunks")
         screen.press("}", "]", "|", "w", "w", "=", "G", "Z", "Z", "g", "tab", "j", "tab").sees("} file")
         screen.press("c").sees("Comment on").press("escape").until(
             lambda s=screen: "Comment on" not in s.text, "the diff"

@@ -111,7 +111,7 @@ async def test_what_is_merged_goes_to_the_trash_after_one_question(desk: Desk) -
         await desk.press("t")
         desk.sees("All work is merged", "nothing is lost")
         await desk.press("y")
-        desk.asked("remove", "s000000001")
+        desk.asked("remove_landed", "s000000001")
 
 
 async def test_a_key_that_is_typed_before_its_question_is_there_answers_that_question(desk: Desk) -> None:

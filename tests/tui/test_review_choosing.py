@@ -1,15 +1,24 @@
 """The review by less and by more than a hunk: single lines, hunks written anew, folders, files by their name."""
 
+import asyncio
 import contextlib
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual import events
 from textual.widget import Widget
 
+from ampsm_tui.app import AmpsmApp
+from ampsm_tui.driver.terminal_driver import KeyQueue
+from ampsm_tui.screens.review.loader import ReviewLoader
+from ampsm_tui.screens.review.screen import ReviewScreen
 from ampsm_tui.widgets.diff.layout import RowKind
+from tests.tui.builders import a_board
 from tests.tui.conftest import Camera
 from tests.tui.desk import Desk
 from tests.tui.reviewing import Reviewed, git, put
+from tests.waiting import becomes
 
 
 @pytest.fixture
@@ -152,3 +161,29 @@ async def test_in_a_narrow_review_the_list_of_files_makes_way_for_the_diff(revie
         await desk.settle()
         await go("enter", into=view)
         desk.sees("latin")
+
+
+async def test_a_key_that_is_typed_before_the_diff_is_there_is_for_the_diff(
+    reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_open, open_committed = asyncio.Event(), ReviewLoader.open_committed
+
+    async def open_late(loader: ReviewLoader, *arguments: Any) -> None:
+        await may_open.wait()
+        await open_committed(loader, *arguments)
+
+    monkeypatch.setattr(ReviewLoader, "open_committed", open_late)
+    desk = reviewed.desk
+    async with desk.open(a_board(reviewed.row()), size=(120, 40)):
+        desk.app.push_screen(ReviewScreen(reviewed.session).data_bind(AmpsmApp.board))
+        await becomes(lambda: reviewed.screen.view.has_focus, "the review to have the keys")
+        queue = KeyQueue(desk.app)
+        queue.put(events.Key("c", "c"))
+        await desk.pilot.pause()
+        assert reviewed.screen.view.row is None
+        may_open.set()
+        assert queue._serving is not None
+        await queue._serving
+        await desk.settle()
+        desk.sees("Comment on")
+        desk.app.close()

@@ -9,7 +9,7 @@ from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.model import Batch, BatchItem, BatchState, ItemState, Session
 from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, run_before_box, run_to_end, run_while_open, show_error
+from ampsm_tui.ask import ask, run_holding_keys, run_to_end, run_while_open, show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.hints import in_app
 from ampsm_tui.screens.base import AppScreen
@@ -90,7 +90,7 @@ class RunActions:
         elif batch.state in _AT_WORK:
             show_error(self._screen, Refused(f"{batch.name} is {batch.state}.", f"ampsm batch stop {batch.id}"))
         else:
-            run_before_box(self._screen, self._offer_to_remove(batch))
+            run_holding_keys(self._screen, self._offer_to_remove(batch))
 
     async def _offer_to_remove(self, batch: Batch) -> None:
         from ampsm_engine.batch import overview

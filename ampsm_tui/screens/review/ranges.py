@@ -11,7 +11,7 @@ from ampsm_engine import labels
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.review.annotations import LOOKED, WHOLE
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, run_before_box, run_while_open
+from ampsm_tui.ask import ask, run_holding_keys, run_while_open
 from ampsm_tui.clean import fit, one_line
 from ampsm_tui.differ.review import ends_of
 from ampsm_tui.screens.base import AppScreen
@@ -114,7 +114,7 @@ class ReviewRanges:
 
     def _take(self, range_: str | None) -> None:
         if range_ == TWO_POINTS:
-            run_before_box(self._screen, self._choose_points())
+            run_holding_keys(self._screen, self._choose_points())
         elif range_ is not None:
             self._switch(range_)
 

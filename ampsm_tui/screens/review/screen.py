@@ -17,7 +17,7 @@ from ampsm_engine.last_places import LastPlace
 from ampsm_engine.model import Board, Session
 from ampsm_engine.review.annotations import LOOKED, WHOLE, Ends, Marks
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, in_background, run_before_box, run_while_open
+from ampsm_tui.ask import ask, run_holding_keys, run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.delayed_call import call_after
 from ampsm_tui.screens.base import AppScreen
@@ -180,7 +180,7 @@ class DiffScreen(AppScreen[None]):
         part, method = name.split(".")
         work = getattr(getattr(self, part), method)(*arguments)
         if asyncio.iscoroutine(work):
-            run_before_box(self, work)
+            run_holding_keys(self, work)
 
     def action_jump(self) -> None:
         """Go to a file by typing some of its name."""
@@ -272,11 +272,10 @@ class ReviewScreen(DiffScreen):
     def on_mount(self) -> None:
         """Show the diff, and follow what changes it."""
         self.view.focus()
-        self._begin()
+        run_holding_keys(self, self._begin())
         app_of(self).store_changed.subscribe(self, lambda _: self._stored.look())
         run_while_open(self, self.updates.watch_worktree(), group="watching")
 
-    @in_background
     async def _begin(self) -> None:
         frames = ExitStack()
         frames.enter_context(self.app.batch_update())  # the diff is on its way: it is to be in the first frame
@@ -288,6 +287,8 @@ class ReviewScreen(DiffScreen):
         timer = call_after(self, FIRST_FRAME_PATIENCE, paint)
         try:
             await self._open_stored()
+            if self.loader.is_behind and not len(self.view.document):
+                await self.loader.renew()  # nothing is committed yet: all that there is to read is in the worktree
         finally:
             timer.cancel()
             paint()
@@ -372,4 +373,4 @@ class ReviewScreen(DiffScreen):
 
     def action_leave(self) -> None:
         """Out of the review; comments that were not sent are asked about."""
-        run_before_box(self, self.prompt.leave(lambda: self.dismiss(None)))
+        run_holding_keys(self, self.prompt.leave(lambda: self.dismiss(None)))
