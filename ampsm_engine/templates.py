@@ -19,8 +19,10 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _NO_BRANCH = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|@\{|\.\.|//|/\.|^[-./]|\.lock(?:/|$)|[/.]$|^@$")
 """What git takes in no branch's name."""
 
-_PLACES = re.compile(r"\.worktrees/[^/]+|(?:~|(?:\.\.)(?:/\.\.)*|)(?:/(?!\.{1,2}(?:/|$))[^/]+)+")
-"""Below the folder that is hidden from git, or outside of the repository: elsewhere git would take it for files."""
+_BELOW = r"(?:/(?!\.{1,2}(?:/|$))[^/]+)+"
+_OUTSIDE = re.compile(rf"(?:~|(?:\.\.)(?:/\.\.)*|){_BELOW}")
+_INSIDE = re.compile(rf"(?!\.{{1,2}}/|~|(?i:\.git)/|AGENT_CONTEXT/)[^/{{}}]+{_BELOW}")
+"""In a folder of worktrees alone, which is hidden from git: at the top git would take a worktree for files."""
 
 
 class Names(NamedTuple):
@@ -66,9 +68,18 @@ def check(setting: str, text: str) -> None:
     example = _EXAMPLE.fill(text)
     if setting == "branch.name" and (_NO_BRANCH.search(example) or printable(example) != example):
         raise Unfit(f"git takes no branch called {printable(example)[:100]!r}.", _way(setting))
-    if setting == "worktree.place" and (printable(text) != text or not _PLACES.fullmatch(example)):
-        message = f"{shown} is no place for worktrees: they lie in .worktrees, or outside of the repository."
+    is_place = _OUTSIDE.fullmatch(example) or _INSIDE.fullmatch(text)
+    if setting == "worktree.place" and (printable(text) != text or not is_place):
+        message = (
+            f"{shown} is no place for worktrees: they lie outside of the repository, or in a folder of it that is"
+            " theirs alone, such as '.trees/{id}', where git does not take them for files of yours."
+        )
         raise Unfit(message, _way(setting))
+
+
+def inner_folder(place: str) -> str:
+    """The folder at a repository's top that a template of places has worktrees in; empty where they are outside."""
+    return place.partition("/")[0] if _INSIDE.fullmatch(place) else ""
 
 
 def _no_placeholder(setting: str, text: str, found: str) -> Unfit:

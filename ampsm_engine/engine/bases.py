@@ -62,6 +62,8 @@ def fetched(path: "Path", base: str | None) -> str:
         remote = program.read(repo.root, "config", "--get", f"branch.{name}.remote").line
         merge = program.read(repo.root, "config", "--get", f"branch.{name}.merge").line
         branch = merge.removeprefix(repository.BRANCHES)
+        if not merge and repo.is_bare and len(remotes) == 1:  # `git clone --bare` lets no branch follow another
+            remote, branch = remotes[0], name
     if remote not in remotes or not branch:
         message = f"{name} follows no remote branch: there is nothing to fetch."
         raise Refused(message, f"git -C {repo.root} branch --set-upstream-to origin/{name} {name}")

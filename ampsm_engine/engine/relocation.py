@@ -80,7 +80,7 @@ def repository_of(session: Session) -> Repo | None:
     Unfit or Failed when one is there and git cannot read it: that is not gone.
     """
     root = Path(session.repo_root)
-    if os.path.lexists(root / ".git"):
+    if os.path.lexists(root / ".git") or repository.is_git_folder(root):
         repository.around(root)
     return _holding(root, session)
 
@@ -167,4 +167,4 @@ def _likely_places(path: Path) -> Iterator[Path]:
     with contextlib.suppress(OSError):
         for folder in sorted(around.iterdir())[:_NEIGHBOURS]:
             likely += [folder.joinpath(*missing[1:]), folder.joinpath(*missing)]
-    yield from (place for place in likely if os.path.lexists(place / ".git"))
+    yield from (place for place in likely if os.path.lexists(place / ".git") or repository.is_git_folder(place))

@@ -1,4 +1,4 @@
-"""What a new worktree begins with: a free place, and a branch that is made for it or is there already."""
+"""What a new worktree begins with beside its place: a branch that is made for it, or is there already; its folder."""
 
 import contextlib
 import os
@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from ampsm_engine import naming, templates
-from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
-from ampsm_engine.git import branch_files, libgit2, own_files, program, repository
+from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused
+from ampsm_engine.git import branch_files, libgit2, program, repository
 from ampsm_engine.git.entities import Base, Repo
 from ampsm_engine.plain_text import printable
 from ampsm_engine.templates import Names
 
 _ATTEMPTS = 200
-"""Names that are tried for one branch or one folder before we give up."""
+"""Names that are tried for one branch before we give up."""
 
 _MISSES = 16
 """How many of them may be free and still not be had: somebody else creates them at this moment, or nobody can."""
@@ -65,103 +65,6 @@ class Nobody:
 
 PLAIN = WorktreePlan()
 NOBODY = Nobody()
-
-
-def hidden_folder(repo: Repo) -> Path:
-    """The folder below a repository's top in which worktrees are hidden from git."""
-    return repo.root / repository.WORKTREES
-
-
-def free_place(repo: Repo, name: str) -> Path:
-    """The place of that name in the hidden folder, which is free; Refused when something is in the way."""
-    below = hidden_folder(repo)
-    _refuse_link(below)
-    path = below / name
-    if name != path.name or name.startswith("."):
-        raise Refused(f"{printable(name)[:80]!r} cannot name a folder.")
-    if os.path.lexists(path):
-        raise Refused(f"There is something at {path} already.", f"ls -ld {path}")
-    return path
-
-
-def make_room(repo: Repo) -> None:
-    """The folder of worktrees, hidden from git before there is something in it."""
-    below = hidden_folder(repo)
-    _make_folder(below)
-    own_files.ensure(repo)
-
-
-def claim_place(repo: Repo, template: str, names: Names, witness: Witness) -> Path:
-    """A place for a worktree by the template of the settings, which nobody else can take any more.
-
-    The second of a name gets a number. Refused where it would lie among the files of a repository.
-    """
-    if template == templates.WORKTREE:
-        path = free_place(repo, names.id)
-        witness.place(path, is_ours=True)
-        make_room(repo)
-        return path
-    wanted = _wanted_place(repo, template, names)
-    own_files.ensure(repo)
-    if wanted.parent == hidden_folder(repo):
-        make_room(repo)
-    else:
-        _make_folder(wanted.parent)
-    for attempt in range(1, _ATTEMPTS):
-        path = wanted.with_name(naming.numbered(wanted.name, attempt))
-        if os.path.lexists(path):
-            continue
-        witness.place(path, is_ours=False)
-        try:
-            path.mkdir()
-        except FileExistsError:
-            continue
-        except OSError as reason:
-            leave(repo, path)
-            raise Unfit(f"{path} cannot be made: {reason.strerror}.", f"ls -ld {path.parent}") from reason
-        witness.place(path, is_ours=True)
-        return path
-    raise Refused(f"There is something at {wanted} and at each place of that name.", f"ls -ld {wanted}*")
-
-
-def _wanted_place(repo: Repo, template: str, names: Names) -> Path:
-    way = "ampsm config set worktree.place '../{repo}.{slug}'"
-    try:
-        wanted = Path(os.path.normpath(repo.root / Path(names.fill(template)).expanduser()))
-    except RuntimeError as reason:
-        raise Unfit(f"Nobody knows which folder ~ is in worktree.place: {reason}.", way) from reason
-    if wanted.parent == hidden_folder(repo):
-        _refuse_link(wanted.parent)
-        return wanted
-    wanted = wanted.parent.resolve() / wanted.name
-    has_files = not repo.is_bare and wanted.is_relative_to(repo.root)
-    if has_files or wanted.is_relative_to(repo.common_dir):
-        message = f"The worktree would be at {wanted}, among the files of the repository."
-        raise Refused(message, way)
-    return wanted
-
-
-def _refuse_link(below: Path) -> None:
-    # A repository can bring a link of that name, and git would follow it out of the repository.
-    if below.is_symlink() or (below.exists() and not below.is_dir()):
-        message = f"{below} is in the way: sessions' worktrees need a folder there."
-        raise Refused(message, f"ls -ld {below}")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as reason:
-        near = next((one for one in folder.parents if one.exists()), folder.parent)
-        raise Unfit(f"{folder} cannot be made: {reason.strerror}.", f"ls -ld {near}") from reason
-
-
-def leave(repo: Repo, path: Path) -> None:
-    """Take the folders away that were made for a worktree and have nothing in them any more."""
-    own_files.leave(repo.root)
-    if path.parent not in (hidden_folder(repo), repo.root, repo.root.parent):
-        with contextlib.suppress(OSError):
-            path.parent.rmdir()
 
 
 def begin_branch(repo: Repo, base: Base, plan: WorktreePlan, names: Names, witness: Witness) -> str:

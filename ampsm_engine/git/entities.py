@@ -93,13 +93,13 @@ class Repo(NamedTuple):
     """A repository with a main worktree."""
 
     root: Path
-    """The top level of the main worktree, symbolic links resolved."""
+    """The top level of the main worktree, symbolic links resolved; of a bare one the folder of its worktrees."""
     common_dir: Path
     """What all its worktrees share: `.git` in most repositories."""
     checkout: Path
     """The top level of the worktree that was asked about: a base that is not named is what is checked out there."""
     is_bare: bool = False
-    """Whether it has no main worktree: `root` is the folder that its git folder lies in, and has no files of it."""
+    """Whether it has no main worktree: `root` is its git folder or the folder around that, and has no files of it."""
 
 
 class Base(NamedTuple):

@@ -96,15 +96,17 @@ def committed(where: Path, start: str, tip: str, *also: str) -> tuple[str, ...]:
     return tuple(sorted(name for name in found if own.holds(name)))
 
 
-def ensure(repo: Repo) -> None:
-    """Hide our folders in a repository; Unfit when that cannot be written."""
+def ensure(repo: Repo, folder: str = repository.WORKTREES) -> None:
+    """Hide our folders in a repository, and that of worktrees at its top; Unfit when that cannot be written."""
     file = repo.common_dir / "info" / "exclude"
+    wanted = LINES if folder in FOLDERS or repo.is_bare else (*LINES, f"/{_literal(folder)}/")
     try:
-        if _missing(file):
+        if _missing(file, wanted):
             with lock.writer(repo.common_dir, "exclude"):
-                _append(file)
-        below = repo.root / repository.WORKTREES
-        if below.is_dir() and not below.is_symlink():
+                _append(file, wanted)
+        below = repo.root / folder
+        is_anothers = folder not in FOLDERS and os.path.lexists(below / IGNORING)
+        if below.is_dir() and not below.is_symlink() and not is_anothers:
             hide(below, ())
     except OSError as reason:
         message = f"{reason.filename or file} cannot be written: {reason.strerror}."
@@ -125,9 +127,8 @@ def hide(folder: Path, shared: Iterable[str]) -> None:
     beside.replace(file)
 
 
-def leave(root: Path) -> None:
-    """Take the folder of worktrees away when there is nothing in it but our ignoring file."""
-    below = root / repository.WORKTREES
+def leave(below: Path) -> None:
+    """Take a folder of worktrees away when there is nothing in it but our ignoring file."""
     with contextlib.suppress(OSError):
         if [entry.name for entry in below.iterdir()] == [IGNORING] and (below / IGNORING).read_bytes() == _ALL:
             (below / IGNORING).unlink()
@@ -138,17 +139,22 @@ def _tops() -> tuple[str, ...]:
     return tuple(f":(top,literal){folder}" for folder in FOLDERS)
 
 
-def _missing(file: Path) -> list[str]:
+def _literal(name: str) -> str:
+    """A name as a pattern that means nothing else."""
+    return re.sub(r"([\\*?\[\]!#]| $)", r"\\\1", name)
+
+
+def _missing(file: Path, wanted: Iterable[str]) -> list[str]:
     try:
         present = {line.strip() for line in file.read_text("utf-8", "surrogateescape").splitlines()}
     except FileNotFoundError:
         present = set()
-    return [line for line in LINES if line not in present]
+    return [line for line in wanted if line not in present]
 
 
-def _append(file: Path) -> None:
+def _append(file: Path, wanted: Iterable[str]) -> None:
     file.parent.mkdir(exist_ok=True)
-    missing = _missing(file)
+    missing = _missing(file, wanted)
     if not missing:
         return
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)

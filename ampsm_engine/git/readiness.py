@@ -78,12 +78,15 @@ class CheckoutState(NamedTuple):
     """Less what nobody misses."""
 
 
-def look(checkout: Path) -> CheckoutState:
-    """What stands in a checkout; nothing where git cannot tell, as in a bare repository."""
+def look(checkout: Path, *hidden: str) -> CheckoutState:
+    """What stands in a checkout; nothing where git cannot tell, as in a bare repository.
+
+    `hidden`: folders at its top of which nothing counts, beside ampsm's own.
+    """
     asked = ("--porcelain", "-z", "--no-renames", "--ignore-submodules=dirty", "--untracked-files=normal", "--ignored")
     answer = program.read(checkout, "status", *asked)
     found = [(record[:2], record[3:]) for record in records.split(answer.output)] if answer.ok else []
-    found = [(kind, path) for kind, path in found if path.partition("/")[0] not in own_files.FOLDERS]
+    found = [(kind, path) for kind, path in found if path.partition("/")[0] not in (*own_files.FOLDERS, *hidden)]
     return CheckoutState(
         tuple(path for kind, path in found if kind != "!!"),
         tuple(path for kind, path in found if kind == "??"),

@@ -47,15 +47,16 @@ _OPERATION_REFS = (("CHERRY_PICK_HEAD", "cherry-pick"), ("REVERT_HEAD", "revert"
 _GIT_DIR_PARTS = ("HEAD",)
 """What makes a folder a git folder, beside the objects; that it is there, not what it says."""
 
+_MIRROR = r"^remote\..*\.mirror$"
+
 _BROKEN = r"ignoring broken ref (\S+)|missing object \S+ for (\S+)|bad ref (\S+)"
 
 
 def locate(path: Path) -> Repo:
     """The repository that a path lies in, named by its main worktree, or by the top folder of a bare layout.
 
-    NotFound without such a path; Unfit when it is in no repository, in a bare one that no folder is the top of, or in
-    one without a commit;
-    Refused inside a session's worktree, because a session of a session would vanish with it.
+    NotFound without such a path; Unfit when it is in no repository, in a bare one that is hidden or a mirror, or in one
+    without a commit; Refused inside a session's worktree, because a session of a session would vanish with it.
     """
     return locate_with_head(path)[0]
 
@@ -163,9 +164,14 @@ def check_worktree(worktree: Path) -> None:
     """NotFound when a worktree is gone, Unfit when its link to git is: git would take the repository around it."""
     if not worktree.is_dir():
         raise NotFound(f"The worktree {worktree} is gone.", "ampsm repair")
-    if not os.path.lexists(worktree / ".git"):
+    if not os.path.lexists(worktree / ".git") and not is_git_folder(worktree):
         message = f"{worktree} is no worktree any more: its .git file is gone."
         raise Unfit(message, "ampsm repair --apply links it again")
+
+
+def is_git_folder(folder: Path) -> bool:
+    """Whether a folder is a git folder itself, as a bare repository is."""
+    return (folder / "HEAD").is_file() and all((folder / name).is_dir() for name in ("objects", "refs"))
 
 
 def common_dir(worktree: Path) -> Path:
@@ -314,14 +320,26 @@ def _is_bare(git_folder: Path, common: Path) -> bool:
 
 
 def _top_of_bare(common: Path) -> Path:
-    """The folder around a bare repository whose `.git` file leads to it: worktrees lie side by side in there."""
+    """The folder in which the worktrees of a bare repository lie side by side: the repository itself, as `shop.git`.
+
+    The one around it where it is called `.git`, or a file of that name leads to it. Unfit for a hidden one without
+    such a file, and for a mirror: what is fetched there next takes away all branches that its source does not have.
+    """
+    mirrors = program.read(common, "--git-dir", common, "config", "--get-regexp", "--type=bool", _MIRROR).line
+    if name := next((line.partition(" ")[0] for line in mirrors.split("\n") if line.endswith(" true")), ""):
+        message = f"The repository {common} is a mirror: its next fetch would take the sessions' branches away."
+        raise Unfit(message, f"git --git-dir {common} config --unset {name}, or: git clone --bare {common} work.git")
     pointer = common.parent / ".git"
+    if common == pointer:
+        return common.parent
     with contextlib.suppress(OSError):
         head, gap, named = program.text(pointer.read_bytes()).partition("gitdir: ")
         if gap and not head and (common.parent / named.rstrip("\r\n")).resolve() == common:
             return common.parent
-    way = f"echo 'gitdir: ./{common.name}' > {pointer}" if common.name[0] == "." else f"git clone {common}"
-    raise Unfit(f"The repository {common} is bare: it has no checkout that sessions could live beside.", way)
+    if not common.name.startswith("."):
+        return common
+    message = f"The repository {common} is bare and hidden: nothing says that its worktrees lie in {common.parent}."
+    raise Unfit(message, f"echo 'gitdir: ./{common.name}' > {pointer}")
 
 
 def _main_worktree(git_folder: Path, common: Path, top: Path | None) -> Path:
@@ -345,10 +363,10 @@ def _refuse_session_worktree(where: Path, top: Path) -> None:
             f"{where} is inside the worktree of session {printable(named)}.", f"ampsm show {printable(named)}"
         )
     for folder in (where, *where.parents):
-        if folder.parent.name != WORKTREES or not (folder.parent.parent / ".git").exists():
+        owner = folder.parent.parent
+        if folder.parent.name != WORKTREES or not ((owner / ".git").exists() or is_git_folder(owner)):
             continue
         if is_session_id(folder.name) or _is_on_our_branch(folder):
-            owner = folder.parent.parent
             message = f"{where} is inside the worktree of session {folder.name}."
             raise Refused(message, f"Name the repository itself: {owner}")
 

@@ -160,7 +160,7 @@ def _checkout(root: Path) -> dict[str, str]:
     Nothing where there is none, as in the top folder of a bare layout.
     """
     found: dict[str, str] = {}
-    if (root / ".git").is_file() and program.read(root, "rev-parse", "--is-bare-repository").line == "true":
+    if is_bare(root):
         return found
     for entry in worktree_status.entries(root, ignored=True):
         path = entry.path
@@ -171,6 +171,13 @@ def _checkout(root: Path) -> dict[str, str]:
         if len(found) > MOST_ENTRIES:
             return {TOO_MANY: ""}
     return found
+
+
+def is_bare(root: Path) -> bool:
+    """Whether a repository has no main worktree; git is asked where no index is in the usual place."""
+    if (root / ".git" / "index").exists():
+        return False
+    return program.read(root, "rev-parse", "--is-bare-repository").line == "true"
 
 
 def _time_stamp(path: Path) -> str:

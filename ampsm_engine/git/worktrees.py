@@ -17,7 +17,7 @@ from typing import Self
 
 from ampsm_engine import naming
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused
-from ampsm_engine.git import beginnings, large_files, libgit2, lock, own_files, program, repository
+from ampsm_engine.git import beginnings, large_files, libgit2, lock, places, program, repository
 from ampsm_engine.git.beginnings import ExistingBranch, Witness, WorktreePlan
 from ampsm_engine.git.entities import Base, Orphan, Repo, Worktree
 from ampsm_engine.git.libgit2 import AskGit
@@ -123,9 +123,9 @@ def begin(
     if plan.on is None:
         beginnings.refuse_blocked(repo, beginnings.wanted_branch(plan, names))
     try:
-        path = beginnings.claim_place(repo, plan.place, names, witness)
+        path = places.claim_place(repo, plan.place, names, witness)
     except BaseException:
-        own_files.leave(repo.root)
+        places.leave(repo, places.hidden_folder(repo) / session_id)
         raise
     try:
         branch = beginnings.begin_branch(repo, base, plan, names, witness)
@@ -174,8 +174,7 @@ def recreate(repo: Repo, path: Path, branch: str, session_id: str) -> Worktree:
         repository.refuse_damaged(repo.root, f"{repository.BRANCHES}{branch}")
         raise NotFound(f"The branch {branch} does not exist.", f"git -C {repo.root} branch --list 'amp/*'")
     erase(repo.common_dir, path)
-    if path.parent == beginnings.hidden_folder(repo):
-        beginnings.make_room(repo)
+    places.hide_room(repo, path)
     answer = program.write(repo.root, *program.parallel_checkout(), "worktree", "add", "--quiet", path, branch)
     if not answer.ok and not (path / ".git").exists():
         message = f"git could not make the worktree {path}: {answer.reason}."
@@ -186,7 +185,7 @@ def recreate(repo: Repo, path: Path, branch: str, session_id: str) -> Worktree:
 
 def mark(repo: Repo, path: Path, session_id: str) -> None:
     """Note beside a worktree whose it is, where its place does not tell."""
-    if path != beginnings.hidden_folder(repo) / session_id:
+    if path != places.hidden_folder(repo) / session_id:
         admin = admin_dir(repo.common_dir, path)
         if admin is not None:
             (admin / repository.SESSION_MARK).write_text(session_id)
@@ -194,7 +193,7 @@ def mark(repo: Repo, path: Path, session_id: str) -> None:
 
 def session_of(repo: Repo, path: Path) -> str:
     """The id of the session that a worktree was made for; empty where that cannot be told."""
-    if path.parent == beginnings.hidden_folder(repo) and repository.is_session_id(path.name):
+    if path.parent == places.hidden_folder(repo) and repository.is_session_id(path.name):
         return path.name
     admin = admin_dir(repo.common_dir, path)
     try:
@@ -230,9 +229,9 @@ def link(repo: Repo, path: Path, branch: str) -> None:
     """
     if (path / ".git").is_dir():
         raise Refused(f"{path} is a repository of its own now.", f"git -C {path} log")
-    for places in ((path,), ()):  # without a path, git writes what is missing in the worktrees
+    for named in ((path,), ()):  # without a path, git writes what is missing in the worktrees
         if not is_linked(repo, path):
-            program.write(repo.root, "worktree", "repair", *places)
+            program.write(repo.root, "worktree", "repair", *named)
     if is_linked(repo, path):
         return
     where = (branch,) if branch not in {tree.branch for tree in listed(repo)} else ("--detach", branch)
@@ -254,7 +253,7 @@ def orphans(repo: Repo, known: Collection[Path], branches: Collection[str] = ())
     """
     mine = {path.resolve() for path in known}
     all_of_git = listed(repo)
-    below, marked = beginnings.hidden_folder(repo), _marked(repo)
+    below, marked = places.hidden_folder(repo), _marked(repo)
     stray = [tree for tree in all_of_git[1:] if tree.path.resolve() not in mine]
     found = [
         Orphan("worktree", tree.path, tree.branch, tree.prunable or f"at {tree.head[:12]}")
@@ -313,14 +312,14 @@ def take_back(
         for branch in mine:
             if branch not in elsewhere and delete_branch(repo.root, branch, base_commit):
                 beginnings.forget_upstream(repo, branch)
-        beginnings.leave(repo, path)
+        places.leave(repo, path)
     return True
 
 
 def _leave_place(repo: Repo, path: Path) -> None:
     with contextlib.suppress(OSError):
         path.rmdir()  # it is there already where its name might be another's, too
-    beginnings.leave(repo, path)
+    places.leave(repo, path)
 
 
 def _undo(repo: Repo, base: Base, path: Path, branch: str, on: ExistingBranch | None) -> None:
@@ -329,7 +328,7 @@ def _undo(repo: Repo, base: Base, path: Path, branch: str, on: ExistingBranch | 
         delete_branch(repo.root, branch, base.commit)
     if on is not None and on.upstream:
         beginnings.forget_upstream(repo, branch)
-    beginnings.leave(repo, path)
+    places.leave(repo, path)
 
 
 def _branch_orphans(repo: Repo, taken: Collection[str]) -> list[Orphan]:

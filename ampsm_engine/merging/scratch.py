@@ -46,12 +46,11 @@ class ScratchWorktree:
 
     def _make(self, commit: str) -> None:
         from ampsm_engine import private_folder
-        from ampsm_engine.git import beginnings, lock, program
+        from ampsm_engine.git import lock, places, program
 
         repo = self._repo
         with lock.writer(repo.common_dir, self.mark):
-            beginnings.free_place(repo, self.path.name)
-            beginnings.make_room(repo)
+            places.hide_room(repo, self.path)
             add = ("worktree", "add", "--quiet", "--detach", self.path, commit)
             program.change(repo.root, *program.parallel_checkout(), *add)
             self._held = private_folder.hold(self.path)
@@ -67,20 +66,24 @@ class ScratchWorktree:
 
 
 @contextlib.contextmanager
-def scratch_worktree(home: Home, repo: "Repo") -> Iterator[ScratchWorktree]:
-    """A worktree of this kind, made when it is first shown something."""
+def scratch_worktree(home: Home, repo: "Repo", place: str) -> Iterator[ScratchWorktree]:
+    """A worktree of this kind, made when it is first shown something.
+
+    `place`: the template of the sessions' worktrees, beside which it lies. Refused where that makes no place.
+    """
     from ampsm_engine import naming
-    from ampsm_engine.git import worktrees
+    from ampsm_engine.git import places, worktrees
 
     name = f"{worktrees.SCRATCH}{naming.new_id()}"
+    path = places.scratch_place(repo, place, name)
     home.scratch.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     record = home.scratch / name
     descriptor = open_private(record, os.O_RDWR | os.O_CREAT)
     try:
         file_lock.acquire(descriptor, None)
-        os.pwrite(descriptor, json.dumps({"root": os.fsdecode(repo.root)}).encode(), 0)
+        os.pwrite(descriptor, json.dumps({"root": str(repo.root), "path": str(path)}).encode(), 0)
         os.fsync(descriptor)
-        made = ScratchWorktree(repo, repo.root / _folder() / name)
+        made = ScratchWorktree(repo, path)
         try:
             yield made
         finally:
@@ -90,20 +93,14 @@ def scratch_worktree(home: Home, repo: "Repo") -> Iterator[ScratchWorktree]:
         os.close(descriptor)
 
 
-def _folder() -> str:
-    from ampsm_engine.git import repository
-
-    return repository.WORKTREES
-
-
 def _take_away(repo: "Repo", path: Path, mark: str) -> None:
     from ampsm_engine.amp import process
-    from ampsm_engine.git import lock, own_files, worktrees
+    from ampsm_engine.git import lock, places, worktrees
 
     process.end_strays(mark, _GRACE)
     with lock.writer(repo.common_dir, mark):
         worktrees.erase(repo.common_dir, path)
-        own_files.leave(repo.root)
+        places.leave(repo, path)
 
 
 def has_abandoned(home: Home) -> bool:
@@ -118,7 +115,7 @@ def remove_abandoned(home: Home) -> tuple[str, ...]:
         try:
             known = json.loads(os.pread(descriptor, 1 << 16, 0) or b"{}")
             if known:
-                _clear_up(Path(str(known["root"])), record.name)
+                _clear_up(Path(str(known["root"])), Path(str(known["path"])))
         except (ValueError, KeyError, TypeError):
             pass  # killed before it wrote where: nothing was made
         except AmpsmError as reason:
@@ -130,24 +127,24 @@ def remove_abandoned(home: Home) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _clear_up(root: Path, name: str) -> None:
+def _clear_up(root: Path, path: Path) -> None:
     from ampsm_engine.git import orphaned_processes, repository
 
     if not root.is_dir():
         return  # gone with its repository
     repo = repository.around(root)
-    path = repo.root / repository.WORKTREES / name
     orphaned_processes.end((repo.root,), lambda words: os.fsencode(path) in words)
     orphaned_processes.end((path,))
-    _take_away(repo, path, name)
+    _take_away(repo, path, path.name)
 
 
 def unknown(repo: "Repo", home: Home) -> Iterator[Path]:
     """The worktrees of this kind in a repository that no living process holds, and that this home does not know."""
     from ampsm_engine import private_folder
-    from ampsm_engine.git import repository, worktrees
+    from ampsm_engine.git import places, worktrees
 
-    for path in sorted((repo.root / repository.WORKTREES).glob(f"{worktrees.SCRATCH}*")):
+    registered = {tree.path for tree in worktrees.listed(repo)}
+    for path in sorted({*registered, *places.hidden_folder(repo).glob(f"{worktrees.SCRATCH}*")}):
         is_ours = worktrees.is_scratch(path.name) and not path.is_symlink()
         if is_ours and not (home.scratch / path.name).exists():
             with contextlib.suppress(OSError):  # held: its process lives

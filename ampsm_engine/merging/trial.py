@@ -163,7 +163,7 @@ def trials(
     engine: Engine, repo: Repo, objects: ObjectStore, scripts: Sequence[FolderScript], *, fresh: bool = False
 ) -> Iterator[Trials]:
     """Scripts to judge commits by; their worktree is gone afterwards. `fresh`: nothing that passed before counts."""
-    with scratch.scratch_worktree(engine.home, repo) as where:
+    with scratch.scratch_worktree(engine.home, repo, engine.settings.needed("worktree.place")) as where:
         yield Trials(engine, objects, scripts, where, fresh=fresh)
 
 

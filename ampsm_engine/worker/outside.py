@@ -14,7 +14,6 @@ from typing import Any
 from ampsm_engine import timestamps
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.git import outside_changes, pinned_refs, repository, repository_state, worktrees
-from ampsm_engine.git.beginnings import hidden_folder
 from ampsm_engine.git.entities import Repo
 from ampsm_engine.git.outside_changes import OutsideChange
 from ampsm_engine.git.repository_state import State, StateDifference
@@ -188,7 +187,7 @@ class _Ours:
         if part.kind == repository_state.WORKTREE:
             path = Path(part.name)
             in_the_making = part.before is None and bool(worktrees.session_of(self.repo, path))
-            is_ours = in_the_making or (path.parent == hidden_folder(self.repo) and worktrees.is_scratch(path.name))
+            is_ours = in_the_making or worktrees.is_scratch(path.name)
             return None if part.name in self.worktrees or is_ours else part
         if part.kind == repository_state.CONFIGURATION:
             names = (f"local branch.{branch}." for branch in self.branches)

@@ -1,25 +1,27 @@
 """A bare repository with worktrees side by side: all that a session does goes from the top folder and from each of them."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import landed, repair, session_trash, sessions, views
-from ampsm_engine.errors import Unfit
+from ampsm_engine import config
+from ampsm_engine.engine import bases, landed, repair, session_trash, sessions, views
+from ampsm_engine.errors import Refused, Unfit
 from ampsm_engine.git import repository, worktrees
 from ampsm_engine.merging import preflight
 from tests.conftest import git
 from tests.merging.desk import Desk, lines
 
 
-@pytest.fixture
-def bare(desk: Desk) -> Desk:
-    """`top/.bare`, a `.git` file that leads there, and a worktree of `dev`; the branch `main` is in none."""
+@pytest.fixture(params=[".bare", ".git", ""], ids=["a file leads there", "called .git", "by itself"])
+def bare(request: pytest.FixtureRequest, desk: Desk) -> Desk:
+    """A bare clone in the folder `top`, or as that folder, and a worktree of `dev` in there; `main` is in none."""
     top = desk.repo.parent / "top"
-    top.mkdir()
     git(desk.repo, "branch", "dev")
-    git(top, "clone", "-q", "--bare", str(desk.repo), ".bare")
-    (top / ".git").write_text("gitdir: ./.bare\n")
+    git(desk.repo, "clone", "-q", "--bare", str(desk.repo), top / request.param)
+    if request.param == ".bare":
+        (top / ".git").write_text("gitdir: ./.bare\n")
     git(top, "worktree", "add", "-q", "dev", "dev")
     return Desk(desk.engine, top)
 
@@ -39,6 +41,7 @@ def test_sessions_begin_at_the_top_and_in_each_worktree(bare: Desk) -> None:
 @pytest.mark.parametrize("target", ["main", "dev"], ids=["in no worktree", "in one"])
 def test_a_session_is_merged_and_cleaned_up(bare: Desk, target: str) -> None:
     top = bare.repo
+    there = {".worktrees", *(path.name for path in top.iterdir())}
     session = bare.session(base=target)
     bare.amp(session, {"one.txt": lines(_3="three")})
     assert [one.path for one in views.show(bare.engine, session).files or ()] == ["one.txt"]
@@ -54,14 +57,34 @@ def test_a_session_is_merged_and_cleaned_up(bare: Desk, target: str) -> None:
     assert (Path(session.worktree_path) / "loose.txt").read_text() == "loose\n"
     session_trash.remove(bare.engine, session.id)
     session_trash.purge(bare.engine, session.id)
-    assert sorted(path.name for path in top.iterdir()) == [".bare", ".git", ".worktrees", "dev"]
+    assert {path.name for path in top.iterdir()} - there <= {"ampsm.lock", "logs"}, "what git has in its folder"
 
 
-def test_a_bare_repository_that_no_folder_is_the_top_of_is_refused(desk: Desk) -> None:
+def test_worktrees_outside_of_a_bare_repository_and_the_newest_base(desk: Desk) -> None:
     alone = desk.repo.parent / "alone.git"
     git(desk.repo, "clone", "-q", "--bare", str(desk.repo), str(alone))
     git(alone, "worktree", "add", "-q", "../beside", "main")
-    for place in (alone, alone.parent / "beside"):
-        with pytest.raises(Unfit, match="is bare") as caught:
+    newest = desk.base({"new.txt": "new"})
+    config.store(desk.engine.config, "worktree.place", "../{repo}-{slug}")
+    bare = Desk(desk.engine, alone)
+    session, _ = sessions.new(desk.engine, path=alone.parent / "beside", name="x", base="main", run=False)
+    assert (session.repo_root, session.worktree_path) == (str(alone), str(alone.parent / "alone.git-x"))
+    second = bare.session("second", base=bases.fetched(alone, None))
+    assert (second.base_branch, second.base_commit) == ("origin/main", newest)
+    with pytest.raises(Refused, match="inside the worktree of session"):
+        sessions.new(desk.engine, path=Path(second.worktree_path), name="y", run=False)
+    config.store(desk.engine.config, "worktree.place", "../{repo}/{slug}")
+    inside, _ = sessions.new(desk.engine, path=alone, name="inner", run=False)
+    assert inside.worktree_path == str(alone / "inner")
+
+
+def test_a_hidden_one_and_a_mirror_are_refused_with_a_way_that_works(desk: Desk) -> None:
+    hidden, mirror = desk.repo.parent / "shop" / ".bare", desk.repo.parent / "mirror.git"
+    git(desk.repo, "clone", "-q", "--bare", str(desk.repo), str(hidden))
+    git(desk.repo, "clone", "-q", "--mirror", str(desk.repo), str(mirror))
+    for place, says in ((hidden, "is bare and hidden"), (mirror, "is a mirror")):
+        with pytest.raises(Unfit, match=says) as caught:
             sessions.new(desk.engine, path=place, name="x", run=False)
-        assert "git clone" in caught.value.hint
+        subprocess.run(["sh", "-c", caught.value.hint.partition(", or: ")[0]], check=True)
+        session, _ = sessions.new(desk.engine, path=place, name="x", run=False)
+        assert Path(session.repo_root) == (hidden.parent if place == hidden else mirror)

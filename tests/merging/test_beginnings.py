@@ -10,9 +10,11 @@ from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.errors import AmpsmError, Unfit
 from ampsm_engine.git import worktrees
 from ampsm_engine.git.worktrees import Pending
-from ampsm_engine.merging import preflight
+from ampsm_engine.merging import preflight, train
+from ampsm_engine.merging.questions import ALL
+from ampsm_engine.model import LACKS
 from tests.conftest import git
-from tests.merging.desk import Desk
+from tests.merging.desk import Desk, options
 from tests.merging.test_kills import killed, moments
 
 
@@ -135,18 +137,62 @@ def test_what_the_store_lost_is_found_wherever_it_lies(desk: Desk) -> None:
 
 
 def test_a_place_that_is_taken_or_among_the_files_is_refused(desk: Desk) -> None:
-    configure(desk, worktree_place=f"{desk.repo}/trees/{{id}}")
+    top = desk.repo
+    desk.base({"src/a.txt": "a\n"})
+    (top / "docs").mkdir()
+    (top / "docs" / "notes.txt").write_text("mine\n")
+    (top / "leads").symlink_to(top.parent)
+    git(top, "worktree", "add", "-q", "--detach", "mine/tree")
     before = traces(desk)
-    with pytest.raises(AmpsmError, match="among the files"):
-        desk.session()
+    for place, says in (
+        (f"{top}/{{id}}", "among the files"),
+        (f"{top}/.git/trees/{{id}}", r"\.git is not for worktrees"),
+        ("src/{id}", r"git tracks files in src \(src/a.txt\)"),
+        ("docs/{id}", r"docs has files that git would not show any more \(docs/notes.txt\)"),
+        ("leads/{id}", "leads is a link"),
+        ("mine/tree/{id}", "mine/tree is a worktree"),
+    ):
+        configure(desk, worktree_place=place)
+        with pytest.raises(AmpsmError, match=says):
+            desk.session()
     assert traces(desk) == before
+
+
+@pytest.mark.parametrize("place", [".trees/{id}", "wt [a]/{slug}/tree", "mine/{slug}"])
+def test_worktrees_in_a_folder_of_the_repository_are_hidden_from_git_and_leave_nothing(desk: Desk, place: str) -> None:
+    git(desk.repo, "worktree", "add", "-q", "--detach", "mine/tree")
+    top = place.partition("/")[0]
+    configure(desk, worktree_place=place)
+    first, second = desk.session(), desk.session()
+    assert Path(first.worktree_path).is_relative_to(desk.repo / top)
+    for where in (desk.repo, Path(first.worktree_path)):
+        assert git(where, "status", "--porcelain", "--", f":(top,literal){top}") == ""
+    told = [fact.text for fact in desk.engine.store.facts.read(session_id=second.id, kinds=LACKS)]
+    assert [text for text in told if f"{top}/" in text] == []
+    desk.amp(second, {"amp.txt": "amp\n"})
+    assert desk.merge(second).merge.base_after == desk.sha("main")
+    git(desk.repo, "clean", "-dfq")  # what git shows as nobody's
+    assert Path(first.worktree_path).is_dir()
+    assert repair.find_disagreements(desk.engine) == ()
+
+
+def test_what_judges_a_merge_lies_beside_the_sessions_and_not_in_the_usual_folder(desk: Desk) -> None:
+    configure(desk, worktree_place=".trees/{id}")
+    seen = desk.repo.parent / "seen"
+    session = desk.session()
+    desk.amp(session, {"amp.txt": "amp\n"})
+    train.run(desk.engine, [session.id], options("", answered=(ALL,)), script=f"pwd > {seen}")
+    assert Path(seen.read_text().strip()).parent == desk.repo / ".trees"
+    assert not (desk.repo / ".worktrees").exists()
 
 
 @pytest.mark.parametrize(
     ("name", "value", "hint"),
     [
         ("worktree.place", "../{repo}.{slugs}", "{slug}"),
-        ("worktree.place", "trees/{id}", "../{repo}.{slug}"),
+        ("worktree.place", "{id}", "../{repo}.{slug}"),
+        ("worktree.place", "{slug}/{id}", "../{repo}.{slug}"),
+        ("worktree.place", ".Git/{id}", "../{repo}.{slug}"),
         ("worktree.place", "../{repo}", "{slug}"),
         ("worktree.place", "../a/../../{id}", "{slug}"),
         ("branch.name", "amp/{sulg}/{time}", "{slug}"),

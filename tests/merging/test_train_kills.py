@@ -126,8 +126,8 @@ def test_a_start_that_cannot_clear_up_says_so_and_the_next_one_does(
     home = desk.engine.home
     home.scratch.mkdir()
     record = home.scratch / "check-0123456789"
-    record.write_text(json.dumps({"root": str(desk.repo)}))
     made = desk.repo / ".worktrees" / record.name
+    record.write_text(json.dumps({"root": str(desk.repo), "path": str(made)}))
     made.parent.mkdir()
     git(desk.repo, "worktree", "add", "-q", "--detach", str(made))
     git_dir = desk.repo / ".git"

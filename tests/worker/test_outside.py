@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine import templates
 from ampsm_engine.engine import repair, session_trash, sessions
 from ampsm_engine.git import repository
 from ampsm_engine.merging import operations, scratch
@@ -72,7 +73,7 @@ def test_what_ampsm_does_for_other_sessions_is_not_blamed_on_amp(bench: Bench) -
     operations.merge(bench.engine, merged.id, Options(kind="merge", message="Take one"))
     session_trash.remove(bench.engine, trashed.id)
     bench.new(None, name="another")
-    with scratch.scratch_worktree(bench.engine.home, repository.around(bench.repo)) as judging:
+    with scratch.scratch_worktree(bench.engine.home, repository.around(bench.repo), templates.WORKTREE) as judging:
         judging.show("main")
         bench.flag("go").touch()
         bench.settled(session)
