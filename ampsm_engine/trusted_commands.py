@@ -41,11 +41,15 @@ class UntrustedCommand(Refused):
         return str(self.args[4])
 
 
-def check(home: Home, root: Path, command: str, origin: str, base: str) -> None:
-    """UntrustedCommand where no person has trusted a command of a repository; `base`: a commit that has it."""
+def check(home: Home, root: Path, command: str, origin: str, base: str, *, folder: str = "") -> None:
+    """UntrustedCommand where no person has trusted a command of a repository.
+
+    `base`: a commit that has it, for a session about a `folder`.
+    """
     if not is_trusted(home, root, command):
         message = f"The setup command of this repository is not trusted yet: {printable(command)[:200]}"
         hint = f"ampsm trust --repo {shlex.quote(str(root))} --base {base[:12]}"
+        hint += f" --in {shlex.quote(folder)}" if folder else ""
         raise UntrustedCommand(message, hint, str(root), command, origin)
 
 

@@ -66,12 +66,13 @@ def enter(engine: Engine, plan: Plan, *, concurrency: int | None = None) -> Batc
 
     UntrustedCommand where a session of it would be set up with what nobody has trusted: later there is nobody to ask.
     """
-    begun = ((one.spec.repo, one.spec.base_branch, one.spec.setup_on_hosts) for one in plan.items)
-    for root, base, on_hosts in dict.fromkeys(begun):
+    specs = [planned.spec for planned in plan.items]
+    begun = ((one.repo, one.base_branch, one.folder or "", one.setup_on_hosts) for one in specs)
+    for root, base, folder, on_hosts in dict.fromkeys(begun):
         engine.check_repository(Path(root))
         if plan.on:
-            setup.refuse_on_hosts(engine, Path(root), base, is_allowed=on_hosts)
-        setup.refuse_untrusted(engine, Path(root), base)
+            setup.refuse_on_hosts(engine, Path(root), base, folder, is_allowed=on_hosts)
+        setup.refuse_untrusted(engine, Path(root), base, folder)
     if not plan.on:
         program.find(engine.settings, os.environ)
     for root in dict.fromkeys(planned.spec.repo for planned in plan.items):

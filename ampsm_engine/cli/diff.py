@@ -61,6 +61,7 @@ _SHELL = re.compile(r"[|&;<>()$`\"'*?\[#~=%\\]")
 @click.option(
     "--since", metavar="looked", type=click.Choice(["looked"]), help="What changed since you last reviewed it."
 )
+@click.option("--all", "everywhere", is_flag=True, help="Of a session about a folder (new --in): all files.")
 @click.option("--stat", is_flag=True, help="Only the files and how many lines.")
 @click.option("--name-only", is_flag=True, help="Only the names of the files.")
 @click.option("--no-pager", is_flag=True, help="On a terminal: write all of it, without a pager.")
@@ -74,6 +75,7 @@ def diff_command(
     since: str | None,
     *,
     uncommitted: bool,
+    everywhere: bool,
     stat: bool,
     name_only: bool,
     no_pager: bool,
@@ -81,6 +83,8 @@ def diff_command(
     as_json: bool,
 ) -> int:
     """Show what a session changed since it left its base, untracked files included.
+
+    Of a session about a folder it is what changed there, as in its review; a note says what changed elsewhere.
 
     Secrets are hidden and control characters made visible; a note on stderr says so where it happened. On a terminal
     it comes in colour and in your pager: GIT_PAGER, git's core.pager, PAGER, else less -R.
@@ -102,7 +106,10 @@ def diff_command(
         from ampsm_engine.engine import reviews
 
         ends = reviews.resolve(engine, session.id, since)
-        view = views.SessionDiff(Path(ends.worktree), ends.old, ends.new)
+        view = views.SessionDiff(Path(ends.worktree), ends.old, ends.new, session.folder)
+    if everywhere:
+        view = replace(view, folder="")
+    elsewhere = _count_elsewhere(view, session.id) if view.folder else 0
     if not (as_json or stat or name_only):
         with contextlib.closing(view.patch()) as parts:
             if exact:
@@ -112,17 +119,27 @@ def diff_command(
                 _print_patch(parts, session.id, paged=not no_pager)
         return diagnostics.OK
     with diagnostics.working("Comparing"):
-        files = view.files()
+        files = tuple(filter(view.is_within, view.files()))
     if not files:
         diagnostics.note("No changes.")
     files = _without_secrets(files)
     if as_json:
-        output.document({"sessionId": session.id, **_document(view, files)})
+        output.document({"sessionId": session.id, "elsewhere": elsewhere, **_document(view, files)})
     elif stat:
         _print_stat(files)
     else:
         output.write("".join(f"{clean(change.path)}\n" for change in files))
     return diagnostics.OK
+
+
+def _count_elsewhere(view: "SessionDiff", session_id: str) -> int:
+    """How many files changed outside of the folder of a session, which is said."""
+    with diagnostics.working("Comparing"):
+        count = sum(not view.is_within(change) for change in view.files())
+    if count:
+        diagnostics.note(f"{plural(count, 'file')} changed outside of {output.one_line(view.folder)}.")
+        diagnostics.hint(f"ampsm diff {session_id} --all")
+    return count
 
 
 def _first_awaited(pieces: Iterator[AnyStr]) -> Iterator[AnyStr]:

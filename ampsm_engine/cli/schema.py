@@ -227,7 +227,13 @@ def _of_reviews(shapes: Shapes, _session: Schema, iteration: Schema) -> dict[str
         "stage": listed,
         "reject": record(sessionId=TEXT, rejections=rejected),
         "diff": record(
-            sessionId=TEXT, old=TEXT, new=maybe(TEXT), additions=COUNT, deletions=COUNT, files=several(changed)
+            sessionId=TEXT,
+            elsewhere=COUNT,
+            old=TEXT,
+            new=maybe(TEXT),
+            additions=COUNT,
+            deletions=COUNT,
+            files=several(changed),
         ),
         "comment": record(sessionId=TEXT, comment=comment),
         "note": record(sessionId=TEXT, notes=several(comment)),

@@ -109,17 +109,11 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
     if no_run and wait:
         raise click.UsageError("--no-run leaves nothing to --wait for.")
     if pr is not None:
-        _refuse_beside_pull_request(base or branch or folder, thread, mode, copies, is_other=no_run or fetch)
+        _refuse_beside(pr, base, branch, are_variants=copies > 1 or "," in (mode or ""))
+        given: dict[str, Any] = {"name": name, "script": script, "mode": mode, "folder": folder, "thread": thread}
+        given |= {"run": not no_run, "with_setup": not no_setup}
         return trusting(
-            lambda: _new_from_pull_request(
-                pr,
-                repo,
-                (prompt, prompt_file),
-                (name, script, mode),
-                wait=wait,
-                as_json=as_json,
-                with_setup=not no_setup,
-            ),
+            lambda: _new_from_pull_request(pr, repo, (prompt, prompt_file), given, wait=wait, as_json=as_json),
             yes=trust_setup,
         )
     text = arguments.prompt_text(prompt, prompt_file) if no_run else arguments.required_prompt(prompt, prompt_file)
@@ -161,25 +155,27 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
     return _report_new(engine, session, iteration, wait=wait, as_json=as_json)
 
 
-def _refuse_beside_pull_request(
-    base: str | None, thread: str | None, mode: str | None, copies: int, *, is_other: bool
-) -> None:
-    if base or thread or copies > 1 or "," in (mode or "") or is_other:
-        others = "--base, --branch, --in, --fetch, --thread, --no-run or variants"
-        raise click.UsageError(f"--pr goes with no {others}; without a PROMPT amp waits.")
+def _refuse_beside(pr: str, base: str | None, branch: str | None, *, are_variants: bool) -> None:
+    if base is not None:
+        way = f"ampsm edit SESSION --base {base}"
+        raise click.UsageError(f"--pr takes no --base: a pull request has its own. To change it later: {way}")
+    if branch is not None:
+        message = "--pr takes no --branch: it makes a branch of its own where the pull request stands."
+        raise click.UsageError(f"{message} Take one of them: --pr {pr}, or --branch {branch}")
+    if are_variants:
+        raise click.UsageError("--pr takes no variants: they would all be sessions of one pull request.")
 
 
 def _new_from_pull_request(
     reference: str,
     repo: Path,
     prompts: tuple[str | None, str | None],
-    given: tuple[str | None, str | None, str | None],
+    given: "dict[str, Any]",
     *,
     wait: bool,
     as_json: bool,
-    with_setup: bool,
 ) -> int:
-    """Make a session of a pull request; without a prompt nothing runs. `given`: name, script and mode."""
+    """Make a session of a pull request; without a prompt nothing runs."""
     from ampsm_engine.context import engine_at
     from ampsm_engine.engine import pull_requests, startup
 
@@ -188,11 +184,8 @@ def _new_from_pull_request(
         raise click.UsageError("Without a prompt there is nothing to --wait for.")
     startup.recovered = diagnostics.note
     engine = engine_at()
-    name, script, mode = given
     with diagnostics.working("Fetching the pull request"):
-        session, iteration = pull_requests.begin(
-            engine, repo, reference, prompt=text, name=name, script=script, mode=mode, with_setup=with_setup
-        )
+        session, iteration = pull_requests.begin(engine, repo, reference, prompt=text, **given)
     if iteration:
         diagnostics.warn_of_login()
     return _report_new(engine, session, iteration, wait=wait, as_json=as_json)

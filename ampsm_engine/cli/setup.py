@@ -39,7 +39,7 @@ def trusting(act: Callable[[], T], *, yes: bool = False, again: str = "ampsm new
 def _ask(root: str, text: str, origin: str, otherwise: Refused) -> None:
     """Return only on a yes; `otherwise` where nobody can be asked, Refused on a no."""
     shown = "\n".join(f"    {line}" for line in text.splitlines())
-    answer = diagnostics.confirmed(f"{origin} of {root} says how a new worktree is set up:\n\n{shown}\n\n{QUESTION}")
+    answer = diagnostics.confirmed(f"{origin} says how a new worktree of {root} is set up:\n\n{shown}\n\n{QUESTION}")
     if answer is None:
         raise otherwise
     if not answer:
@@ -94,11 +94,15 @@ def setup_command(reference: str, *, skip: bool, as_json: bool) -> int:
 @click.command(cls=Command, short_help="Trust a repository's setup command, or none of them any more.")
 @click.option("--repo", metavar="P", type=FOLDER, default=Path(), help="Any folder of the repository. [default: here]")
 @click.option("--base", metavar="REF", type=arguments.TEXT, help="The commit whose .ampsm.toml is meant.")
+@click.option("--in", "folder", metavar="D", type=arguments.TEXT, help="The folder that sessions are about.")
 @click.option("--forget", is_flag=True, help="Trust no command of this repository any more.")
 @arguments.yes_option
 @arguments.json_option
-def trust_command(repo: Path, base: str | None, *, forget: bool, yes: bool, as_json: bool) -> int:
+def trust_command(repo: Path, base: str | None, folder: str | None, *, forget: bool, yes: bool, as_json: bool) -> int:
     """Let the setup command run that a repository's .ampsm.toml names, in the commit that sessions begin from.
+
+    Of sessions about a folder (--in) it is the one in there, or the nearest above it. A command in the repository's own
+    configuration (git config ampsm.setup) needs trust, too: amp can write there.
 
     It is shown and asked about once; a command that differs in one character is another one, and asked about again.
 
@@ -113,7 +117,7 @@ def trust_command(repo: Path, base: str | None, *, forget: bool, yes: bool, as_j
     if forget:
         count = setup.forget(engine, repo)
         return _answer(as_json=as_json, root=str(repo.absolute()), text="", trusted=False, said=f"Forgotten: {count}.")
-    offered = setup.offer(engine, repo, base)
+    offered = setup.offer(engine, repo, base, folder)
     for text in offered.problems:
         diagnostics.warning(text)
     if not offered.command:

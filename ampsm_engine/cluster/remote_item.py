@@ -381,8 +381,8 @@ def _piece(file: Path, offset: int) -> bytes:
 
 
 @lru_cache(maxsize=100)
-def _setup_command(root: Path, commit: str) -> str:
-    return setup_source.of_commit(root, commit).command
+def _setup_command(root: Path, commit: str, folder: str) -> str:
+    return setup_source.of_commit(root, commit, folder).command
 
 
 def _request(cluster: Cluster, item: BatchItem, spec: ItemSpec, session: Session) -> dict[str, Any]:
@@ -390,7 +390,7 @@ def _request(cluster: Cluster, item: BatchItem, spec: ItemSpec, session: Session
     root, base = Path(session.repo_root), _tip(session)
     answer = program.read(root, "config", "--null", "--get-regexp", r"^user\.(name|email)$")
     author = dict(pair.split("\n", 1) for pair in program.text(answer.output).split("\0") if "\n" in pair)
-    setup = _setup_command(root, base)
+    setup = _setup_command(root, base, session.folder)
     is_trusted = spec.setup_on_hosts and trusted_commands.is_trusted(cluster.engine.home, root, setup)
     batch = cluster.engine.store.batches.get(item.batch_id)
     return {

@@ -45,13 +45,16 @@ def begin(
     name: str | None = None,
     script: str | None = None,
     mode: str | None = None,
+    folder: str | None = None,
+    thread: str | None = None,
+    run: bool = True,
     with_setup: bool = True,
 ) -> tuple[Session, Iteration | None]:
-    """Make a session whose branch begins where a pull request stands; with a prompt amp begins at once.
+    """Make a session whose branch begins where a pull request stands; with a prompt and `run` amp begins at once.
 
     Its base is the remote branch that the pull request is to go into, as it is now; its commits keep their authors.
-    amp is given title and description as context. Refusals come before anything is made. `with_setup` as for
-    `sessions.new`: the base says how, not the pull request.
+    amp is given title and description as context. Refusals come before anything is made. `folder`, `thread` and
+    `with_setup` as for `sessions.new`; the base says how it is set up, not the pull request.
     """
     engine.check_repository(path)
     repo = repository.locate(path)
@@ -73,7 +76,9 @@ def begin(
         pull_request=found,
         script=script,
         mode=mode,
-        run=bool(prompt),
+        folder=folder,
+        thread=thread,
+        run=run and bool(prompt),
         with_setup=with_setup,
     )
 

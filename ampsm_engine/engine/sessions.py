@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ampsm_engine import naming, redact, timestamps
+from ampsm_engine import naming, redact, templates, timestamps
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import checkout_secrets, existing_branches, setup, startup
 from ampsm_engine.engine.creation import creation
@@ -79,7 +79,13 @@ def new(
     start = checked_out if base is None and checked_out is not None else repository.base(repo, base)
     common = start.commit if head is None else _common_commit(repo.root, start, head)
     thread_id = _thread_id(thread) if thread else None
-    source = setup.of_new_session(engine, repo.root, common) if with_setup else SetupSource()
+
+    def aimed(at: str) -> tuple[str, SetupSource]:
+        within = beginnings.folder_in(repo, head or at, path, folder) if folder else ""
+        return within, setup.of_new_session(engine, repo.root, at, within) if with_setup else SetupSource()
+
+    # Before there is a store, unless that has to say whose the branch is.
+    within, source = ("", SetupSource()) if branch else aimed(common)
     if not is_ready:
         startup.make_ready(engine)
     if thread_id:
@@ -87,12 +93,11 @@ def new(
     on = existing_branches.free_branch(engine, repo, branch, start.name) if branch else None
     if on:
         common = on.commit
-        source = setup.of_new_session(engine, repo.root, common) if with_setup else SetupSource()
+        within, source = aimed(common)
     begun = Base(start.name, head or common)
-    within = beginnings.folder_in(repo, begun.commit, path, folder) if folder else ""
     session_id = session_id or new_id()
     settings = engine.settings
-    state = readiness.look(repo.checkout)
+    state = readiness.look(repo.checkout, templates.inner_folder(settings.needed("worktree.place")))
     checkout_secrets.learn(engine, repo, state)
     check_script(script)  # again: it may hold one of those
     title = _safe_title(name, prompt)
@@ -178,7 +183,8 @@ def _prepare(
         _hide_copied_secrets(repo.checkout, worktree, session_id)
         facts.append((FILES_COPIED, done.copied))
     if source.command:
-        facts.append((SetupState.WAITS, f"before amp begins, this is run: {source.command}"))
+        where = f" in {source.folder}" if source.folder else ""
+        facts.append((SetupState.WAITS, f"before amp begins, this is run{where}: {source.command}"))
     return facts
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ampsm_engine import lifecycle, session_problems, trusted_commands
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import Failed, NotFound, Refused, Unfit
-from ampsm_engine.git import lock, readiness, repository, setup_source
+from ampsm_engine.git import beginnings, lock, readiness, repository, setup_source
 from ampsm_engine.git.setup_source import SetupSource
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Iteration, Session, SetupState, Status
@@ -38,12 +38,13 @@ class SetupOffer:
     """What the session will not have of the checkout."""
 
 
-def offer(engine: Engine, path: Path, base: str | None = None) -> SetupOffer:
-    """What a session there would be set up with; NotFound, Unfit and Refused as `sessions.new`."""
+def offer(engine: Engine, path: Path, base: str | None = None, folder: str | None = None) -> SetupOffer:
+    """What a session there, about a `folder`, would be set up with; NotFound, Unfit and Refused as `sessions.new`."""
     engine.check_repository(path)
     repo = repository.locate(path)
     start = repository.base(repo, base)
-    source = setup_source.read(repo.root, start.commit)
+    within = beginnings.folder_in(repo, start.commit, path, folder) if folder else ""
+    source = setup_source.read(repo.root, start.commit, within)
     trusted = not source.is_foreign or trusted_commands.is_trusted(engine.home, repo.root, source.command)
     behind = readiness.left_behind(repo, start, readiness.look(repo.checkout))
     return SetupOffer(str(repo.root), source.command, source.origin, trusted, source.problems, behind)
@@ -60,22 +61,22 @@ def forget(engine: Engine, path: Path) -> int:
     return trusted_commands.forget(engine.home, repository.around(path).root)
 
 
-def of_new_session(engine: Engine, root: Path, base_commit: str) -> SetupSource:
+def of_new_session(engine: Engine, root: Path, base_commit: str, folder: str = "") -> SetupSource:
     """What a session that is about to be made is set up with. UntrustedCommand before anything is made."""
-    source = setup_source.read(root, base_commit)
+    source = setup_source.read(root, base_commit, folder)
     if source.is_foreign:
-        trusted_commands.check(engine.home, root, source.command, source.origin, base_commit)
+        trusted_commands.check(engine.home, root, source.command, source.origin, base_commit, folder=folder)
     return source
 
 
-def refuse_untrusted(engine: Engine, path: Path, base: str | None) -> None:
+def refuse_untrusted(engine: Engine, path: Path, base: str | None, folder: str) -> None:
     """UntrustedCommand where a session there could not be made before somebody trusts a command; else silent."""
     with contextlib.suppress(NotFound, Unfit, Failed):  # whoever makes the session tells that
         repo = repository.locate(path)
-        of_new_session(engine, repo.root, repository.base(repo, base).commit)
+        of_new_session(engine, repo.root, repository.base(repo, base).commit, folder)
 
 
-def refuse_on_hosts(engine: Engine, path: Path, base: str | None, *, is_allowed: bool) -> None:
+def refuse_on_hosts(engine: Engine, path: Path, base: str | None, folder: str, *, is_allowed: bool) -> None:
     """Refused where hosts of a cluster would set a session up with a command of the repository that is not to travel.
 
     UntrustedCommand where it may, and nobody here has trusted it. git's configuration does not count: hosts have one
@@ -84,18 +85,22 @@ def refuse_on_hosts(engine: Engine, path: Path, base: str | None, *, is_allowed:
     with contextlib.suppress(NotFound, Unfit, Failed):  # whoever makes the session tells that
         repo = repository.locate(path)
         commit = repository.base(repo, base).commit
-        source = setup_source.of_commit(repo.root, commit)
+        source = setup_source.of_commit(repo.root, commit, folder)
         if not source.command:
             return
         if not is_allowed:
             said = printable(source.command)[:200]
             message = f"Hosts would set up their worktrees of {repo.root.name} with its own command: {said}"
             raise Refused(message, "setupOnHosts: true in the plan's defaults, if they may")
-        trusted_commands.check(engine.home, repo.root, source.command, source.origin, commit)
+        trusted_commands.check(engine.home, repo.root, source.command, source.origin, commit, folder=folder)
 
 
 def command_of(engine: Engine, session_id: str) -> str:
     """A session's setup command. Refused without one and while amp works; UntrustedCommand where it is not trusted."""
+    return _source_of(engine, session_id).command
+
+
+def _source_of(engine: Engine, session_id: str) -> SetupSource:
     from ampsm_engine.worker import setup as worker_setup
 
     session = engine.store.sessions.get(session_id)
@@ -104,7 +109,7 @@ def command_of(engine: Engine, session_id: str) -> str:
     if not source.command:
         message = f"There is no setup command for session {session.name}."
         raise Refused(message, f"git -C {session.repo_root} config {setup_source.VARIABLE} 'COMMAND'")
-    return source.command
+    return source
 
 
 def run(
@@ -118,7 +123,7 @@ def run(
     from ampsm_engine.engine import scripts
     from ampsm_engine.worker import setup as worker_setup
 
-    text = command_of(engine, session_id)
+    source = _source_of(engine, session_id)
     store = engine.store
     session = store.sessions.get(session_id)
     iterations = store.iterations.of(session.id)
@@ -128,7 +133,7 @@ def run(
         _check_idle(session, store.iterations.of(session.id))
         ran = scripts.run_shown(
             lambda stopping: worker_setup.run_command(
-                text,
+                source,
                 session,
                 engine.home.run(mark).setup_output,
                 environment=command.environment(os.environ, mark),

@@ -48,14 +48,21 @@ class SessionDiff:
     """Where git is run."""
     old: str
     new: str | None
+    folder: str = ""
+    """The folder that the session is about, to which `patch` is confined; empty for all of the repository."""
 
     def files(self) -> tuple[FileChange, ...]:
-        """The files that differ; NotFound for a revision that is none."""
+        """All files that differ; NotFound for a revision that is none."""
         return changes.files(self.place, self.old, self.new)
+
+    def is_within(self, change: FileChange) -> bool:
+        """Whether a file is one of the folder's, or was before it was moved."""
+        names = (change.path, change.old_path or "")
+        return not self.folder or any(name.startswith(f"{self.folder}/") for name in names)
 
     def patch(self) -> "Generator[bytes, None, None]":
         """The patch as git makes it, in parts of any size; errors as `files`. To be closed before its end."""
-        return changes.patch_parts(self.place, self.old, self.new)
+        return changes.patch_parts(self.place, self.old, self.new, self.folder)
 
 
 def show(engine: Engine, session: Session) -> SessionView:
@@ -166,7 +173,7 @@ def diff(
         new = None if place == worktree else session.branch_name
     else:
         old = old or session.base_commit
-    return SessionDiff(place, old, new)
+    return SessionDiff(place, old, new, session.folder)
 
 
 def ends_of(engine: Engine, session: Session, number: int) -> tuple[str, str | None]:

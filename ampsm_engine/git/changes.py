@@ -97,10 +97,10 @@ def patch(path: Path, old: str, new: str | None, *, live: LiveTree | None = None
         return _diffed(path, _PATCH, sides, variables)
 
 
-def patch_parts(path: Path, old: str, new: str | None) -> Generator[bytes, None, None]:
-    """A patch between two revisions (`new` None: the worktree) in the parts that git writes."""
+def patch_parts(path: Path, old: str, new: str | None, folder: str = "") -> Generator[bytes, None, None]:
+    """A patch between two revisions (`new` None: the worktree) in the parts that git writes; of a `folder` alone."""
     with _sides(path, old, new, None) as (sides, variables):
-        arguments = _arguments(path, _PATCH, sides)
+        arguments = (*_arguments(path, _PATCH, sides), *((f":(top,literal){folder}",) if folder else ()))
         answer = yield from program.parts(path, *arguments, variables=variables)
         if not answer.ok:
             raise _why(path, sides, variables, answer)

@@ -1,12 +1,14 @@
 """How worktrees of a repository are made ready: `ampsm.setup` in git's configuration, and `.ampsm.toml`.
 
 `.ampsm.toml` is an object of the commit that a session begins from: neither a checkout nor the session's branch has a
-say, nor any link, filter or attribute. What comes out of the repository's files is not run before a person trusts it.
+say, nor any link, filter or attribute. What comes out of the repository's files is not run before a person trusts it,
+nor is what stands in the repository's own configuration: amp can write there. Only what the user has for all of his
+repositories, or gives by variables, is his without a question.
 """
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from ampsm_engine import redact
@@ -37,16 +39,22 @@ class SetupSource(NamedTuple):
     origin: str = ""
     """Where the command stands, for people."""
     is_foreign: bool = False
-    """Whether the command comes out of the repository's files, and needs a person's trust."""
+    """Whether the command comes out of the repository, and needs a person's trust."""
+    folder: str = ""
+    """The folder of the worktree that it runs in; empty: its top."""
     share: tuple[str, ...] = ()
     """Ignored folders of the checkout of which new worktrees are to have copies, as paths below its top."""
     problems: tuple[str, ...] = ()
     """A sentence for each thing in the file that does not count."""
 
 
-def read(root: Path, commit: str) -> SetupSource:
-    """What holds for a worktree that begins from a commit; git's configuration comes before the file."""
-    found = of_commit(root, commit)
+def read(root: Path, commit: str, folder: str = "") -> SetupSource:
+    """What holds for a worktree that begins from a commit; git's configuration comes before the file.
+
+    Of a session about a `folder` that is the file in there, or the nearest one above it, whose command runs where it
+    stands. A command of git's configuration runs at the top.
+    """
+    found = of_commit(root, commit, folder)
     own = _configured(root)
     if own is None:
         return found
@@ -54,7 +62,10 @@ def read(root: Path, commit: str) -> SetupSource:
     reason = why_unfit(text) if is_foreign else ""
     if reason:
         return found._replace(command="", problems=(*found.problems, f"{VARIABLE} in {place} is not run: {reason}."))
-    return found._replace(command=text.strip(), origin=f"{VARIABLE} in {place}", is_foreign=is_foreign)
+    command = text.strip()  # an empty one turns the file's off, and needs no trust
+    return found._replace(
+        command=command, origin=f"{VARIABLE} in {place}", is_foreign=is_foreign and bool(command), folder=""
+    )
 
 
 def why_unfit(command: str) -> str:
@@ -68,16 +79,20 @@ def why_unfit(command: str) -> str:
 
 def _configured(root: Path) -> tuple[str, str, bool] | None:
     """The command of git's configuration, where it stands, and whether that is a file of the repository; or None."""
-    answer = program.read(root, "config", "--show-origin", "-z", "--get-all", VARIABLE)
+    answer = program.read(root, "config", "--show-scope", "--show-origin", "-z", "--get-all", VARIABLE)
     fields = program.text(answer.output).split("\0")
-    if not answer.ok or len(fields) < 3:
+    if not answer.ok or len(fields) < 4:
         return None
-    origin, text = fields[-3:-1]
+    scope, origin, text = fields[-4:-1]
     kind, _, name = origin.partition(":")
     if kind != "file":
         return text, "git's variables", False
     path = os.path.realpath(root / name)
-    return text, printable(path), _is_in_worktree(root, path)
+    if _is_in_worktree(root, path):
+        return text, printable(path), True
+    writable = scope in ("local", "worktree")  # with all that they include
+    doubt = " (written by you, or by a program that ran in this repository, amp too)" if writable else ""
+    return text, f"{printable(path)}{doubt}", writable
 
 
 def _is_in_worktree(root: Path, path: str) -> bool:
@@ -89,14 +104,21 @@ def _is_in_worktree(root: Path, path: str) -> bool:
     return any(Path(path).is_relative_to(os.path.realpath(place)) for place in places)
 
 
-def of_commit(root: Path, commit: str) -> SetupSource:
-    """What the file of a commit says, whatever git's configuration here does; what cannot be used is in `problems`."""
+def of_commit(root: Path, commit: str, folder: str = "") -> SetupSource:
+    """What the file of a commit says that is nearest to a folder, whatever git's configuration here does.
+
+    What cannot be used of it is in `problems`.
+    """
+    name = FILE
     try:
-        text = _content(root, commit)
+        listed = _listed(root, commit, folder)
+        if listed is None:
+            return SetupSource()
+        name, text = listed[0], _content(root, listed[1])
     except AmpsmError as reason:
-        return _unread(reason.message.removesuffix("."))
+        return _unread(name, reason.message.removesuffix("."))
     except ValueError as reason:
-        return _unread(f"{reason}")
+        return _unread(name, f"{reason}")
     if not text:
         return SetupSource()
     import tomllib  # few repositories have the file
@@ -104,20 +126,27 @@ def of_commit(root: Path, commit: str) -> SetupSource:
     try:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as reason:
-        return _unread(f"it is not valid TOML: {printable(str(reason))[:200]}")
-    return _understood(text, document)
+        return _unread(name, f"it is not valid TOML: {printable(str(reason))[:200]}")
+    return _understood(name, text, document)
 
 
-def _unread(reason: str) -> SetupSource:
-    return SetupSource(problems=(f"Nothing of {FILE} counts: {reason}.",))
+def _unread(name: str, reason: str) -> SetupSource:
+    return SetupSource(problems=(f"Nothing of {printable(name)} counts: {reason}.",))
 
 
-def _content(root: Path, commit: str) -> str:
-    """The file of a commit; empty without one. ValueError with a reason where it is none that counts."""
-    listed = records.split(program.query(root, "ls-tree", "-z", "-l", "--full-tree", commit, "--", FILE))
-    if not listed:
-        return ""
-    mode, kind, name, size = listed[0].partition("\t")[0].split()
+def _listed(root: Path, commit: str, folder: str) -> tuple[str, str] | None:
+    """The path of the file that is nearest to a folder, and what git lists of it; None where there is none."""
+    above = [folder, *(str(one) for one in PurePosixPath(folder).parents)] if folder else []
+    wanted = dict.fromkeys(f"{one}/{FILE}" for one in above if one != ".")
+    asked = ("ls-tree", "-z", "-l", "--full-tree", commit, "--", *wanted, FILE)
+    listed = records.split(program.query(root, "--literal-pathspecs", *asked))
+    there = {path: about for about, _, path in (record.partition("\t") for record in listed)}
+    return next(((path, there[path]) for path in (*wanted, FILE) if path in there), None)
+
+
+def _content(root: Path, listed: str) -> str:
+    """The file that git lists. ValueError with a reason where it is none that counts."""
+    mode, kind, name, size = listed.split()
     if kind != "blob" or mode == records.SYMLINK:
         raise ValueError("it is a link" if mode == records.SYMLINK else "it is no file")
     if not size.isdigit() or int(size) > LARGEST:
@@ -130,11 +159,11 @@ def _content(root: Path, commit: str) -> str:
         raise ValueError(f"it is no UTF-8 text (line {line})") from None
 
 
-def _understood(text: str, document: dict[str, object]) -> SetupSource:
-    problems = list(_unknown(text, document))
+def _understood(file: str, text: str, document: dict[str, object]) -> SetupSource:
+    problems, folder = list(_unknown(file, text, document)), file.rpartition("/")[0]
     command, share = "", []
     if "setup" in document:
-        given, place = document["setup"], _place(text, "setup")
+        given, place = document["setup"], _place(file, text, "setup")
         if not isinstance(given, str):
             problems.append(f"setup takes one text, a shell command ({place}).")
         elif reason := why_unfit(given):
@@ -142,30 +171,30 @@ def _understood(text: str, document: dict[str, object]) -> SetupSource:
         else:
             command = given.strip()
     if "share" in document:
-        given, place = document["share"], _place(text, "share")
+        given, place = document["share"], _place(file, text, "share")
         names = given if isinstance(given, list) else [given]
         for name in names[:MOST_SHARED]:
             if reason := why_not_shared(name):
                 problems.append(f"share does not take {printable(repr(name))[:80]}: {reason} ({place}).")
             else:
-                share.append(str(name).strip("/"))
-    origin = f"{FILE}, line {line_of(text, 'setup')}" if command else ""
-    return SetupSource(command, origin, bool(command), tuple(dict.fromkeys(share)), tuple(problems))
+                share.append("/".join(filter(None, (folder, str(name).strip("/")))))
+    origin = f"{printable(file)}, line {line_of(text, 'setup')}" if command else ""
+    return SetupSource(command, origin, bool(command), folder, tuple(dict.fromkeys(share)), tuple(problems))
 
 
-def _unknown(text: str, document: dict[str, object]) -> Iterator[str]:
+def _unknown(file: str, text: str, document: dict[str, object]) -> Iterator[str]:
     for key in document:
         if key not in _KEYS:
             import difflib
 
             near = difflib.get_close_matches(key, _KEYS, n=1)
             meant = f"Did you mean {near[0]}?" if near else f"It takes {' and '.join(_KEYS)}."
-            yield f"There is no setting {printable(key)[:80]!r} ({_place(text, key)}). {meant}"
+            yield f"There is no setting {printable(key)[:80]!r} ({_place(file, text, key)}). {meant}"
 
 
-def _place(text: str, key: str) -> str:
+def _place(file: str, text: str, key: str) -> str:
     line = line_of(text, key)
-    return f"line {line} of {FILE}" if line else FILE
+    return f"line {line} of {printable(file)}" if line else printable(file)
 
 
 def named_folders(text: str) -> tuple[str, ...]:

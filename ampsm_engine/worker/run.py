@@ -48,11 +48,17 @@ from ampsm_engine.worker.settle import mixed_edits
 PAUSE = 0.25
 """Seconds between two tries to start amp."""
 
-REVIEW_LIMIT = hooks.LIMIT + lock.PATIENCE
+REVIEW_LIMIT = hooks.LIMIT
 """Seconds that somebody may take to change the worktree in a review before amp begins: hooks may run."""
 
 STARTS_BEFORE_GIVING_UP = 3
 """How often a worker may die between claiming and starting amp before the iteration counts as crashed."""
+
+
+def longest_wait(settings: Settings) -> float:
+    """Seconds that somebody may keep amp from beginning: by a review, or by a setup command that is run by hand."""
+    limit = settings.number("setup.timeout") or math.inf
+    return max(REVIEW_LIMIT, limit) + lock.PATIENCE
 
 
 @dataclass(slots=True)
@@ -145,7 +151,7 @@ class Run:
         worktree = Path(session.worktree_path)
         phases = Phases(self.stop, self.settings)
         if first and worktree.is_dir():
-            await phases.run("waiting for a review to let go of the worktree", self._wait_for_review, worktree)
+            await phases.run("waiting for a review or a setup by hand to end", self._wait_for_others, worktree)
             with contextlib.suppress(AmpsmError, OSError):  # where that cannot be, a commit leaves them out
                 agent_context.hide(session)
             await self._end_rejections(phases, session)
@@ -217,9 +223,9 @@ class Run:
         left = "Left by the setup command" if of_setup else "Uncommitted in the worktree"
         return subject, f"{left} when iteration {self.iteration.number} began."
 
-    def _wait_for_review(self, worktree: Path) -> None:
-        who = f"iteration {self.iteration.id}"
-        with lock.still(repository.git_dir(worktree), who, patience=REVIEW_LIMIT, stop=self.stop.is_seen):
+    def _wait_for_others(self, worktree: Path) -> None:
+        who, patience = f"iteration {self.iteration.id}", longest_wait(self.settings)
+        with lock.still(repository.git_dir(worktree), who, patience=patience, stop=self.stop.is_seen):
             pass
 
     def _write_context(self, session: Session, worktree: Path) -> None:

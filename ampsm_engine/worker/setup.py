@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from ampsm_engine import redact, trusted_commands
+from ampsm_engine import redact, session_problems, trusted_commands
 from ampsm_engine.amp import command, process, transcript
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import Failed, Refused
@@ -44,9 +44,9 @@ class SetupFailed(Failed):
 def checked_source(home: Home, session: Session) -> SetupSource:
     """What is said of making a session's worktree ready; UntrustedCommand where nobody has trusted its command."""
     root = Path(session.repo_root)
-    source = setup_source.read(root, session.base_commit)
+    source = setup_source.read(root, session.base_commit, session.folder)
     if source.is_foreign:
-        trusted_commands.check(home, root, source.command, source.origin, session.base_commit)
+        trusted_commands.check(home, root, source.command, source.origin, session.base_commit, folder=session.folder)
     return source
 
 
@@ -82,7 +82,7 @@ class SetupPhase:
             raise SetupFailed(f"{message}; amp was not started.", self._ways)
         self._note(STARTED, source.command)
         output = self.home.run(self.iteration.id).setup_output
-        ran = await self._run(source.command, output, phases, stop)
+        ran = await self._run(source, output, phases, stop)
         if ran.stopped:
             raise Refused(f"Iteration {self.iteration.number} was stopped before amp began.")
         record(store, session, ran, self.iteration.id)
@@ -92,11 +92,11 @@ class SetupPhase:
             raise SetupFailed(f"{ran.worded('The setup command')}; amp was not started.{said}", self._ways)
         return True
 
-    async def _run(self, text: str, output: Path, phases: Phases, stop: StopRequest) -> ScriptRun:
+    async def _run(self, source: SetupSource, output: Path, phases: Phases, stop: StopRequest) -> ScriptRun:
         environment = command.environment(os.environ, self.iteration.id)
         async with phases.shown("setting up", lambda: last_line(output, is_whole=False)):
             ran = await run_command(
-                text, self.session, output, environment=environment, settings=self.settings, stop=stop.wait()
+                source, self.session, output, environment=environment, settings=self.settings, stop=stop.wait()
             )
         if not self.settings.switch("iteration.keep-strays"):
             process.end_strays(self.iteration.id, self.settings.number("stop.terminate"))
@@ -118,7 +118,7 @@ class SetupPhase:
 
 
 async def run_command(
-    text: str,
+    source: SetupSource,
     session: Session,
     output: Path,
     *,
@@ -129,8 +129,9 @@ async def run_command(
     """Run a setup command to its end, its time limit or until `stop` is over; what it printed is redacted."""
     output.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     limit = settings.number("setup.timeout")
+    place = session_problems.working_folder(Path(session.worktree_path), source.folder)
     try:
-        return await script.run(text, Path(session.worktree_path), output, environment, limit=limit, stop=stop)
+        return await script.run(source.command, place, output, environment, limit=limit, stop=stop)
     finally:
         await asyncio.to_thread(redact.file, output)
 

@@ -83,7 +83,7 @@ def ask_trust(
         elif answer is False and without is not None:
             without()
 
-    where = f"{asked.origin} of {asked.root} sets new worktrees up with:"
+    where = f"New worktrees of {asked.root} are set up as {asked.origin} says:"
     risk = "It runs with your rights, and whatever of the repository it calls runs with it."
     no = "Begin without it" if without else "Cancel"
     question = TrustScreen(

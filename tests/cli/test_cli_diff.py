@@ -39,6 +39,38 @@ def test_diff_json(ampsm: Ampsm, changed: tuple[str, Path]) -> None:
     assert [file["path"] for file in ran.json["files"]] == ["app.py", "new.txt"]
 
 
+def test_a_session_about_a_folder_shows_that_first_in_every_form_and_says_what_is_elsewhere(
+    ampsm: Ampsm, repo: Path
+) -> None:
+    for name in ("web/x [y]/kept.txt", "web/x [y]/moved.txt", "webs.txt"):
+        (repo / name).parent.mkdir(parents=True, exist_ok=True)
+        (repo / name).write_text("kept\n" * 9)
+    git(repo, "add", "--all")
+    git(repo, "commit", "-q", "-m", "Folders")
+    made = ampsm("new", "--no-run", "--name", "x", "--repo", str(repo), "--in", "web/x [y]", "--json").json["session"]
+    worktree = Path(made["worktreePath"])
+    (worktree / "web/x [y]/moved.txt").rename(worktree / "moved.txt")
+    for name in ("web/x [y]/new.txt", "web/new.txt", "webs.txt"):
+        (worktree / name).write_text("new\n")
+    git(worktree, "add", "--all")
+    git(worktree, "commit", "-q", "-m", "All over")
+    within = ["moved.txt", "web/x [y]/new.txt"]
+    everything = [*within[:1], "web/new.txt", *within[1:], "webs.txt"]
+    named = ampsm("diff", "x", "--name-only")
+    assert (named.out.splitlines(), "2 files changed outside of web/x [y]." in named.err) == (within, True)
+    assert ampsm("diff", "x", "--stat").out.splitlines()[-1].startswith("2 files,")
+    document = ampsm("diff", "x", "--json").json
+    assert ([file["path"] for file in document["files"]], document["elsewhere"]) == (within, 2)
+    for form in ((), ("--exact",)):
+        patch = ampsm("diff", "x", *form)
+        assert re.findall("^diff --git a/(.*) b/", patch.out, re.M) == ["web/x [y]/moved.txt", "web/x [y]/new.txt"]
+        assert f"ampsm diff {made['id']} --all" in patch.err
+    everywhere = ampsm("diff", "x", "--name-only", "--all")
+    assert (everywhere.out.splitlines(), everywhere.err) == (everything, "")
+    assert len(re.findall("^diff --git", ampsm("diff", "x", "--all").out, re.M)) == 4
+    assert ampsm("diff", "x", "--json", "--all").json["elsewhere"] == 0
+
+
 def test_colour_that_is_forced_reaches_patches_and_tables_in_a_pipe(
     ampsm: Ampsm, changed: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -168,6 +168,31 @@ def test_a_session_begins_where_a_pull_request_stands(
     assert "\x1b" not in ampsm("ls").out
 
 
+def test_what_goes_with_a_pull_request_and_what_does_not(ampsm: Ampsm, github: Host, tmp_path: Path) -> None:
+    fork = tmp_path / "fork"
+    (fork / "web").mkdir()
+    (fork / "web" / "new.js").write_text("1\n")
+    git(fork, "add", "-A")
+    git(fork, "commit", "-qm", "A folder that the base does not have")
+    git(fork, "push", "-q", "-f", "origin", "HEAD:refs/pull/7/head")
+    head = git(fork, "rev-parse", "HEAD").strip()
+    answer = json.loads(github.dialogue[0]["out"])
+    github.says("GET", "pulls/7", answer | {"head": answer["head"] | {"sha": head}})
+    thread = "T-0123abcd-4567-89ab-cdef-0123456789ab"
+    session = begun(ampsm, github, "Look", "--in", "web", "--thread", thread, "--no-run", "--fetch")
+    assert (session["folder"], session["threadId"], session["iterations"]) == ("web", thread, [])
+    assert "Look" in session["ampPrompt"]
+    for arguments, says in (
+        (("--branch", "main"), "--pr 7, or --branch main"),
+        (("--base", "main"), "ampsm edit SESSION --base main"),
+        (("--copies", "2"), "one pull request"),
+        (("--in", "nowhere"), "has no folder 'nowhere'"),
+    ):
+        ran = ampsm("new", "x", "--repo", str(github.repo), "--pr", "7", *arguments)
+        assert (ran.code in (2, 3), says in " ".join(ran.err.split())) == (True, True), ran.err
+    assert len(ampsm("ls", "--json").json["sessions"]) == 1
+
+
 def test_a_session_begins_from_the_base_as_its_remote_has_it(ampsm: Ampsm, github: Host, tmp_path: Path) -> None:
     repo, fork = github.repo, tmp_path / "fork"
 

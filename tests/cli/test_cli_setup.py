@@ -50,7 +50,7 @@ def test_at_a_terminal_the_command_is_shown_and_asked_about_once(
     monkeypatch.setattr(diagnostics, "confirmed", lambda text: asked.append(text) or answer)
     assert ampsm("new", "--no-run", "--name", "x").code == code
     assert "    echo set up; test -e fixed\n" in asked[0]
-    assert ".ampsm.toml, line 1 of" in asked[0]
+    assert asked[0].startswith(f".ampsm.toml, line 1 says how a new worktree of {project} is set up:")
     assert ampsm("new", "--no-run", "--name", "y").code == code
     assert len(asked) == (1 if answer else 2)
 

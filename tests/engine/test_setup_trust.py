@@ -143,23 +143,23 @@ def test_what_is_wrong_in_the_file_is_told_with_its_line_and_the_nearest_name(en
     assert (fifth.command, fifth.share, fifth.origin) == ("make", ("target",), ".ampsm.toml, line 2")
 
 
-def test_git_s_configuration_is_the_users_own_unless_a_file_of_a_worktree_brings_it(
+def test_what_the_user_has_for_all_repositories_is_his_own_unless_a_file_of_a_worktree_brings_it(
     engine: Engine, repo: Path, tmp_path: Path
 ) -> None:
     head = git(repo, "rev-parse", "HEAD").strip()
     own = tmp_path / "own.conf"
     own.write_text("[ampsm]\nsetup = mine\n")
-    git(repo, "config", "include.path", own)
+    git(repo, "config", "--global", "include.path", own)
     assert setup_source.read(repo, head)[:3] == ("mine", f"ampsm.setup in {own}", False)
     git(repo, "worktree", "add", "-q", tmp_path / "tree")
     for place in (repo / "conf", tmp_path / "tree" / "conf"):
         place.write_text("[AMPSM]\n\tSetup = theirs\n")
-        git(repo, "config", "include.path", place)
+        git(repo, "config", "--global", "include.path", place)
         with pytest.raises(UntrustedCommand, match="theirs"):
             setup.of_new_session(engine, repo, head)
     link = tmp_path / "link.conf"
     link.symlink_to(repo / "conf")
-    git(repo, "config", "include.path", link)
+    git(repo, "config", "--global", "include.path", link)
     with pytest.raises(UntrustedCommand, match="theirs"):
         setup.of_new_session(engine, repo, head)
     (repo / "conf").write_text('[ampsm]\n\tsetup = "theirs\\t\x1b[2Jtouch x"\n')
@@ -168,9 +168,56 @@ def test_git_s_configuration_is_the_users_own_unless_a_file_of_a_worktree_brings
         "",
         (f"ampsm.setup in {repo}/conf is not run: it holds characters that nobody sees.",),
     )
-    git(repo, "config", "--unset", "include.path")
-    git(repo, "config", "ampsm.setup", "local")
-    assert setup_source.read(repo, head)[:3] == ("local", f"ampsm.setup in {repo}/.git/config", False)
+
+
+@pytest.mark.parametrize("place", ["config", "config.worktree", "included", "by a branch"])
+def test_what_stands_in_the_repository_s_configuration_is_asked_about_for_amp_can_write_there(
+    engine: Engine, repo: Path, tmp_path: Path, place: str
+) -> None:
+    head, file = git(repo, "rev-parse", "HEAD").strip(), repo / ".git" / "config"
+    if place == "config.worktree":
+        git(repo, "config", "extensions.worktreeConfig", "true")
+        file = repo / ".git" / "config.worktree"
+    elif place != "config":
+        file = tmp_path / "other.conf"
+        git(repo, "config", "include.path" if place == "included" else "includeIf.onbranch:main.path", file)
+    session, _ = sessions.new(engine, path=repo, prompt=None, name="x", run=False)
+    # As amp would, from within its worktree.
+    git(Path(session.worktree_path), "config", "--file", file, "ampsm.setup", f"touch {tmp_path}/ran")
+    with pytest.raises(UntrustedCommand, match="touch") as why:
+        sessions.new(engine, path=repo, prompt=None, name="y", run=False)
+    assert why.value.origin.startswith(f"ampsm.setup in {file} (written by you, or by a program that ran")
+    setup.trust(engine, str(repo), why.value.command)
+    assert setup.of_new_session(engine, repo, head).command == f"touch {tmp_path}/ran"
+    git(repo, "config", "--file", file, "ampsm.setup", f"touch {tmp_path}/ran twice")
+    with pytest.raises(UntrustedCommand, match="twice"):
+        setup.of_new_session(engine, repo, head)
+    git(repo, "config", "--file", file, "ampsm.setup", "")
+    assert setup.of_new_session(engine, repo, head).command == ""
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_file_that_is_nearest_to_the_folder_of_a_session_holds_alone(engine: Engine, repo: Path) -> None:
+    top, deep = said("setup = 'top'\nshare = ['a']"), said("setup = 'deep'\nshare = ['b']", f"x [y]/deep/{FILE}")
+    more = said("1", "x [y]/deep/er/file") | said("2", "z/file") | said("steup = 1", f"wrong/{FILE}")
+    commit, *_ = committed(repo, [top | deep | more])
+    for folder, command, where, share in (
+        ("", "top", "", "a"),
+        ("z", "top", "", "a"),
+        ("x [y]/deep", "deep", "x [y]/deep", "x [y]/deep/b"),
+        ("x [y]/deep/er", "deep", "x [y]/deep", "x [y]/deep/b"),
+    ):
+        found = setup_source.read(repo, commit, folder)
+        assert (found.command, found.folder, found.share) == (command, where, (share,))
+    assert found.origin == f"x [y]/deep/{FILE}, line 1"
+    (problem,) = setup_source.read(repo, commit, "wrong").problems
+    assert f"line 1 of wrong/{FILE}" in problem
+    git(repo, "update-ref", "refs/heads/main", commit)
+    git(repo, "reset", "-q", "--hard")
+    with pytest.raises(UntrustedCommand) as why:
+        sessions.new(engine, path=repo, prompt=None, name="x", folder="x [y]/deep", run=False)
+    assert why.value.hint.endswith("--in 'x [y]/deep'")
+    assert setup.offer(engine, repo, None, "x [y]/deep").command == "deep"
 
 
 def test_trust_is_for_one_content_in_one_repository(engine: Engine, repo: Path, tmp_path: Path) -> None:

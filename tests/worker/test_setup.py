@@ -9,7 +9,7 @@ import pytest
 from ampsm_engine.engine import runs, setup
 from ampsm_engine.model import Outcome, SetupState, State, Status
 from ampsm_engine.trusted_commands import UntrustedCommand
-from ampsm_engine.worker import agent_context
+from ampsm_engine.worker import agent_context, run
 from tests.conftest import git
 from tests.waiting import until
 from tests.worker.bench import Bench, marked
@@ -19,7 +19,7 @@ __all__ = ["bench"]
 
 
 def command(bench: Bench, text: str) -> None:
-    git(bench.repo, "config", "ampsm.setup", text)
+    git(bench.repo, "config", "--global", "ampsm.setup", text)
 
 
 def test_it_runs_before_amp_and_what_it_leaves_is_no_part_of_amps_iteration(bench: Bench) -> None:
@@ -138,3 +138,26 @@ def test_a_command_of_the_repository_that_lost_its_trust_is_not_run(bench: Bench
     failed = bench.settled(session)
     assert (failed.failure, bench.flag("ran").exists()) == ("setup", False)
     assert failed.hint == f"ampsm trust --repo {bench.repo} --base {session.base_commit[:12]}"
+
+
+def test_it_runs_in_the_folder_whose_file_names_it(bench: Bench) -> None:
+    for folder in ("web", "web/deep"):
+        (bench.repo / folder).mkdir()
+        (bench.repo / folder / "kept.txt").write_text("kept\n")
+    (bench.repo / "web" / ".ampsm.toml").write_text('setup = "pwd"\n')
+    git(bench.repo, "add", "--all")
+    git(bench.repo, "commit", "-q", "-m", "Set up")
+    setup.trust(bench.engine, str(bench.repo), "pwd")
+    bench.scenario({"say": "Done."})
+    session = bench.new(folder="web/deep")
+    done = bench.settled(session)
+    where = Path(session.worktree_path) / "web"
+    assert bench.engine.home.run(done.id).setup_output.read_text() == f"{where}\n"
+    assert bench.fact(session, SetupState.WAITS) == "before amp begins, this is run in web: pwd"
+
+
+def test_amp_waits_for_a_setup_by_hand_for_as_long_as_that_may_take(bench: Bench) -> None:
+    bench.configure(setup__timeout=7200)
+    assert run.longest_wait(bench.engine.settings) > 7200
+    bench.configure(setup__timeout=0)
+    assert run.longest_wait(bench.engine.settings) == float("inf")
