@@ -177,7 +177,7 @@ def _prepare(
     settings = engine.settings
     share = setup_source.named_folders(settings.text("setup.share"))
     done = readiness.prepare(repo, worktree, source, share, settings.number("setup.share-limit") * 1_000_000)
-    facts = [("worktree", text) for text in (*done.notes, *readiness.lacking(worktree, repo.root))]
+    facts = [("worktree", text) for text in (*done.notes, *readiness.lacking(worktree, repo.root, done.empty))]
     facts += [(LEFT_BEHIND, text) for text in readiness.not_copied(repo.checkout, worktree, ignored)]
     if done.copied:
         _hide_copied_secrets(repo.checkout, worktree, session_id)

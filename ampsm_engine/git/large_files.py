@@ -17,9 +17,6 @@ _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _MOST_READ = 1000
 """Files whose beginning is looked at."""
 
-SKIPPING = "GIT_LFS_SKIP_SMUDGE=1"
-"""What git-lfs takes for leaving pointers as they are."""
-
 
 def lacking(worktree: Path, common_dir: Path) -> str:
     """A sentence where files are pointers in a worktree, with why and what fills them; empty where none is."""

@@ -403,15 +403,14 @@ def environment(*, reading: bool, variables: Variables | None = None) -> dict[st
     return environ
 
 
-def configuration(name: str, value: str) -> dict[str, str]:
-    """Variables that set one thing in git's configuration, beside what the user's own variables set."""
+def configuration(values: Mapping[str, str]) -> dict[str, str]:
+    """Variables that set some things in git's configuration, beside what the user's own variables set."""
     known = os.environ.get("GIT_CONFIG_COUNT", "")
     count = int(known) if known.isdecimal() else 0
-    return {
-        "GIT_CONFIG_COUNT": str(count + 1),
-        f"GIT_CONFIG_KEY_{count}": name,
-        f"GIT_CONFIG_VALUE_{count}": value,
-    }
+    variables = {"GIT_CONFIG_COUNT": str(count + len(values))}
+    for number, (name, value) in enumerate(values.items(), start=count):
+        variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    return variables
 
 
 def failure(where: Path, arguments: tuple[Argument, ...], answer: Answer) -> AmpsmError:

@@ -34,6 +34,8 @@ class Prepared(NamedTuple):
 
     copied: str = ""
     notes: tuple[str, ...] = ()
+    empty: Sequence[str] = ()
+    """The submodules that could not be filled."""
 
 
 def prepare(repo: Repo, worktree: Path, source: "SetupSource", share: Sequence[str], most: float) -> Prepared:
@@ -42,24 +44,27 @@ def prepare(repo: Repo, worktree: Path, source: "SetupSource", share: Sequence[s
     `share`: ignored folders to copy beside those of the source, of which at most `most` bytes each are copied where
     the disk must hold them twice.
     """
-    if os.path.lexists(worktree / ".gitmodules"):
-        submodules.fill(worktree, repo.common_dir / "modules")
+    empty = submodules.fill(worktree, repo.common_dir / "modules")
     shared = tuple(dict.fromkeys((*share, *source.share)))
     from ampsm_engine.git.worktrees import INCLUDE_FILE
 
     if not (shared or os.path.lexists(repo.checkout / INCLUDE_FILE)):
-        return Prepared(notes=source.problems)
+        return Prepared(notes=source.problems, empty=empty)
     from ampsm_engine.git import included_files
 
     done = included_files.copy(repo.checkout, worktree, shared, most)
-    return Prepared(done.copied(), (*source.problems, *done.left_out()))
+    return Prepared(done.copied(), (*source.problems, *done.left_out()), empty)
 
 
-def lacking(path: Path, root: Path) -> tuple[str, ...]:
-    """What a worktree does not have of what the main worktree has: hooks, submodules, large files."""
+def lacking(path: Path, root: Path, empty: Sequence[str] | None = None) -> tuple[str, ...]:
+    """What a worktree does not have of what the main worktree has: hooks, submodules, large files.
+
+    `empty`: the submodules that are not filled, where that is known.
+    """
     missing = hooks.missing(path, root)
     found = [missing] if missing else []
-    if empty := submodules.empty(path):
+    empty = submodules.empty(path) if empty is None else empty
+    if empty:
         way = f"git -C {path} submodule update --init --recursive"
         found.append(f"The submodules are empty here ({list_some(empty)}). To fill them: {way}")
     if pointers := large_files.lacking(path, repository.common_dir(path)):
@@ -99,6 +104,8 @@ def secret_files(checkout: Path, state: CheckoutState) -> tuple[Path, ...]:
 
     Folders that git names as one are looked through from their top down, `_MOST_COUNTED` entries in all.
     """
+    if not (state.untracked or state.ignored):
+        return ()
     from ampsm_engine.git.unwanted_files import is_secret_file
 
     found, folders, left = [], [], _MOST_COUNTED

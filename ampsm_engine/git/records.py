@@ -101,9 +101,9 @@ def index_entry(record: str) -> IndexEntry:
     return IndexEntry(path, mode, name, stage)
 
 
-def gitlinks(where: Path) -> list[str]:
-    """Where a worktree's index has submodules."""
-    return [entry.path for entry in in_index(where) if entry.mode == GITLINK]
+def gitlinks(where: Path) -> dict[str, str]:
+    """Where a worktree's index has submodules, and the commit that it wants of each."""
+    return {entry.path: entry.object for entry in in_index(where) if entry.mode == GITLINK}
 
 
 def empty_tree(like: str) -> str:

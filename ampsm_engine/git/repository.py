@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
-from ampsm_engine.git import libgit2, program
+from ampsm_engine.git import bare_layout, libgit2, program
 from ampsm_engine.git.entities import Base, Repo
 from ampsm_engine.git.libgit2 import SYMBOLIC, AskGit
 from ampsm_engine.plain_text import printable
@@ -47,8 +47,6 @@ _OPERATION_REFS = (("CHERRY_PICK_HEAD", "cherry-pick"), ("REVERT_HEAD", "revert"
 _GIT_DIR_PARTS = ("HEAD",)
 """What makes a folder a git folder, beside the objects; that it is there, not what it says."""
 
-_MIRROR = r"^remote\..*\.mirror$"
-
 _BROKEN = r"ignoring broken ref (\S+)|missing object \S+ for (\S+)|bad ref (\S+)"
 
 
@@ -80,7 +78,7 @@ def around(path: Path) -> Repo:
 def _placed_by_git(folder: Path) -> tuple[Repo, Base | None]:
     bare, git_folder, common, top, head, full = _places(folder)
     bare = bare or _is_bare(git_folder, common)
-    root = _top_of_bare(common) if bare else _main_worktree(git_folder, common, top)
+    root = bare_layout.top(common) if bare else _main_worktree(git_folder, common, top)
     if not head:
         refuse_damaged(root)
     if not head and not program.query(root, "for-each-ref", "--count=1"):
@@ -317,29 +315,6 @@ def _is_bare(git_folder: Path, common: Path) -> bool:
     """Whether a worktree is one of a repository without a main one: the worktree itself is not bare."""
     asked = ("--git-dir", common, "rev-parse", "--is-bare-repository")
     return git_folder != common and program.read(common, *asked).line == "true"
-
-
-def _top_of_bare(common: Path) -> Path:
-    """The folder in which the worktrees of a bare repository lie side by side: the repository itself, as `shop.git`.
-
-    The one around it where it is called `.git`, or a file of that name leads to it. Unfit for a hidden one without
-    such a file, and for a mirror: what is fetched there next takes away all branches that its source does not have.
-    """
-    mirrors = program.read(common, "--git-dir", common, "config", "--get-regexp", "--type=bool", _MIRROR).line
-    if name := next((line.partition(" ")[0] for line in mirrors.split("\n") if line.endswith(" true")), ""):
-        message = f"The repository {common} is a mirror: its next fetch would take the sessions' branches away."
-        raise Unfit(message, f"git --git-dir {common} config --unset {name}, or: git clone --bare {common} work.git")
-    pointer = common.parent / ".git"
-    if common == pointer:
-        return common.parent
-    with contextlib.suppress(OSError):
-        head, gap, named = program.text(pointer.read_bytes()).partition("gitdir: ")
-        if gap and not head and (common.parent / named.rstrip("\r\n")).resolve() == common:
-            return common.parent
-    if not common.name.startswith("."):
-        return common
-    message = f"The repository {common} is bare and hidden: nothing says that its worktrees lie in {common.parent}."
-    raise Unfit(message, f"echo 'gitdir: ./{common.name}' > {pointer}")
 
 
 def _main_worktree(git_folder: Path, common: Path, top: Path | None) -> Path:

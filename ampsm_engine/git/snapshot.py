@@ -138,7 +138,7 @@ def _tree(worktree: Path, variables: program.Variables) -> str:
 
 def _uncompressed() -> program.Variables:
     """Objects that are thrown away soon need not be small."""
-    return program.configuration("core.looseCompression", "0")
+    return program.configuration({"core.looseCompression": "0"})
 
 
 def _unreadable(worktree: Path, answer: program.Answer) -> Failed:

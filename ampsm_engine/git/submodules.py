@@ -5,7 +5,7 @@ what `.gitmodules` says of addresses is not followed. What the main worktree doe
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ampsm_engine.git import program, records
@@ -19,25 +19,52 @@ DEPTH = 5
 
 def empty(worktree: Path) -> list[str]:
     """The submodules of a worktree that are not filled, by their paths."""
+    return list(_empty(worktree))
+
+
+def _empty(worktree: Path) -> dict[str, str]:
+    """The commits that the index wants of the submodules that are not filled, by their paths."""
     if not os.path.lexists(worktree / ".gitmodules"):
-        return []
-    return [name for name in records.gitlinks(worktree) if not os.path.lexists(worktree / name / ".git")]
+        return {}
+    links = records.gitlinks(worktree)
+    return {path: commit for path, commit in links.items() if not os.path.lexists(worktree / path / ".git")}
 
 
-def fill(worktree: Path, modules: Path, depth: int = DEPTH) -> None:
-    """Fill what is empty as far as `modules`, where git keeps the repositories of submodules, has what is needed."""
-    left = set(empty(worktree)) if depth else set()
-    for name, path in _named(worktree) if left else ():
-        local = _local(modules, name)
-        if path not in left or local is None or not _has(local, worktree, path):
-            continue
-        variables = {**program.configuration(f"submodule.{name}.url", str(local)), "GIT_ALLOW_PROTOCOL": "file"}
-        asked = ("submodule", "--quiet", "update", "--init", "--checkout", "--no-fetch", "--", path)
-        if program.start(worktree, *asked, variables=variables).wait(LIMIT).ok:
-            _copy_setting(local, "remote.origin.url", worktree / path)
+def fill(worktree: Path, modules: Path, depth: int = DEPTH) -> list[str]:
+    """Fill what is empty as far as `modules`, where git keeps the repositories of submodules, has what is needed.
+
+    Answers the paths of those that stay empty in the worktree itself.
+    """
+    wanted = _empty(worktree) if depth else {}
+    here = {path: name for name, path in (_named(worktree) if wanted else ()) if path in wanted}
+    local = {path: found for path, name in here.items() if (found := _local(modules, name))}
+    local = {path: found for path, found in local.items() if _has(found, wanted[path])}
+    if not local:
+        return list(wanted)
+    _update(worktree, {path: (here[path], found) for path, found in local.items()})
+    for path, found in local.items():
+        if os.path.lexists(worktree / path / ".git"):
+            _copy_setting(found, "remote.origin.url", worktree / path)
             if depth < DEPTH:  # git calls it initialised where that is set; the first ones share their configuration
-                _copy_setting(modules.parent, f"submodule.{name}.url", worktree)
-            fill(worktree / path, local / "modules", depth - 1)
+                _copy_setting(modules.parent, f"submodule.{here[path]}.url", worktree)
+            fill(worktree / path, found / "modules", depth - 1)
+    return [path for path in wanted if not os.path.lexists(worktree / path / ".git")]
+
+
+def _update(worktree: Path, found: Mapping[str, tuple[str, Path]]) -> None:
+    """Clone submodules: name and repository by path. By one git; where that fails, each by its own."""
+    urls = {f"submodule.{name}.url": str(local) for name, local in found.values()}
+    variables = {**program.configuration(urls), "GIT_ALLOW_PROTOCOL": "file"}
+    asked = ("submodule", "--quiet", "update", "--init", "--checkout", "--no-fetch", "--", *found)
+    if program.start(worktree, *asked, variables=variables).wait(LIMIT * len(found)).ok:
+        return
+    import shutil
+
+    for path in found:  # half of one is what git, too, takes for filled
+        shutil.rmtree(worktree / path, ignore_errors=True)
+        (worktree / path).mkdir(exist_ok=True)
+        if len(found) > 1:
+            _update(worktree, {path: found[path]})
 
 
 def _copy_setting(repository: Path, name: str, to: Path) -> None:
@@ -61,8 +88,6 @@ def _local(modules: Path, name: str) -> Path | None:
     return found if name and is_inside and (found / "HEAD").is_file() else None
 
 
-def _has(local: Path, worktree: Path, path: str) -> bool:
-    """Whether a repository has the commit that a worktree's index wants at a path."""
-    wanted = records.in_index(worktree, "--", path)
-    asked = ("--git-dir", local, "cat-file", "-e")
-    return bool(wanted) and program.read(local, *asked, f"{wanted[0].object}^{{commit}}").ok
+def _has(local: Path, commit: str) -> bool:
+    """Whether a repository has a commit."""
+    return program.read(local, "--git-dir", local, "cat-file", "-e", f"{commit}^{{commit}}").ok

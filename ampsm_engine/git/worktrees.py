@@ -17,7 +17,7 @@ from typing import Self
 
 from ampsm_engine import naming
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused
-from ampsm_engine.git import beginnings, large_files, libgit2, lock, places, program, repository
+from ampsm_engine.git import beginnings, libgit2, lock, places, program, repository
 from ampsm_engine.git.beginnings import ExistingBranch, Witness, WorktreePlan
 from ampsm_engine.git.entities import Base, Orphan, Repo, Worktree
 from ampsm_engine.git.libgit2 import AskGit
@@ -80,7 +80,7 @@ class Pending:
             raise Failed(message, f"git -C {self.repo.root} worktree add ../try {self.base.name}")
         if "smudge filter lfs failed" in answer.message:
             message = f"git-lfs could not fill {self.path}: {answer.reason}."
-            way = f"git -C {self.repo.root} lfs fetch; with pointers in their place: {large_files.SKIPPING} ampsm new"
+            way = f"git -C {self.repo.root} lfs fetch; with pointers in their place: GIT_LFS_SKIP_SMUDGE=1 ampsm new"
             raise Failed(message, way)
         if answer.code < 0 or not program.read(self.path, "rev-parse", "--verify", "HEAD").ok:
             message = f"git could not make the worktree {self.path}: {answer.reason}."

@@ -63,11 +63,14 @@ def test_a_session_about_a_folder_shows_that_first_in_every_form_and_says_what_i
     assert ([file["path"] for file in document["files"]], document["elsewhere"]) == (within, 2)
     for form in ((), ("--exact",)):
         patch = ampsm("diff", "x", *form)
-        assert re.findall("^diff --git a/(.*) b/", patch.out, re.M) == ["web/x [y]/moved.txt", "web/x [y]/new.txt"]
+        assert re.findall("^diff --git a/(.*) b/", patch.out, re.MULTILINE) == [
+            "web/x [y]/moved.txt",
+            "web/x [y]/new.txt",
+        ]
         assert f"ampsm diff {made['id']} --all" in patch.err
     everywhere = ampsm("diff", "x", "--name-only", "--all")
     assert (everywhere.out.splitlines(), everywhere.err) == (everything, "")
-    assert len(re.findall("^diff --git", ampsm("diff", "x", "--all").out, re.M)) == 4
+    assert len(re.findall("^diff --git", ampsm("diff", "x", "--all").out, re.MULTILINE)) == 4
     assert ampsm("diff", "x", "--json", "--all").json["elsewhere"] == 0
 
 

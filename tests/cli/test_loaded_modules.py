@@ -31,12 +31,12 @@ READING = """
 TABLES = "cli.listing cli.tables"
 
 ASKING_GIT = """
-    git.beginnings git.entities git.hooks git.libgit2 git.lock git.own_files git.program git.records git.repository git.worktree_status
-    git.pinned_refs git.worktrees redact
+    git.bare_layout git.beginnings git.entities git.hooks git.libgit2 git.lock git.own_files git.program git.records git.repository git.worktree_status
+    git.pinned_refs git.places git.worktrees redact
 """
 
 LOOKING = """
-    engine.views git.changes git.copied_paths git.readiness git.snapshot git.staging git.submodules git.unwanted_files
+    engine.views git.changes git.copied_paths git.large_files git.readiness git.snapshot git.staging git.submodules git.unwanted_files
     private_folder
 """
 
@@ -46,7 +46,8 @@ REDACTING = """
 """
 
 MAKING = """
-    cli.arguments cli.parameters cli.root cli.sessions cli.setup engine.existing_branches engine.sessions engine.setup git.copied_paths git.readiness
+    cli.arguments cli.parameters cli.root cli.sessions cli.setup engine.checkout_secrets engine.existing_branches
+    engine.sessions engine.setup git.copied_paths git.large_files git.readiness
     git.setup_source git.submodules store.statements trusted_commands worker.agent_context
 """
 

@@ -1,6 +1,7 @@
 """What a new worktree is given and what is said that it lacks: submodules, edits, upstreams, ignored files, large files."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,28 @@ def test_a_commit_that_is_nowhere_here_leaves_its_submodule_empty(super_project:
     worktree = super_project.session().path
     submodules.fill(worktree, super_project.repo.common_dir / "modules")
     assert submodules.empty(worktree) == ["deep/lib"]
+
+
+def test_a_submodule_that_cannot_be_filled_keeps_no_other_from_it(tmp_path: Path) -> None:
+    for name in ("first", "odd", "last"):
+        attributes = "*.txt filter=odd\n" if name == "odd" else ""
+        first_commits(tmp_path / name, ({"a.txt": name, ".gitattributes": attributes}, "Begin"))
+    first_commits(tmp_path / "project", ({"a.txt": "a"}, "Begin"))
+    project = Sandbox(tmp_path / "project")
+    for name in ("first", "odd", "last"):
+        project.git("submodule", "--quiet", "add", f"../{name}", name)
+    project.commit()
+    project.git("config", "--global", "filter.odd.smudge", "false")
+    project.git("config", "--global", "filter.odd.required", "true")
+    worktree = project.session().path
+    done = readiness.prepare(project.repo, worktree, SetupSource(), (), 0)
+    assert [(worktree / name / "a.txt").exists() for name in ("first", "odd", "last")] == [True, False, True]
+    (told,) = readiness.lacking(worktree, project.root, done.empty)
+    assert "The submodules are empty here (odd)" in told
+    assert readiness.lacking(worktree, project.root) == (told,)
+    project.git("config", "--global", "--unset", "filter.odd.required")
+    subprocess.run(["sh", "-c", f"export GIT_ALLOW_PROTOCOL=file; {told.partition('To fill them: ')[2]}"], check=True)
+    assert (worktree / "odd" / "a.txt").exists()
 
 
 def test_what_the_checkout_and_the_remote_have_more_is_said(tmp_path: Path) -> None:

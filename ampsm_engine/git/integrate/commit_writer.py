@@ -210,7 +210,7 @@ def _private_head(worktree: Path, parent: str, tree: str) -> Iterator[dict[str, 
             admin = repository.git_dir(place)
             around = {"GIT_DIR": str(admin), "GIT_WORK_TREE": str(worktree), "GIT_INDEX_FILE": str(admin / "index")}
             # The user's configuration may name other hooks for the branch and the git folder of the worktree alone.
-            around |= program.configuration("core.hooksPath", str(hooks.folder(worktree)))
+            around |= program.configuration({"core.hooksPath": str(hooks.folder(worktree))})
             program.change(worktree, "read-tree", tree, variables=around)
             program.write(worktree, "update-index", "-q", "--refresh", variables=around)
             yield around

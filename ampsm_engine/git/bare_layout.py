@@ -1,0 +1,32 @@
+"""Bare repositories that sessions begin in: which folder is the top of one."""
+
+import contextlib
+from pathlib import Path
+
+from ampsm_engine.errors import Unfit
+from ampsm_engine.git import program
+
+_MIRROR = r"^remote\..*\.mirror$"
+
+
+def top(common: Path) -> Path:
+    """The folder in which the worktrees of a bare repository lie side by side: the repository itself, as `shop.git`.
+
+    The one around it where it is called `.git`, or a file of that name leads to it. Unfit for a hidden one without
+    such a file, and for a mirror: what is fetched there next takes away all branches that its source does not have.
+    """
+    mirrors = program.read(common, "--git-dir", common, "config", "--get-regexp", "--type=bool", _MIRROR).line
+    if name := next((line.partition(" ")[0] for line in mirrors.split("\n") if line.endswith(" true")), ""):
+        message = f"The repository {common} is a mirror: its next fetch would take the sessions' branches away."
+        raise Unfit(message, f"git --git-dir {common} config --unset {name}, or: git clone --bare {common} work.git")
+    pointer = common.parent / ".git"
+    if common == pointer:
+        return common.parent
+    with contextlib.suppress(OSError):
+        head, gap, named = program.text(pointer.read_bytes()).partition("gitdir: ")
+        if gap and not head and (common.parent / named.rstrip("\r\n")).resolve() == common:
+            return common.parent
+    if not common.name.startswith("."):
+        return common
+    message = f"The repository {common} is bare and hidden: nothing says that its worktrees lie in {common.parent}."
+    raise Unfit(message, f"echo 'gitdir: ./{common.name}' > {pointer}")
