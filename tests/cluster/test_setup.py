@@ -39,7 +39,8 @@ def test_a_host_runs_no_command_that_has_changed_since_it_was_trusted(cluster: C
     setup.trust(cluster.engine, str(cluster.repo), COMMAND)
     host = cluster.host("web1")
     batch = cluster.enter(cluster.item(cluster.writes("a.txt")), defaults={"setupOnHosts": True})
-    git(cluster.repo, "config", "ampsm.setup", "true")  # here another one holds, which asks for nobody's trust
+    git(cluster.repo, "config", "ampsm.setup", "true")  # here another one holds, which is trusted as well
+    setup.trust(cluster.engine, str(cluster.repo), "true")
     sets_up(cluster, "touch other")
     cluster.run(batch)
     assert cluster.states(batch) == ["error"], cluster.told(batch)
