@@ -11,6 +11,6 @@
     url        the address of a cluster, and which are refused
 
 A carrier reaches the hosts and no more: which item is where, and what came of it, is in the stores, and every death is
-answered by asking each host what it has. Another carrier (ssh, for one) needs `carrier.Carrier`'s three methods, a
+answered by asking each host what it has. Another carrier (ssh, for one) needs the methods of `carrier.Carrier`, a
 scheme in `url`, and nothing else: a host's half reads a request from bytes and answers in bytes.
 """

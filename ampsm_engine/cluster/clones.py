@@ -94,6 +94,7 @@ class HostClones:
                 raise Busy(f"Another item has been cloning {wanted.key} for {PATIENCE:.0f} s.")
             if not (place / ".git").exists():
                 program.change(place.parent, "init", "--quiet", "--initial-branch=ampsm-none", str(place))
+                _commit_nothing(place)
             self._set_author(place, wanted)
             if repository.branch_tip(place, f"{BASES.removeprefix(repository.BRANCHES)}{wanted.base}") == wanted.base:
                 return place
@@ -169,6 +170,15 @@ def only_head(root: Path, file: Path) -> tuple[str, str]:
     if not ref.startswith(repository.BRANCHES) or len(heads) > 2:
         raise Refused("What came holds other commits than those of one branch.")
     return oid, ref
+
+
+def _commit_nothing(place: Path) -> None:
+    """Give a clone a HEAD, whose files are those of its empty checkout: git is asked four times about one without."""
+    nobody = ("-c", "user.name=ampsm", "-c", "user.email=ampsm")
+    alone = ("-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false")
+    program.change(
+        place, *nobody, *alone, "commit", "--quiet", "--allow-empty", "--message", "Nothing is checked out here"
+    )
 
 
 def key_of(root: Path) -> str:

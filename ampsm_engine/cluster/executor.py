@@ -145,6 +145,8 @@ class ClusterExecutor:
                     pause = min(pause * 2, LONGEST_PAUSE)
                 await asyncio.sleep(pause)
         finally:
+            for host in self._hosts.values():
+                self._look_for_late(host)
             ending = [*self._late, *(task for _, task in self._running.values())]
             if ending:  # what was taken over is to be forgotten there
                 await asyncio.wait(ending, timeout=LAST_WORDS)
@@ -254,7 +256,7 @@ class ClusterExecutor:
         return {str(one["id"]).removeprefix(self._mark): one for one in told if str(one["id"]).startswith(self._mark)}
 
     def _look_for_late(self, host: RemoteHost) -> None:
-        """Stop what a host has of this run that is bound to another one or has ended, and keep what came of it."""
+        """See to what a host has that was taken over, is bound to another one, or has ended."""
         batches = self.engine.store.batches
         for item_id, told in (host.items | host.others).items():
             try:

@@ -37,7 +37,7 @@ from ampsm_engine.cluster.clones import PIECE, Busy, HostClones, MissingBase, Wa
 from ampsm_engine.context import Engine, engine_at
 from ampsm_engine.engine import session_trash, startup
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git import program, repository
+from ampsm_engine.git import libgit2, program, repository
 from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
 from ampsm_engine.lean_dataclass import asdict, replace
 from ampsm_engine.model import OPEN_ITEMS, Batch, BatchItem, BatchState, ItemState
@@ -140,6 +140,7 @@ class HostHalf:
             env.pop("AMPSM_DB_PATH", None)
         self.name = env.get(NAME) or socket.gethostname() or "host"
         self.engine: Engine = startup.make_ready(engine_at(env))
+        libgit2.load()  # it stays, and asks a git program less
         self.clones = HostClones(self.engine.home)
         self._folder = self.engine.home.root / "cluster"
         self._id = home_id(self.engine.home)

@@ -247,14 +247,9 @@ class RemoteItem:
         try:
             await _receive(self.cluster, host, item.id, file)
             engine, parcel = self.cluster.engine, Parcel(file)
-            end = await self._in_thread(intake.take, engine, item, self.spec, parcel, host.halted)
+            return await self._in_thread(intake.take, engine, item, self.spec, parcel, host.halted)
         finally:
             file.unlink(missing_ok=True)
-        try:
-            await self.cluster.ask(host, {"verb": "forget", "item": self.cluster.key(item.id)})
-        except AmpsmError as reason:  # it is known here, and forgotten when the host is heard of again
-            self.tell(f"{host.name} keeps it: {reason}")
-        return end
 
     # Away.
 
@@ -307,7 +302,7 @@ class RemoteItem:
 
 
 async def late_item(cluster: Cluster, host: RemoteHost, item: BatchItem, told: dict[str, Any]) -> None:
-    """End what a host has of an item that is bound elsewhere, keep its commits as late, and have it forget it."""
+    """Have a host forget an item that was taken over; of one that is bound elsewhere, end it and keep it as late."""
     try:
         if not is_final(told):
             await cluster.ask(host, {"verb": "stop", "item": cluster.key(item.id)})

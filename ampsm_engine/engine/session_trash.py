@@ -319,20 +319,23 @@ def discard(engine: Engine, session_id: str) -> None:
     Refused while an iteration runs or waits in it, or a merge is open. Killed anywhere, it can be done again.
     """
     session = engine.store.sessions.get(session_id)
-    with _repository_lock(session, "discard"):
+    root, repo = Path(session.repo_root), relocation.repository_of(session)
+    with lock.writer(repo.common_dir, f"discard {session.id}") if repo else contextlib.nullcontext():
         if session.trashed_at is None:
             session = engine.store.sessions.begin_trash(session.id)
-        repo = relocation.repository_of(session)
-        if repo is not None and not trash.holds(repo.root, session.id):
+        if repo is not None:
             worktrees.erase(repo.common_dir, Path(session.worktree_path))
-            tip = repository.branch_tip(repo.root, session.branch_name)
+            tip = repository.branch_tip(root, session.branch_name)
             if tip is not None and session.owns_branch:
-                worktrees.delete_branch(repo.root, session.branch_name, tip)
-        _purged(engine, session)
+                worktrees.delete_branch(root, session.branch_name, tip)
+            if trash.holds(root, session.id):  # somebody moved it there by hand
+                trash.purge(root, session.id)
+            pinned_refs.forget_backups(root, session.id)
+            pinned_refs.let_go(root, session.id)
+        _forget(engine, session)
 
 
 def _purged(engine: Engine, session: Session) -> int:
-    store = engine.store
     if not session.trashed_at:
         message = f"Session {session.name} is not in the trash; only what is in the trash can be purged."
         raise Refused(message, f"ampsm rm {session.id}")
@@ -340,6 +343,13 @@ def _purged(engine: Engine, session: Session) -> int:
     if relocation.repository_of(session) is not None:
         _purge_from_repository(session)
         pinned_refs.let_go(Path(session.repo_root), session.id)
+    _forget(engine, session)
+    return freed
+
+
+def _forget(engine: Engine, session: Session) -> None:
+    """Delete what the home has of a session: runs, texts, rows."""
+    store = engine.store
     for run in (session.id, *(iteration.id for iteration in store.iterations.of(session.id))):
         shutil.rmtree(engine.home.run(run).path, ignore_errors=True)
     unsent_texts.delete_all(engine.home, session.id)
@@ -348,4 +358,3 @@ def _purged(engine: Engine, session: Session) -> int:
     if not any(store.sessions.all(repo_root=session.repo_root, trashed=gone) for gone in (False, True)):
         checkout_secrets.forget(engine, Path(session.repo_root))
     store.facts.add("purged", f"{session.name} is gone for good")
-    return freed

@@ -74,7 +74,7 @@ def test_kills_of_hosts_scheduler_and_coordinator_lose_and_double_nothing(dask: 
         for number in range(count)
     ]
     items = [desk.item(prompt, mergeOnPass=number % 5 == 0) for number, prompt in enumerate(steps)]
-    batch = dask.start(*items, hostGraceSec=20)
+    batch = dask.start(*items, hostGraceSec=20, concurrency=6)
     began, memory, struck = time.monotonic(), 0, Counter[str]()
 
     def ended() -> int:
