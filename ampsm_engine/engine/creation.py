@@ -63,8 +63,16 @@ def creation(home: Home, session_id: str, root: Path, base_commit: str) -> Itera
     made = Creation(home, session_id, root, base_commit)
     try:
         yield made
+    except BaseException:
+        _forget_secrets(home, session_id)
+        raise
     finally:
         made.end()
+
+
+def _forget_secrets(home: Home, session_id: str) -> None:
+    """Note no more which files of secrets were copied for a session that is not made."""
+    (home.secret_files / session_id).unlink(missing_ok=True)
 
 
 def has_interrupted(home: Home) -> bool:
@@ -81,7 +89,7 @@ def roll_back_interrupted(home: Home, store: Store) -> tuple[str, ...]:
     for path, descriptor in file_lock.abandoned(home.creations):
         try:
             known = json.loads(os.pread(descriptor, 1 << 20, 0) or b"{}")
-            text = _roll_back(store, path.name, known) if known else ""
+            text = _roll_back(home, store, path.name, known) if known else ""
         except (ValueError, KeyError, TypeError):
             text = ""
         except AmpsmError as reason:
@@ -92,7 +100,7 @@ def roll_back_interrupted(home: Home, store: Store) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _roll_back(store: Store, session_id: str, known: dict[str, object]) -> str:
+def _roll_back(home: Home, store: Store, session_id: str, known: dict[str, object]) -> str:
     from ampsm_engine.git import orphaned_processes, repository, worktrees
 
     root = Path(str(known["root"]))
@@ -110,6 +118,7 @@ def _roll_back(store: Store, session_id: str, known: dict[str, object]) -> str:
     others = {session.branch_name for trashed in (False, True) for session in store.sessions.all(trashed=trashed)}
     branches = known["branches"] if isinstance(known["branches"], list) else []
     mine = [branch for branch in map(str, branches) if branch not in others]
+    _forget_secrets(home, session_id)
     kept, is_ours = str(known.get("kept", "")), bool(known.get("isOurs", True))
     if worktrees.take_back(repo, worktree, mine, str(known["base"]), kept=kept, is_ours=is_ours):
         return f"Making a session in {root} was interrupted; its worktree and its branch are taken back."

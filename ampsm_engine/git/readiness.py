@@ -50,6 +50,11 @@ def prepare(repo: Repo, worktree: Path, source: "SetupSource", share: Sequence[s
 
     if not (shared or os.path.lexists(repo.checkout / INCLUDE_FILE)):
         return Prepared(notes=source.problems, empty=empty)
+    if repo.is_bare and repo.checkout == repo.root:
+        why = (
+            f"Nothing was copied: {repo.root} is bare. A session that begins inside a worktree gets copies from there."
+        )
+        return Prepared(notes=(*source.problems, why), empty=empty)
     from ampsm_engine.git import included_files
 
     done = included_files.copy(repo.checkout, worktree, shared, most)

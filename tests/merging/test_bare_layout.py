@@ -60,6 +60,22 @@ def test_a_session_is_merged_and_cleaned_up(bare: Desk, target: str) -> None:
     assert {path.name for path in top.iterdir()} - there <= {"ampsm.lock", "logs"}, "what git has in its folder"
 
 
+def test_what_is_to_be_copied_comes_from_a_worktree_and_not_from_the_top(bare: Desk) -> None:
+    tree = bare.repo / "dev"
+    for name, content in ((".gitignore", "cache\n"), (".ampsm.toml", "share = 'cache'\n"), ("cache/a", "1\n")):
+        (tree / name).parent.mkdir(exist_ok=True)
+        (tree / name).write_text(content)
+    git(tree, "add", "--all")
+    git(tree, "commit", "-q", "-m", "Share")
+    top = bare.session("top", base="dev")
+    told = [fact.text for fact in bare.engine.store.facts.read(session_id=top.id, kinds=("worktree",))]
+    assert told == [
+        f"Nothing was copied: {bare.repo} is bare. A session that begins inside a worktree gets copies from there."
+    ]
+    inside, _ = sessions.new(bare.engine, path=tree, name="inside", run=False)
+    assert (Path(inside.worktree_path) / "cache" / "a").read_text() == "1\n"
+
+
 def test_worktrees_outside_of_a_bare_repository_and_the_newest_base(desk: Desk) -> None:
     alone = desk.repo.parent / "alone.git"
     git(desk.repo, "clone", "-q", "--bare", str(desk.repo), str(alone))
