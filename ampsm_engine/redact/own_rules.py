@@ -24,7 +24,10 @@ _CUT_OFF = (
     rf"(?:{_LINE}[A-Za-z0-9+/=]{{1,80}}(?![\w.]))?"
 )
 
-_VALUE = r"""((?:[^\s"'`\\]|\\\\|\\/|\\u[0-9a-fA-F]{4}){8,512})"""
+_PLAIN = r"""[^\s"'`\\]"""
+_VALUE = rf"""({_PLAIN}{{8,512}}+(?=[\s"'`]|\Z)|(?:{_PLAIN}|\\\\|\\/|\\u[0-9a-fA-F]{{4}}){{8,512}})"""
+"""Without an escape, as nearly always, it is read as one run: letter by letter takes ten times as long."""
+
 _WORDS = (
     *("token", "secret", "password", "passwd", "passphrase", "pwd"),
     *("apikey", "api_key", "api-key", "accesskey", "access_key", "access-key", "authkey", "auth_key", "auth-key"),

@@ -96,7 +96,7 @@ class Redactor:
 
     def _spans(self, text: str, areas: Iterable[tuple[int, int]]) -> list[SecretSpan]:
         found = [span for start, stop in areas for span in self._scanner.spans(text, start, min(stop, len(text)))]
-        return list(merged(besides_markers(text, merged(found)))) if found else []
+        return list(besides_markers(text, merged(found))) if found else []
 
 
 @cache

@@ -108,11 +108,15 @@ def merged(spans: Iterable[SecretSpan]) -> Iterator[SecretSpan]:
 
 
 def besides_markers(text: str, spans: Iterable[SecretSpan]) -> Iterator[SecretSpan]:
-    """The spans that hold more than what was redacted before; one that cuts a marker takes it whole."""
-    markers = [found.span() for found in compiled(MARKER).finditer(text)] if "[redacted:" in text else []
-    if not markers:
-        yield from spans
-        return
+    """Merged spans that hold more than what was redacted before, merged; one that cuts a marker takes it whole."""
+    if "[redacted:" not in text:
+        return iter(spans)
+    markers = [found.span() for found in compiled(MARKER).finditer(text)]
+    return merged(_widened(text, spans, markers))
+
+
+def _widened(text: str, spans: Iterable[SecretSpan], markers: Sequence[tuple[int, int]]) -> Iterator[SecretSpan]:
+    """The spans that hold more than markers, with the whole of each marker that they cut."""
     for start, end, name in spans:
         first = bisect_right(markers, start, key=lambda marker: marker[1])
         last = bisect_right(markers, end - 1, key=lambda marker: marker[0])
@@ -136,10 +140,12 @@ def replaced(text: str, start: int, end: int, spans: Iterable[SecretSpan]) -> It
 class ScannedText:
     """A text that is looked through once, and what its finders remember of it."""
 
-    __slots__ = ("lowered", "memory", "past", "text")
+    __slots__ = ("_backwards", "length", "lowered", "memory", "past", "text")
 
     def __init__(self, text: str, lowered: str) -> None:
         self.text = text
+        self.length = len(text)
+        self._backwards = ""
         self.lowered = lowered
         """The text in lower case and in the same length."""
         self.past: dict[Finder, int] = {}
@@ -148,6 +154,13 @@ class ScannedText:
         A chain of anchors would cost the square of its length otherwise.
         """
         self.memory: dict[Finder, object] = {}
+
+    @property
+    def backwards(self) -> str:
+        """The text from its end to its beginning."""
+        if not self._backwards:
+            self._backwards = self.text[::-1]
+        return self._backwards
 
 
 class Finder(Protocol):
@@ -227,7 +240,7 @@ class Rule:
         self._is_elsewhere = back[1] > 0
         self._match: Callable[[str, int], re.Match[str] | None] = self._match_first
         """Compiled when it is first used: most rules never are."""
-        self._what_stands_before: Callable[[str], re.Match[str] | None] | None = None
+        self._what_stands_before: Callable[[str, int, int], re.Match[str] | None] | None = None
 
     def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
         """The secret that belongs to the anchor at this position."""
@@ -235,11 +248,11 @@ class Rule:
         if self._is_elsewhere:
             return self._found_before(subject, position)
         if self._behind:  # what stands before has an end, a value may be long
-            is_there = self.is_spelt(text[position:end]) and self.follows(text, position)
+            is_there = self.is_spelt(text[position:end]) and self.follows(subject, position)
             found = self._match(text, end) if is_there else None
         else:
             found = self._match(text, position)
-            found = found if found and self.follows(text, position) else None
+            found = found if found and self.follows(subject, position) else None
         return self.secrets(text, found) if found else ()
 
     def is_spelt(self, anchor: str) -> bool:
@@ -249,7 +262,7 @@ class Rule:
     def _found_before(self, subject: ScannedText, position: int) -> Sequence[SecretSpan]:
         for start in self._starts(subject, position):
             found = self._match(subject.text, start)
-            if found and self.follows(subject.text, start):
+            if found and self.follows(subject, start):
                 return self.secrets(subject.text, found)
         return ()
 
@@ -266,14 +279,15 @@ class Rule:
         first, last = max(0, position - high), position - low
         return places(subject.lowered, self._begins, first, last) if self._begins else range(first, last + 1)
 
-    def follows(self, text: str, start: int) -> bool:
+    def follows(self, subject: ScannedText, start: int) -> bool:
         """Whether what has to stand before a match does; only looked at where there is one."""
         if not self._backwards:
             return True
         before = self._what_stands_before
         if before is None:
             before = self._what_stands_before = compiled(rf"\n?(?:{self._backwards})").match
-        return before(text[max(0, start - BEFORE) : start][::-1]) is not None
+        first = subject.length - start
+        return before(subject.backwards, first, first + BEFORE) is not None
 
     def secrets(self, text: str, found: re.Match[str]) -> Sequence[SecretSpan]:
         """The secret of a match, unless it is none when it is looked at."""
@@ -334,15 +348,19 @@ class Together:
         self._of_group = [rule for rule in self.rules for _ in range(count_groups(rule.pattern))]
         return self._match(text, position)
 
-    def find(self, text: str, position: int, end: int) -> Iterator[tuple[Rule, SecretSpan]]:
-        """The secrets that the rules find, each with its rule."""
-        found = self._match(text, end)
-        if found is None or found.lastindex is None:
-            return
-        for rule, (first, last) in zip(self._of_group, found.regs[1:], strict=True):
-            if first >= 0 and rule.follows(text, position):
+    def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
+        """The secrets that the rules find; each rule is past its own then."""
+        text = subject.text
+        match = self._match(text, end)
+        if match is None or match.lastindex is None:
+            return ()
+        found: list[SecretSpan] = []
+        for rule, (first, last) in zip(self._of_group, match.regs[1:], strict=True):
+            if first >= 0 and rule.follows(subject, position):
                 for span in rule.secret(text, position, first, last):
-                    yield rule, span
+                    subject.past[rule] = span.end
+                    found.append(span)
+        return found
 
 
 class Word:
@@ -367,17 +385,13 @@ class Word:
         text, past = subject.text, subject.past
         together = self._by_text.get(text[position : end + 2]) or self._chosen(text, position, end)
         rules = together.rules
-        found: list[SecretSpan] = []
         for rule in rules:
             if past.get(rule, 0) > position:
                 # A value may be long, and full of anchors: a rule that has found it does not read it again from each.
                 break
         else:
-            if rules:
-                for rule, span in together.find(text, position, end):
-                    past[rule] = span.end
-                    found.append(span)
-            return found
+            return together.find(subject, position, end) if rules else ()
+        found: list[SecretSpan] = []
         for rule in rules:
             if past.get(rule, 0) <= position:
                 for span in rule.find(subject, position, end):
@@ -420,7 +434,7 @@ class Gate:
             return ()
         anchor = text[position:end]
         together = self._together if anchor.isupper() and anchor.isascii() else self._of_any_spelling
-        return [span for _, span in together.find(text, position, end)]
+        return together.find(subject, position, end)
 
 
 _MIXED = "Ab"

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import itemgetter
 
 from ahocorasick import Automaton
 
@@ -30,24 +29,25 @@ class Scanner:
                 subject = subject or ScannedText(text, lowered)
                 yield from _asked(subject, found)
 
-    def _found(self, lowered: str, start: int, stop: int) -> "list[tuple[int, int, RuleAnchor]]":
-        """The anchors that begin in a part of a text, in order, each with its place and its length with a minus.
+    def _found(self, lowered: str, start: int, stop: int) -> "list[AnchorPlace]":
+        """The anchors that begin in a part of a text, in order.
 
         Of two that begin at one place the longer comes first.
         """
         part = lowered[start : stop + self._longest - 1]
-        found = []
-        for anchors in self._anchors:
+        found: list[AnchorPlace] = []
+        for number, anchors in enumerate(self._anchors):
             for last, anchor in anchors.iter(part):
                 end = start + last + 1
                 position = end - anchor.length
                 if position < stop and anchor.opens(lowered, end):
-                    found.append((position, -anchor.length, anchor))
-        found.sort(key=_PLACE)
+                    found.append((position, -end, number, anchor))
+        found.sort()  # no two have the same first three
         return found
 
 
-_PLACE = itemgetter(0, 1)
+AnchorPlace = tuple[int, int, int, "RuleAnchor"]
+"""Where an anchor begins, where it ends with a minus, which anchors of a scanner it is one of, and the anchor."""
 
 
 class Anchors:
@@ -67,16 +67,17 @@ class Anchors:
         self.longest = max(map(len, by_anchor), default=0)
 
 
-def _asked(subject: ScannedText, found: "Iterable[tuple[int, int, RuleAnchor]]") -> Iterator[SecretSpan]:
+def _asked(subject: ScannedText, found: Iterable[AnchorPlace]) -> list[SecretSpan]:
     """What the finders of these anchors find."""
     past = subject.past
-    for position, length, anchor in found:
+    spans: list[SecretSpan] = []
+    for position, end, _, anchor in found:
         for finder in anchor.finders:
-            if past.get(finder, 0) <= position:
-                for span in finder.find(subject, position, position - length):
-                    if not finder.keeps_past:
-                        past[finder] = span.end
-                    yield span
+            if past.get(finder, 0) <= position and (those := finder.find(subject, position, -end)):
+                spans += those
+                if not finder.keeps_past:
+                    past[finder] = those[-1].end
+    return spans
 
 
 def _lowered(text: str) -> str:
@@ -86,20 +87,24 @@ def _lowered(text: str) -> str:
 
 
 class RuleAnchor:
-    """A text that every secret of some finders has, and what is asked for around it before they are."""
+    """A text that every secret of some finders has, and what is asked for around it before they are.
 
-    __slots__ = ("_thens", "finders", "length", "opens")
+    All but its length is made when it is first found: most anchors never stand anywhere.
+    """
+
+    __slots__ = ("_given", "finders", "length", "opens")
 
     def __init__(self, length: int, finders: Sequence[Finder]) -> None:
         self.length = length
-        self.finders = tuple(_guarded(finders))
-        self._thens = dict.fromkeys(finder.then for finder in finders)
-        self.opens: Callable[[str, int], object] = compiled("").match if "" in self._thens else self._opens_first
+        self.finders: tuple[Finder, ...] = ()
+        self.opens: Callable[[str, int], object] = self._opens_first
         """Whether what stands around the anchor that ends here, in lower case, could be a secret of any of them."""
+        self._given = finders
 
     def _opens_first(self, lowered: str, end: int) -> object:
-        # Compiled when it is first needed: most anchors never stand anywhere.
-        self.opens = re.compile("|".join(self._thens), re.ASCII).match
+        self.finders = tuple(_guarded(self._given))
+        thens = dict.fromkeys(finder.then for finder in self._given)
+        self.opens = compiled("").match if "" in thens else re.compile("|".join(thens), re.ASCII).match
         return self.opens(lowered, end)
 
 
@@ -131,9 +136,9 @@ class Guarded:
         if not self._match(subject.lowered, end):
             return ()
         found: list[SecretSpan] = []
+        past = subject.past
         for finder in self._finders:
-            if subject.past.get(finder, 0) <= position:
-                for span in finder.find(subject, position, end):
-                    subject.past[finder] = span.end
-                    found.append(span)
+            if past.get(finder, 0) <= position and (those := finder.find(subject, position, end)):
+                past[finder] = those[-1].end
+                found += those
         return found

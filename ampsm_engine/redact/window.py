@@ -29,7 +29,7 @@ class Window:
             self._scanned = stop
         # An anchor that is still to come cannot have its secret begin before this place.
         known = len(text) if at_end else max(0, self._scanned - BEFORE)
-        spans = list(merged(besides_markers(text, merged(self._spans))))
+        spans = list(besides_markers(text, merged(self._spans)))
         ready = [span for span in spans if span.end <= known]
         held = [span for span in spans if span.end > known]
         cut = min([known, *(span.start for span in held)])

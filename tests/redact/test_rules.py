@@ -9,6 +9,9 @@ from pathlib import Path
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 import ampsm_engine.redact
 from ampsm_engine.redact import own_rules, redactor, window
 from ampsm_engine.redact.rule import Gate, Rule, Word
@@ -92,6 +95,38 @@ def test_no_secret_takes_a_quote_or_half_an_escape_with_it() -> None:
         for secret in list(secrets(tree)) or [tree]:
             assert not may_match(secret, ord('"')), rule["name"]
             assert not may_match(secret, ord("\\")), rule["name"]
+
+
+def looks_around(items: Any) -> Iterator[str]:
+    """What a pattern has that depends on more than the letters from its place on, by its name."""
+    for kind, value in items:
+        name = str(kind)
+        if name == "AT":
+            yield from [] if str(value) == "AT_END_STRING" else [str(value)]
+        elif name in {"ASSERT", "ASSERT_NOT"}:
+            yield from ["lookbehind"] if value[0] < 0 else looks_around(value[1])
+        elif name == "SUBPATTERN":
+            yield from looks_around(value[3])
+        elif name == "BRANCH":
+            yield from (name for branch in value[1] for name in looks_around(branch))
+        elif "REPEAT" in name:
+            yield from looks_around(value[2])
+
+
+def test_what_is_read_backwards_depends_on_nothing_behind_its_place() -> None:
+    for _, rule in every_rule():
+        assert not list(looks_around(parser.parse(rule._backwards))), rule.name
+
+
+RUN = st.text(alphabet="ab1=", max_size=9) | st.sampled_from(["a" * 503, "a" * 511, "a" * 512, "a" * 513, r"\u00"])
+ESCAPED = st.sampled_from(["\\\\", "\\/", "\\n", "\\u0041", "\\", '"', "'", "`", " ", "\n"])
+
+
+@given(st.lists(RUN | ESCAPED, max_size=8).map("".join))
+def test_a_value_is_the_same_read_as_a_run_and_letter_by_letter(text: str) -> None:
+    letters = r"""((?:[^\s"'`\\]|\\\\|\\/|\\u[0-9a-fA-F]{4}){8,512})"""
+    one, other = (re.compile(pattern, re.ASCII).match(text) for pattern in (own_rules._VALUE, letters))
+    assert (one and one.regs) == (other and other.regs)
 
 
 def test_nothing_is_loaded_before_it_is_needed() -> None:
