@@ -200,7 +200,7 @@ def _hide_copied_secrets(checkout: Path, worktree: Path, session_id: str) -> Non
 
 def _note_made(worktree: Path, session_id: str) -> None:
     """Note what a worktree that was made just now has uncommitted already: hooks and filters did that, not a person."""
-    if worktree_status.entries(worktree):
+    if worktree_status.entries_of_new(worktree):
         from ampsm_engine.git import hand_edits  # all that commits, for the few that need it
 
         hand_edits.note_left(worktree, session_id, session_id)
