@@ -109,7 +109,8 @@ def _there(hosts: dict[str, Any]) -> Check:
         return Check("hosts", ok=False, text="none", hint="on each of them: ampsm cluster join SCHEDULER")
     fit = [told for told in hosts.values() if isinstance(told, dict)]
     slots = sum(int(told["slots"]) for told in fit)
-    return Check("hosts", ok=True, text=f"{plural(len(hosts), 'host')} with {plural(slots, 'slot')}")
+    others = f"; {len(hosts) - len(fit)} more cannot be used" if len(fit) < len(hosts) else ""
+    return Check("hosts", ok=bool(fit), text=f"{plural(len(fit), 'host')} with {plural(slots, 'slot')}{others}")
 
 
 def _host(worker: str, told: "dict[str, Any] | AmpsmError", known: dict[str, Any]) -> Iterator[Check]:

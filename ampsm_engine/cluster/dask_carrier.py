@@ -10,6 +10,7 @@ import itertools
 import logging
 import operator
 import pkgutil
+import warnings
 from contextlib import suppress
 from typing import Any
 
@@ -69,6 +70,7 @@ class DaskCarrier:
 
         await self.close()
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # our log says what is lost, once
+        warnings.filterwarnings("ignore", module="distributed")  # of other versions: `doctor` tells of them
         client: Any = Client(  # type: ignore[no-untyped-call]
             self._address.dask, asynchronous=True, timeout=CONNECT, set_as_default=False, name="ampsm"
         )

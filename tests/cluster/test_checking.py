@@ -141,7 +141,9 @@ def test_a_host_that_speaks_another_version_of_the_protocol_says_which_ampsm_it_
         return await asked(address, json.dumps({**head, "wire": 0}).encode() + b"\n" + content)
 
     told.send = older  # type: ignore[method-assign]
-    assert any("Install the same ampsm on both." in said for said in amiss(found(told)))
+    said = amiss(found(told))
+    assert [one for one in said if "0 hosts with 0 slots; 1 more cannot be used" in one]
+    assert [one for one in said if "Install the same ampsm on both." in one]
 
 
 def test_a_cluster_without_hosts_says_how_to_get_one(told: ToldNetwork) -> None:
