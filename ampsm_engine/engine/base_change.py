@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ampsm_engine import session_problems
 from ampsm_engine.context import Engine
 from ampsm_engine.engine.sessions import refuse_in_run
 from ampsm_engine.errors import AmpsmError, Refused
@@ -33,6 +34,8 @@ def change_base(engine: Engine, session_id: str, wanted: str) -> BaseChange:
     store.merges.refuse_open(session)
     refuse_in_run(engine, session)
     root = Path(session.repo_root)
+    if not root.is_dir() and (reason := session_problems.missing_part_message(session)):
+        raise Refused(*reason)
     repo = repository.around(root)
     start = repository.base(repo._replace(checkout=root), wanted)
     if start.name == session.branch_name:

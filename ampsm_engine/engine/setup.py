@@ -131,12 +131,14 @@ def run(
     git_dir = repository.git_dir(Path(session.worktree_path))
     with lock.still(git_dir, f"the setup of {session.id}", patience=0):
         _check_idle(session, store.iterations.of(session.id))
+        worker_setup.end_run_by_hand(store, session, engine.settings.number("stop.terminate"))
+        store.facts.add(worker_setup.STARTED, text, session_id=session.id)
         ran = scripts.run_shown(
             lambda stopping: worker_setup.run_command(
                 source,
                 session,
                 engine.home.run(mark).setup_output,
-                environment=command.environment(os.environ, mark),
+                environment=command.environment(os.environ, worker_setup.mark_by_hand(session)),
                 settings=engine.settings,
                 stop=stopping,
             ),
@@ -144,7 +146,7 @@ def run(
             output,
             stop=stop,
             settings=engine.settings,
-            mark=mark,
+            mark=worker_setup.mark_by_hand(session),
         )
     if not ran.stopped:
         worker_setup.record(store, session, ran, mark if iterations else None)

@@ -86,6 +86,8 @@ class Run:
         if adopted:
             self.child = process.adopt(self.directory, self.iteration.id)
             if self.child is None and self._never_started():
+                # A setup command: whoever stops or drops what is queued does not look for processes.
+                process.end_strays(self.iteration.id, self.settings.number("stop.terminate"))
                 self.store.queue.requeue(self.iteration.id)
                 if self.store.iterations.get(self.iteration.id).state is State.SETTLED:  # it was to stop
                     session = self.store.sessions.get(self.iteration.session_id)
@@ -152,6 +154,7 @@ class Run:
         phases = Phases(self.stop, self.settings)
         if first and worktree.is_dir():
             await phases.run("waiting for a review or a setup by hand to end", self._wait_for_others, worktree)
+            setup.end_run_by_hand(self.store, session, self.settings.number("stop.terminate"))
             with contextlib.suppress(AmpsmError, OSError):  # where that cannot be, a commit leaves them out
                 agent_context.hide(session)
             await self._end_rejections(phases, session)

@@ -72,8 +72,6 @@ class SetupPhase:
         source = await phases.run("reading how the worktree is set up", checked_source, self.home, session)
         if not source.command:
             return False
-        # Of a worker that was killed: two at once would be in each other's way.
-        process.end_strays(self.iteration.id, self.settings.number("stop.terminate"))
         if self._has_killed_workers():
             message = (
                 f"The setup command was begun {STARTS_BEFORE_GIVING_UP} times, and its worker was killed each time"
@@ -141,6 +139,21 @@ def record(store: Store, session: Session, ran: ScriptRun, iteration_id: str | N
     state = SetupState.PASSED if ran.exit_code == 0 else SetupState.FAILED
     text = f"{ran.worded('the setup command')} after {duration(round(ran.seconds * 1000))}"
     store.facts.add(state, text, session_id=session.id, iteration_id=iteration_id)
+
+
+def mark_by_hand(session: Session) -> str:
+    """What the processes of a setup command that is run by hand are known by."""
+    return f"setup-{session.id}"
+
+
+def end_run_by_hand(store: Store, session: Session, grace: float) -> None:
+    """End a setup command that was run by hand and whose program was killed: nothing is to work beside it.
+
+    Its processes have `grace` seconds. Where the last one came to an end, no process is looked for.
+    """
+    last = store.facts.read(session_id=session.id, limit=1, kinds=(STARTED, *SetupState))
+    if last and last[0].kind == STARTED and last[0].iteration_id is None:
+        process.end_strays(mark_by_hand(session), grace)
 
 
 def last_line(output: Path, *, is_whole: bool = True) -> str:

@@ -102,6 +102,34 @@ def test_killed_with_its_worker_it_is_ended_and_run_once_more_from_its_beginning
     assert marked("AMPSM_RUN_ID", done.id) == []
 
 
+def test_killed_with_its_worker_it_is_ended_by_a_stop_as_well(bench: Bench) -> None:
+    command(bench, f"touch {bench.flag('begun')}; sleep 600")
+    bench.scenario({"say": "Done."})
+    session = bench.new()
+    until(bench.flag("begun").exists, "the setup to begin")
+    bench.kill_workers()
+    runs.stop(bench.engine, session.id)
+    stopped = bench.settled(session)
+    assert (stopped.outcome, marked("AMPSM_RUN_ID", stopped.id)) == (Outcome.STOPPED, [])
+
+
+def test_amp_does_not_begin_beside_one_by_hand_whose_program_was_killed(bench: Bench) -> None:
+    bench.scenario({"say": "Done."})
+    session = bench.new(None)
+    command(bench, f"touch {bench.flag('begun')}; sleep 600")
+    child = os.fork()
+    if not child:
+        setup.run(bench.engine, session.id, lambda _: None)
+        os._exit(0)
+    until(bench.flag("begun").exists, "the setup to begin")
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert marked("AMPSM_RUN_ID", f"setup-{session.id}")
+    bench.iterate(session)
+    assert bench.settled(session).outcome is Outcome.DONE
+    assert marked("AMPSM_RUN_ID", f"setup-{session.id}") == []
+
+
 def test_a_creation_that_was_killed_does_not_forget_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     command(bench, "echo ready > ready.txt")
     child = os.fork()
