@@ -4,6 +4,7 @@ That is branches, worktrees and their AGENT_CONTEXT, the trash, trailers of comm
 Nothing in a repository is changed. What a session's own row knew better (notes, comments, marks, merges) may be lost.
 """
 
+import contextlib
 import itertools
 import json
 import re
@@ -352,6 +353,10 @@ class Rebuilt:
             self._enter(
                 session, iterations, calls, f"{many} {'is' if len(iterations) == 1 else 'are'} not in the store"
             )
+            for one in iterations if self._apply else ():
+                if one.state is State.SETTLED:  # no worker ever sees to what was typed for it
+                    with contextlib.suppress(OSError):
+                        run_directory.clean(self._engine.home.run(one.id))
 
     def _enter(self, session: Session, iterations: list[Iteration], calls: list[ToolCall], text: str) -> None:
         many = plural(len(iterations), "iteration")
@@ -403,7 +408,7 @@ def _of_run(session: Session, run: FoundRun) -> tuple[Iteration, list[ToolCall]]
     if run.directory.settings.exists() or process.adopt(run.directory, run.id) is not None:
         return replace(start, state=State.RUNNING, start_time=began, attempts=1), []
     if not said.position:
-        error = "The store was lost before this began."
+        error = "It never began: its program was killed before it was queued, or the store was lost."
         return replace(start, state=State.SETTLED, outcome=Outcome.STOPPED, end_time=began, error=error), []
     ending = failures.classify(
         we_stopped=False,

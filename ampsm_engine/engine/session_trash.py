@@ -201,11 +201,22 @@ def _repository_lock(session: Session, doing: str) -> Iterator[None]:
         yield
 
 
+def _runs(engine: Engine, session_id: str) -> Iterator[str]:
+    """The names of a session's run directories; also of iterations whose program was killed before they were queued."""
+    from ampsm_engine.engine import reconstruction
+
+    yield session_id
+    yield from (iteration.id for iteration in engine.store.iterations.of(session_id))
+    for run in reconstruction.unknown_runs(engine):
+        if run.record and run.record.session.id == session_id:
+            yield run.id
+
+
 def _clean_runs(engine: Engine, session_id: str) -> None:
     """Remove secrets from the run directories of a session."""
     from ampsm_engine.worker import run_directory
 
-    for run in (session_id, *(iteration.id for iteration in engine.store.iterations.of(session_id))):
+    for run in _runs(engine, session_id):
         with contextlib.suppress(OSError):
             run_directory.clean(engine.home.run(run))
 
@@ -350,7 +361,7 @@ def _purged(engine: Engine, session: Session) -> int:
 def _forget(engine: Engine, session: Session) -> None:
     """Delete what the home has of a session: runs, texts, rows."""
     store = engine.store
-    for run in (session.id, *(iteration.id for iteration in store.iterations.of(session.id))):
+    for run in _runs(engine, session.id):
         shutil.rmtree(engine.home.run(run).path, ignore_errors=True)
     unsent_texts.delete_all(engine.home, session.id)
     (engine.home.secret_files / session.id).unlink(missing_ok=True)

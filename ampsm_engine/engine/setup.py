@@ -132,7 +132,7 @@ def run(
     with lock.still(git_dir, f"the setup of {session.id}", patience=0):
         _check_idle(session, store.iterations.of(session.id))
         worker_setup.end_run_by_hand(store, session, engine.settings.number("stop.terminate"))
-        store.facts.add(worker_setup.STARTED, text, session_id=session.id)
+        store.facts.add(worker_setup.STARTED, source.command, session_id=session.id)
         ran = scripts.run_shown(
             lambda stopping: worker_setup.run_command(
                 source,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import runs, session_trash
+from ampsm_engine.engine import repair, runs, session_trash
 from ampsm_engine.model import Outcome, Session
 from tests.conftest import git
 from tests.worker.bench import Bench
@@ -83,7 +83,21 @@ def remove(bench: Bench, session: Session) -> None:
     session_trash.remove(bench.engine, session.id)
 
 
-@pytest.mark.parametrize("end", [stop_waiting, stop_claimed, remove])
+def remove_unqueued(bench: Bench, session: Session) -> None:
+    """Its program was killed before the queue knew of it, and the session removed."""
+    bench.engine.store.queue.drop(bench.last(session).id)
+    session_trash.remove(bench.engine, session.id)
+
+
+def rebuild(bench: Bench, session: Session) -> None:
+    """Its program was killed before the queue knew of it, and what was left of it is taken in."""
+    bench.engine.store.queue.drop(bench.last(session).id)
+    (found,) = repair.find_disagreements(bench.engine, apply=True)
+    assert found.mended
+    assert "killed before it was queued" in (bench.last(session).error or "")
+
+
+@pytest.mark.parametrize("end", [stop_waiting, stop_claimed, remove, remove_unqueued, rebuild])
 def test_no_secret_of_a_prompt_stays_that_amp_never_saw(bench: Bench, end: Callable[[Bench, Session], None]) -> None:
     session = bench.new(None)
     last = bench.iterate(session, f"Deploy with {SHAPED}", launch_worker=False)
