@@ -15,8 +15,8 @@ from ampsm_engine.batch.values import ItemSpec
 from ampsm_engine.cluster.clones import only_head
 from ampsm_engine.cluster.parcel import Parcel
 from ampsm_engine.context import Engine
-from ampsm_engine.errors import AmpsmError, Refused
-from ampsm_engine.git import changes, pinned_refs, program, repository
+from ampsm_engine.errors import AmpsmError, Failed, Refused
+from ampsm_engine.git import changes, fetching, pinned_refs, program, repository
 from ampsm_engine.lean_dataclass import fields, replace
 from ampsm_engine.model import (
     BatchItem,
@@ -107,9 +107,12 @@ def _take_commits(item: BatchItem, session: Session, parcel: Parcel, found: Mapp
         oid, ref = only_head(root, file)
         if oid != tip:
             raise Refused(f"What came of {item.id} holds other commits than it says.")
-        checked = ("-c", "fetch.fsckObjects=true", "-c", "core.hooksPath=/dev/null")
         quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules")
-        program.change(root, *checked, "fetch", *quiet, str(file), f"+{ref}:{pinned_refs.BATCH}/{item.batch_id}/{name}")
+        checked = ("-c", "fetch.fsckObjects=true", "-c", "core.hooksPath=/dev/null")
+        to = f"{pinned_refs.BATCH}/{item.batch_id}/{name}"
+        answer = fetching.fetch(root, *quiet, str(file), f"+{ref}:{to}", options=checked)
+        if not answer.ok:
+            raise Failed(f"The commits of {item.id} could not be taken: {redact.text(answer.reason)}.")
     finally:
         file.unlink(missing_ok=True)
     return str(tip)

@@ -52,7 +52,7 @@ def fetched(path: "Path", base: str | None) -> str:
     """
     from ampsm_engine import redact
     from ampsm_engine.errors import Failed, Refused
-    from ampsm_engine.git import program, repository
+    from ampsm_engine.git import fetching, program, repository
 
     repo = repository.locate(path)
     name = repository.base(repo, base).name
@@ -69,7 +69,7 @@ def fetched(path: "Path", base: str | None) -> str:
         raise Refused(message, f"git -C {repo.root} branch --set-upstream-to origin/{name} {name}")
     ref = f"+{repository.BRANCHES}{branch}:refs/remotes/{remote}/{branch}"
     options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--")
-    answer = program.write(repo.root, "fetch", *options, remote, ref, limit=FETCH_LIMIT)
+    answer = fetching.fetch(repo.root, *options, remote, ref, limit=FETCH_LIMIT)
     if not answer.ok:
         message = f"{branch} could not be fetched from {remote}: {redact.text(answer.reason)}."
         raise Failed(message, f"git -C {repo.root} fetch {remote}, or without --fetch")

@@ -10,7 +10,7 @@ from typing import NamedTuple, assert_never
 from ampsm_engine import redact
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import changes, hooks, own_files, program, repository
+from ampsm_engine.git import changes, fetching, hooks, own_files, program, repository
 from ampsm_engine.git.integrate import commit_range, incoming, rewrite
 from ampsm_engine.git.integrate.incoming import READ, Change, change_of, search_incoming
 from ampsm_engine.git.integrate.object_store import ObjectStore
@@ -106,7 +106,7 @@ def _fetched(now: Situation) -> Iterator[Finding]:
     if not upstream and (now.is_branch or not program.read(now.root, "remote", "get-url", remote).ok):
         yield Finding("fetch", "ok", f"{now.target} follows no remote branch: nothing to fetch")
         return
-    answer = program.write(now.root, "fetch", "--quiet", "--no-tags", "--", remote, limit=FETCH_LIMIT)
+    answer = fetching.fetch(now.root, "--quiet", "--no-tags", "--", remote, limit=FETCH_LIMIT)
     if answer.ok:
         yield Finding("fetch", "ok", f"{remote} was fetched")
     else:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from ampsm_engine import redact
 from ampsm_engine.errors import AmpsmError, Failed, Refused
-from ampsm_engine.git import program, repository
+from ampsm_engine.git import fetching, program, repository
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging import publish
 from ampsm_engine.merging.forge import Forge
@@ -156,7 +156,7 @@ def fetch(root: Path, wanted: PullRequest) -> str:
     base = f"refs/remotes/{wanted.remote}/{wanted.base_branch}"
     refs = (f"+refs/heads/{wanted.base_branch}:{base}", head)
     options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--")
-    answer = program.write(root, "fetch", *options, wanted.remote, *refs, limit=publish.PUSH_LIMIT)
+    answer = fetching.fetch(root, *options, wanted.remote, *refs, limit=publish.PUSH_LIMIT)
     if not answer.ok:
         message = f"Pull request {wanted.number} could not be fetched: {redact.text(answer.reason)}."
         raise Failed(message, f"git -C {root} fetch {wanted.remote} {head}")

@@ -186,7 +186,7 @@ def test_what_goes_with_a_pull_request_and_what_does_not(ampsm: Ampsm, github: H
         (("--branch", "main"), "--pr 7, or --branch main"),
         (("--base", "main"), "ampsm edit SESSION --base main"),
         (("--copies", "2"), "one pull request"),
-        (("--in", "nowhere"), "has no folder 'nowhere'"),
+        (("--in", "nowhere", "--no-run"), "has no folder 'nowhere'"),
     ):
         ran = ampsm("new", "x", "--repo", str(github.repo), "--pr", "7", *arguments)
         assert (ran.code in (2, 3), says in " ".join(ran.err.split())) == (True, True), ran.err
