@@ -59,6 +59,12 @@ def count(number: int | None) -> str:
     return str(number)  # pragma: no cover - the loop above covers every number from 1,000 on
 
 
+def dollars(amount: float) -> str:
+    """An amount in dollars: `$12.50`; with more places, up to six, where two would say another amount: `$0.015`."""
+    whole, _, places = f"{amount:,.6f}".rstrip("0").partition(".")
+    return f"${whole}.{places:0<2}"
+
+
 def short_count(number: int) -> str:
     """A count in at most four cells: `999`, `9.9k`, `12k`, `4.5M`."""
     for size, unit in ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")):

@@ -90,6 +90,8 @@ def test_values_read_well() -> None:
         "7m 05s",
         "1h 02m",
     ]
+    amounts = (0, 0.01, 0.015, 0.0000004, 12.5, 1234567.1)
+    assert [labels.dollars(one) for one in amounts] == ["$0.00", "$0.01", "$0.015", "$0.00", "$12.50", "$1,234,567.10"]
     assert [labels.count(n) for n in (None, 0, 999, 12_345, 4_500_000)] == ["-", "0", "999", "12.3k", "4.5M"]
     assert timestamps.parse("2026-11-23T12:00:00").tzinfo is UTC
     assert timestamps.stamp(AT) == "2026-11-23T12:00:00.000Z"

@@ -4,7 +4,7 @@ import json
 import time
 from datetime import UTC, datetime
 
-from ampsm_engine import timestamps
+from ampsm_engine import labels, timestamps
 from ampsm_engine.batch.values import Limits, limits_of
 from ampsm_engine.context import Engine
 from ampsm_engine.lean_dataclass import dataclass, field
@@ -59,8 +59,8 @@ class LimitWatch:
         micros = None if limit is None else self.engine.store.batches.spent(self.batch.id)
         if limit is None or micros is None or micros - self._micros_before < limit * 1_000_000:
             return ""
-        cost = (micros - self._micros_before) / 1_000_000
-        return f"it has cost ${cost:.2f} by amp's own figure, and its limit is ${limit:.2f}."
+        cost = labels.dollars((micros - self._micros_before) / 1_000_000)
+        return f"it has cost {cost} by amp's own figure, and its limit is {labels.dollars(limit)}."
 
     def _time(self) -> str:
         limit = self.limits.wall_time_sec

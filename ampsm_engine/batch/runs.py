@@ -51,6 +51,15 @@ class BatchStatus:
     """On hosts, by item."""
 
 
+@dataclass(frozen=True, slots=True)
+class ResumedRun:
+    """A run that was taken up again."""
+
+    batch: Batch
+    stay: tuple[str, ...] = ()
+    """Why items stay as they ended, a sentence and what to do each: their secrets are not kept any more."""
+
+
 def start(engine: Engine, plan: Plan, *, concurrency: int | None = None) -> Batch:
     """Enter a run of a plan and start its coordinator. Refused when its id is taken; Unfit when amp is missing here.
 
@@ -258,10 +267,10 @@ def note_failure(engine: Engine, batch_id: str, reason: str, count: int, most: i
     batches.end(batch_id, BatchState.STOPPED, reason=text)
 
 
-def resume(engine: Engine, batch_id: str) -> Batch:
+def resume(engine: Engine, batch_id: str) -> ResumedRun:
     """Take the stopped and failed items of a run up again where they were left; a run that waits goes on at once.
 
-    Refused when there is nothing to take up.
+    Items whose prompt had a secret that is gone stay as they are. Refused when there is nothing to take up.
     """
     batches = engine.store.batches
     batch = batches.get(batch_id)
@@ -273,14 +282,18 @@ def resume(engine: Engine, batch_id: str) -> Batch:
     if not (items or left or (is_running and batch.wait_until)):
         hint = f"ampsm batch status {batch.id}{' --follow' if is_running else ''}"
         raise Refused(f"Nothing of {batch.name} was stopped or has failed.", hint)
+    lost = {item.id: reason for item in items if (reason := _lost_secret(engine, item))}
+    if lost and len(lost) == len(items) and not (left or is_running):
+        raise next(iter(lost.values()))
     for item in items:
-        take_up(engine, item)
+        if item.id not in lost:
+            take_up(engine, item)
     if is_running:
         batches.change(batch_id, (BatchState.RUNNING,), wait_until=None, wait_reason=None)
         _release(engine, batch_id)
     run_again(engine, batch)
     launch.sweep_batches(engine.home, engine.store, asked=batch_id)
-    return batches.get(batch_id)
+    return ResumedRun(batches.get(batch_id), tuple(f"{reason.message} {reason.hint}" for reason in lost.values()))
 
 
 def _release(engine: Engine, batch_id: str) -> None:
@@ -315,19 +328,20 @@ def retry(engine: Engine, reference: str) -> BatchItem:
     batch = engine.store.batches.get(item.batch_id)
     if batch.state is BatchState.STOPPING:
         raise Refused(f"The run {batch.name} is being stopped.", f"ampsm batch status {batch.id} --follow")
-    _refuse_lost_secret(engine, item)
+    if reason := _lost_secret(engine, item):
+        raise reason
     take_up(engine, item)
     run_again(engine, batch)
     launch.sweep_batches(engine.home, engine.store, asked=batch.id)
     return engine.store.batches.item(item.id)
 
 
-def _refuse_lost_secret(engine: Engine, item: BatchItem) -> None:
-    """Refused where an item's next prompt had a secret, which is not kept once the item has ended badly."""
+def _lost_secret(engine: Engine, item: BatchItem) -> Refused | None:
+    """The refusal of an item whose next prompt had a secret, which is not kept once the item has ended badly."""
     from ampsm_engine.batch import item_run
 
     if item.step == progress.MERGE:
-        return
+        return None
     spec = specs(engine, item.batch_id).get(item.id) or ItemSpec.read(item.spec)
     again = replace(item, step=_step_again(item) or progress.PROMPT)
     try:
@@ -335,7 +349,8 @@ def _refuse_lost_secret(engine: Engine, item: BatchItem) -> None:
     except Refused as reason:
         by_hand = f"ampsm iterate {item.session_id} 'PROMPT', or " if item.session_id else ""
         hint = f"Write it again: {by_hand}ampsm batch start PLAN with this item, which names a variable instead"
-        raise Refused(f"The item {item.id} cannot be tried again as it is. {reason.message}", hint) from reason
+        return Refused(f"The item {item.id} cannot be tried again as it is. {reason.message}", hint)
+    return None
 
 
 def find_item(engine: Engine, reference: str) -> BatchItem:

@@ -171,7 +171,7 @@ def batch_status(reference: str | None, *, follow: bool, as_json: bool) -> int:
     engine = arguments.open_engine()
     from ampsm_engine.batch import runs
 
-    batch = engine.store.batches.resolve(reference) if reference is not None else runs.newest(engine)
+    batch = engine.store.batches.resolve(reference) if reference is not None else _newest(engine)
     if follow:
         return follow_run(engine, batch.id, as_json=as_json)
     status = runs.status(engine, batch.id, tries=as_json)
@@ -184,6 +184,17 @@ def batch_status(reference: str | None, *, follow: bool, as_json: bool) -> int:
     else:
         batch_text.print_status(status)
     return diagnostics.OK
+
+
+def _newest(engine: "Engine") -> "Batch":
+    """The run that is meant where none is named; of several at work it says which, and how to see the others."""
+    from ampsm_engine.batch import runs
+
+    batch, at_work = runs.newest(engine), len(engine.store.batches.active())
+    if at_work > 1:
+        diagnostics.note(f"{at_work} runs are at work; this is the newest, {one_line(batch.name)} ({batch.id}).")
+        diagnostics.hint("ampsm batch ls")
+    return batch
 
 
 def follow_run(engine: "Engine", batch_id: str, *, as_json: bool) -> int:
@@ -257,8 +268,10 @@ def batch_resume(reference: str, *, wait: bool, as_json: bool) -> int:
     engine = arguments.open_engine()
     from ampsm_engine.batch import runs
 
-    batch = runs.resume(engine, arguments.target_run(engine, reference).id)
-    return begun(engine, batch, wait=wait, as_json=as_json)
+    resumed = runs.resume(engine, arguments.target_run(engine, reference).id)
+    for text in resumed.stay:
+        diagnostics.warning(text)
+    return begun(engine, resumed.batch, wait=wait, as_json=as_json)
 
 
 @batch_command.command("retry", cls=Command, short_help="Try an item again.")

@@ -9,6 +9,7 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ampsm_engine import labels
 from ampsm_engine.amp import program, usage
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Refused
@@ -55,8 +56,8 @@ def check(store: "Store", settings: Settings, iteration: Iteration, limits: RunL
     amount = settings.number(AMOUNT)
     micros = store.costs.of_session(iteration.session_id) if amount else None
     if micros is not None and micros >= amount * 1_000_000:
-        cost = f"${micros / 1e6:.2f} by amp's own figure"
-        message = f"The session has cost {cost}, and its limit is ${amount:.2f}: amp was not started."
+        cost = f"{labels.dollars(micros / 1e6)} by amp's own figure"
+        message = f"The session has cost {cost}, and its limit is {labels.dollars(amount)}: amp was not started."
         raise LimitReached(message, way_out(iteration, AMOUNT, limits))
 
 

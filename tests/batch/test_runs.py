@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import psutil
 import pytest
@@ -71,6 +72,26 @@ def test_a_rate_limit_lets_the_whole_run_wait_until_the_told_time(desk: BatchDes
     assert desk.states(batch) == ["success", "success"]
     assert desk.tries(batch, 1) == [("prompt", "waits"), ("prompt", "pass")]
     assert [one.prompt for one in desk.engine.store.iterations.of(desk.items(batch)[0].session_id)][1] == "continue"
+
+
+def test_a_run_that_waits_outlives_its_coordinator_and_can_be_stopped(desk: BatchDesk) -> None:
+    limited = {"fail_times": {"n": 1, "error": "429 rate limit. Try again in 3600 seconds."}}
+    batch = desk.start(
+        desk.item(desk.prompt(limited, {"say": "ok"}), retries=0), desk.item(desk.writes("b.txt")), concurrency=1
+    )
+    waiting = until(lambda: desk.now(batch).wait_until and desk.now(batch), "the run to wait")
+    assert desk.kill_all("ampsm_engine.batch") == 1, "one process keeps the time"
+    until(lambda: not desk.processes("ampsm_engine.batch"), "the coordinator to be gone")
+    desk.sweep()  # as the first command after a reboot does
+    until(lambda: desk.processes("ampsm_engine.batch"), "another one")
+    assert desk.now(batch) == waiting, "it waits on, until the same moment"
+    runs.stop(desk.engine, batch.id)
+    stopped = desk.over(batch)
+    assert (stopped.state, stopped.wait_until) == (BatchState.STOPPED, None)
+    assert desk.states(batch) == ["stopped", "stopped"]
+    runs.resume(desk.engine, batch.id)
+    desk.over(batch)
+    assert desk.states(batch) == ["success", "success"]
 
 
 def test_a_stopped_run_goes_on_where_it_was(desk: BatchDesk) -> None:
@@ -269,7 +290,19 @@ def test_of_what_was_typed_only_secrets_are_kept_and_no_longer_than_their_items_
     with pytest.raises(Refused, match=r"1 cannot be tried again as it is\..*where a secret stood"):
         runs.retry(desk.engine, f"{batch.id}-1")
     assert desk.states(batch)[0] == "fail", "it is as it was"
-    move(f"{batch.id}-3", (ItemState.STOPPED,), ItemState.SUCCESS)
+    desk.engine.store.batches.end(batch.id, BatchState.STOPPED, reason=None)
+    with mock.patch.object(launch, "sweep_batches"):
+        resumed = runs.resume(desk.engine, batch.id)
+        assert desk.states(batch) == ["fail", "queued", "queued"]
+        (text,) = resumed.stay
+        assert f"{batch.id}-1 cannot be tried again as it is." in text
+        assert "ampsm batch start PLAN" in text
+        for number in (2, 3):
+            move(f"{batch.id}-{number}", (ItemState.QUEUED,), ItemState.SUCCESS)
+        desk.engine.store.batches.end(batch.id, BatchState.ENDED, reason=None)
+        with pytest.raises(Refused, match=r"1 cannot be tried again as it is"):
+            runs.resume(desk.engine, batch.id)
+    assert desk.now(batch).state is BatchState.ENDED
     runs.forget_secrets(desk.engine, batch.id)
     assert not desk.engine.home.batch(batch.id).items.exists()
 
@@ -352,11 +385,11 @@ def test_a_run_that_costs_its_limit_stops_gently(desk: BatchDesk) -> None:
     desk.configure(cost__queries=60)
     go = desk.folder / "go"
     items = [desk.item(desk.prompt(*steps, {"say": "a"})) for steps in ((), ({"wait_for": str(go)},), ())]
-    batch = desk.start(*items, concurrency=1, limits={"amount": 0.01})
+    batch = desk.start(*items, concurrency=1, limits={"amount": 0.005})
     until(lambda: desk.now(batch).state is BatchState.STOPPING, lambda: desk.told(batch))
     go.touch()
     stopped = desk.over(batch)
-    said = "The run was stopped: it has cost $0.01 by amp's own figure, and its limit is $0.01."
+    said = "The run was stopped: it has cost $0.01 by amp's own figure, and its limit is $0.005."
     assert (stopped.state, stopped.wait_reason) == (BatchState.STOPPED, said)
     assert desk.states(batch) == ["success", "success", "stopped"], "what amp was at came to its end"
 

@@ -184,3 +184,21 @@ def test_resume_is_named_only_where_it_has_something_to_take_up(
     told = capsys.readouterr().err
     assert ("ampsm batch resume nightly" in told) is resumes
     assert "ampsm batch retry ITEM" in told
+
+
+def test_of_several_runs_at_work_the_one_that_is_meant_is_named(
+    ampsm: Ampsm, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "sweep_batches", lambda *_args, **_more: 0)
+    a_run(shelf, ItemState.SUCCESS)
+    assert ampsm("batch", "status").err == ""
+    for number, state in enumerate((BatchState.RUNNING, BatchState.RUNNING, BatchState.ENDED), start=2):
+        batch = Batch(
+            id=f"b{number}", name=f"Run {number}", state=state, plan='{"limits": {}}', concurrency=2,
+            created_at=f"2026-01-0{number}T00:00:00.000Z",
+        )  # fmt: skip
+        shelf.engine.store.batches.start(batch, ())
+    found = ampsm("batch", "status")
+    assert "Run 3" in found.out
+    assert "2 runs are at work; this is the newest, Run 3 (b3)." in found.err
+    assert "ampsm batch ls" in found.err

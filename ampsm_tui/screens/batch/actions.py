@@ -60,7 +60,10 @@ class RunActions:
         else:
             from ampsm_engine.batch import runs
 
-            self._ask(runs.resume, batch.id, done=f"{batch.name} goes on")
+            def report(found: runs.ResumedRun) -> str:
+                return " ".join((f"{batch.name} goes on.", *found.stay[:NAMED]))
+
+            self._ask(runs.resume, batch.id, done=report)
 
     def retry(self, items: Sequence[BatchItem]) -> None:
         """Try items again that ended badly; those that passed, or did not end yet, are left alone."""
@@ -145,10 +148,10 @@ class RunActions:
     def _confirm(self, title: str, sentence: str, yes: str, then: Callable[[], object]) -> None:
         confirm(self._screen, title, sentence, yes=yes, then=then)
 
-    def _ask(self, verb: Callable[..., Any], *args: Any, done: str, **more: Any) -> None:
+    def _ask(self, verb: Callable[..., Any], *args: Any, done: str | Callable[[Any], str], **more: Any) -> None:
         async def carry_out() -> None:
-            await run_to_end(ask(verb, app_of(self._screen).engine, *args, **more))
-            app_of(self._screen).show_toast(done)
+            found = await run_to_end(ask(verb, app_of(self._screen).engine, *args, **more))
+            app_of(self._screen).show_toast(done if isinstance(done, str) else done(found))
             self._changed()
 
         run_while_open(self._screen, carry_out())
