@@ -7,6 +7,7 @@ from ampsm_engine import labels
 from ampsm_engine.lean_dataclass import dataclass, fields
 from ampsm_engine.metrics.figures import Figures, ToolFigures
 from ampsm_engine.model import camel
+from ampsm_engine.plain_text import plural
 
 UNKNOWN = "unknown"
 
@@ -132,7 +133,7 @@ def overview(one: Figures) -> tuple[tuple[str, str], ...]:
     )
     priced = f", {one.unpriced} unknown" if one.unpriced and one.cost_micros is not None else ""
     ended = f"{one.succeeded} succeeded, {one.failed} failed, {one.stopped} stopped, {one.crashed} crashed"
-    green = f"{_green(one)} on average ({one.green} of {one.sessions} sessions)" if one.green else NOTHING
+    green = f"{_green(one)} on average ({one.green} of {plural(one.sessions, 'session')})" if one.green else NOTHING
     return (
         ("sessions", str(one.sessions)),
         ("iterations", f"{one.iterations}: {ended}"),
@@ -145,7 +146,7 @@ def overview(one: Figures) -> tuple[tuple[str, str], ...]:
         ("time", time(one.duration_ms)),
         ("turns", str(one.turns)),
         ("tool calls", _calls(one)),
-        ("changes", f"{one.commits} commits, {one.changed_files} files, {lines(one)} lines"),
+        ("changes", f"{plural(one.commits, 'commit')}, {plural(one.changed_files, 'file')}, {lines(one)} lines"),
         ("scripts", f"{one.scripts_passed} of {one.scripts} passed; {time(one.script_ms)}" if one.scripts else "none"),
     )
 

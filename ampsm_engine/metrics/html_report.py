@@ -39,7 +39,7 @@ figcaption span { color: var(--muted); font-weight: 400; }
 svg { display: block; width: 100%; height: auto; } svg.narrow { display: none; }
 .table { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; }
 table { border-collapse: collapse; width: 100%; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .4rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th, td { padding: .25rem .3rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th { background: var(--card); font-weight: 600; } tr:last-child td { border-bottom: 0; }
 th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 9rem; max-width: 22rem; }
 @media (max-width: 40rem) { svg.wide { display: none; } svg.narrow { display: block; } body { padding: .75rem; }
@@ -133,6 +133,7 @@ def svg(plot: Plot, *, wide: bool) -> str:
         show_legend=len(plot.series) > 1,
         value_formatter=lambda value: _value(value, plot.unit),
         margin=4,
+        margin_right=24,  # half of the last mark's text stands beyond the axis
         spacing=8,
         min_scale=2,
         max_scale=6 if wide else 4,
@@ -144,6 +145,8 @@ def svg(plot: Plot, *, wide: bool) -> str:
         truncate_legend=-1,
     )
     chart.uuid = f"{plot.key}-{'-'.join(plot.title.lower().split())}-{'wide' if wide else 'narrow'}".replace("'", "")
+    if plot.unit == "%":
+        chart.y_labels = [0, 25, 50, 75, 100]
     order = slice(None) if by_day else slice(None, None, -1)  # pygal counts from below
     chart.x_labels = names[order]
     if by_day:
@@ -188,7 +191,7 @@ def _value(value: float, unit: str) -> str:
     if unit == "%":
         return f"{value:.0f}%"
     if unit == "dollars":
-        return f"${value:,.2f}"
+        return labels.dollars(value)
     if unit in ("minutes", "seconds"):
         return f"{value:,.0f} {unit[:3]}" if value >= 10 or not value else f"{value:.1f} {unit[:3]}"
     return labels.count(round(value)) if value >= 1 or not value else f"{value:.1f}"

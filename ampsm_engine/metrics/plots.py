@@ -7,13 +7,16 @@ drawing. Labels are text of people's and repositories': whoever shows them clean
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
-from ampsm_engine.lean_dataclass import dataclass
+from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.metrics import columns
 from ampsm_engine.metrics.figures import Figures, ToolFigures
 from ampsm_engine.metrics.summary import FiguresRow, Summary
 
 MOST_BARS = 16
 """Groups that one plot shows; of more, those with the most tokens."""
+
+IN_SECONDS = 3.0
+"""Minutes up to which times are drawn in seconds: between two marks of an axis there is less than a minute then."""
 
 MOST_DAYS = 60
 """Days that one plot shows: the last ones."""
@@ -92,7 +95,7 @@ def _of_groups(summary: Summary) -> list[Plot]:
     rows, note = _days(summary.rows) if summary.by == "day" else _largest(summary.rows)
     labels = tuple(row.label for row in rows)
     by = columns.GROUPING_NAMES[summary.by]
-    return [
+    drawn = (
         Plot(
             key,
             f"{title} by {by}",
@@ -102,7 +105,19 @@ def _of_groups(summary: Summary) -> list[Plot]:
             note,
         )
         for key, title, unit, series in _GROUP_PLOTS
-    ]
+    )
+    return [_in_seconds(plot) if plot.unit == "minutes" else plot for plot in drawn]
+
+
+def _in_seconds(plot: Plot) -> Plot:
+    """A plot of minutes, in seconds where it shows few minutes."""
+    if any(value is not None and value >= IN_SECONDS for one in plot.series for value in one.values):
+        return plot
+    series = (
+        PlotSeries(one.name, tuple(None if value is None else value * 60 for value in one.values))
+        for one in plot.series
+    )
+    return replace(plot, unit="seconds", series=tuple(series))
 
 
 def _days(rows: Sequence[FiguresRow]) -> tuple[list[FiguresRow], str]:

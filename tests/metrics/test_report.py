@@ -130,6 +130,18 @@ def test_a_value_that_is_not_known_is_not_drawn() -> None:
 
 
 @pytest.mark.parametrize("wide", [True, False])
+def test_the_marks_of_an_axis_are_told_apart(hostile: Ledger, wide: bool) -> None:
+    for plot in plots(summarize(hostile.engine.store, "mode")):
+        marks = re.findall(r">(\$?[0-9][^<]*?)</text>", svg(plot, wide=wide))
+        assert len(marks) > 1, plot.title
+        assert len(set(marks)) == len(marks), f"{plot.title}: {marks}"
+    (success,) = (plot for plot in plots(summarize(hostile.engine.store, "mode")) if plot.unit == "%")
+    assert all(f">{mark}%</text>" in svg(success, wide=wide) for mark in (0, 25, 50, 75, 100))
+    few, many = (Plot("time", "Time", unit, ("a",), (PlotSeries("amp", (2.0,)),)) for unit in ("seconds", "minutes"))
+    assert ("sec" in svg(few, wide=wide), "min" in svg(many, wide=wide)) == (True, True)
+
+
+@pytest.mark.parametrize("wide", [True, False])
 def test_the_legend_of_few_series_is_not_cut_off(wide: bool) -> None:
     series = tuple(PlotSeries(name, (1.0, 2.0)) for name in ("amp", "script"))
     text = svg(Plot("time", "Time by day", "minutes", ("2026-01-01", "2026-01-02"), series), wide=wide)
