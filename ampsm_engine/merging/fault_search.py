@@ -2,11 +2,16 @@
 
 A list of n candidates is run once as a whole. Where it fails, halving finds the first that the others before it do not
 stand with, in at most ceil(log2 n) extra runs; it is set aside, and what is left is a list of its own, which is run
-once as a whole, as any is that is to land. So `faults` of them cost at most ceil(log2 n) extra runs each and
-`1 + faults * (1 + ceil(log2 n))` runs in all, and one of the base itself where the very first does not pass. Fewer
-cannot do, as two candidates show: when both fail together, and the first alone, the second has yet to pass by itself
-before it may land, which is the third run, `1 + 1 * (1 + log2 2)`. What the halving comes to holds for any oracle, one
-that contradicts itself included: what is landed has passed, and what is set aside has failed on top of that.
+once as a whole, as any is that is to land, unless nothing is left. So a fault costs at most ceil(log2 n) extra runs,
+and `worst_case` has the most runs in all: 1 for the whole, and for the k-th fault ceil(log2 (n - k + 1)) and the run of
+what is left. One of the base itself comes on top where the very first does not pass.
+
+No search does with less for one fault, however clever: n answers are possible, and before each the n - 1 that are left
+must have passed together, a run that tells but one of them apart from the others. A run that is not the last one halves
+what is possible at best; so after the whole it takes 1 + ceil(log2 n), whatever is kept of earlier runs.
+
+What the halving comes to holds for any oracle, one that contradicts itself included: what is landed has passed, and
+what is set aside has failed on top of that.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -41,7 +46,10 @@ def last_good(count: int, passes: Callable[[int], bool]) -> int:
 
 def worst_case(count: int, faults: int) -> int:
     """The most runs that `count` candidates take of which so many are set aside; see above."""
-    return 1 + faults * (1 + max(count - 1, 0).bit_length()) if count else 0
+    if not count:
+        return 0
+    left = range(count, max(count - faults, 0), -1)  # candidates among which each fault is looked for
+    return 1 + sum((number - 1).bit_length() + (number > 1) for number in left)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Sorting candidates out by an oracle: what comes in has passed, what is left out has failed, and it takes few runs."""
 
 from collections.abc import Sequence
+from functools import cache
 from random import Random
 
 import pytest
@@ -146,10 +147,41 @@ def test_the_order_has_everyone_once_and_those_first_that_meet_nobody_before_the
 
 @pytest.mark.parametrize(
     ("count", "faults", "runs"),
-    [(0, 0, 0), (0, 3, 0), (1, 0, 1), (1, 1, 2), (2, 1, 3), (8, 0, 1), (8, 1, 5), (9, 2, 11)],
-)
+    [
+        (0, 0, 0), (0, 3, 0), (1, 0, 1), (1, 1, 1), (2, 1, 3), (2, 2, 3), (8, 0, 1), (8, 1, 5), (9, 2, 10), (32, 3, 19),
+        (3, 7, 6),
+    ],
+)  # fmt: skip
 def test_the_most_runs_are_told_to_the_letter(count: int, faults: int, runs: int) -> None:
     assert worst_case(count, faults) == runs
+
+
+@given(st.integers(1, 32), st.data())
+def test_faults_in_combination_alone_cost_no_more_than_the_bound(count: int, data: st.DataObject) -> None:
+    groups = st.frozensets(st.integers(0, count - 1), min_size=min(2, count), max_size=3)
+    ground = Ground(data.draw(st.lists(groups, max_size=5)))
+    sorting = ground.sort_out(count)
+    assert ground.runs <= worst_case(count, len(sorting.faults))
+    assert set(ground.stood) <= set(ground.passed), "each base in between has passed"
+
+
+def test_no_search_finds_one_fault_with_fewer_runs() -> None:
+    """All searches at once: any set of candidates may be run, and the end is a run that passed of all but the fault."""
+
+    @cache
+    def least(possible: int) -> int:
+        """The runs that the best search takes in the worst case, so many candidates being possibly at fault."""
+        if possible == 1:
+            return 1  # the others have yet to pass together
+        # Of those that are possible some are in the run: it fails where the fault is one of them. It was the last run
+        # where it passes and there was one other alone, for all the others can be in it then.
+        ways = (
+            (least(inside), least(possible - inside) if possible - inside > 1 else 0) for inside in range(1, possible)
+        )
+        return 1 + min(max(fails, passes) for fails, passes in ways)
+
+    for count in range(2, 130):
+        assert worst_case(count, 1) == 1 + least(count)
 
 
 def test_without_candidates_nothing_runs() -> None:
