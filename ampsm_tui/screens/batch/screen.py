@@ -35,7 +35,7 @@ class RunScreen(RunActionsScreen):
     PURPOSE = (
         "The items of a run, each a session of its own; Enter opens it.",
         "The time that is left is told once some items have ended, by how long they took.",
-        "c puts the variants of one prompt side by side.",
+        "| puts the variants of one prompt side by side.",
     )
     FILTER_BY = "name, repository, mode, state, prompt"
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -69,6 +69,7 @@ class VariantsScreen(TableScreen):
 
     def on_mount(self) -> None:
         """Ask for what is compared, and for what becomes of it."""
+        self._head.set_pieces([Piece("Comparing the variants …", "quiet")])
         self.variants.focus()
         self.live.start()
 
