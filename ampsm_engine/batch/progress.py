@@ -6,6 +6,7 @@ and the item allows it, then `merge` where it is to be merged.
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from ampsm_engine import timestamps
@@ -39,6 +40,15 @@ CREDIT_DELAY = 300.0
 """Seconds after which spent credit is tried again where nobody said when; doubled up to LONGEST_WAIT."""
 
 LONGEST_WAIT = 3600.0
+
+BELIEVED = 3
+"""How often in a row amp is believed when it says how long to wait: `0 seconds` would have it asked without end."""
+
+MOST_DOUBLED = 20
+"""Doublings of a delay, by which every one has come to the longest."""
+
+LONGEST_TOLD = 366 * 86_400.0
+"""Seconds up to which amp is believed when it says how long to wait: no clock reaches some of what a text may say."""
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SPAN = re.compile(
@@ -115,10 +125,11 @@ def _after_failure(
     if failure == "timeout":
         return Verdict("timeout", ItemState.TIMEOUT, step, said)
     if failure in WAITING:
-        delay = requested_delay(said or "", datetime.now(UTC))
-        if delay is None:
-            first = CREDIT_DELAY if failure == "no-credit" else max(retry_delay, 0.0)
-            delay = min(first * 2 ** _last(before, "waits"), LONGEST_WAIT)
+        told, waited = requested_delay(said or "", datetime.now(UTC)), _last(before, "waits")
+        first = CREDIT_DELAY if failure == "no-credit" else max(retry_delay, 0.0)
+        delay = min(first * 2 ** min(waited, MOST_DOUBLED), LONGEST_WAIT)
+        if told is not None:
+            delay = told if waited < BELIEVED else max(told, delay)
         return Verdict("waits", ItemState.QUEUED, step, said, delay, waits=True)
     if failure in HALTING:
         return Verdict("error", ItemState.STOPPED, step, said, halts=True)
@@ -172,11 +183,17 @@ def _last(tries: Sequence[BatchTry], outcome: str) -> int:
 
 
 def requested_delay(said: str, now: datetime) -> float | None:
-    """The seconds that an error says to wait; None when it does not say."""
+    """The seconds that an error says to wait; None when it does not say, or says what no run could wait for."""
+    delay = _told_delay(said, now)
+    return delay if delay is not None and delay <= LONGEST_TOLD else None
+
+
+def _told_delay(said: str, now: datetime) -> float | None:
     if found := _MOMENT.search(said):
-        moment = timestamps.parse(found.group().replace(" ", "T"))
-        if moment > now:
-            return (moment - now).total_seconds()
+        with suppress(ValueError):  # there is no such day, hour or zone
+            moment = timestamps.parse(found.group().replace(" ", "T"))
+            if moment > now:
+                return (moment - now).total_seconds()
     if found := _SPAN.search(said):
         parts = _PART.findall(found[1])
         return sum(float(number) * _UNITS[(unit or "s").lower()] for number, unit in parts)

@@ -74,10 +74,21 @@ def test_what_may_pass_is_tried_again_for_longer_and_longer_and_then_ends() -> N
         ("resets at 2026-05-01T12:00:40Z", 40.0),
         ("Model Provider Overloaded Try again in a few seconds.", None),
         ("Out of Credits Add credits to keep using Amp.", None),
+        ("Try again in 99999999999 days.", None),
+        (f"retry after {'9' * 400} s", None),
+        ("resets at 9999-12-31T23:59:59Z", None),
+        ("resets at 2026-13-45T99:00:00Z", None),
+        ("resets at 2027-01-01T00:00:00+99:99, retry after 30", 30.0),
     ],
 )
 def test_a_told_time_is_heard(said: str, seconds: float | None) -> None:
     assert progress.requested_delay(said, NOW) == seconds
+
+
+def test_a_told_time_that_is_wrong_again_and_again_is_believed_no_longer() -> None:
+    limited = ended(Outcome.FAILED, failure="rate-limit", error="429. Try again in 0 seconds.")
+    found = [after("prompt", limited, *["waits"] * waited).delay for waited in (0, 2, 3, 5000)]
+    assert found == [0.0, 0.0, 80.0, 3600.0]
 
 
 def test_where_no_time_is_told_the_run_waits_for_longer_and_longer() -> None:
