@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from ampsm_engine import timestamps
+from ampsm_engine import durations, timestamps
 from ampsm_engine.batch.values import FIX, ItemSpec
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import BatchTry, ItemState, Iteration, Outcome, ScriptResult, Status, TryKind
@@ -154,13 +154,22 @@ def _done(spec: ItemSpec, step: str, iteration: Iteration, status: Status) -> Ve
 
 def after_failing_script(spec: ItemSpec, step: str, exit_code: int | None) -> Verdict:
     """What a script that failed comes to: one more run of amp to mend it, or the item's end."""
+    from ampsm_engine.worker.script import TIMED_OUT  # with asyncio, which a command that only looks can do without
+
     name, _, number = step.partition(" ")
     fixes = int(number) if name == FIX_STEP else 0
-    why = f"The script failed with exit code {exit_code}."
+    why = f"The script failed with exit code {exit_code}{_time_over(spec) if exit_code == TIMED_OUT else ''}."
     if fixes < spec.most_fixes:
         return Verdict("fail", ItemState.RUNNING, f"{FIX_STEP} {fixes + 1}", why)
     tries = f" {1 + fixes} runs of amp did not make it pass." if fixes else ""
     return Verdict("fail", ItemState.FAIL, step, why + tries)
+
+
+def _time_over(spec: ItemSpec) -> str:
+    """What that exit code means, and whose the time is; a script may end with it by itself, too."""
+    limit = spec.script_timeout_sec
+    whose = "the setting script.timeout" if limit is None else f"{durations.written(limit)}, the plan's scriptTimeout"
+    return f", which says that its time was over ({whose})"
 
 
 def _next(spec: ItemSpec, step: str) -> tuple[ItemState, str]:

@@ -85,6 +85,15 @@ def test_a_told_time_is_heard(said: str, seconds: float | None) -> None:
     assert progress.requested_delay(said, NOW) == seconds
 
 
+def test_a_script_whose_time_was_over_says_whose_time_it_was() -> None:
+    found = progress.after_failing_script(ItemSpec("/repo", "Go", script_timeout_sec=90), "prompt", 124)
+    assert found.reason == (
+        "The script failed with exit code 124, which says that its time was over (1m 30s, the plan's scriptTimeout)."
+    )
+    assert "setting script.timeout" in (progress.after_failing_script(ItemSpec("/r", "Go"), "prompt", 124).reason or "")
+    assert "time" not in (progress.after_failing_script(ItemSpec("/r", "Go"), "prompt", 1).reason or "")
+
+
 def test_a_told_time_that_is_wrong_again_and_again_is_believed_no_longer() -> None:
     limited = ended(Outcome.FAILED, failure="rate-limit", error="429. Try again in 0 seconds.")
     found = [after("prompt", limited, *["waits"] * waited).delay for waited in (0, 2, 3, 5000)]
