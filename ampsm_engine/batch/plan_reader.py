@@ -61,7 +61,7 @@ def file_text(path: Path, what: str) -> str:
     """The text of a file; NotFound or Unfit when it cannot be read, Refused when it is none."""
     try:
         # Somebody writes to `<(...)`, which is one of the folders of open files.
-        if path.is_fifo() and not any(map(path.is_relative_to, ("/dev/fd", "/proc"))):
+        if path.is_fifo() and not any(map(path.is_relative_to, ("/dev/fd", "/dev/stdin", "/proc"))):
             raise Refused(f"The {what} {path} is a pipe that may never be written to.", f"cat {path} > FILE")
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
