@@ -48,8 +48,9 @@ def examples(many: int) -> int:
     return many if settings.get_current_profile_name() == "search" else max(many // 3, 1)
 
 
-_NOT_OURS = {"NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "EDITOR", "VISUAL", "PYTHONUNBUFFERED"}
-"""The last: people's programs have a buffer, and what cannot be written stays in it."""
+_NOT_OURS = {"NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "EDITOR", "VISUAL", "PYTHONUNBUFFERED", "PYTHONSAFEPATH"}
+"""The last two: people's programs have a buffer, and what cannot be written stays in it; an app that asked a side
+process has set the other one for good."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
