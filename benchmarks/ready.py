@@ -1,19 +1,22 @@
 """A worktree that is ready against `git worktree add` and the same steps by hand; its own tests pass in both at once.
 
-A Node project with husky and a Python project with a virtual environment (both need their registry once, for packages
-that the checkout installs), and one with a submodule and pointers of large file storage.
+Fresh clones of a Node project with husky and of a Python project with a virtual environment (both need their registry
+once, for packages that the checkout installs), one with two submodules and large files (by git-lfs where it is
+installed, else as pointers), and a small one with nothing to be made ready, which shows what ampsm takes of itself.
+Prints a table: milliseconds and their median ratio, by the clock and of processor, ampsm beside the same by hand.
 """
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from ground import AMPSM, ground, pairs
+from ground import AMPSM, ground, pairs, processor_pairs
 
-ROUNDS = 5
+ROUNDS = 3
 FILE_PROTOCOL = ("-c", "protocol.file.allow=always")
 
 
@@ -61,7 +64,9 @@ def node(root: Path) -> Project:
     )
     run("npm", "install", "--save-dev", "--no-audit", "--no-fund", "--loglevel=error", "husky@9", at=root)
     commit(root)
-    return Project(root, lambda tree: run("sh", "-c", install, at=tree), ("npm", "test"))
+    clone = cloned(root)
+    run("sh", "-c", install, at=clone)
+    return Project(clone, lambda tree: run("sh", "-c", install, at=tree), ("npm", "test"))
 
 
 def python(root: Path) -> Project:
@@ -74,81 +79,112 @@ def python(root: Path) -> Project:
             ".ampsm.toml": 'setup = "python3 -m venv .venv"\nshare = [".venv"]\n',
         },
     )
-    run("python3", "-m", "venv", ".venv", at=root)
-    run(".venv/bin/python", "-m", "pip", "install", "--quiet", "attrs", at=root)
     commit(root)
+    clone = cloned(root)
+    run("python3", "-m", "venv", ".venv", at=clone)
+    run(".venv/bin/python", "-m", "pip", "install", "--quiet", "attrs", at=clone)
 
     def by_hand(tree: Path) -> None:
-        run("cp", "-a", root / ".venv", tree / ".venv", at=tree)
+        run("cp", "-a", clone / ".venv", tree / ".venv", at=tree)
         run("python3", "-m", "venv", ".venv", at=tree)
 
-    return Project(root, by_hand, (".venv/bin/python", "-m", "unittest", "-q"))
+    return Project(clone, by_hand, (".venv/bin/python", "-m", "unittest", "-q"))
 
 
 def nested(root: Path) -> Project:
-    """It needs its submodule, and has a file of large file storage."""
-    library = root.with_name("library")
-    begin(library, {f"lib{number}.txt": f"{number}\n" * 100 for number in range(200)})
-    commit(library)
+    """It needs its submodules and, where git-lfs is, a large file whose content a remote has."""
+    libraries = [root.with_name(f"library{number}") for number in (1, 2)]
+    for library in libraries:
+        begin(library, {f"lib{number}.txt": f"{number}\n" * 100 for number in range(200)})
+        commit(library)
+    has_lfs = shutil.which("git-lfs") is not None
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
     begin(
         root,
         {
-            "test.sh": "test -s vendor/lib/lib7.txt && test -s .env\n",
+            "test.sh": "cat vendor/*/lib7.txt > /dev/null && test -s .env && test $(wc -c < big.bin) -gt 9\n",
             ".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n",
-            "big.bin": "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+            "big.bin": "large\n" * 100_000 if has_lfs else pointer,
             ".gitignore": ".env\n",
             ".worktreeinclude": ".env\n",
-            ".env": "KEY=1\n",
         },
     )
-    run("git", *FILE_PROTOCOL, "submodule", "--quiet", "add", library, "vendor/lib", at=root)
+    if has_lfs:
+        run("git", "lfs", "install", at=root)
+    for library in libraries:
+        run("git", *FILE_PROTOCOL, "submodule", "--quiet", "add", library, f"vendor/{library.name}", at=root)
     commit(root)
+    clone = cloned(root)
+    run("git", *FILE_PROTOCOL, "submodule", "--quiet", "update", "--init", at=clone)
+    (clone / ".env").write_text("KEY=1\n")
 
     def by_hand(tree: Path) -> None:
         run("git", *FILE_PROTOCOL, "submodule", "--quiet", "update", "--init", at=tree)
-        run("cp", root / ".env", tree / ".env", at=tree)
+        run("cp", clone / ".env", tree / ".env", at=tree)
 
-    return Project(root, by_hand, ("sh", "test.sh"))
+    return Project(clone, by_hand, ("sh", "test.sh"))
 
 
-def compare(name: str, project: Project, place: Path) -> None:
-    """Print both medians and the median ratio; both worktrees pass the project's own tests."""
+def bare_of_needs(root: Path) -> Project:
+    """It has what git tracks, and needs no more."""
+    begin(root, {f"f{number}.txt": f"{number}\n" * 100 for number in range(100)})
+    commit(root)
+    return Project(root, lambda _: None, ("test", "-s", "f7.txt"))
+
+
+def cloned(root: Path) -> Path:
+    """A fresh clone of a repository, by way of a remote that is a folder."""
+    remote, clone = root.with_name(f"{root.name}.git"), root.with_name(f"{root.name}-clone")
+    run("git", "clone", "-q", "--bare", root, remote, at=root)
+    if shutil.which("git-lfs"):
+        run("git", "lfs", "push", "--all", remote, at=root)
+    run("git", "clone", "-q", remote, clone, at=root.parent)
+    return clone
+
+
+def compare(name: str, project: Project, place: Path) -> str:
+    """A line of the table; both worktrees pass the project's own tests."""
     count, trees = iter(range(1000)), []
 
-    def ours(_: int) -> None:
-        made = run(
-            AMPSM, "new", "--no-run", "--name", f"bench {next(count)}", "--trust-setup", "--json", at=project.root
-        )
+    def ours() -> None:
+        named = ("--no-run", "--name", f"bench {next(count)}")
+        made = run(AMPSM, "new", *named, "--trust-setup", "--json", at=project.root)
         session = json.loads(made)
         if session["readiness"]["setup"]:
             run(AMPSM, "setup", session["session"]["id"], at=project.root)
         trees.append((Path(session["session"]["worktreePath"]), session["readiness"]["lacks"]))
 
-    def hands(_: int) -> None:
+    def hands() -> None:
         number = next(count)
         tree = place / f"{name}-{number}"
         run("git", "worktree", "add", "-q", "-b", f"t{number}", tree, at=project.root)
         project.by_hand(tree)
         trees.append((tree, []))
 
-    new, add, ratio = pairs(ours, hands, ROUNDS)
+    clock = pairs(lambda _: ours(), lambda _: hands(), ROUNDS)
+    new, add, _, ratio = processor_pairs(ours, hands, ROUNDS)
     for tree, _ in trees:
         run(*project.test, at=tree)
-    times = f"ampsm {new * 1000:.0f} ms, by hand {add * 1000:.0f} ms, ratio {ratio:.2f}"
-    print(f"{name}: {times}; {len(trees)} worktrees pass their tests")
     for lack in trees[0][1]:
-        print(f"  said: {lack}".replace(str(place), ""))
+        print(f"  {name} says: {lack}".replace(str(place), ""))
+    numbers = (clock[0] * 1000, clock[1] * 1000, clock[2], new * 1000, add * 1000, ratio)
+    return f"{name:<8}" + "".join(f"{one:>10.2f}" if one < 100 else f"{one:>10.0f}" for one in numbers)
 
 
 def main() -> None:
     """Each project whose programs are here."""
+    kinds = (("plain", bare_of_needs, "git"), ("node", node, "npm"), ("python", python, "python3"))
+    rows = []
     with ground() as place:
-        for name, make, program in (("node", node, "npm"), ("python", python, "python3"), ("nested", nested, "git")):
+        for name, make, program in (*kinds, ("nested", nested, "git")):
             if shutil.which(program) is None:
                 print(f"{name}: no {program} here")
                 continue
             (place / name).mkdir()
-            compare(name, make(place / name), place)
+            rows.append(compare(name, make(place / name), place))
+    print("load of the machine:", *(round(one, 1) for one in os.getloadavg()))
+    print(f"{'':<8}{'new ms':>10}{'hand ms':>10}{'ratio':>10}{'new cpu':>10}{'hand cpu':>10}{'ratio':>10}")
+    print(*rows, sep="\n")
 
 
 if __name__ == "__main__":

@@ -78,7 +78,8 @@ def config_set(name: str, value: str) -> int:
         config.checked(name, value)
     except Unfit as wrong:  # in the file it makes the machine unfit; typed here it is wrong usage
         nearest = f" {wrong.hint}" if wrong.hint.startswith("Did you mean") else ""
-        raise click.UsageError(f"{wrong.message}{nearest}") from wrong
+        example = f" For example: {wrong.hint}" if wrong.hint.startswith("ampsm config set ") else ""
+        raise click.UsageError(f"{wrong.message}{nearest}{example}") from wrong
     path = config.config_path()
     written = config.store(path, name, value)
     output.line(f"{name} = {setting.written(written)}")

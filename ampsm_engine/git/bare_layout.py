@@ -6,7 +6,7 @@ from pathlib import Path
 from ampsm_engine.errors import Unfit
 from ampsm_engine.git import program
 
-_MIRROR = r"^remote\..*\.mirror$"
+_FETCHED = r"^remote\..*\.fetch$"
 
 
 def top(common: Path) -> Path:
@@ -15,10 +15,11 @@ def top(common: Path) -> Path:
     The one around it where it is called `.git`, or a file of that name leads to it. Unfit for a hidden one without
     such a file, and for a mirror: what is fetched there next takes away all branches that its source does not have.
     """
-    mirrors = program.read(common, "--git-dir", common, "config", "--get-regexp", "--type=bool", _MIRROR).line
-    if name := next((line.partition(" ")[0] for line in mirrors.split("\n") if line.endswith(" true")), ""):
-        message = f"The repository {common} is a mirror: its next fetch would take the sessions' branches away."
-        raise Unfit(message, f"git --git-dir {common} config --unset {name}, or: git clone --bare {common} work.git")
+    refspecs = program.read(common, "--git-dir", common, "config", "--get-regexp", _FETCHED).line.split("\n")
+    if name := next((line.partition(" ")[0] for line in refspecs if line.endswith(":refs/*")), ""):
+        message = f"The repository {common} is a mirror: its next fetch may take the sessions' branches away."
+        remote = name.removeprefix("remote.").removesuffix(".fetch")
+        raise Unfit(message, f"git --git-dir {common} config {name} '+refs/heads/*:refs/remotes/{remote}/*'")
     pointer = common.parent / ".git"
     if common == pointer:
         return common.parent

@@ -109,7 +109,7 @@ def test_a_hundred_hostile_repositories_have_nothing_run_and_are_asked_about_as_
     commits = committed(repo, asked + silent)
     for commit in commits[: len(asked)]:
         with pytest.raises(UntrustedCommand) as why:
-            setup.of_new_session(engine, repo, commit)
+            sessions.new(engine, path=repo, prompt=None, name="x", base=commit, run=False)
         assert visible(why.value.command, "\n\t") == why.value.command
         assert str(canary) in why.value.command
         assert "only in the checkout" not in why.value.command
@@ -120,6 +120,8 @@ def test_a_hundred_hostile_repositories_have_nothing_run_and_are_asked_about_as_
         told = is_there and tree.get(FILE, ("", b"a folder"))[1] not in (b'setup = ""', b'setup = "  "')
         assert bool(source.problems) == told, (tree, source)
         assert all(visible(text) == text for text in source.problems)
+    for commit in commits[len(asked) :: 12]:
+        sessions.new(engine, path=repo, prompt=None, name="x", base=commit, run=False)
     assert not canary.exists()
 
 
