@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -137,7 +138,8 @@ def cloned(root: Path) -> Path:
     remote, clone = root.with_name(f"{root.name}.git"), root.with_name(f"{root.name}-clone")
     run("git", "clone", "-q", "--bare", root, remote, at=root)
     if shutil.which("git-lfs"):
-        run("git", "lfs", "push", "--all", remote, at=root)
+        run("git", "remote", "add", "origin", remote, at=root)
+        run("git", "lfs", "push", "--all", "origin", at=root)
     run("git", "clone", "-q", remote, clone, at=root.parent)
     return clone
 
@@ -172,11 +174,13 @@ def compare(name: str, project: Project, place: Path) -> str:
 
 
 def main() -> None:
-    """Each project whose programs are here."""
+    """Each project whose programs are here, or those that are named: plain, node, python, nested."""
     kinds = (("plain", bare_of_needs, "git"), ("node", node, "npm"), ("python", python, "python3"))
     rows = []
     with ground() as place:
         for name, make, program in (*kinds, ("nested", nested, "git")):
+            if sys.argv[1:] and name not in sys.argv[1:]:
+                continue
             if shutil.which(program) is None:
                 print(f"{name}: no {program} here")
                 continue
