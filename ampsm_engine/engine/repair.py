@@ -12,7 +12,7 @@ from ampsm_engine import private_folder
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import reconstruction, relocation, session_trash
 from ampsm_engine.engine.relocation import Disagreement
-from ampsm_engine.errors import AmpsmError
+from ampsm_engine.errors import AmpsmError, Unfit
 from ampsm_engine.git import commits, pinned_refs, repository, trash, worktrees
 from ampsm_engine.git import program as git
 from ampsm_engine.git.entities import Orphan, Repo
@@ -232,6 +232,13 @@ def _outside_findings(engine: Engine, session: Session, *, apply: bool) -> Itera
 def _off_branch(engine: Engine, repo: Repo, session: Session, worktree: Path, *, apply: bool) -> Iterator[Disagreement]:
     """A worktree that left its session's branch, or whose branch was renamed or deleted."""
     head = commits.head(worktree)
+    if not head.commit:
+        seen = pinned_refs.tip(repo.root, session.id) or ""
+        try:
+            repository.refuse_damaged(repo.root, f"{repository.BRANCHES}{session.branch_name}", seen=seen)
+        except Unfit as damaged:
+            yield Disagreement("branch", f"session {session.name}: {damaged.message}", damaged.hint)
+            return
     if not head.commit and head.branch == session.branch_name and (tip := pinned_refs.tip(repo.root, session.id)):
         text = f"the branch {session.branch_name} of session {session.name} was deleted"
         yield _repair_branch(engine, repo, session, text, tip, apply=apply)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ampsm_engine import labels, redact, session_problems
 from ampsm_engine.context import Engine
-from ampsm_engine.errors import AmpsmError, NotFound, Refused
+from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
 from ampsm_engine.git import changes, program, readiness, repository
 from ampsm_engine.git.entities import FileChange
 from ampsm_engine.lean_dataclass import dataclass, replace
@@ -83,7 +83,7 @@ def show(engine: Engine, session: Session) -> SessionView:
             ahead, behind = changes.ahead_behind(place, tip, base)
             lacking = readiness.lacking(worktree, Path(session.repo_root)) if worktree.is_dir() else ()
     except AmpsmError as reason:
-        trouble = _deleted_branch(session) or str(reason)
+        trouble = _lost_branch(session) or str(reason)
         return SessionView(session, iterations, facts, trouble=trouble, comments=comments, cost_micros=cost)
     view = SessionView(session, iterations, facts, ahead, behind, files, lacking=lacking, is_base_gone=is_gone)
     return replace(view, comments=comments, cost_micros=cost)
@@ -97,13 +97,18 @@ def _followed(engine: Engine, session: Session) -> Session | None:
     return followed if followed.base_branch != session.base_branch else None
 
 
-def _deleted_branch(session: Session) -> str:
-    """A sentence about a branch that was deleted, and whose commits are kept; empty where that is not so."""
+def _lost_branch(session: Session) -> str:
+    """A sentence about a branch that is damaged or was deleted, and whose commits are kept; empty for other reasons."""
     from ampsm_engine.git import pinned_refs
 
     root = Path(session.repo_root)
     with contextlib.suppress(AmpsmError):
-        if repository.branch_tip(root, session.branch_name) is None and pinned_refs.tip(root, session.id):
+        seen = pinned_refs.tip(root, session.id)
+        if repository.branch_tip(root, session.branch_name) is None and seen:
+            try:
+                repository.refuse_damaged(root, f"{repository.BRANCHES}{session.branch_name}", seen=seen)
+            except Unfit as damaged:
+                return f"{damaged.message} To have it back as it was seen last: {damaged.hint}"
             kept = f"{pinned_refs.TIP}/{session.id}"
             return f"Its branch was deleted; its commits are kept as {kept}: ampsm repair --apply makes it again."
     return ""

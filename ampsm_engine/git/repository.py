@@ -200,7 +200,7 @@ def resolve_all(where: Path, *names: str) -> tuple[str, ...]:
 def unknown_commit(where: Path, name: str) -> NotFound:
     """The error for a revision that names nothing. Unfit or Failed instead where git cannot read refs to tell that."""
     if printable(name) == name:
-        refuse_damaged(where, f"{BRANCHES}{name}")
+        refuse_damaged(where, "" if name == "HEAD" else f"{BRANCHES}{name}")  # git tells of no HEAD on a damaged branch
     message = f"There is no commit {printable(name)[:100]!r} in {where}."
     return NotFound(message, f"git -C {where} log --all --oneline")
 
@@ -448,14 +448,17 @@ def branches_in(root: Path, commit: str) -> frozenset[str]:
     return frozenset(name.removeprefix(BRANCHES) for name in program.text(listed).splitlines())
 
 
-def refuse_damaged(where: Path, ref: str = "") -> None:
-    """Unfit when a ref is damaged or names an object that is not there; without `ref`, any of them, HEAD included."""
+def refuse_damaged(where: Path, ref: str = "", *, seen: str = "") -> None:
+    """Unfit when a ref is damaged or names an object that is not there; without `ref`, any of them, HEAD included.
+
+    `seen`: the commit that it had when we saw it last, for the way back.
+    """
     answer = program.read(where, "for-each-ref", *((ref,) if ref else ()))
     found = re.search(_BROKEN, answer.message)
     if found:
         name = next(group for group in found.groups() if group)
         message = f"The ref {name} of the repository {where} is damaged: {answer.reason}."
-        raise Unfit(message, _way_back(where, name))
+        raise Unfit(message, _way_back(where, name, seen))
     if not answer.ok:
         raise program.failure(where, ("for-each-ref",), answer)
     if not ref:
@@ -470,9 +473,11 @@ def _refuse_damaged_head(where: Path) -> None:
     raise Unfit(message, f"git -C {where} fsck --lost-found names what is there; then: git -C {where} switch BRANCH")
 
 
-def _way_back(where: Path, name: str) -> str:
+def _way_back(where: Path, name: str, seen: str) -> str:
     common = program.read(where, "rev-parse", "--path-format=absolute", "--git-common-dir").line
-    again = f"rm -f {common}/{name} && git -C {where} update-ref {name} COMMIT"
+    again = f"rm -f {common}/{name} && git -C {where} update-ref {name} {seen or 'COMMIT'}"
+    if seen:
+        return again
     return f"git -C {where} fsck --lost-found names its last commit as dangling; then: {again}"
 
 

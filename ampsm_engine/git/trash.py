@@ -18,6 +18,7 @@ from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import lock, own_files, program, repository, stash_commit, worktrees
 from ampsm_engine.git.entities import Repo, Trashed
 from ampsm_engine.git.pinned_refs import LOOKED, REVIEW, TIP
+from ampsm_engine.git.pinned_refs import tip as seen_last
 from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.git.stash_commit import Contents
 from ampsm_engine.git.worktrees import delete_tree
@@ -269,6 +270,7 @@ def _write_down(repo: Repo, worktree: Path, branch: str, session_id: str) -> Non
     _lock_inner_worktrees(repo, worktree, session_id)
     tip = repository.branch_tip(repo.root, branch) or contents.commit
     if not tip:
+        repository.refuse_damaged(repo.root, f"{BRANCHES}{branch}", seen=seen_last(repo.root, session_id) or "")
         raise Refused(f"There is no commit to keep of {worktree}.", f"git -C {worktree} status")
     named = (("tip", tip), ("work", work), (_UNFINISHED, tip))
     refs = "".join(f"update {REFS}/{session_id}/{name} {commit}\n" for name, commit in named)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import merges, sessions
+from ampsm_engine.engine import merges, repair, session_trash, sessions, views
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Unfit
-from ampsm_engine.git import program, repository
+from ampsm_engine.git import pinned_refs, program, repository
 from tests.git.sandboxes import Sandbox
 
 MISSING = "1234567890" * 4 + "\n"
@@ -80,6 +80,31 @@ def test_a_damaged_branch_of_a_session_is_not_gone(engine: Engine, sandbox: Sand
         merges.preflight(engine, session.id)
     with pytest.raises(Unfit, match="damaged"):
         repository.base(sandbox.repo, session.branch_name)
+
+
+@pytest.mark.parametrize("content", ["", "garbage\n"], ids=["empty", "garbage"])
+def test_a_damaged_branch_of_a_session_is_not_called_deleted_and_comes_back(
+    engine: Engine, sandbox: Sandbox, content: str
+) -> None:
+    session, _ = sessions.new(engine, path=sandbox.root, name="x", run=False)
+    worktree, place = Path(session.worktree_path), sandbox.root / ".git/refs/heads" / session.branch_name
+    (worktree / "new.txt").write_text("new\n")
+    sandbox.git("add", "-A", at=worktree)
+    sandbox.git("commit", "-q", "-m", "Only here", at=worktree)
+    tip = sandbox.git("rev-parse", "HEAD", at=worktree)
+    pinned_refs.keep_tip(sandbox.root, session.id, tip)
+    place.write_text(content)
+    assert "is damaged" in (views.show(engine, session).trouble or "")
+    (found,) = repair.find_disagreements(engine, apply=True)
+    assert "is damaged" in found.text
+    with pytest.raises(Unfit, match="damaged"):
+        session_trash.remove(engine, session.id)
+    with pytest.raises(Unfit, match="damaged"):
+        repository.resolve(worktree, "HEAD")
+    subprocess.run(found.action, shell=True, check=True)
+    assert sandbox.git("rev-parse", session.branch_name) == tip
+    assert repair.find_disagreements(engine) == ()
+    session_trash.remove(engine, session.id)
 
 
 def test_what_is_only_absent_stays_absent(sandbox: Sandbox, tmp_path: Path) -> None:
