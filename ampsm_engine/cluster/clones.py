@@ -27,6 +27,9 @@ MOST_SENT = 500 << 20
 PIECE = 8 << 20
 """Bytes that travel at once: a scheduler holds them several times over."""
 
+STREAMED = ("-c", "core.bigFileThreshold=4m")
+"""How git packs and unpacks what travels: large files piece by piece, without a search for what they are like."""
+
 PATIENCE = 600.0
 """Seconds to wait for another item that clones the same repository."""
 
@@ -132,7 +135,7 @@ class HostClones:
 
     def _fetch_bundle(self, place: Path, file: Path, base: str) -> None:
         if file.exists():
-            checked = ("-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-tags")
+            checked = (*STREAMED, "-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-tags")
             _, ref = only_head(place, file)
             program.change(place, *checked, str(file), f"+{ref}:{BASES}{base}")
             file.unlink(missing_ok=True)
@@ -195,7 +198,7 @@ def bundle(root: Path, branch: str, has: Sequence[str], to: Path) -> str:
     """
     known = [one for one in has if repository.is_object_id(one) and repository.resolves(root, f"{one}^{{commit}}")]
     ref = f"{repository.BRANCHES}{branch}"
-    program.change(root, "bundle", "create", "--quiet", str(to), ref, *(f"^{one}" for one in known))
+    program.change(root, *STREAMED, "bundle", "create", "--quiet", str(to), ref, *(f"^{one}" for one in known))
     size = to.stat().st_size
     if size > MOST_SENT:
         to.unlink()

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from ampsm_engine.batch import runs
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Batch
 from tests.batch.desk import BatchDesk
-from tests.waiting import DEADLINE, until
 from tests.worker.bench import kill, marked
 
 LONGEST = float(os.environ.get("SOAK_CLUSTER_SECONDS", "1800"))
@@ -34,7 +34,7 @@ class DaskCluster:
 
     def head(self) -> None:
         self._start("head", "cluster", "head", "--port", str(self.port))
-        until(self._answers, "the scheduler")
+        self.waits_for(self._answers, "the scheduler")
 
     def _answers(self) -> bool:
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
@@ -64,14 +64,18 @@ class DaskCluster:
         """What a command of ours ends with, and all that it prints."""
         command = [sys.executable, "-m", "ampsm_tui", *words]
         found = {**os.environ, **variables}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=found, timeout=DEADLINE)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=found, timeout=LONGEST)
         return done.returncode, done.stdout + done.stderr
 
     def over(self, batch: Batch) -> None:
         """Wait until a run rests."""
+        self.waits_for(lambda: self.is_over(batch), lambda: self.told(batch))
+
+    def waits_for(self, fact: Callable[[], object], what: str | Callable[[], str]) -> None:
+        """Wait for a fact of several processes, each of which a busy machine may take a minute to start."""
         deadline = time.monotonic() + LONGEST
-        while not self.is_over(batch):
-            assert time.monotonic() < deadline, self.told(batch)
+        while not fact():
+            assert time.monotonic() < deadline, what if isinstance(what, str) else what()
             time.sleep(0.2)
 
     def is_over(self, batch: Batch) -> bool:

@@ -20,7 +20,6 @@ from ampsm_engine.worker import launch
 from tests.batch.desk import BatchDesk
 from tests.cluster.dask_cluster import LONGEST, DaskCluster
 from tests.conftest import git
-from tests.waiting import until
 from tests.worker.bench import kill
 
 OTHER_PYTHONS = sorted(Path(__file__).parent.parent.parent.glob(".venv-3.*/bin/python"))
@@ -147,7 +146,7 @@ def test_a_host_without_ampsm_is_told_and_the_others_do_the_work(dask: DaskClust
     worker = [sys.executable, "-m", "distributed.cli.dask_worker", f"tcp://127.0.0.1:{dask.port}"]
     options = ["--no-nanny", "--nthreads", "1", "--name", "bare", "--local-directory", str(dask.home("bare"))]
     dask.start_process("bare", [*worker, *options], PYTHONPATH=str(hidden.parent))
-    until(lambda: "no ampsm" in dask.command("doctor", "--cluster", dask.url)[1], "the bare host to be told")
+    dask.waits_for(lambda: "no ampsm" in dask.command("doctor", "--cluster", dask.url)[1], "the bare host to be told")
     dask.join("web1")
     batch = dask.start(desk.item(desk.writes("a.txt")))
     dask.over(batch)
@@ -195,7 +194,9 @@ def test_certificates_are_needed_and_a_wrong_one_is_told(
         monkeypatch.setenv(name, value)
     dask.head()
     dask.join("web1")
-    until(lambda: "1 host with 2 slots" in dask.command("doctor", "--cluster", dask.url)[1], "the host over TLS")
+    dask.waits_for(
+        lambda: "1 host with 2 slots" in dask.command("doctor", "--cluster", dask.url)[1], "the host over TLS"
+    )
     encrypted, told = dask.url.replace("dask:", "tls:"), {}
     for name, variables in (("none", dict.fromkeys(ours, "")), ("other", others)):
         for address in (dask.url, encrypted):
