@@ -22,6 +22,10 @@ from tests.batch.desk import BatchDesk
 from tests.waiting import becomes
 
 
+LONGEST = 300.0
+"""Seconds that a run may take: it is several processes for each item, and others are at work, too."""
+
+
 @dataclass
 class Network:
     """A carrier that calls hosts of this process, each in threads as a Dask worker does."""
@@ -97,7 +101,7 @@ class ClusterDesk(BatchDesk):
 
     def run(self, batch: Batch) -> Batch:
         """Coordinate a run until it rests."""
-        asyncio.run(asyncio.wait_for(self.coordinate(batch), 60))
+        asyncio.run(asyncio.wait_for(self.coordinate(batch), LONGEST))
         return self.now(batch)
 
     def ask(self, name: str, verb: str, **request: object) -> dict[str, object]:

@@ -10,7 +10,7 @@ from ampsm_engine.batch.values import ItemSpec
 from ampsm_engine.cluster import clones, executor, host, remote_item
 from ampsm_engine.context import Engine
 from ampsm_engine.model import BatchItem, BatchState
-from tests.cluster.desk import ClusterDesk
+from tests.cluster.desk import LONGEST, ClusterDesk
 from tests.conftest import git
 from tests.waiting import becomes
 
@@ -131,7 +131,7 @@ def test_whatever_dies_and_comes_back_each_item_ends_once(cluster: ClusterDesk) 
             await disturb(what, number)
         await coordinating
 
-    asyncio.run(asyncio.wait_for(play(), 60))
+    asyncio.run(asyncio.wait_for(play(), LONGEST))
     assert cluster.now(batch).state is BatchState.ENDED
     assert cluster.states(batch) == ["success"] * len(names), cluster.told(batch)
     store = cluster.engine.store
