@@ -66,7 +66,7 @@ def copy(checkout: Path, worktree: Path, share: Sequence[str] = (), most: float 
     cannot be copied is in `left`. Of a folder in `share` no more than `most` bytes are copied where the disk cannot
     have two files share their blocks. What was copied is noted in `copied_paths`.
     """
-    done = Included()
+    done, named = Included(), list[str]()
     why_not = _why_unread(checkout / INCLUDE_FILE)
     if why_not is None:
         named = _listed(checkout, f"--exclude-from={checkout / INCLUDE_FILE}")
@@ -74,8 +74,12 @@ def copy(checkout: Path, worktree: Path, share: Sequence[str] = (), most: float 
         done = _copy_named(checkout, worktree, named)
     elif why_not:
         done = Included(notes=(f"{INCLUDE_FILE} is {why_not}, so nothing that it may name was copied.",))
+    dealt_with = set(named)  # what is named twice is copied once, and told once
     for folder in share:
-        done = done.with_more(_share(checkout, worktree, folder, most))
+        named = _listed(checkout, "--exclude-standard", "--", f":(top,literal){folder}")
+        left = [path for path in named if path not in dealt_with]
+        done = done.with_more(_share(checkout, worktree, folder, left, most))
+        dealt_with.update(named)
     return done
 
 
@@ -94,9 +98,8 @@ def _listed(checkout: Path, *chosen: str) -> list[str]:
     return records.split(program.query(checkout, "ls-files", "-z", "--others", "--ignored", *chosen))
 
 
-def _share(checkout: Path, worktree: Path, folder: str, most: float) -> Included:
+def _share(checkout: Path, worktree: Path, folder: str, named: list[str], most: float) -> Included:
     """Copy what git ignores in a folder of the checkout, unless that is too much."""
-    named = _listed(checkout, "--exclude-standard", "--", f":(top,literal){folder}")
     total = 0
     for path in named:
         with contextlib.suppress(OSError):

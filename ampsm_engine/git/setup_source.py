@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ampsm_engine import redact
 from ampsm_engine.config import line_of
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import program, records, repository, worktrees
+from ampsm_engine.git import own_files, program, records, repository, worktrees
 from ampsm_engine.plain_text import printable, visible
 
 FILE = ".ampsm.toml"
@@ -211,4 +211,4 @@ def why_not_shared(name: object) -> str:
         return "it has to be a path below the repository's top"
     if any(part.casefold() == ".git" for part in parts) or printable(name) != name or "\\" in name:
         return "there is no such folder to share"
-    return ""
+    return "it is a folder of ampsm's own" if parts[0] in own_files.FOLDERS else ""

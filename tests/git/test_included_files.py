@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.git import commits, copied_paths, included_files, repository, staging
+from ampsm_engine.git import commits, copied_paths, included_files, repository, setup_source, staging
 from tests.conftest import first_commits, git
 
 
@@ -149,6 +149,23 @@ def test_a_shared_folder_is_copied_whole_without_links_that_lead_out(checkout: C
     assert checkout.there() == {"cache/a/one", "cache/a/b/two", "cache/z", "cache/in", ".venv/pyvenv.cfg"}
     assert "python3 -m venv .venv" in done.notes[0]
     assert copied_paths.read(repository.git_dir(checkout.worktree)).folders == ("cache/", ".venv/")
+
+
+def test_what_is_named_twice_is_copied_and_told_once(checkout: Checkout, tmp_path: Path) -> None:
+    for top in (checkout.root, checkout.worktree):
+        (top / ".gitignore").write_text("cache/\n")
+    checkout.write("cache/a/one", "1\n")
+    (checkout.root / "cache" / "a" / "out").symlink_to(tmp_path)
+    (checkout.root / ".worktreeinclude").write_text("one\n")
+    done = included_files.copy(checkout.root, checkout.worktree, ["cache/a", "cache"])
+    assert (done.files, done.bytes) == (1, 2)
+    assert [(one.path, one.reason) for one in done.left] == [("cache/a/out", included_files.LEADS_OUT)]
+
+
+@pytest.mark.parametrize("name", [".worktrees", "AGENT_CONTEXT/", ".worktrees/1a2b3c4d5e"])
+def test_what_is_ampsms_own_is_not_shared(name: str) -> None:
+    assert setup_source.why_not_shared(name) == "it is a folder of ampsm's own"
+    assert setup_source.named_folders(f"cache {name}") == ("cache",)
 
 
 def test_what_the_disk_would_hold_twice_is_copied_up_to_a_bound(
