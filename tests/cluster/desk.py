@@ -21,7 +21,6 @@ from ampsm_engine.worker import launch
 from tests.batch.desk import BatchDesk
 from tests.waiting import becomes
 
-
 LONGEST = 300.0
 """Seconds that a run may take: it is several processes for each item, and others are at work, too."""
 
