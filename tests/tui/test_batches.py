@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ampsm_engine.batch.overview import RunLine
+from ampsm_engine.batch.runs import ResumedRun
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.last_places import LastPlace
 from ampsm_engine.model import BatchState, ItemState
@@ -201,8 +202,11 @@ async def test_what_does_not_run_is_not_stopped(runs: Desk) -> None:
     async with runs.open(BOARD):
         await runs.press("B", "G", "x")
         runs.sees("old dependencies does not run")
+        stays = "One of them stays."
+        runs.answers["resume"] = lambda *_: ResumedRun(a_run(), (stays,))
         await runs.press("ctrl+g")
         runs.asked("resume", "b000000004")
+        runs.sees("old dependencies goes on. One of them stays.")
 
 
 async def test_items_are_tried_again_marked_ones_together(runs: Desk) -> None:
@@ -271,10 +275,13 @@ async def test_a_run_that_is_gone_takes_its_screen_along(runs: Desk) -> None:
         runs.sees("There is no batch b000000001.")
 
 
+READS = {"measured_changes", "folders", "run_lines", "run_view", "forecast_conflicts", "open_merges"}
+
+
 async def test_who_only_watches_looks_at_runs_and_changes_none(runs: Desk) -> None:
     async with runs.open(BOARD, read_only=True):
         await runs.press("B", "x", "ctrl+g", "d", "enter", "x", "ctrl+x", "r", "d")
-        assert {name for name, _, _ in runs.verbs} <= {"measured_changes", "folders", "run_lines", "run_view"}
+        assert {name for name, _, _ in runs.verbs} <= READS
         assert isinstance(runs.app.screen, RunScreen)
 
 
