@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -71,6 +72,16 @@ def pytest_collection(session: pytest.Session) -> None:
     for path in (*modules[first:], *modules[:first]):
         with contextlib.suppress(Exception, pytest.skip.Exception):  # the collecting says what is wrong with it
             importlib.import_module(".".join(path.relative_to(top).with_suffix("").parts))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mix the modules, where several processes share them: some folders compute, and some wait for processes.
+
+    In the order of their names all of them wait at the end, beside cores that have nothing to do.
+    """
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: zlib.crc32(item.nodeid.partition("::")[0].encode()))
 
 
 def pytest_collection_finish() -> None:
@@ -200,7 +211,19 @@ def first_commits(root: Path, *commits: tuple[Files, str], at: str = "") -> None
             sample.unlink()
         _made[key] = made
     shutil.copytree(_made[key], root)
-    git(root, "update-index", "-q", "--refresh")  # with the new files' inodes, as if they had been written here
+    _note_inodes(root)
+
+
+def _note_inodes(root: Path) -> None:
+    """Let the index of a copied repository know its files, as if they had been written here."""
+    index = pygit2.Repository(os.fspath(root), RepositoryOpenFlag.NO_SEARCH).index
+    known = [(entry.path, entry.id, entry.mode) for entry in index]
+    for path, _, _ in known:
+        index.add(path)
+    if known == [(entry.path, entry.id, entry.mode) for entry in index]:
+        index.write()
+    else:  # a filter or a setting that libgit2 does not know
+        git(root, "update-index", "-q", "--refresh")
 
 
 BEGIN = ({"README.md": "# A project\n", "app.py": "def answer() -> int:\n    return 41\n"}, "Begin")
