@@ -115,22 +115,25 @@ def is_busy(worktree: Path) -> str | None:
 
 def operation(folder: Path) -> str | None:
     """The same, from the git folder of the worktree."""
-    found = next((name for file, name in _OPERATIONS if (folder / file).exists()), None)
-    if found is not None:
-        return found
-    for ref, name in _OPERATION_REFS:
-        if _is_set(folder, ref):
+    try:
+        there = frozenset(os.listdir(folder))  # noqa: PTH208 - names alone; a merge asks this of every worktree
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    for file, name in _OPERATIONS:
+        if file.partition("/")[0] in there and (folder / file).exists():
             return name
-    return "cherry-pick" if (folder / "sequencer").exists() else None
+    has_tables = (common_of(folder) / "reftable").exists()
+    for ref, name in _OPERATION_REFS:
+        if _is_set(folder, ref) if has_tables else ref in there:
+            return name
+    return "cherry-pick" if "sequencer" in there else None
 
 
 def _is_set(folder: Path, ref: str) -> bool:
-    """Whether a ref of the git folder itself is there, such as CHERRY_PICK_HEAD.
+    """Whether a ref of the git folder itself is there, such as CHERRY_PICK_HEAD, where refs are tables.
 
-    Where refs are no tables, git has each of these in a file, which is not read here: an iteration asks ten times.
+    Elsewhere git has each of these in a file, and is not asked: an iteration asks ten times.
     """
-    if not (common_of(folder) / "reftable").exists():
-        return (folder / ref).exists()
     # By its full name: a branch may be called like that, too, and where both are there git says so in place of a name.
     asked = ("rev-parse", "--quiet", "--verify", "--symbolic-full-name", ref)
     answer = program.read(folder, "--git-dir", folder, *asked)
