@@ -172,7 +172,7 @@ def check_worktree(worktree: Path) -> None:
 
 def is_git_folder(folder: Path) -> bool:
     """Whether a folder is a git folder itself, as a bare repository is."""
-    return (folder / "HEAD").is_file() and all((folder / name).is_dir() for name in ("objects", "refs"))
+    return (folder / "objects").is_dir() and all((folder / name).exists() for name in (*_GIT_DIR_PARTS, "config"))
 
 
 def common_dir(worktree: Path) -> Path:

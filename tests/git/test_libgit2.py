@@ -301,7 +301,7 @@ def test_filters_decide_what_differs(sandbox: Sandbox) -> None:
 
 
 def test_configuration_is_gits(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in program.configuration("user.name", "Grace").items():
+    for name, value in program.configuration({"user.name": "Grace"}).items():
         monkeypatch.setenv(name, value)
     assert program.read(sandbox.root, "config", "user.name").line == "Grace"
     known = pygit2.Repository(sandbox.root).config

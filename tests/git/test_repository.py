@@ -47,14 +47,15 @@ def test_where_nothing_is(sandbox: Sandbox, tmp_path: Path) -> None:
     assert unfit.value.hint == f"git -C {empty} init"
 
 
-def test_a_bare_repository_is_unfit(sandbox: Sandbox, tmp_path: Path) -> None:
-    sandbox.git("clone", "--quiet", "--bare", ".", tmp_path / "bare.git")
-    with pytest.raises(Unfit, match="bare") as unfit:
-        repository.locate(tmp_path / "bare.git")
-    assert "clone" in unfit.value.hint
-    sandbox.git("worktree", "add", "--quiet", tmp_path / "tree", at=tmp_path / "bare.git")
-    with pytest.raises(Unfit, match="bare"):
-        repository.locate(tmp_path / "tree")
+def test_a_bare_repository_is_the_top_of_its_worktrees(sandbox: Sandbox, tmp_path: Path) -> None:
+    bare, tree = tmp_path / "bare.git", tmp_path / "tree"
+    sandbox.git("clone", "--quiet", "--bare", ".", bare)
+    sandbox.git("worktree", "add", "--quiet", tree, at=bare)
+    for place, checkout in ((bare, bare), (bare / "hooks", bare), (tree, tree)):
+        assert repository.locate(place) == Repo(bare, bare, checkout, is_bare=True)
+    assert repository.git_dir(bare) == bare
+    with pytest.raises(Unfit, match="its link to the session's was replaced"):
+        repository.linked_git_dir(bare)
 
 
 def test_a_repository_without_a_commit_is_unfit(tmp_path: Path) -> None:

@@ -179,15 +179,6 @@ def test_an_upstream_that_was_force_pushed(desk: Desk, task: Session, tmp_path: 
     assert desk.merge(task).merge.state is MergeState.DONE
 
 
-def test_a_common_folder_that_is_bare(desk: Desk, tmp_path: Path) -> None:
-    from ampsm_engine.engine import sessions
-    from ampsm_engine.errors import Unfit
-
-    git(tmp_path, "clone", "-q", "--bare", str(desk.repo), "bare.git")
-    with pytest.raises(Unfit, match="bare"):
-        sessions.new(desk.engine, path=tmp_path / "bare.git", prompt=None, name="x", run=False)
-
-
 def test_a_merge_beside_an_iteration_is_refused(desk: Desk, task: Session) -> None:
     from ampsm_engine.model import Iteration, State
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.errors import Failed, NotFound, Refused, Unfit
+from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import pinned_refs, repository
 from ampsm_engine.git.integrate import branch_move, commit_range, proof, rewrite, squash
 from ampsm_engine.git.integrate.outcomes import Merged, RewriteConflict, Rewritten
@@ -161,10 +161,11 @@ def test_a_history_that_is_cut_off_is_told(bench: Bench, tmp_path: Path) -> None
         rewrite.forecast(tmp_path / "shallow", bench.base, bench.tip)
 
 
-def test_a_bare_repository_is_refused(bench: Bench, tmp_path: Path) -> None:
+def test_a_branch_of_a_bare_repository_is_moved(bench: Bench, tmp_path: Path) -> None:
+    tip = bench.amp({"a.txt": lines(_1="one")})
     bench.git("clone", "-q", "--bare", bench.root, tmp_path / "bare")
-    with pytest.raises(Unfit, match="is bare"):
-        branch_move.move_target(tmp_path / "bare", "main", bench.base, bench.base)
+    branch_move.move_target(tmp_path / "bare", "main", bench.base, tip)
+    assert bench.git("rev-parse", "main", at=tmp_path / "bare") == tip
 
 
 def test_replaced_commits_are_seen_as_git_sees_them(bench: Bench) -> None:
