@@ -39,15 +39,16 @@ _NOT_AN_ACT = frozenset({"checked", SCRIPT_CHANGED, KIND, QUIET})
 def watch(store: Store, session: Session, run: RunDirectory) -> None:
     """Write down how the repository stands before amp begins; where it cannot be read, that is a fact and no error."""
     try:
-        state = repository_state.read(Path(session.repo_root))
-        outside_changes.hold_stash(Path(session.repo_root), _kept(session, run.path.name), state)
+        # Before the state: what another session does while that is read must be in one of the two.
         newest = store.facts.read(limit=1)
-        known = {
-            "state": state,
+        known: dict[str, object] = {
             "time": timestamps.now(),
             "fact": newest[-1].number if newest else 0,
             "sessions": [[one.id, one.branch_name, one.worktree_path] for one in _of_repository(store, session)],
         }
+        state = repository_state.read(Path(session.repo_root))
+        outside_changes.hold_stash(Path(session.repo_root), _kept(session, run.path.name), state)
+        known |= {"state": state}
         write_private(run.before, json.dumps(known).encode(), lasting=False)
         run.outside.unlink(missing_ok=True)
     except (AmpsmError, OSError) as reason:

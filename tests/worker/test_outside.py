@@ -6,9 +6,10 @@ import pytest
 
 from ampsm_engine import templates
 from ampsm_engine.engine import repair, session_trash, sessions
-from ampsm_engine.git import repository
+from ampsm_engine.git import repository, repository_state
 from ampsm_engine.merging import operations, scratch
 from ampsm_engine.merging.results import Options
+from ampsm_engine.worker import outside as watching
 from tests.conftest import git
 from tests.waiting import until
 from tests.worker.bench import Bench
@@ -113,3 +114,22 @@ def test_a_repository_that_cannot_be_read_is_no_reason_not_to_run(bench: Bench) 
     assert last.end_time
     assert "what changed outside of the worktree while amp ran is not known" in bench.fact(session, "note")
     assert (Path(session.worktree_path) / "one.txt").exists()
+
+
+def test_what_another_session_does_while_the_state_is_written_down_is_its_own(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, session = bench.new(None, name="other"), bench.new(None, name="this")
+    iteration = bench.iterate(session, launch_worker=False)
+    home, store, read = bench.engine.home, bench.engine.store, repository_state.read
+
+    def read_and_act(root: Path) -> repository_state.State:
+        state = read(root)
+        git(Path(other.worktree_path), "commit", "-q", "--allow-empty", "-m", "amp: something")
+        store.facts.add("committed", "it has committed", session_id=other.id)
+        return state
+
+    with monkeypatch.context() as patch:
+        patch.setattr(repository_state, "read", read_and_act)
+        watching.watch(store, session, home.run(iteration.id))
+    assert watching.facts(home, store, session, iteration) == []
