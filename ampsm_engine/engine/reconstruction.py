@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ampsm_engine import plain_text, redact, timestamps
 from ampsm_engine.amp import failures, process, stream, transcript
@@ -35,7 +35,7 @@ from ampsm_engine.worker.run_directory import RunRecord
 _TRASHED = re.compile(r"refs/ampsm/trash/([^/]+)/tip")
 _BRANCH = re.compile(r"amp/([^/]+)/(\d{8}-\d{6})(?:-\d+)?")
 _STREAM_HEAD = 1 << 18
-_LOST_WITH_IT = "lost: review comments and marks, the journal of its merges"
+_LOST_WITH_IT = "lost: review comments and marks, the journal of its merges, whether its worktree was set up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +280,7 @@ def _session(engine: Engine, remains: Remains) -> Session:
         created_at=notes.get("created") or timestamps.stamp(made),
         script_command=script[1] if script else None,
         notes=notes.get("notes") or None,
+        folder=_folder(notes.get("folder", "")),
     )
     if record:
         session = replace(record.session, branch_name=remains.branch, worktree_path=str(remains.worktree))
@@ -293,6 +294,13 @@ def _session(engine: Engine, remains: Remains) -> Session:
         thread_id=session.thread_id or thread,
         trashed_at=timestamps.now() if remains.trashed else None,
     )
+
+
+def _folder(written: str) -> str:
+    """The folder that a line of SESSION.md names, where it lies in the worktree: anybody may have written there."""
+    named = re.match(r"`(.+)` \(", written)
+    path = PurePosixPath(named[1] if named else "")
+    return "" if path.is_absolute() or ".." in path.parts or not path.name else str(path)
 
 
 def _status(engine: Engine, remains: Remains, session: Session) -> Status:

@@ -79,6 +79,21 @@ def test_everything_that_ran_comes_back(bench: Bench) -> None:
     bench.settled(before[0])
 
 
+@pytest.mark.parametrize("written", ["web/app", "/etc", "../..", "."])
+def test_the_folder_that_a_session_is_about_is_known_again(bench: Bench, written: str) -> None:
+    (bench.repo / "web" / "app").mkdir(parents=True)
+    (bench.repo / "web" / "app" / "one.txt").write_text("one\n")
+    git(bench.repo, "add", "web")
+    git(bench.repo, "commit", "-q", "-m", "Web")
+    session = bench.new(None, folder="web/app")
+    notes = Path(session.worktree_path) / "AGENT_CONTEXT" / "SESSION.md"
+    notes.write_text(notes.read_text().replace("`web/app`", f"`{written}`"))
+    bench.engine.store.close()
+    lose(bench)
+    repair.find_disagreements(bench.engine, apply=True)
+    assert bench.now(session).folder == (written if written == "web/app" else "")
+
+
 def test_a_branch_alone_tells_its_session_and_its_iterations(bench: Bench) -> None:
     ran, _ = worked(bench)
     session = bench.now(bench.sessions[0])
