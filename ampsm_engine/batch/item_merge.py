@@ -94,7 +94,7 @@ class ItemMerge:
         return merge if merge and merge.kind == "merge" and merge.started_at >= left.started_at else None
 
     def _merge(self, item: BatchItem, session: Session) -> None:
-        store, root = self.engine.store, Path(session.repo_root)
+        root = Path(session.repo_root)
         for _ in range(ROUNDS):
             base, tip = repository.branch_tips(root, session.base_branch, session.branch_name)
             if tip is None:
@@ -102,9 +102,7 @@ class ItemMerge:
             if base is None:
                 way = f"ampsm merge {session.id} --onto BRANCH -m MESSAGE"
                 raise Refused(f"{session.base_branch} is no branch that it could be merged into.", way)
-            if changes.ahead_behind(root, session.branch_name, session.base_branch)[0] == 0:
-                store.batches.begin_try(ItemAttempt(item.id, progress.MERGE, TryKind.MERGE))
-                self._end("pass", ItemState.SUCCESS, f"There is nothing to merge that {session.base_branch} lacks.")
+            if self._is_all_there(item, session):
                 return
             moved = not repository.is_ancestor(root, base, tip)
             to_judge = session.script_command and (moved or not self._is_judged(session))
@@ -113,9 +111,18 @@ class ItemMerge:
             base_now = repository.branch_tip(root, session.base_branch)
             if session.script_command and base_now != base:
                 continue
-            if self._landed(item, session, base):
+            # Put onto a base that has the same change already, by another item for instance, it is none any more.
+            if (moved and self._is_all_there(item, session)) or self._landed(item, session, base):
                 return
         raise Refused(f"{session.base_branch} moved {ROUNDS} times while the script judged it.")
+
+    def _is_all_there(self, item: BatchItem, session: Session) -> bool:
+        """Whether the base has all of the session's commits; the item has passed then, and ends."""
+        if changes.ahead_behind(Path(session.repo_root), session.branch_name, session.base_branch)[0]:
+            return False
+        self.engine.store.batches.begin_try(ItemAttempt(item.id, progress.MERGE, TryKind.MERGE))
+        self._end("pass", ItemState.SUCCESS, f"There is nothing to merge that {session.base_branch} lacks.")
+        return True
 
     def _is_judged(self, session: Session) -> bool:
         """Whether the script is known to pass on this very commit: who put it there may have been killed first."""

@@ -44,6 +44,17 @@ def test_what_does_not_pass_on_a_base_that_moved_is_taken_back(desk: Desk, monke
     assert git(desk.repo, "log", "-1", "--format=%s", "main").strip() == "The base goes on"
 
 
+def test_a_change_that_the_base_got_by_another_item_is_merged(desk: Desk) -> None:
+    session = desk.session(script="true")
+    desk.amp(session, {"one.txt": "changed\n"})
+    desk.base({"one.txt": "changed\n"})
+    item = an_item(state=ItemState.RUNNING, step="merge", session_id=session.id, repo=str(desk.repo))
+    desk.engine.store.batches.start(a_batch(), (item,))
+    ItemMerge(desk.engine, item.id, ItemSpec(item.repo, item.prompt), lambda: False).until_ended()
+    now = desk.engine.store.batches.item(item.id)
+    assert (now.state, now.reason) == (ItemState.SUCCESS, "There is nothing to merge that main lacks.")
+
+
 def test_what_a_dead_coordinator_left_unjudged_is_judged_by_the_next(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
