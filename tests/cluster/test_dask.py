@@ -73,7 +73,7 @@ def test_kills_of_hosts_scheduler_and_coordinator_lose_and_double_nothing(dask: 
         for number in range(count)
     ]
     items = [desk.item(prompt, mergeOnPass=number % 5 == 0) for number, prompt in enumerate(steps)]
-    batch = dask.start(*items, hostGraceSec=20, concurrency=6)
+    batch = dask.start(*items, hostGraceSec=10, concurrency=6)
     began, memory, struck = time.monotonic(), 0, Counter[str]()
 
     def ended() -> int:
@@ -86,9 +86,10 @@ def test_kills_of_hosts_scheduler_and_coordinator_lose_and_double_nothing(dask: 
             time.sleep(0.5)
         memory = max(memory, psutil.Process(dask.processes["head"].pid).memory_info().rss >> 20)
         victim = dice.choice(["host", "host", "host", "coordinator", "coordinator", "scheduler"])
-        if before >= count // 4 and not struck["freeze"]:
-            victim = "freeze"
-        struck[victim] += strike(dask, desk, victim, dice.choice(names))
+        name, at_work = dice.choice(names), [item.host for item in desk.items(batch) if item.state is ItemState.RUNNING]
+        if before >= count // 4 and not struck["freeze"] and at_work:
+            victim, name = "freeze", str(at_work[0])
+        struck[victim] += strike(dask, desk, victim, name)
     late = finish(dask, desk, batch)
     seconds = time.monotonic() - began
     print(f"{count} items in {seconds:.0f} s, struck {dict(struck)}, {late} late, scheduler at most {memory} MB")
@@ -120,21 +121,24 @@ def strike(dask: DaskCluster, desk: BatchDesk, victim: str, name: str) -> bool:
 def finish(dask: DaskCluster, desk: BatchDesk, batch: Batch) -> int:
     """Hold that each item ended once, with its work here or in the base; how many were late besides."""
     assert desk.now(batch).state is BatchState.ENDED, dask.told(batch)
-    late = 0
+    late: list[str] = []
     for item in desk.items(batch):
         assert item.state is ItemState.SUCCESS, dask.told(batch)
         placements = desk.engine.store.batches.placements(item.id)
         outcomes = [one.outcome for one in placements]
         assert outcomes.count("taken") == 1, dask.told(batch)
-        late += outcomes.count("late")
+        late += [f"{item.number}-{one.host}" for one in placements if one.outcome == "late" and one.tip]
         assert len(desk.engine.store.iterations.of(item.session_id)) == 1
         session = desk.engine.store.sessions.get(item.session_id)
         where = "main" if json.loads(item.spec).get("mergeOnPass") else session.branch_name
         assert git(desk.repo, "show", f"{where}:f{item.number - 1}.txt") == "x\n"
     desk.once_each(desk.items(batch))
+    place = f"refs/ampsm/batch/{batch.id}/late/"
+    kept = git(desk.repo, "for-each-ref", "--format=%(refname)", place).split()
+    assert sorted(kept) == sorted(f"{place}{one}" for one in set(late))
     git(desk.repo, "fsck", "--strict")
     assert launch.sweep_batches(desk.engine.home, desk.engine.store) == 0
-    return late
+    return len(late)
 
 
 @pytest.mark.soak
