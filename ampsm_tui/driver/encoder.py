@@ -357,11 +357,12 @@ def _steps_down(at: int, to: int) -> tuple[str, ...]:
 
 
 def _step_across(at: int, to: int) -> str:
-    """The shortest way to another column of the same row."""
+    """The shortest way to another column of the same row. BS would be shorter, and is what a hostile text may have."""
+    if at == to:
+        return ""  # an order without a number moves by one
     if to > at:
         return f"\x1b[{_times(to - at)}C"
-    back = min("\b" * (at - to), f"\x1b[{_times(at - to)}D", key=len)
-    return "\r" if at > to == 0 else back
+    return f"\x1b[{_times(at - to)}D" if to else "\r"
 
 
 def _times(number: int) -> str:

@@ -153,7 +153,7 @@ def test_the_cursor_goes_from_change_to_change_by_the_shortest_way() -> None:
     pair = Pair(ALL)
     pair.show(rows([[(" " * 30, None)]] * HEIGHT, 0, 0, WIDTH))
     figures = rows([[(" " * 30 + f"{at:03}", None)] for at in range(HEIGHT)], 0, 0, WIDTH)
-    assert pair.show(figures) < HEIGHT * len("\x1b[B\b\b\b123") + 40, (
+    assert pair.show(figures) < HEIGHT * len("\x1b[B\x1b[3D123") + 40, (
         "below each other, they need no place of their own"
     )
     assert not pair.ours.differs(pair.plain)

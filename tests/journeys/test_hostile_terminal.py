@@ -29,9 +29,9 @@ _OURS = re.compile(
 
 
 def foreign(written: bytes) -> list[bytes]:
-    """All that steers a terminal and is not Textual's own, nor the step back by which our driver moves the cursor."""
+    """All that steers a terminal and is neither Textual's own nor our driver's, which moves its cursor by ESC alone."""
     text = written.decode("utf-8", "replace")
-    steering = re.findall("[\x80-\x9f\u202a-\u202e\u2066-\u2069\x00]", text)
+    steering = re.findall("[\x00-\x06\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
     rest = re.sub(rb"\x1b(?:\[[0-9;:?]*)?\Z", b"", _OURS.sub(b"", written))  # the last one may be on its way still
     return [found.group() for found in re.finditer(rb"\x1b.{0,20}", rest, re.DOTALL)] + [
         one.encode() for one in steering
