@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Half as many again as there are cores: many tests wait for processes, and a core is free meanwhile.
 JOBS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 2) * 3 // 2)')
 
-.PHONY: demo test check lint soak bench wheel pythons site clean
+.PHONY: demo test check lint soak bench table wheel pythons site clean
 
 demo: $(VENV)/.installed ## the main job on a throw-away repository: no amp account, no network
 	@$(BIN)/ampsm demo
@@ -27,6 +27,9 @@ soak: $(VENV)/.dev ## the slow runs: kills in the hundreds (SOAK_KILLS, SOAK_MER
 
 bench: $(VENV)/.dev ## ratios measured in one run; run it with nothing else running
 	$(BIN)/python benchmarks/run.py
+
+table: $(VENV)/.dev ## every figure that has a must, beside it and whether it is met: some seven minutes, with nothing else running
+	$(BIN)/python benchmarks/run.py table
 
 wheel: $(VENV)/.python ## the wheel in dist/, installed into an environment of its own and tried there
 	@rm -rf dist

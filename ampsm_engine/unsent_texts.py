@@ -4,7 +4,6 @@ Neither a closed dialog nor a hangup, a kill or a crash loses one. The files are
 typed, so they are deleted as soon as it is sent or emptied, and with their session when that is purged.
 """
 
-import hashlib
 import json
 import re
 import shutil
@@ -79,4 +78,6 @@ def _folder(home: Home, owner: str) -> Path:
 
 
 def _digest(text: str) -> str:
+    import hashlib  # OpenSSL, which no screen needs for its first frame
+
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]

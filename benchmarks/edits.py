@@ -4,14 +4,14 @@ import statistics
 import time
 from pathlib import Path
 
-from ground import AMPSM, ground, repository, used
+from ground import AMPSM, ground, quick, report, repository, used
 from terminal import Terminal
 
 from ampsm_engine.engine import sessions
 from ampsm_engine.engine.startup import open_engine
 
 SESSIONS = 20
-ROUNDS = 20
+ROUNDS = quick(10, 20)
 
 
 def main() -> None:
@@ -37,6 +37,7 @@ def main() -> None:
             spent = used(terminal.pid) - spent
         finally:
             terminal.end()
+        report("an edit by hand shows in the list, worst", max(took) * 1000, 600, "ms")
         print(
             f"an edit by hand shows in the list, {SESSIONS} sessions of 2,200 files: "
             f"median {statistics.median(took) * 1000:.0f} ms, worst of {ROUNDS} {max(took) * 1000:.0f} ms (must 600); "

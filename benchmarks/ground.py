@@ -19,6 +19,55 @@ import psutil
 AMPSM = Path(sys.executable).with_name("ampsm")
 
 
+class Row(NamedTuple):
+    """A figure of the table of musts; `unit` stands behind the figure and its must."""
+
+    name: str
+    value: float
+    must: float
+    unit: str
+
+    @property
+    def is_met(self) -> bool:
+        """Whether it is no more than it must."""
+        return self.value <= self.must
+
+
+ROWS: list[Row] = []
+"""What the benchmarks of this run have reported, in order."""
+
+_QUICK = "AMPSM_BENCH_QUICK"
+
+
+def quick(fewer: int, many: int) -> int:
+    """How often something is done: fewer times for the table, which has to be ready in some minutes."""
+    return fewer if _QUICK in os.environ else many
+
+
+def be_quick() -> None:
+    """Let the benchmarks of this run do everything fewer times."""
+    os.environ[_QUICK] = "1"
+
+
+def report(name: str, value: float, must: float, unit: str) -> None:
+    """Take a figure into the table."""
+    ROWS.append(Row(name, value, must, unit))
+
+
+def table() -> str:
+    """The rows that were reported, each with its must and whether that is met."""
+    lines = [f"{'':66}{'measured':>12}{'must':>10}"]
+    for row in ROWS:
+        figures = "".join(f"{_figure(one):>{width}}" for one, width in ((row.value, 12), (row.must, 10)))
+        lines.append(f"{row.name:66}{figures} {row.unit:8}{'met' if row.is_met else 'NOT MET'}")
+    met = sum(row.is_met for row in ROWS)
+    return "\n".join([*lines, f"{met} of {len(ROWS)} met"])
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.2f}"
+
+
 @contextlib.contextmanager
 def ground() -> Iterator[Path]:
     """An empty folder that is HOME, AMPSM_HOME and all else for as long as it lasts."""

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import psutil
-from ground import AMPSM, ground, repository
+from ground import AMPSM, ground, report, repository
 from keys import EVENTS, STREAMING, begin, stream
 from ls import fill
 from terminal import Terminal
@@ -32,6 +32,7 @@ def shares(pid: int) -> list[float]:
 def told(what: str, terminal: Terminal, must: int, goal: int) -> None:
     """Print one row."""
     found = shares(terminal.pid)
+    report(f"memory (PSS), {what}", sum(found), must, "MB")
     listed = " + ".join(f"{one:.0f}" for one in found)
     print(f"memory, {what}: {sum(found):.0f} MB = {listed} (must {must}, goal {goal})", flush=True)
 

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ground import quick, report
+
 from ampsm_engine.redact import Redactor
 from ampsm_engine.redact.redactor import _rules
 
@@ -50,7 +52,8 @@ def worst(redactor: Redactor) -> list[tuple[float, str]]:
         text = (unit * (length // len(unit) + 1))[:length]
         return best(lambda: redactor.text(text), times) / length * 1e6
 
-    sifted = sorted(((seconds(unit, SIFTED, 1), unit) for unit in hostile()), reverse=True)
+    units = list(hostile())[:: quick(4, 1)]
+    sifted = sorted(((seconds(unit, SIFTED, 1), unit) for unit in units), reverse=True)
     return sorted(((seconds(unit, 50 * SIFTED, 3), unit) for _, unit in sifted[:SLOW]), reverse=True)
 
 
@@ -97,6 +100,7 @@ def main() -> None:
     )
 
     found = worst(redactor)
+    report("redaction on its worst text, a million characters", found[0][0], 0.3, "s")
     print(f"hostile text, worst of all anchors: {found[0][0]:.2f} s a million characters (must 0.3)")
     for figure, unit in found:
         print(f"  {figure:.2f} s  {unit[:60]!r}{'…' if len(unit) > 60 else ''}")

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from ground import AMPSM, ground, used
+from ground import AMPSM, ground, report, used
 from keys import begin
 from ls import fill
 from terminal import Terminal
@@ -37,6 +37,8 @@ def main() -> None:
             f"{share * 100:.2f} % of a core (must 0.5, goal 0.2)"
         )
         terminal.end()
+        report(f"at rest for {SECONDS} s, {len(held)} sessions running", len(said), 0, "bytes")
+        report("at rest, app and side processes", share * 100, 0.5, "% core")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ground import AMPSM, ground
+from ground import AMPSM, ground, quick, report
 from ls import fill
 from terminal import Terminal
 
@@ -35,6 +35,21 @@ STREAMED = 10.0
 SLOW = 20_000
 """Bytes a second of a slow line."""
 
+
+MUSTS = {
+    "step beside the list": 550,
+    "step side by side": 800,
+    "step unified, no list": 500,
+    "page beside the list": 5_200,
+    "page side by side": 8_200,
+    "cursor in the list": 850,
+    "help opens": 10_000,
+    "help closes": 7_000,
+    "start of the review": 14_000,
+    "start of the list": 12_000,
+    "stream, 2 events/s, a second": 3_000,
+}
+"""Bytes that each may write where the terminal has margins."""
 
 UNFINISHED = re.compile(rb"(?:\r|\x1b\[\?69h[^\n]*)?\x1b(?:\[[0-9?]*\$?)?\Z")
 """A sequence that is cut where a piece of the line ends, perhaps a question; with what tells which one it is."""
@@ -127,42 +142,44 @@ def prepare(place: Path) -> tuple[Path, str, str]:
 
 
 def median(sizes: list[int]) -> str:
-    """Median, and the 95th percentile in brackets."""
+    """Median, and the 95th percentile in brackets where there are several."""
     ordered = sorted(sizes)
-    return f"{statistics.median_low(ordered):,} [{ordered[int(len(ordered) * 0.95)]:,}]"
+    high = f" [{ordered[int(len(ordered) * 0.95)]:,}]" if len(ordered) > 1 else ""
+    return f"{statistics.median_low(ordered):,}{high}"
 
 
-def review(*, margins: bool) -> dict[str, str]:
+def review(*, margins: bool) -> dict[str, list[int]]:
     """Bytes in the review."""
+    steps, pages = quick(24, 60), quick(8, 15)
     terminal = Answering([AMPSM, "review", SESSION], margins=margins)
-    told = {"start of the review": f"{terminal.drain(2.5):,}"}
+    told = {"start of the review": [terminal.drain(2.5)]}
     terminal.step("j" * LINES)  # from here on each step scrolls
-    told["step beside the list"] = median([terminal.step("j") for _ in range(60)])
-    told["page beside the list"] = median([terminal.step("f") for _ in range(15)])
+    told["step beside the list"] = [terminal.step("j") for _ in range(steps)]
+    told["page beside the list"] = [terminal.step("f") for _ in range(pages)]
     terminal.step("g")
     terminal.step("\\")
     terminal.step("j" * LINES)
-    told["step side by side"] = median([terminal.step("j") for _ in range(60)])
-    told["page side by side"] = median([terminal.step("f") for _ in range(15)])
+    told["step side by side"] = [terminal.step("j") for _ in range(steps)]
+    told["page side by side"] = [terminal.step("f") for _ in range(pages)]
     terminal.step("|")
-    told["step unified, no list"] = median([terminal.step("j") for _ in range(60)])
+    told["step unified, no list"] = [terminal.step("j") for _ in range(steps)]
     terminal.end()
     return told
 
 
-def sessions(*, margins: bool) -> dict[str, str]:
+def sessions(*, margins: bool) -> dict[str, list[int]]:
     """Bytes in the list."""
     terminal = Answering([AMPSM], margins=margins)
-    told = {"start of the list": f"{terminal.drain(2.5):,}"}
-    told["cursor in the list"] = median([terminal.step(key) for key in "jjjjjjjjkkkkkkkk"])
-    told["help opens"], told["help closes"] = f"{terminal.step('?'):,}", f"{terminal.step(chr(27)):,}"
-    told["palette opens"], told["palette closes"] = f"{terminal.step(':'):,}", f"{terminal.step(chr(27)):,}"
-    told["at rest, 10 s"] = f"{rest(terminal, 10):,}"
+    told = {"start of the list": [terminal.drain(2.5)]}
+    told["cursor in the list"] = [terminal.step(key) for key in "jjjjjjjjkkkkkkkk"]
+    told["help opens"], told["help closes"] = [terminal.step("?")], [terminal.step(chr(27))]
+    told["palette opens"], told["palette closes"] = [terminal.step(":")], [terminal.step(chr(27))]
+    told["at rest, 10 s"] = [rest(terminal, quick(2, 10))]
     terminal.end()
     return told
 
 
-def streaming(place: Path, *, margins: bool) -> dict[str, str]:
+def streaming(place: Path, *, margins: bool) -> dict[str, list[int]]:
     """Bytes a second in the screen of a session whose amp says or does something twice a second."""
     words = "the redirect is checked in `login.py`, and then in **two** others"
     speech = [{"say": f"Step {at}: {words}."} for at in range(3)]
@@ -182,7 +199,7 @@ def streaming(place: Path, *, margins: bool) -> dict[str, str]:
         terminal.press(key)
         rest(terminal, 1)
     began, count = time.monotonic(), rest(terminal, STREAMED)
-    told = {"stream, 2 events/s, a second": f"{count / (time.monotonic() - began):,.0f}"}
+    told = {"stream, 2 events/s, a second": [round(count / (time.monotonic() - began))]}
     terminal.end()
     runs.stop(engine, session.id)
     runs.wait(engine, [session.id], timeout=60)
@@ -257,8 +274,9 @@ def others(root: Path, old: str, new: str) -> None:
         page = {"tig": "\x06", "lazygit": "."}.get(name, " ")
         for key in "\r\r0" if name == "lazygit" else "":  # the files of the last commit, the first of them, its diff
             terminal.step(key)
-        steps = median([terminal.step("j") for _ in range(60)])
-        print(f"  {name}: start {start:,}, step {steps}, page {median([terminal.step(page) for _ in range(15)])}")
+        steps = median([terminal.step("j") for _ in range(quick(12, 60))])
+        pages = median([terminal.step(page) for _ in range(quick(6, 15))])
+        print(f"  {name}: start {start:,}, step {steps}, page {pages}")
         terminal.end()
 
 
@@ -267,22 +285,31 @@ def main() -> None:
     with ground() as place:
         root, old, new = prepare(place)
         ways = {"auto, margins": (True, ""), "auto, none": (False, ""), "plain": (False, "plain")}
-        columns: list[dict[str, str]] = []
-        for margins, renderer in ways.values():
+        columns: list[dict[str, list[int]]] = []
+        for margins, renderer in list(ways.values())[: quick(2, 3)]:
             os.environ["AMPSM_RENDERER"] = renderer
             told = review(margins=margins) | sessions(margins=margins)
-            columns.append(told | streaming(place, margins=margins))
-        print(f"  {'':28}" + "".join(f"{name:>22}" for name in ways))
+            columns.append(told | (streaming(place, margins=margins) if margins or quick(0, 1) else {}))
+        print(f"  {'':28}" + "".join(f"{name:>22}" for name in list(ways)[: len(columns)]))
         for name in columns[0]:
-            print(f"  {name:28}" + "".join(f"{column[name]:>22}" for column in columns))
+            print(f"  {name:28}" + "".join(f"{median(column.get(name, [0])):>22}" for column in columns))
+        for name, must in MUSTS.items():
+            report(name, statistics.median_low(columns[0][name]), must, "bytes")
+        report(
+            "step beside the list, no margins",
+            statistics.median_low(columns[1]["step beside the list"]),
+            1_900,
+            "bytes",
+        )
         os.environ["AMPSM_RENDERER"] = ""
         others(root, old, new)
-        for name, key, rate, keys, buffered in (
-            ("j 30 Hz beside the list", "j", 30, "", False),
-            ("j 30 Hz side by side", "j", 30, "\\", False),
-            ("f 10 Hz beside the list, behind a buffer", "f", 10, "", True),
+        for name, key, rate, keys, buffered, must in (
+            ("j 30 Hz beside the list", "j", 30, "", False, 0.3),
+            ("j 30 Hz side by side", "j", 30, "\\", False, 0.3),
+            ("f 10 Hz beside the list, behind a buffer", "f", 10, "", True, 1.5),
         ):
             settled, count = held(key, rate, keys, buffered=buffered)
+            report(f"held 3 s on 20 kB/s: {name}, settled", settled, must, "s")
             print(f"  held on 20 kB/s, {name}: settled {settled:.2f} s after release, {count:,} bytes")
 
 

@@ -3,7 +3,6 @@
 Pure bytes in, bytes out. Lines end at a line feed and nowhere else; one without it is the last of its file.
 """
 
-import hashlib
 import itertools
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -89,6 +88,8 @@ def _leading(data: bytes, start: int) -> int:
 
 
 def _digest(data: bytes) -> str:
+    import hashlib  # OpenSSL: no diff that nobody has marked yet needs it
+
     return hashlib.sha1(data, usedforsecurity=False).hexdigest()
 
 
@@ -97,7 +98,7 @@ def file_key(data: bytes, old_mode: str = "", new_mode: str = "", old_oid: str =
     parts = list(keys(data)) or [old_oid, new_oid]
     if old_mode != new_mode:
         parts += [old_mode, new_mode]
-    return FILE_KEY + hashlib.sha1("\n".join(parts).encode(), usedforsecurity=False).hexdigest()
+    return FILE_KEY + _digest("\n".join(parts).encode())
 
 
 def split(data: bytes) -> tuple[Hunk, ...]:

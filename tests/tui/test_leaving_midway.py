@@ -247,7 +247,8 @@ class Held:
 @asynccontextmanager
 async def holding(desk: Desk, way: Way, verb: str, outcome: str) -> AsyncIterator[Held]:
     """The app on the screen that waits for this verb."""
-    desk.answers |= answers() | way.answers
+    before = desk.answers
+    desk.answers = before | answers() | way.answers
     held = Held(desk, verb, outcome)
     await desk.show(a_board(way.row))
     for key in way.keys:
@@ -263,6 +264,7 @@ async def holding(desk: Desk, way: Way, verb: str, outcome: str) -> AsyncIterato
         yield held
     finally:
         held.go.set()
+        desk.answers = before | answers() | way.answers  # what is asked from now on is not held any more
 
 
 async def leave(desk: Desk, way: str) -> None:
