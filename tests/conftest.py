@@ -66,6 +66,7 @@ def pytest_collection(session: pytest.Session) -> None:
     worker = getattr(session.config, "workerinput", None)
     if worker is None:
         return
+    gc.disable()  # until all is collected: what is imported stays
     top = session.config.rootpath
     modules = sorted(path for name in session.config.args for path in (top / name).rglob("test_*.py"))
     first = len(modules) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
@@ -86,6 +87,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish() -> None:
     """What is imported and collected now stays: a quarter of an app's test went into looking at it again and again."""
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 10)
