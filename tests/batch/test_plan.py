@@ -282,6 +282,21 @@ def test_what_nobody_may_ever_write_to_is_not_waited_for(place: Path) -> None:
     assert [line for line, _ in found] == [3]
 
 
+@pytest.mark.parametrize("name", ["/dev/stdin", "/dev/fd/0"])
+def test_a_plan_is_taken_from_what_another_program_writes(place: Path, name: str) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"matrix:\n  - {repo: %s, prompt: Go}\n" % os.fsencode(place / "repo"))
+    os.close(writer)
+    own = os.dup(0)
+    os.dup2(reader, 0)
+    try:
+        assert [one.spec.prompt for one in plan.read_file(Path(name)).items] == ["Go"]
+    finally:
+        os.dup2(own, 0)
+        os.close(own)
+        os.close(reader)
+
+
 def test_a_file_that_is_no_text_is_told_with_its_line(place: Path) -> None:
     (place / "plan.yaml").write_bytes(b"matrix:\n  - repo: repo\n    prompt: Gr\xfc\xdfe\n")
     with pytest.raises(Refused, match=r"not UTF-8 text \(byte \d+, in line 3\)"):
