@@ -71,7 +71,7 @@ async def test_the_count_of_a_search_follows_the_diff(reviewed: Reviewed) -> Non
         login = reviewed.worktree / "app/login.py"
         login.write_text(login.read_text() + "# session\n# session\n")
         await reviewed.press("R")
-        await reviewed.until(lambda: "of 5" in desk.lines[0], "the new count")
+        await reviewed.until(lambda: "of 5 " in desk.lines[0], "the new count")
         assert counted(reviewed, "session") == (1, 5)
         await reviewed.press("ampersand")
         await desk.type("docs")
