@@ -4,8 +4,6 @@ Command lines (`commands.py`), lines of configuration in the syntaxes that peopl
 programs keep passwords. Blanks, line ends and colours count also as JSON, C or a shell write them.
 """
 
-import base64
-import binascii
 import itertools
 from collections.abc import Iterator
 
@@ -285,9 +283,11 @@ def _is_basic(value: str) -> bool:
 
 
 def _decoded(value: str) -> bytes:
+    import base64  # for the few texts that hold what may be some
+
     try:
         return base64.b64decode(value + "=" * (-len(value) % 4))
-    except (binascii.Error, ValueError):
+    except ValueError:
         return b""
 
 

@@ -1,6 +1,5 @@
 """The secrets of an environment: which variables hold one, and in what forms a value may turn up in a text."""
 
-import base64
 import json
 import os
 import re
@@ -148,6 +147,8 @@ def forms(value: str) -> Iterator[str]:
 
 def _in_base64(value: bytes) -> Iterator[str]:
     """The letters that do not depend on what stands around the value, for its three positions in a longer one."""
+    import base64  # for who has a secret in the environment
+
     for offset, skipped in ((0, 0), (1, 2), (2, 3)):
         whole = (offset + len(value)) // 3 * 3
         letters = base64.b64encode((b"\0" * offset + value)[:whole]).decode()[skipped:]
