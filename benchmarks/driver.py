@@ -23,14 +23,14 @@ def recorded(command: list[str | Path], keys: str) -> tuple[list[str], list[str]
     """The frames that Textual writes at the start of a program, and those of the keys."""
     terminal = Answering(command, margins=False)
 
-    def frames(quiet: float = quick(1, 3) / 10) -> list[str]:
-        said = b""
-        while data := terminal.read(quiet):
-            said += data
+    def frames(quiet: float = quick(1, 3) / 10, patience: float = 2.0) -> list[str]:
+        said, wait = b"", max(quiet, patience)  # on a busy machine the first byte is long in coming
+        while data := terminal.read(wait):
+            said, wait = said + data, quiet
         pieces = said.decode(errors="replace").replace("\x1b[?2026h", "\x1b[?2026l").split("\x1b[?2026l")
         return [piece for piece in pieces if is_frame(piece)]
 
-    start, steps = frames(2.5), []
+    start, steps = frames(2.5, 20), []
     for key in keys:
         terminal.press(key)
         steps += frames()
