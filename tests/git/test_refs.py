@@ -24,7 +24,7 @@ AS_FILES = re.compile(
 )
 
 TO_BE_WATCHED_OR_NAMED = {
-    "ampsm_engine/git/repository.py": 3,  # whether refs are tables and a folder is a repository at all, and in a hint
+    "ampsm_engine/git/repository.py": 2,  # whether refs are tables and a folder is a repository at all, and in a hint
     # Files that change when a branch moves; and what lists read where it is beyond doubt, whatever is not being git's.
     "ampsm_engine/git/branch_files.py": 7,
     "ampsm_engine/engine/diff_stat.py": 1,
