@@ -1,4 +1,6 @@
-"""The states of a session as they are shown: the one table of words, glyphs and colours, for screens and commands.
+"""How states look: the glyph, the colour and the words of each state of a session, for screens and commands alike.
+
+The states themselves are enums in `model.py`.
 
 Imports nothing: a status bar asks every few seconds, and pays for each import.
 """

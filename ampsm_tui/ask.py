@@ -1,8 +1,8 @@
 """Asking the engine from a screen, and bringing the answer back to it.
 
 Verbs run in a side process, for pygit2 would hold this one still: `ask`. Whatever a screen waits for it waits for in a
-worker that `start` or `in_background` begins: that worker goes no step further once the screen has gone, so nothing
-comes back to widgets that are not there any more, and an error becomes a toast.
+worker that `run_while_open` or `in_background` begins: that worker goes no step further once the screen has gone, so
+nothing comes back to widgets that are not there any more, and an error becomes a toast.
 """
 
 import asyncio

@@ -33,7 +33,7 @@ def call_after(node: MessagePump, delay: float, callback: Callable[[], object]) 
 
 
 def resize_after_all(app: App[Any], event: events.Resize) -> None:
-    """ReportLine the screen of the terminal's new size, unless it hears of it soon as it should.
+    """Tell the screen of the terminal's new size, unless it hears of it soon as it should.
 
     Where the timer that Textual waits for is lost, no screen would hear of this size, nor of any later one.
     """

@@ -94,7 +94,7 @@ class Review:
         self._listener = callback
 
     def focus(self, index: int, near: Iterable[int] = (), *, coloured: bool = True, worded: bool = True) -> None:
-        """ReportLine what is looked at: one file, and others on the screen or next to it, nearest first.
+        """Tell what is looked at: one file, and others on the screen or next to it, nearest first.
 
         Patches come by nearness to it; colours and words come of these files, and those wanted before are dropped.
         """

@@ -105,7 +105,7 @@ class RadarScreen(AppScreen[None]):
         self._show()
 
     async def _follow_check(self) -> None:
-        """ReportLine how far a check is for as long as one runs; what it found is looked up then."""
+        """Show how far a check is, for as long as one runs; what it found is looked up then."""
         from ampsm_engine.engine import check_run
         from ampsm_engine.merging import compatibility
 

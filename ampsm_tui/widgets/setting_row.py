@@ -68,7 +68,7 @@ class KeysRow(Static, can_focus=True):
         super().__init__("each of them may be another …")
 
     def on_focus(self) -> None:
-        """ReportLine the screen that a person is in this row."""
+        """Tell the screen that a person is in this row."""
         self.post_message(self.Entered())
 
     def action_open(self) -> None:

@@ -38,7 +38,9 @@ def test_a_session_begun_in_the_demo_is_made_in_the_demos_repository(repo: Path,
         screen.sees("New session", str(place / "pocketbook")).type("Not here").press("shift+tab", "shift+tab")
         screen.press("ctrl+u").type(str(repo)).press("ctrl+g").sees("This is a demo").press("escape")
         # What still runs is not moved to the trash.
-        screen.until(lambda: any(re.search("Fix the redirect .*script passed", line) for line in screen.lines), "an end")
+        screen.until(
+            lambda: any(re.search("Fix the redirect .*script passed", line) for line in screen.lines), "an end"
+        )
         screen.sees_no_more("New session").sees("a new").press("d").sees("to the trash?").press("y")
         screen.sees("In the trash").press("q")
         code = screen.ended()

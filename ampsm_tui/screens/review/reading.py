@@ -231,7 +231,7 @@ class DiffReading:
         return set(range(document.file_at(first), document.file_at(last) + 1))
 
     def send_focus(self) -> None:
-        """ReportLine the diff process which files are on the screen, so that it serves them first."""
+        """Tell the diff process which files are on the screen, so that it serves them first."""
         if not len(self.document) or self._is_gone:
             return
         here = self.document.file_at(self._view.cursor)

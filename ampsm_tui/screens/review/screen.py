@@ -144,7 +144,7 @@ class DiffScreen(AppScreen[None]):
         self.pane.update_counts()
 
     def on_diff_view_moved(self) -> None:
-        """ReportLine the diff process what is looked at."""
+        """Tell the diff process what is looked at."""
         if self.pane.reading is not None and self.pane.row is not None:
             self.pane.reading.send_focus()
             self.pane.follow_view()
