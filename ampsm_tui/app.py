@@ -81,6 +81,7 @@ class AmpsmApp(App[int]):
     Screen { background: $background; }
     CommandPalette SearchIcon { display: none; }
     Toast { max-width: 72; width: auto; min-width: 24; }
+    .-narrow Toast, .-slim Toast { width: 100%; }
     """
     DEFAULT_MODE = "first"
     COMMAND_PALETTE_BINDING = "ctrl+p"
@@ -289,10 +290,10 @@ class AmpsmApp(App[int]):
 
     def action_command_palette(self) -> None:
         """All actions by name."""
-        from ampsm_tui.palette import Palette
+        from ampsm_tui.widgets.command_box import CommandBox
 
-        if not any(isinstance(screen, Palette) for screen in self.screen_stack):
-            self.push_screen(Palette(id="--command-palette"))
+        if not any(isinstance(screen, CommandBox) for screen in self.screen_stack):
+            self.push_screen(CommandBox(id="--command-palette"))
 
     def action_help(self) -> None:
         """What this screen is for, and its keys."""

@@ -5,7 +5,6 @@ key stays a command.
 """
 
 import re
-from typing import TYPE_CHECKING
 
 from textual.binding import Binding
 from textual.dom import DOMNode
@@ -14,9 +13,6 @@ from textual.screen import ModalScreen
 from ampsm_engine.keymap import KEYS, Key
 from ampsm_tui.app_context import app_of
 from ampsm_tui.bindings import shown_key
-
-if TYPE_CHECKING:
-    from textual.app import App
 
 KEY_OF = {
     "show": "list.open",
@@ -89,6 +85,9 @@ _COMMAND = re.compile(rf"ampsm ([a-z]+(?: [a-z]{{1,9}})?\b)((?: {_ARGUMENT})*)")
 """A command of ours, without the words of the sentence that follow it."""
 
 
+_KEY_ID = re.compile(r"\{([a-z.-]+)\}")
+
+
 def in_app(node: DOMNode, text: str) -> str:
     """A hint or a sentence of the engine with keys in place of those commands that have one."""
     return _COMMAND.sub(lambda found: _way(node, found), text) if "ampsm " in text else text
@@ -113,9 +112,15 @@ def _place(node: DOMNode, key: Key) -> str:
     if screen is not None and (shown := shown_key(screen, key.id)):
         return shown
     way = [*(KEYS[name] for name in _VIA.get(key.screens[0], ())), key]
-    return f"in the list {', then '.join(_name(node.app, one) for one in way)}"
+    return f"in the list {', then '.join(key_name(node, one.id) for one in way)}"
 
 
-def _name(app: "App[object]", key: Key) -> str:
-    keys = app_of(app).settings.keys.get(key.id, key.keys)
-    return app.get_key_display(Binding(keys.partition(",")[0], ""))
+def key_name(node: DOMNode, key_id: str) -> str:
+    """The name of the key that does a thing, the first of several: as the settings have it."""
+    keys = app_of(node).settings.keys.get(key_id, KEYS[key_id].keys)
+    return node.app.get_key_display(Binding(keys.partition(",")[0], ""))
+
+
+def with_keys(node: DOMNode, text: str) -> str:
+    """A sentence of ours with the names of keys in place of their ids in braces, such as `{list.next}`."""
+    return _KEY_ID.sub(lambda found: key_name(node, found[1]), text)

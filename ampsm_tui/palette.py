@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from textual.command import CommandInput, CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from ampsm_tui.app_context import app_of
@@ -65,14 +65,6 @@ class PaletteEntry(NamedTuple):
     sentence: str
     also: str
     do: Callable[[], Awaitable[object] | object]
-
-
-class Palette(CommandPalette):
-    """Textual's palette with a cursor that stands still: a blinking one writes to the terminal for ever."""
-
-    def on_mount(self) -> None:
-        """Hold the cursor still."""
-        self.query_one(CommandInput).cursor_blink = False
 
 
 class ScreenActions(Provider):

@@ -381,11 +381,14 @@ def _print_end(sessions: Sequence[Session], groups: Groups, play: DemoRun) -> No
 def _print_next(stage: DemoFolder, sessions: Sequence[Session], play: DemoRun, hushed: str) -> None:
     program = _program()
     there = {part.name: shlex.quote(one.name) for one in sessions if (part := play.parts.get(one.id))}
+    review, merge, message, send = map(_key, ("session.review", "session.merge", "session.message", "review.send"))
+    sides = ", ".join(map(_key, ("conflict.ours", "conflict.theirs"))) + f" or {_key('conflict.both')}"
+    again = f"The app again: Enter opens a session, {review} reads its changes, {merge} merges it, ? lists the keys."
     tries = (
-        ("The app again: Enter opens a session, v reads its changes, M merges it, ? lists the keys.", "", "{program}"),
-        ("Two comments wait to be sent: S in the review.", "Refunds count as costs", "{program} comments {name}"),
-        ("A merge met a conflict: M in the app, then o, t or b.", "Monthly totals", "{program} show {name}"),
-        ("amp asks something: answer it with m in the app, or here.", "Currency sign", "{program} log {name}"),
+        (again, "", "{program}"),
+        (f"Two comments wait: {review} and {send} send them.", "Refunds count as costs", "{program} comments {name}"),
+        (f"A merge met a conflict: {merge} in the app, then {sides}.", "Monthly totals", "{program} show {name}"),
+        (f"amp asks something: answer with {message} in the app, or here.", "Currency sign", "{program} log {name}"),
         ("Its commits, ready to merge.", "Document the modules", "{program} diff {name} --stat"),
         ("Credit ran out, the work is kept; try again.", "Export to CSV", "{program} retry {name} --wait"),
         ("All of it is git.", "", f"git -C {shlex.quote(str(stage.repository))} log --oneline --graph --all"),
@@ -400,6 +403,13 @@ def _print_next(stage: DemoFolder, sessions: Sequence[Session], play: DemoRun, h
     output.line()
     output.line("To leave nothing behind:")
     output.line("  ", Styled(f"rm -rf {shlex.quote(str(stage.folder))}; unset AMPSM_HOME", "bold"))
+
+
+def _key(key_id: str) -> str:
+    """The letter that does a thing in the app."""
+    from ampsm_engine.keymap import KEYS
+
+    return KEYS[key_id].keys.partition(",")[0]
 
 
 def _program() -> str:

@@ -244,8 +244,8 @@ def comment_command(
 ) -> int:
     """Comment on a line, on lines or on a file of a session, as it is in its worktree; scripts and editors may, too.
 
-    The comments go to amp with `ampsm comments SESSION --send`, or with S in the app. amp answers each with --answer,
-    which needs no session: from inside an iteration it is that iteration's, and no other's.
+    The comments go to amp with `ampsm comments SESSION --send`, or with m in the review. amp answers each with
+    --answer, which needs no session: from inside an iteration it is that iteration's, and no other's.
 
       ampsm comment dark src/theme.py:12 'Take the colour from the settings'
       ampsm comment dark src/theme.py:12-18 'Why twice?'

@@ -95,14 +95,16 @@ def wait_command(references: tuple[str, ...], timeout: float | None, *, as_json:
 
 @click.command(cls=Command, short_help="Stop what runs and is queued in a session.")
 @arguments.session_argument
+@click.option("--wait/--no-wait", default=True, help="Until it has ended, or not at all.  [default: wait]")
 @arguments.json_option
-def stop_command(reference: str, *, as_json: bool) -> int:
+def stop_command(reference: str, *, wait: bool, as_json: bool) -> int:
     """Stop the iteration that runs in a session and drop the queued ones; print what became of them.
 
     amp is asked to end; if it does not, it is killed within seconds. What it changed is still committed. A commit,
     a hook or a script that does not end either is ended, after the times that the settings `stop.` give.
 
       ampsm stop dark
+      ampsm stop dark --no-wait
     """
     engine = arguments.open_engine()
     session = arguments.target(engine, reference)
@@ -110,28 +112,32 @@ def stop_command(reference: str, *, as_json: bool) -> int:
 
     touched = runs.stop(engine, session.id)
     active = tuple(one for one in touched if one.state is not State.SETTLED)
-    if active:
+    if active and wait:
         again = f"It is asked to end. ampsm wait {session.id}, ampsm show {session.id}"
         with diagnostics.working("Stopping"), diagnostics.interruptible(again):
             runs.await_stop(engine, active)
     touched = tuple(engine.store.iterations.get(one.id) for one in touched)
-    stays = any(one.state is not State.SETTLED for one in touched)
+    stays = wait and any(one.state is not State.SETTLED for one in touched)
     notes = engine.store.facts.notes_of((session.id,))
     if as_json:
         output.document({"iterations": [documents.iteration_document(iteration, notes) for iteration in touched]})
         return diagnostics.FAILED if stays else diagnostics.OK
     for iteration in touched:
         found = notes.get(iteration.id, ())
-        output.line(_stop_text(iteration, found))
+        output.line(_stop_text(iteration, found, wait=wait))
         for text in (text for serious, text in sentences(found) if serious):
             diagnostics.warning(text)
     if stays:
         diagnostics.hint(f"ampsm show {session.id}")
+    elif active and not wait:
+        diagnostics.hint(f"ampsm wait {session.id}")
     return diagnostics.FAILED if stays else diagnostics.OK
 
 
-def _stop_text(iteration: Iteration, facts: Sequence[Fact]) -> str:
+def _stop_text(iteration: Iteration, facts: Sequence[Fact], *, wait: bool) -> str:
     """The result of a stop for one iteration, in a sentence."""
+    if iteration.state is not State.SETTLED and not wait:
+        return f"Iteration {iteration.number} is asked to end."
     if iteration.state is not State.SETTLED:
         doing = one_line(iteration.activity or iteration.state.value)
         return f"Iteration {iteration.number} has not ended: {doing}."

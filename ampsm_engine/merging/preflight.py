@@ -19,7 +19,7 @@ from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.merging import situation
 from ampsm_engine.merging.results import Finding, MergePlan, Options, PlannedStep, Preflight, ScriptState
 from ampsm_engine.merging.situation import SessionSpan, Situation
-from ampsm_engine.model import SCRIPT_CHANGED, Iteration, ScriptResult
+from ampsm_engine.model import SCRIPT_CHANGED, ScriptResult
 from ampsm_engine.plain_text import list_some, plural, printable
 from ampsm_engine.worker.commit_message import whole_subject
 
@@ -315,17 +315,19 @@ def _steps(now: Situation, span: SessionSpan, options: Options) -> Iterator[Plan
 def drafted(engine: Engine, now: Situation, span: SessionSpan, objects: ObjectStore) -> str:
     """A message for what a session brings."""
     commits = situation.described(objects, now, {commit.sha for commit in span.commits})
-    return draft(commits, engine.store.iterations.of(now.session.id), now.session.name, objects)
+    # The first iteration of a session that was made to be reviewed is a prompt of comments: no title.
+    asked = [now.session.amp_prompt, *(one.prompt for one in engine.store.iterations.of(now.session.id))]
+    return draft(commits, asked, now.session.name, objects)
 
 
-def draft(commits: Sequence[PlannedCommit], iterations: Sequence[Iteration], name: str, objects: ObjectStore) -> str:
+def draft(commits: Sequence[PlannedCommit], prompts: Sequence[str], name: str, objects: ObjectStore) -> str:
     """A message from what was asked for, what amp said it did and what was committed.
 
     Its first line is a whole sentence of at most 72 characters: nothing that was cut stands in a history for good.
     """
     plain = [commit for commit in commits if not commit.merge]
     subjects = [_words(commit, objects) for commit in plain]
-    asked = [sentence for one in iterations for sentence in _sentences(one.prompt)[:1]]
+    asked = [sentence for prompt in prompts for sentence in _sentences(prompt)[:1]]
     wanted = [*subjects, *asked[:1]] if len(subjects) == 1 else [*asked[:1], *subjects]
     wholes = filter(None, (*map(_title, wanted), *map(_clause, wanted), _title(name)))
     title = next(wholes, f"Bring in {plural(len(plain), 'commit')} of a session")

@@ -19,7 +19,7 @@ from ampsm_tui import clipboard, suspend
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_holding_keys, run_to_end, run_while_open, show_error
 from ampsm_tui.bindings import bind
-from ampsm_tui.hints import in_app
+from ampsm_tui.hints import in_app, with_keys
 from ampsm_tui.screens.base import AppScreen
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ class SessionActions:
         engine = app_of(self._screen).engine
         sentences = [note] if note else []
         sentences += [await ask(session_trash.describe_loss, engine, one.id) for one in sessions[:5]]
-        done = "In the trash: {}; u brings it back"
+        done = "In the trash: {}; " + with_keys(self._screen, "{session.undo} brings it back")
 
         def warn(gone: "Removed | None") -> None:
             if gone is not None and gone.not_archived:

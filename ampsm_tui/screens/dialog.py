@@ -120,8 +120,6 @@ class MenuLine(NamedTuple):
 class LetterMenu(Dialog[str]):
     """Answers the word that was chosen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [bind("menu.take", "take", "Choose", priority=True)]
-
     def __init__(self, title: str, lines: Sequence[MenuLine]) -> None:
         super().__init__(title)
         self._lines = tuple(lines)
@@ -131,8 +129,9 @@ class LetterMenu(Dialog[str]):
         wide = max(cells(line.word) for line in self._lines)
         options = []
         for line in self._lines:
-            value = Content(one_line(line.value, 300) or "-").stylize("dim")
-            options.append(Option(Content(f" {line.letter}  {fit(line.word, wide)}  ").append(value)))
+            # Bold, not dim beside plain: on the terminal's own colours what is dim cannot be read under the cursor.
+            head = Content(f" {line.letter}  {fit(line.word, wide)}  ").stylize("bold")
+            options.append(Option(head.append(one_line(line.value, 300) or "-")))
         yield Menu(*options, compact=True)
 
     def on_key(self, event: events.Key) -> None:
@@ -145,10 +144,6 @@ class LetterMenu(Dialog[str]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter on a line, or the mouse."""
         self.action_pick(self._lines[event.option_index].word)
-
-    def action_take(self) -> None:
-        """Choose the line under the cursor."""
-        self.query_one(Menu).action_select()
 
     def action_pick(self, word: str) -> None:
         """Close it with the choice."""

@@ -37,7 +37,7 @@ class FirstRunScreen(AppScreen[None]):
     TITLE = "the first session"
     PURPOSE = WHAT[:3]
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("session.new", "new", "New session"),
+        bind("session.new", "new", "New"),
         bind("first.look", "look", "Look again"),
         bind("back", "away"),
         bind("quit", "quit", "Quit"),

@@ -15,6 +15,7 @@ from ampsm_engine.keymap import EVERYWHERE, KEYS, Key
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, one_line
+from ampsm_tui.hints import with_keys
 from ampsm_tui.screens.dialog import Dialog
 
 GAP = 2
@@ -71,7 +72,7 @@ class HelpScreen(Dialog[None]):
 
     def __init__(self, about: Screen[Any]) -> None:
         super().__init__(f"Help: {getattr(about, 'TITLE', None) or 'keys'}")
-        self._purpose: tuple[str, ...] = getattr(about, "PURPOSE", ())
+        self._purpose = tuple(with_keys(about, line) for line in getattr(about, "PURPOSE", ()))
         self._entries = key_entries(about)
 
     def compose_body(self) -> ComposeResult:

@@ -74,6 +74,7 @@ class LiveAnswer(Generic[Answer]):
                 self._is_stale = False
                 began = time.monotonic()
                 self._goes_on = self._show(await self._ask())
+                self._screen.refresh_bindings()
                 if self._is_stale:
                     await asyncio.sleep(max(self._pause, SHARE * (time.monotonic() - began)))
         except AmpsmError as reason:

@@ -55,7 +55,8 @@ class MetricsScreen(TableScreen):
     CSS_PATH = "metrics.tcss"
     TITLE = "numbers"
     PURPOSE = (
-        "What ran, in numbers: Tab takes the next figure, b groups by something else, i takes another span of time.",
+        "What ran, in numbers: {metrics.measure} takes the next figure, {metrics.by} groups by something else,",
+        "{metrics.since} takes another span of time.",
         "What is not known says so: tokens that amp did not tell, a cost that amp was not asked for.",
     )
     FILTER_BY = "name"

@@ -28,7 +28,7 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, in_background, run_to_end, run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
-from ampsm_tui.hints import in_app
+from ampsm_tui.hints import in_app, with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.kept_text import KeptText
 from ampsm_tui.screens.session_setup import ask_trust
@@ -131,7 +131,7 @@ class NewSessionScreen(AppScreen[FormResult | None]):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("new.start", "make(True)", "Start", priority=True),
-        bind("new.send", "send_prompt", priority=True),
+        bind("new.send", "make(True, True)", "Start", priority=True),
         bind("new.file", "read_file", "Prompt from file", priority=True),
         bind("new.reset", "reset", priority=True),
         bind("back", "cancel", "Cancel"),
@@ -143,10 +143,8 @@ class NewSessionScreen(AppScreen[FormResult | None]):
         self._script_typed = self._begin.script is not None
         self._offered = {"name": "", **{name: value or "" for name, value in asdict(self._begin).items()}}
         self._offered.pop("like")
-        self._making = False
-        self._unwanted = False
+        self._making = self._unwanted = self._begins_run = False
         self._notes = ""
-        self._begins_run = False
         self._with_setup = True
         self._looked = asyncio.Event()
 
@@ -154,11 +152,10 @@ class NewSessionScreen(AppScreen[FormResult | None]):
         """The fields, the two ways to go on, and what goes on."""
         begin = self._offered | self._left()
         prompt = TextInput(begin["prompt"], id="prompt", soft_wrap=True, compact=True, placeholder="What amp shall do")
-        yield Static("New session, as you left it. ^r begins anew" if self._left() else "New session", id="heading")
+        title = "New session, as you left it. {new.reset} begins anew" if self._left() else "New session"
+        yield Static(with_keys(self, title), id="heading")
         with Vertical(id="form"):
-            yield Field(
-                "repo", "Repository", Choice(begin["repo"], id="repo", placeholder="a folder in a git repository")
-            )
+            yield Field("repo", "Repository", Choice(begin["repo"], id="repo", placeholder="a folder of a repository"))
             yield Field("base", "Base", Choice(begin["base"], id="base", placeholder="what is checked out"))
             yield Field("prompt", "Prompt", prompt)
             yield Field("name", "Name", _line("name", begin["name"], "made of the prompt"))
@@ -334,18 +331,17 @@ class NewSessionScreen(AppScreen[FormResult | None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Enter in the prompt starts amp; in another field it is that field's."""
-        if action == "send_prompt":
+        if action == "make" and len(parameters) > 1:
             return self.focused is not None and self.focused.id == "prompt"
         return super().check_action(action, parameters)
 
-    def action_send_prompt(self) -> None:
-        """Make the session and start amp; behind a backslash, begin a new line instead."""
-        if not self.query_one("#prompt", TextInput).begin_line():
-            self.action_make(True)
+    def offers(self, key_id: str) -> bool:
+        """One key that starts amp is enough for the line of keys: Enter where it does."""
+        return key_id != "new.start" or not self.check_action("make", (True, True))
 
-    def action_make(self, start: bool) -> None:
-        """Check everything; make the session when nothing is wrong."""
-        if not self._making:
+    def action_make(self, start: bool, by_enter: bool = False) -> None:
+        """Check everything; make the session when nothing is wrong. Enter behind a backslash is a new line."""
+        if not self._making and not (by_enter and self.query_one("#prompt", TextInput).begin_line()):
             self._making, self._unwanted = True, False
             self.workers.cancel_group(self, "check")
             run_while_open(self, self._make(start))

@@ -30,8 +30,8 @@ class ScriptScreen(Dialog[None]):
     """Begins the command on opening; Esc stops it, and closes when it has ended."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("dialog.stop", "cancel", "Stop it, then close"),
-        bind("dialog.close", "close", "Close; it goes on"),
+        bind("dialog.stop", "cancel", "Stop"),
+        bind("dialog.close", "close", "Close"),
     ]
 
     def __init__(self, session: Session, *, setup: bool = False) -> None:
@@ -62,16 +62,24 @@ class ScriptScreen(Dialog[None]):
         except AmpsmError as refusal:
             self._show_state("did not start")
             self.show_trouble(refusal.message, refusal.hint)
-            self._ended = True
+            self._end()
             return
-        self._show_state("running")
+        self._show_state("running; it goes on when this is closed")
         ended = await follow_script(self, self._run, self.query_one(RichLog))
-        self._ended = True
+        self._end()
         if ended.trouble:
             self._show_state("✗ ended")
             self.show_trouble(ended.trouble)
         else:
             self._show_state(ending_of(ended, stopped="stopped"))
+
+    def offers(self, key_id: str) -> bool:
+        """What has ended cannot be stopped."""
+        return key_id != "dialog.stop" or not self._ended
+
+    def _end(self) -> None:
+        self._ended = True
+        self.refresh_bindings()
 
     def _show_state(self, text: str) -> None:
         self.query_one("#ending", Static).update(text)

@@ -80,7 +80,7 @@ class SessionsScreen(SessionActionsScreen):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (16, "-high"), (36, "-tall")]  # noqa: RUF012
     PURPOSE = (
         "A line a session: what it does, what it changed, if it needs you.",
-        "What needs you stands at the top; n goes from one to the next.",
+        "What needs you stands at the top; {list.next} goes from one to the next.",
         "Marked with space, several are acted on at once.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [

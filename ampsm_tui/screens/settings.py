@@ -31,9 +31,14 @@ GROUPS = {
     "silence": "When amp says nothing",
     "stop": "Stopping amp",
     "script": "The script",
+    "setup": "New worktrees",
+    "worktree": "Where worktrees are",
+    "branch": "Branches",
     "commit": "Commits",
     "notify": "Notifications",
     "ui": "Screens",
+    "review": "Review",
+    "keys": "Keys",
 }
 """The first word of a setting's name, and what its group is called."""
 
@@ -73,7 +78,6 @@ class SettingsScreen(AppScreen[None]):
                 yield Static(GROUPS.get(word, word), classes="group")
                 for setting in held:
                     yield SettingRow(setting, app_of(self).settings[setting.name])
-            yield Static("Keys", classes="group")
             yield KeysRow()
         yield Static("", id="meaning")
         yield KeyBar()
@@ -89,12 +93,11 @@ class SettingsScreen(AppScreen[None]):
 
     def _explain(self, row: SettingRow, trouble: str = "", hint: str = "") -> None:
         setting = row.setting
-        default = setting.written(setting.default) or "not set"
+        is_switch = isinstance(setting.default, bool)
+        default = ("on" if setting.default else "off") if is_switch else setting.written(setting.default) or "not set"
         value = setting.written(row.value)
-        shown = (
-            f"{value} {setting.meaning}" if value.isalnum() and isinstance(row.value, int | float) else setting.meaning
-        )
-        text = f"{shown}\nas ampsm comes: {default}"
+        reads_on = value.isalnum() and isinstance(row.value, int | float) and not is_switch
+        text = f"{value if reads_on else ''} {setting.meaning}".lstrip() + f"\nas ampsm comes: {default}"
         if trouble:
             text = f"✗ {trouble}\n{hint}"
         meaning = self.query_one("#meaning", Static)

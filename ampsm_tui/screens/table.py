@@ -56,6 +56,14 @@ class TableScreen(AppScreen[None]):
             return False
         return super().check_action(action, parameters)
 
+    def offers(self, key_id: str) -> bool:
+        """What opens lives on a row, and a filter where there is something to find."""
+        if key_id == "table.open":
+            return bool(self.table.rows)
+        if key_id == "table.filter":
+            return bool(self.table.records)
+        return super().offers(key_id)
+
     def show_arrangement(self) -> None:
         """Show what the table was narrowed to, where the screen has a place for it."""
 
@@ -72,8 +80,13 @@ class TableScreen(AppScreen[None]):
         return [Piece("  ".join(filter(None, parts)), "chosen")]
 
     def on_record_table_record_marks_changed(self) -> None:
-        """Say how many are marked."""
+        """Say how many are marked, and which keys live now."""
         self.show_arrangement()
+        self.refresh_bindings()
+
+    def on_record_table_record_highlighted(self) -> None:
+        """Name the keys that live on the row under the cursor."""
+        self.refresh_bindings()
 
     def on_filter_box_list_moved(self, event: "FilterBox.ListMoved") -> None:
         """Move in the table while a filter is typed."""

@@ -18,6 +18,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import run_to_end, run_while_open
 from ampsm_tui.bindings import bind
+from ampsm_tui.hints import key_name
 from ampsm_tui.screens.dialog import Dialog
 from ampsm_tui.screens.kept_text import KeptText
 from ampsm_tui.widgets.inputs import LineInput
@@ -84,7 +85,12 @@ class KeptTextScreen(Dialog[bool]):
             yield Static(self._note, classes="note", markup=False)
         if kept is not None and kept.text != self._text:
             changed = " What it was made from has changed since." if kept.base != self._text else ""
-            yield Static(f"As you left it.{changed} ^r begins anew.", classes="note", id="as-left", markup=False)
+            yield Static(
+                f"As you left it.{changed} {key_name(self, 'dialog.reset')} begins anew.",
+                classes="note",
+                id="as-left",
+                markup=False,
+            )
 
     def compose_box(self, text: str) -> Input | TextArea:
         """The box, with this text in it."""
@@ -174,3 +180,17 @@ class LineScreen(KeptTextScreen):
     def action_reset(self) -> None:
         """The line as if nothing had been typed."""
         self.query_one(Input).value = self._text
+
+
+class RejectionScreen(LineScreen):
+    """The reason why something is taken back."""
+
+    WORD = "reject"
+    BINDINGS: ClassVar[list[BindingType]] = [bind("text.send", "send", "Reject", priority=True)]
+
+
+class CommitScreen(KeptTextScreen):
+    """The message of a commit by hand."""
+
+    WORD = "commit"
+    BINDINGS: ClassVar[list[BindingType]] = [bind("text.send", "send", "Commit", priority=True)]

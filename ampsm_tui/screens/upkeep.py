@@ -111,7 +111,7 @@ class UpkeepScreen(TableScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("upkeep.adopt", "adopt", "Adopt"),
         bind("upkeep.repair", "repair", "Repair"),
-        bind("upkeep.restore", "restore", "Bring back"),
+        bind("upkeep.restore", "restore", "Restore"),
         bind("upkeep.purge", "purge", "Delete"),
         bind("upkeep.look", "look"),
     ]
@@ -160,14 +160,8 @@ class UpkeepScreen(TableScreen):
         self._head.set_pieces([Piece("upkeep  ", "name"), Piece(text, "quiet")], self.chosen())
 
     def on_record_table_record_highlighted(self) -> None:
-        """Say what is under the cursor, and which keys live there."""
+        """Say what is under the cursor."""
         self._describe()
-        self.refresh_bindings()
-
-    def on_record_table_record_marks_changed(self) -> None:
-        """Say how many are marked, and which keys live now."""
-        super().on_record_table_record_marks_changed()
-        self.refresh_bindings()
 
     def _describe(self) -> None:
         row = self.table.current

@@ -104,6 +104,7 @@ class Menu(OptionList):
     """A list to choose a line from, walked with j and k, too."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        bind("menu.take", "select", "Choose"),
         Binding("j", "cursor_down", show=False),
         Binding("k", "cursor_up", show=False),
     ]

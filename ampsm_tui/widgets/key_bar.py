@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 _LAST = ("help", "quit")
 """The ids of what stays when the room is little."""
 
+_COMMON = frozenset({"back", "dialog.cancel", "table.filter"})
+"""The ids of what many screens have alike: it goes behind what one of them is for."""
+
 
 @runtime_checkable
 class OffersKeys(Protocol):
@@ -53,7 +56,7 @@ class KeyBar(TextLine):
                 shown.setdefault(binding.id or binding.action, binding)
         last = [shown.pop(name) for name in _LAST if name in shown]
         # What a box or a form is for goes before the keys of its text, which have the focus.
-        ordered = sorted(shown.values(), key=lambda binding: not binding.priority)
+        ordered = sorted(shown.values(), key=lambda binding: (not binding.priority, binding.id in _COMMON))
         entries = [self._pieces(binding) for binding in (*ordered, *last)]
         room = self.size.width + 2
         tail = sum(_width(pieces) for pieces in entries[len(entries) - len(last) :])

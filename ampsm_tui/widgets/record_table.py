@@ -20,7 +20,7 @@ from ampsm_tui.bindings import bind
 from ampsm_tui.clean import fit
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets.record_columns import GAP, Record, RecordArrangement, RecordColumn, RecordKind, layout
-from ampsm_tui.widgets.table_lines import GUTTER, Cells, RowState, TableView, paint_row
+from ampsm_tui.widgets.table_lines import GUTTER, Cells, RowState, TableView, note, paint_row
 
 _STYLES = ("titles", "cursor", "quiet", "name", "pointer", "marked", "added", "deleted", *SHOWN)
 
@@ -189,9 +189,9 @@ class RecordTable(TableView, Generic[Record]):
         index = self.viewport.index_at(y)
         if index < len(self.rows):
             return self._row(self.rows[index], width)
-        if index == 1 and not self.rows and self.records is not None:
+        if index and not self.rows and self.records is not None:
             text = self.kind.nothing(self.arrangement) if self.records else self.kind.empty
-            return Strip([Segment(fit(" " * GUTTER + text, width), self.blended.style("-quiet"))], width)
+            return note(text, index - 1, width, self.blended.style("-quiet"))
         return Strip.blank(width, self.blended.style())
 
     def _titles(self, width: int) -> Strip:

@@ -26,7 +26,7 @@ from ampsm_tui.widgets import session_columns
 from ampsm_tui.widgets.record_columns import GAP
 from ampsm_tui.widgets.session_columns import Column, Subject
 from ampsm_tui.widgets.session_order import Arrangement, Detail, Heading, SessionLines, arranged, needs_me, nothing_of
-from ampsm_tui.widgets.table_lines import GUTTER, Cells, RowState, TableView, paint_row
+from ampsm_tui.widgets.table_lines import GUTTER, Cells, RowState, TableView, note, paint_row
 
 if TYPE_CHECKING:
     from ampsm_engine.list_memory import ChangeCounts
@@ -92,10 +92,6 @@ class RowPainter:
         head = Segment(text, self.style("-heading"))
         rest = Segment(fit(f"  {heading.members}", width - cells(text)), self.style("-quiet"))
         return Strip([head, rest], width)
-
-    def note(self, text: str, width: int) -> Strip:
-        """What stands where no session does."""
-        return Strip([Segment(fit(" " * GUTTER + text, width), self.style("-quiet"))], width)
 
     def detail(self, row: BoardRow, state: RowState) -> Strip:
         """The second line of a session: what it does, below its name."""
@@ -297,8 +293,8 @@ class SessionTable(TableView):
             return self._painter.titles(width)
         index = self.viewport.index_at(y)
         if index >= len(self._lines):
-            if index == 1 and not self._lines.rows and self.board is not None:
-                return self._painter.note(_empty_note(self), width)
+            if index and not self._lines.rows and self.board is not None:
+                return note(_empty_note(self), index - 1, width, self.blended.style("-quiet"))
             return Strip.blank(width, self.blended.style())
         line = self._lines[index]
         if isinstance(line, Heading):

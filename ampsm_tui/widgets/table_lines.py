@@ -14,7 +14,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ampsm_tui.bindings import bind
-from ampsm_tui.clean import cells, cut
+from ampsm_tui.clean import cells, cut, fit, wrapped
 from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece
 from ampsm_tui.widgets.record_columns import GAP
 
@@ -43,6 +43,12 @@ class RowState(NamedTuple):
     is_cursor: bool = False
     is_marked: bool = False
     has_focus: bool = False
+
+
+def note(text: str, at: int, width: int, style: Style) -> Strip:
+    """Line `at`, from 0, of what stands in a table without rows; a blank one behind its end."""
+    lines = wrapped(text, width - GUTTER)
+    return Strip([Segment(fit(" " * GUTTER + lines[at] if at < len(lines) else "", width), style)], width)
 
 
 def paint_row(

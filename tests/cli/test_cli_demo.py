@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ampsm_engine.keymap import KEYS
 from ampsm_engine.model import Status
 from ampsm_engine.store import Store
 from tests.cli.conftest import Ampsm, program
@@ -58,6 +59,8 @@ def test_the_demo_runs_real_sessions_and_rewrites_its_lines_on_a_terminal(place:
     assert all(len(line) < 60 for line in lines), lines
     out = drawn[-1].replace("\r\n", "\n")
     assert out.count("commit ") >= 6
+    sides = [KEYS[f"conflict.{side}"].keys for side in ("ours", "theirs", "both")]
+    assert f"then {sides[0]}, {sides[1]} or {sides[2]}." in out, "the keys that solve a conflict"
     branches = git(place / "pocketbook", "for-each-ref", "--format=%(refname)", "refs/heads/amp").splitlines()
     assert len(branches) == 6
     subjects = [git(place / "pocketbook", "log", "-1", "--format=%s", each) for each in branches]

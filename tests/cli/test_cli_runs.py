@@ -89,6 +89,21 @@ def test_stop(ampsm: Ampsm, repo: Path, hold: Path) -> None:
     assert ampsm("stop", session).code == 4
 
 
+def test_a_stop_that_waits_for_nothing_says_what_it_asked_for(ampsm: Ampsm, repo: Path, hold: Path) -> None:
+    session = made(ampsm, repo)
+    ampsm("iterate", session, "Hold")
+    ampsm("iterate", session, "Then this")
+    with program("log", session, "--iteration", "1", "--follow") as follow:
+        assert follow.stdout
+        assert any(b"working" in line for line in iter(follow.stdout.readline, b""))
+        follow.terminate()
+    ran = ampsm("stop", session, "--no-wait")
+    assert (ran.code, ran.out) == (0, "Iteration 1 is asked to end.\nIteration 2 left the queue.\n")
+    assert f"ampsm wait {session}" in ran.err
+    assert ampsm("wait", session).code == 1
+    assert not (hold / "go").exists()
+
+
 def test_waiting_has_a_limit(ampsm: Ampsm, repo: Path, hold: Path) -> None:
     session = made(ampsm, repo)
     ampsm("iterate", session, "Hold")

@@ -117,6 +117,16 @@ def test_the_plan_and_its_draft(desk: Desk, task: Session) -> None:
     assert plan.draft == "Paint it dark\n\n- paint it dark\n- Correct it by hand"
 
 
+def test_a_draft_is_named_by_what_the_session_is_for_and_not_by_a_prompt_of_comments(desk: Desk) -> None:
+    session, _ = sessions.new(desk.engine, path=desk.repo, prompt="Rename the helpers. All of them.", run=False)
+    desk.by_hand(session, {"one.txt": lines(_1="hand")}, "Begin it by hand")
+    desk.amp(session, {"two.txt": lines(_1="amp")}, "amp: rename the rest")
+    review = Iteration("i1", session.id, 0, "Address 1 review comment.\n\nWhat stands ...", State.QUEUED, "")
+    desk.engine.store.queue.add(review)
+    draft = preflight.plan(desk.engine, session.id, Options()).draft
+    assert draft == "Rename the helpers\n\n- Begin it by hand\n- rename the rest"
+
+
 LONG = "Added a dark mode to the settings, so that nobody who works at night is blinded by a page of white any more."
 
 

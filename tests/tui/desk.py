@@ -133,13 +133,18 @@ class Desk:
         """
         await self.taken()
         await self.pilot.pause()
-        for worker in self._under_way():
-            with contextlib.suppress(WorkerCancelled, WorkerFailed):  # an end, too; what is serious has ended the app
-                await worker.wait()
-        await self._frame()
         async with asyncio.timeout(DEADLINE):
-            while self._is_message_waiting() or self._is_frame_due():  # what a layout tells may ask for another one
+            while True:
+                for worker in self._under_way():
+                    with contextlib.suppress(
+                        WorkerCancelled, WorkerFailed
+                    ):  # an end, too; what is serious ends the app
+                        await worker.wait()
                 await self._frame()
+                # What a layout tells may ask for another one, and a late message may begin a worker.
+                late = any(one.group != "answering" for one in self._under_way())  # that one is asked by the clock
+                if not (late or self._is_message_waiting() or self._is_frame_due()):
+                    break
         PAINT(self.app.screen._compositor, screen_stack=self.app._background_screens)
 
     async def taken(self) -> None:
@@ -181,8 +186,16 @@ class Desk:
 
     async def press(self, *keys: str) -> None:
         """Press keys one after the other, and wait until all is settled."""
-        await self.pilot.press(*keys)
+        for key in keys:
+            await self.pilot.press(key)
+            await self._taken()
         await self.settle()
+
+    async def _taken(self) -> None:
+        """The key has done its work, and a box that it opened takes the next one, however busy the machine is."""
+        await self.pilot.pause(0)
+        while self._is_message_waiting():
+            await self.pilot.pause(0)
 
     async def type(self, text: str) -> None:
         """Type a text."""

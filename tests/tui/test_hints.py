@@ -1,15 +1,38 @@
 """What the engine advises as a command, a screen advises as the key that does it there."""
 
+import ast
+import re
+from pathlib import Path
+
+import ampsm_tui
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import Refused
 from ampsm_engine.keymap import KEYS
-from ampsm_tui.hints import KEY_OF, in_app
+from ampsm_tui.hints import KEY_OF, in_app, with_keys
 from tests.tui.builders import a_board, a_session
 from tests.tui.desk import Desk
 
 
 def test_the_keys_are_keys() -> None:
     assert set(KEY_OF.values()) <= KEYS.keys()
+
+
+def test_every_sentence_of_ours_names_keys_that_there_are() -> None:
+    named = set()
+    for path in Path(ampsm_tui.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                named |= set(re.findall(r"\{([a-z-]+\.[a-z-]+)\}", node.value))
+    assert len(named) > 20
+    assert named <= KEYS.keys()
+
+
+async def test_a_sentence_names_a_key_as_it_is_bound(desk: Desk) -> None:
+    settings = Settings({"keys.list.next": "Q", "keys.review.reject": "ctrl+y"})
+    async with desk.open(a_board(a_session("fix login")), settings=settings):
+        await desk.press("question_mark")
+        desk.sees("Q goes from one to the next")
+        assert with_keys(desk.app.screen, "{review.reject}, {compare.diff}, {}") == "^y, |, {}"
 
 
 async def test_a_command_becomes_its_key(desk: Desk) -> None:

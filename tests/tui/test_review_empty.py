@@ -34,3 +34,11 @@ async def test_every_key_is_harmless_where_there_is_no_change(reviewed: Reviewed
             assert desk.app.screen is screen, f"{binding.key} left the review for {desk.app.screen}"
             assert desk.app.is_running
         assert pressed > 40
+
+
+async def test_it_is_said_that_there_is_nothing_and_no_key_is_named_that_would_do_nothing(reviewed: Reviewed) -> None:
+    async with reviewed.open() as desk:
+        await reviewed.until(lambda: "Nothing has changed." in desk.text, "the note")
+        bar = desk.lines[-1]
+        assert "help" in bar
+        assert not any(word in bar for word in ("hunk", "viewed", "comment", "reject"))

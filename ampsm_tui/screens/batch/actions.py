@@ -1,7 +1,7 @@
 """What can be done to runs of batches, the same from the list of runs and from the screen of one."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import BindingType
 
@@ -11,22 +11,27 @@ from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_holding_keys, run_to_end, run_while_open, show_error
 from ampsm_tui.bindings import bind
-from ampsm_tui.hints import in_app
+from ampsm_tui.hints import in_app, with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import Progress, confirm
 from ampsm_tui.screens.table import TableScreen
+
+if TYPE_CHECKING:
+    from ampsm_engine.batch.overview import RunLine, RunView
 
 NAMED = 5
 """Sessions whose loss is told one by one; the others are counted."""
 
 _AT_WORK = (BatchState.RUNNING, BatchState.STOPPING)
+_BAD = (ItemState.STOPPED, ItemState.FAIL, ItemState.ERROR, ItemState.TIMEOUT)
+"""Ends of items from which a run is taken up again."""
 
 
 class RunActions:
     """Acts on the run that is selected on a screen; `changed` is called after each verb that went well."""
 
     def __init__(
-        self, screen: AppScreen[Any], selected: Callable[[], Batch | None], changed: Callable[[], object]
+        self, screen: AppScreen[Any], selected: "Callable[[], RunLine | RunView | None]", changed: Callable[[], object]
     ) -> None:
         self._screen = screen
         self._selected = selected
@@ -34,16 +39,39 @@ class RunActions:
         self.has_removed = False
         """Whether a run was removed from here, so that nobody need be told that it is gone."""
 
+    def lives(self, key_id: str) -> bool:
+        """Whether one of the keys of runs does something to the run that is selected now."""
+        selected = self._selected()
+        if selected is None:
+            return False
+        state, counts = selected.batch.state, selected.progress.counts
+        if key_id in {"run.stop", "run.end"}:
+            return state in _AT_WORK
+        if key_id == "run.resume":
+            is_waiting = state is BatchState.RUNNING and selected.batch.wait_until is not None
+            return (
+                state is BatchState.STOPPED or is_waiting or (state is BatchState.ENDED and any(map(counts.get, _BAD)))
+            )
+        return state not in _AT_WORK
+
+    def _batch(self) -> Batch | None:
+        selected = self._selected()
+        return selected.batch if selected is not None else None
+
     def stop(self) -> None:
         """Let what is at work come to its end, and start nothing more, after one question."""
         if batch := self._run_at_work():
-            sentence = "What amp is at comes to its end; nothing else is begun, no follow-up and no merge. ^g goes on."
+            what = "What amp is at comes to its end; no follow-up and no merge is begun. {run.resume} goes on."
+            sentence = with_keys(self._screen, what)
             self._confirm(f"Stop {batch.name}?", sentence, "Stop", lambda: self._stop(batch, force=False))
 
     def end(self) -> None:
         """End what is at work, too, after one question."""
         if batch := self._run_at_work():
-            sentence = "amp is ended in every item at work; what it changed is committed. ^g goes on with the run."
+            what = (
+                "amp is ended in every item at work; what it changed is committed. {run.resume} goes on with the run."
+            )
+            sentence = with_keys(self._screen, what)
             self._confirm(f"End {batch.name} now?", sentence, "End it", lambda: self._stop(batch, force=True))
 
     def _stop(self, batch: Batch, *, force: bool) -> None:
@@ -54,7 +82,7 @@ class RunActions:
 
     def resume(self) -> None:
         """Take up again what was stopped or failed; a run that waits for a moment goes on at once."""
-        batch = self._selected()
+        batch = self._batch()
         if batch is None:
             self._report_no_run()
         else:
@@ -87,7 +115,7 @@ class RunActions:
 
     def remove(self) -> None:
         """Remove the run, its sessions to the trash, after what that takes away was told."""
-        batch = self._selected()
+        batch = self._batch()
         if batch is None:
             self._report_no_run()
         elif batch.state in _AT_WORK:
@@ -134,7 +162,7 @@ class RunActions:
         self._changed()
 
     def _run_at_work(self) -> Batch | None:
-        batch = self._selected()
+        batch = self._batch()
         if batch is None:
             self._report_no_run()
         elif batch.state not in _AT_WORK:
@@ -169,6 +197,12 @@ class RunActionsScreen(TableScreen):
     ]
 
     actions: RunActions
+
+    def offers(self, key_id: str) -> bool:
+        """The keys of runs live where the selected run lets them."""
+        if key_id in {"run.stop", "run.end", "run.resume", "run.remove"}:
+            return self.actions.lives(key_id)
+        return super().offers(key_id)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Who only watches changes nothing."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 
 from ampsm_engine.last_places import LastPlace
-from ampsm_engine.model import Batch, BatchState
+from ampsm_engine.model import BatchState
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask_until_answered, ignore
 from ampsm_tui.screens.batch.actions import RunActions, RunActionsScreen
@@ -73,9 +73,8 @@ class RunsScreen(RunActionsScreen):
         text = run_head.summary(len(lines), at_work) if self.table.records is not None else "batch runs"
         self._head.set_pieces([Piece(text, "name")], self.chosen())
 
-    def _selected(self) -> Batch | None:
-        line = self.table.current
-        return line.batch if line is not None else None
+    def _selected(self) -> "RunLine | None":
+        return self.table.current
 
     def on_record_table_record_chosen(self, event: RecordTable.RecordChosen) -> None:
         """Open the screen of a run."""

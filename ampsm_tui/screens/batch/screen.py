@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.last_places import LastPlace
-from ampsm_engine.model import Batch, BatchItem, BatchState, BoardRow
+from ampsm_engine.model import BatchItem, BatchState, BoardRow, ItemState
 from ampsm_engine.states import SHOWN
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask_until_answered, ignore, show_error
@@ -35,7 +35,7 @@ class RunScreen(RunActionsScreen):
     PURPOSE = (
         "The items of a run, each a session of its own; Enter opens it.",
         "The time that is left is told once some items have ended, by how long they took.",
-        "| puts the variants of one prompt side by side.",
+        "{run.compare} puts the variants of one prompt side by side.",
     )
     FILTER_BY = "name, repository, mode, state, prompt"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -131,8 +131,18 @@ class RunScreen(RunActionsScreen):
         self._detail.update(Content(text))
         self._detail.display = bool(text)
 
-    def _selected(self) -> Batch | None:
-        return self._view.batch if self._view is not None else None
+    def offers(self, key_id: str) -> bool:
+        """What ended badly is tried again, and what has variants is compared."""
+        current = self.table.current
+        if key_id == "run.retry":
+            items = [line.item for line in self.table.selected()]
+            return any(item.state.is_final and item.state is not ItemState.SUCCESS for item in items)
+        if key_id == "run.compare":
+            return current is not None and current.item.variant_of is not None
+        return super().offers(key_id)
+
+    def _selected(self) -> "RunView | None":
+        return self._view
 
     def _item(self) -> BatchItem | None:
         line = self.table.current

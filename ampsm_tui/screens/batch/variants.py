@@ -35,7 +35,8 @@ class VariantsScreen(TableScreen):
     PURPOSE = (
         "Several answers to one prompt: what each changed, whether its script passed, what it took.",
         "SHARED is how many of its files another one changed, too; below are the files, Tab goes there.",
-        "| reads the diff between two: mark one, go to the other. ^g keeps one, the others go to the trash.",
+        "{compare.diff} reads the diff between two: mark one, go to the other.",
+        "{compare.adopt} keeps one, the others go to the trash.",
     )
     FILTER_BY = "mode, state, path"
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -3,6 +3,7 @@
 from ampsm_engine.model import Board
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open
+from ampsm_tui.hints import with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.conflict.choices import ConflictChoices
 from ampsm_tui.screens.conflict.pane import ConflictPane
@@ -85,6 +86,6 @@ class ConflictForAmp:
     async def _take_review(self, outcome: str) -> None:
         await self._pane.load()
         if outcome == "taken":
-            app_of(self._screen).show_toast("Taken. ^g continues")
+            app_of(self._screen).show_toast(with_keys(self._screen, "Taken. {conflict.continue} continues"))
         elif outcome == "rejected":
             app_of(self._screen).show_toast("Rejected: the conflict is as amp got it")

@@ -8,6 +8,7 @@ from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_tui import suspend
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open, show_error
+from ampsm_tui.hints import with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.conflict.pane import ConflictPane
 from ampsm_tui.screens.dialog import confirm
@@ -46,7 +47,8 @@ class ConflictChoices:
                 await self._take_as_it_lies()
                 return
             if file is None:
-                raise Refused("This file is resolved already.", "u takes that back; Enter goes to what is open.")
+                hint = "{conflict.undo} takes that back; {conflict.next} goes to what is open."
+                raise Refused("This file is resolved already.", with_keys(self._screen, hint))
             by_hunk = bool(file.hunks) and not whole
             resolution = {file.hunks[pane.at].number: choice} if by_hunk else choice
             await self._resolve(file.path, resolution)  # type: ignore[arg-type]

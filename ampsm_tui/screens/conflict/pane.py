@@ -19,6 +19,7 @@ from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open, show_error
 from ampsm_tui.clean import one_line
+from ampsm_tui.hints import with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets import conflict_lines
 from ampsm_tui.widgets.conflict_lines import SideNames
@@ -209,7 +210,9 @@ class ConflictPane:
             return
         open_paths = sorted(one.path for one in self.state.files) if self.state else []
         if not open_paths:
-            app_of(self._screen).show_toast("Nothing is open any more: ^g continues")
+            app_of(self._screen).show_toast(
+                with_keys(self._screen, "Nothing is open any more: {conflict.continue} continues")
+            )
             return
         after = [path for path in self.paths if path > self.path and path in open_paths]
         self.go((after or open_paths)[0])

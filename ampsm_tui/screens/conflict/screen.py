@@ -15,6 +15,7 @@ from ampsm_engine.model import Board, Session
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import run_while_open
 from ampsm_tui.bindings import bind
+from ampsm_tui.hints import with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.conflict.amp import ConflictForAmp
 from ampsm_tui.screens.conflict.choices import ConflictChoices
@@ -38,7 +39,8 @@ class ConflictScreen(AppScreen[object]):
     PURPOSE = (
         "Base and session changed the same lines. To git in the worktree, the base is ours and the session theirs.",
         "The conflict lies in the session's worktree as git lays it out: any editor and git add work, too.",
-        "^g goes on when nothing is open; X takes it all back. The base is untouched till then.",
+        "{conflict.continue} goes on when nothing is open; {conflict.abort} takes it all back.",
+        "The base is untouched till then.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("conflict.ours", "take('ours')", "Base"),
@@ -148,7 +150,11 @@ class ConflictScreen(AppScreen[object]):
     def action_continue(self) -> None:
         """Commit what is resolved, and go on; a resolution of amp's is read first."""
         if self.amp.needs_review and not self.completion.is_under_way:
-            app_of(self).show_toast("First read what amp made of it; ^g takes it, X rejects it")
+            app_of(self).show_toast(
+                with_keys(
+                    self, "First read what amp made of it; {conflict.accept} takes it, {conflict.reject} rejects it"
+                )
+            )
             self.amp.review()
         else:
             self.completion.continue_()

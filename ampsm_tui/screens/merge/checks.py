@@ -14,7 +14,7 @@ from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open, show_error
 from ampsm_tui.clean import one_line
-from ampsm_tui.hints import in_app
+from ampsm_tui.hints import in_app, key_name
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.merge.pane import MergePane
 from ampsm_tui.screens.script import ending_of, follow_script
@@ -142,7 +142,8 @@ class MergeChecks:
 
         engine, session, output = app_of(self._screen).engine, self._pane.session, self._pane.output
         output.clear()
-        self._waiting = f"running {one_line(session.script_command or '', 200)}   (t ends it)"
+        ends = key_name(self._screen, "merge.script")
+        self._waiting = f"running {one_line(session.script_command or '', 200)}   ({ends} ends it)"
         self._screen.add_class("-scripting")
         self._update()
         try:
@@ -164,11 +165,12 @@ class MergeChecks:
     def _verdict(self, found: "tuple[Finding, ...]") -> str:
         stops = sum(finding.level == "stop" for finding in found)
         warnings = sum(finding.level == "warn" for finding in found)
+        look, on = key_name(self._screen, "merge.look"), key_name(self._screen, "merge.next").capitalize()
         if stops and all(finding.kind == _CHECKOUT for finding in found if finding.level == "stop"):
             target = one_line(self._pane.target, 80)
-            return f"{target} cannot move as it is. r looks again; Enter: the plan, for all that does not move it."
+            return f"{target} cannot move as it is. {look} looks again; {on}: the plan, for all that does not move it."
         if stops:
-            return f"{'This is' if stops == 1 else f'{stops} things are'} in the way. r looks again."
+            return f"{'This is' if stops == 1 else f'{stops} things are'} in the way. {look} looks again."
         if warnings:
-            return f"Nothing is in the way; {plural(warnings, 'thing')} to think about. Enter: the plan."
-        return "All is well. Enter: the plan."
+            return f"Nothing is in the way; {plural(warnings, 'thing')} to think about. {on}: the plan."
+        return f"All is well. {on}: the plan."

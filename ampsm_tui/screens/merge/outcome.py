@@ -9,7 +9,7 @@ from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Merge, Session
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open
-from ampsm_tui.hints import in_app
+from ampsm_tui.hints import in_app, key_name, with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import confirm
 from ampsm_tui.screens.merge.checks import MergeChecks
@@ -62,15 +62,16 @@ class MergeOutcome:
         merge, result, lost, name = self._merge, self._result, self._lost, self._pane.session.name
         if merge is None:
             return
-        undo = f"u takes it back, as long as {merge.target or 'its branch'} has not moved on."
+        undo, trash, go_on = (key_name(self._screen, f"merge.{name}") for name in ("undo", "trash", "next"))
+        undo += f" takes it back, as long as {merge.target or 'its branch'} has not moved on."
         if result and any(one.ok and one.kind != "patch" for one in result.published):
             undo += " What is pushed stays pushed."
 
         def lines(width: int) -> list[PieceLine]:
             shown = [(), *merge_lines.result(merge, result, name, width), (), *paragraph(undo, width)]
             if lost:
-                shown += [*merge_lines.heading("Clean up?"), *paragraph(f"d: {lost}", width, "text")]
-                shown += paragraph("Enter keeps session and worktree.", width)
+                shown += [*merge_lines.heading("Clean up?"), *paragraph(f"{trash}: {lost}", width, "text")]
+                shown += paragraph(f"{go_on.capitalize()} keeps session and worktree.", width)
             return shown
 
         self._pane.text.show_lines(lines)
@@ -90,7 +91,7 @@ class MergeOutcome:
         confirm(
             self._screen,
             f"Move {self._pane.session.name} to the trash?",
-            self._lost or "u in the list brings it back.",
+            self._lost or with_keys(self._screen, "{session.undo} in the list brings it back."),
             yes="To the trash",
             then=lambda: run_while_open(self._screen, self._remove()),
         )
@@ -102,7 +103,9 @@ class MergeOutcome:
         gone = await ask(session_trash.remove, app_of(self._screen).engine, session.id)
         if gone is not None and gone.not_archived:
             app_of(self._screen).show_toast(gone.not_archived)
-        app_of(self._screen).show_toast(f"In the trash: {session.name}; u in the list brings it back")
+        app_of(self._screen).show_toast(
+            f"In the trash: {session.name}; {key_name(self._screen, 'session.undo')} in the list brings it back"
+        )
         self._screen.dismiss(None)
 
 

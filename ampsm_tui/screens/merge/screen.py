@@ -12,7 +12,6 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from ampsm_engine.keymap import SEND
 from ampsm_engine.last_places import LastPlace
 from ampsm_engine.model import Session
 from ampsm_tui.bindings import bind
@@ -46,8 +45,8 @@ class MergeScreen(AppScreen[None]):
     TITLE = "merge"
     PURPOSE = (
         "From a session to its base: first everything is looked at, then the plan is shown.",
-        f"Nothing is changed before {SEND.replace('ctrl+', '^')} on the plan. Conflicts go to a screen of their own.",
-        "u takes a merge back, as long as the base has not moved on.",
+        "Nothing is changed before {merge.begin} on the plan. Conflicts go to a screen of their own.",
+        "{merge.undo} takes a merge back, as long as the base has not moved on.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("merge.next", "go_on", "Go on"),

@@ -11,6 +11,7 @@ from ampsm_engine.review.annotations import Rejection, RejectionState
 from ampsm_tui import suspend
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open, show_error
+from ampsm_tui.hints import key_name, with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.marks import UNCOMMITTED
 from ampsm_tui.screens.review.pane import DiffPane
@@ -67,7 +68,7 @@ class ReviewChanges:
             run_while_open(self._screen, self._take_back(queued))
             return
         from ampsm_engine.engine import hunk_actions
-        from ampsm_tui.screens.text_dialogs import LineScreen
+        from ampsm_tui.screens.text_dialogs import RejectionScreen
 
         async def reject(text: str) -> None:
             made = await ask(
@@ -85,14 +86,19 @@ class ReviewChanges:
             )
             self._end_selection()
             if made.state is RejectionState.QUEUED:
-                app_of(self._screen).show_toast("amp is at work: it goes when this turn ends. u takes that back")
+                app_of(self._screen).show_toast(
+                    with_keys(
+                        self._screen, "amp is at work: it goes when this turn ends. {review.undo} takes that back"
+                    )
+                )
                 self.take((*self._rejections, made))
                 return
-            app_of(self._screen).show_toast(f"Rejected; u brings it back{'. ' + made.note if made.note else ''}")
+            done = with_keys(self._screen, "Rejected; {review.undo} brings it back")
+            app_of(self._screen).show_toast(f"{done}{'. ' + made.note if made.note else ''}")
             self._reopen()
 
         note = "Enter takes it back. What you write here is told to amp with your comments; it may stay empty."
-        screen = LineScreen(
+        screen = RejectionScreen(
             f"Reject {chosen.name} of {file.path}",
             reject,
             owner=self._pane.session.id,
@@ -204,7 +210,9 @@ class ReviewChanges:
 
     def _is_staging(self) -> bool:
         if self._pane.range != UNCOMMITTED:
-            app_of(self._screen).show_toast("Only what is not committed is staged; f shows it")
+            app_of(self._screen).show_toast(
+                with_keys(self._screen, "Only what is not committed is staged; {review.range} shows it")
+            )
             return False
         return True
 
@@ -234,7 +242,7 @@ class ReviewChanges:
     def commit(self) -> None:
         """Ask for a message, and commit what is staged."""
         from ampsm_engine.engine import hunk_actions
-        from ampsm_tui.screens.text_dialogs import KeptTextScreen
+        from ampsm_tui.screens.text_dialogs import CommitScreen
 
         async def commit(text: str) -> None:
             message = text.strip() + "\n"
@@ -243,7 +251,7 @@ class ReviewChanges:
             self._reopen()
 
         note = "What is staged is committed, as yours."
-        screen = KeptTextScreen(
+        screen = CommitScreen(
             "Commit message",
             commit,
             owner=self._pane.session.id,
@@ -275,8 +283,8 @@ class ReviewChanges:
         if reading is None or len(rows) != 1 or self._pane.ignores_whitespace:
             reason = "Lines of several files are selected: take those of one" if rows else "No changed line is selected"
             if rows and self._pane.ignores_whitespace:
-                reason = "While white space is ignored, lines are not what git has; W shows them as they are"
-            app_of(self._screen).show_toast(reason)
+                reason = "White space is ignored, so these are not git's lines; {review.whitespace} shows them"
+            app_of(self._screen).show_toast(with_keys(self._screen, reason))
             return None
         ((index, chosen),) = rows.items()
         file = reading.document.files[index]
@@ -298,5 +306,7 @@ class ReviewChanges:
         self._staged = staged
         reading.set_staged(staged)
         count = sum(bool(file.staged or file.partly_staged) and not file.is_gone for file in reading.document.files)
-        self._pane.staging_status = f"{plural(count, 'file')} staged, ^g commits" if count else ""
+        self._pane.staging_status = (
+            f"{plural(count, 'file')} staged, {key_name(self._screen, 'review.commit')} commits" if count else ""
+        )
         self._pane.update_counts()

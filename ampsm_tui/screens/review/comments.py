@@ -18,6 +18,7 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import one_line
+from ampsm_tui.hints import key_name, with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import Dialog
 from ampsm_tui.screens.kept_text import MESSAGE
@@ -67,7 +68,7 @@ class CommentsScreen(Dialog[tuple[str, str]]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("comments.go", "answer('go')", "Go there"),
+        bind("comments.go", "answer('go')", "Go there", priority=True),
         bind("comments.resolve", "answer('resolve')", "Resolve"),
         bind("comments.reopen", "answer('reopen')", "Send again"),
         bind("comments.delete", "answer('delete')", "Delete"),
@@ -96,6 +97,10 @@ class CommentsScreen(Dialog[tuple[str, str]]):
                 text += f"\n  amp: {one_line(one.answer_text, 200)}"
             options.append(Option(line.append(text)))
         yield Menu(*options, compact=True)
+
+    def offers(self, key_id: str) -> bool:
+        """What acts on a comment lives where there is one."""
+        return not key_id.startswith("comments.") or bool(self._comments or self._begun)
 
     def action_answer(self, what: str) -> None:
         """Close it with what is to be done."""
@@ -195,7 +200,7 @@ class ReviewComments:
             self._view.selected_from = None
             self.fetch()
 
-        note = "It is kept until m sends it to amp."
+        note = with_keys(self._screen, "It is kept until {review.send} sends it to amp.")
         owner, title = self._pane.session.id, f"Comment on {place}"
         screen = KeptTextScreen(title, keep, owner=owner, purpose=place.purpose, note=note, may_be_empty=False)
         self._screen.app.push_screen(screen)
@@ -250,7 +255,10 @@ class ReviewComments:
         """Say that there are comments that were begun and not finished, if there are."""
         if begun := self._begun():
             verb, them = ("is", "it") if len(begun) == 1 else ("are", "them")
-            app_of(self._screen).show_toast(f"{plural(len(begun), 'comment')} {verb} not finished; C lists {them}")
+            lists = key_name(self._screen, "review.comments")
+            app_of(self._screen).show_toast(
+                f"{plural(len(begun), 'comment')} {verb} not finished; {lists} lists {them}"
+            )
 
     def _begun(self) -> dict[str, str]:
         """The texts of comments that were begun and not finished, by their purposes."""
@@ -446,7 +454,6 @@ class ReviewPrompt:
             return
         from ampsm_tui.screens.dialog import confirm
 
-        sentence = (
-            f"{count} comment{'s were' if count != 1 else ' was'} not sent to amp. They are kept; m here sends them."
-        )
+        were = f"{count} comment{'s were' if count != 1 else ' was'} not sent to amp."
+        sentence = f"{were} They are kept; {key_name(self._screen, 'review.send')} here sends them."
         confirm(self._screen, "Leave the review?", sentence, yes="Leave", then=leave)

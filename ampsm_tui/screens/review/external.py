@@ -11,6 +11,7 @@ from ampsm_engine.plain_text import plural
 from ampsm_tui import clipboard, suspend
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import show_error
+from ampsm_tui.hints import with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.widgets.diff.layout import Row, RowKind
@@ -57,7 +58,9 @@ class ReviewExternal:
         if any(one.kind is RowKind.GROWN and self._text(one) is None for one in rows):
             app_of(self._screen).show_toast("Some of these lines are still on their way: copy them again in a moment")
         elif any(CUT.decode() in line for line in lines):
-            app_of(self._screen).show_toast("That line is too long to be shown whole; e opens its file")
+            app_of(self._screen).show_toast(
+                with_keys(self._screen, "That line is too long to be shown whole; {review.editor} opens its file")
+            )
         elif lines:
             self._put("\n".join(lines), plural(len(lines), "line"))
         else:

@@ -9,9 +9,11 @@ from typing import NamedTuple
 from ampsm_engine.diff import hunks
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Session
+from ampsm_engine.review.annotations import LOOKED
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import run_while_open
 from ampsm_tui.delayed_call import call_after
+from ampsm_tui.hints import with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.widgets.diff.document import Document, File
@@ -92,12 +94,12 @@ class DiffPane:
         if file.is_converted:
             reason = "git takes a file in UTF-16 as a whole; on its head, keys act on all of it"
         elif self.ignores_whitespace:
-            reason = "While white space is ignored, hunks are not what git has; W shows them as they are"
+            reason = "White space is ignored, so these are not git's hunks; {review.whitespace} shows them"
         elif not hunks.is_whole(patch):
             reason = "This hunk is too long to be shown whole; on the head of the file, keys act on all of it"
         else:
             return patch
-        app_of(self._screen).show_toast(reason)
+        app_of(self._screen).show_toast(with_keys(self._screen, reason))
         return None
 
     def schedule_update(self) -> None:
@@ -117,6 +119,7 @@ class DiffPane:
         reading = self.reading
         if reading is None:
             return
+        self._note_nothing(reading)
         viewed, hunk_count = reading.document.progress
         shown = [file for file in reading.document.files if not file.is_gone]
         manner = self.view.painter.manner
@@ -139,6 +142,17 @@ class DiffPane:
         )
         self.files.counted()
         self._update_overview()
+
+    def _note_nothing(self, reading: DiffReading) -> None:
+        """Say in the place of the diff that there is none, and let the line of keys know it."""
+        text = ""
+        if reading.is_complete and not reading.document.files:
+            since = "Nothing has changed since you looked; {review.since} shows what was before."
+            text = with_keys(self._screen, since) if self.range == LOOKED else "Nothing has changed."
+        if text != self.view.note:
+            self.view.note = text
+            self.view.refresh()
+            self._screen.refresh_bindings()
 
     def follow_view(self) -> None:
         """Mark in the list of files and in the overview where the view is."""

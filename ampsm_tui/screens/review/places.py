@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from textual.command import CommandInput, CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from ampsm_engine.diff.deltas import Side
@@ -11,6 +11,7 @@ from ampsm_engine.last_places import LastPlace
 from ampsm_tui.clean import cut_start, fit, one_line
 from ampsm_tui.screens.review.loader import ReviewLoader
 from ampsm_tui.screens.review.pane import DiffPane
+from ampsm_tui.widgets.command_box import CommandBox
 from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.document import File
 from ampsm_tui.widgets.diff.file_lines import closeness
@@ -24,15 +25,11 @@ NAME_WIDTH = 52
 """Cells of a path."""
 
 
-class FileJump(CommandPalette):
+class FileJump(CommandBox):
     """The files of a diff, the likeliest first; the chosen one is gone to."""
 
     def __init__(self) -> None:
         super().__init__(providers=[_Files], placeholder="some of a file's name")
-
-    def on_mount(self) -> None:
-        """Hold the cursor still: a blinking one writes to the terminal for ever."""
-        self.query_one(CommandInput).cursor_blink = False
 
 
 class _Files(Provider):

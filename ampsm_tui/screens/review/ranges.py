@@ -41,8 +41,8 @@ class RangeScreen(Dialog[str]):
         options = []
         for value, label, detail in self._choices:
             mark = "▸" if value == self._current else " "
-            told = Content(f"{mark} {fit(one_line(label, 40), wide)}")
-            options.append(Option(told.append(Content(one_line(detail, 200)).stylize("dim"))))
+            told = Content(f"{mark} {fit(one_line(label, 40), wide)}").stylize("bold")
+            options.append(Option(told.append(one_line(detail, 200))))
         yield Menu(*options, compact=True)
 
     def on_mount(self) -> None:

@@ -25,7 +25,8 @@ class ResolutionScreen(DiffScreen):
     TITLE = "resolution"
     PURPOSE = (
         "From the conflict as amp got it to the files as they are now: nothing of it counts yet.",
-        "^g takes exactly what is shown here; X puts the conflict back as it was, amp's version is kept as a backup.",
+        "{conflict.accept} takes exactly what is shown here;",
+        "{conflict.reject} puts the conflict back as it was, amp's version is kept as a backup.",
         "Esc leaves it to wait.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [

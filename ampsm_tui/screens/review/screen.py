@@ -212,14 +212,19 @@ class DiffScreen(AppScreen[None]):
         return self.dismiss(None)
 
 
+_WITHOUT_DIFF = frozenset({"review.since", "review.range", "review.refresh", "review.send", "review.comments"})
+"""The ids of the keys that live where nothing has changed."""
+
+
 class ReviewScreen(DiffScreen):
     """The screen of one review. Without a range it shows what is new since the last look, or everything."""
 
     TITLE = "review"
     PURPOSE = (
-        "What a session changed, hunk by hunk; f chooses which of its changes.",
-        "t ticks a hunk off as viewed: it folds, and opens again when amp changes it.",
-        "c comments on a line; m sends all comments as amp's next prompt, M merges.",
+        "What a session changed, hunk by hunk; {review.range} chooses which of its changes.",
+        "{review.mark} ticks a hunk off as viewed: it folds, and opens again when amp changes it.",
+        "{review.comment} comments on a line; {review.send} sends all comments as amp's next prompt.",
+        "{session.merge} merges.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("review.read-on", "part('marks.read_on')", "Read on"),
@@ -250,6 +255,10 @@ class ReviewScreen(DiffScreen):
     ]
 
     board: var[Board | None] = var(None, init=False)
+
+    def offers(self, key_id: str) -> bool:
+        """What acts on a diff lives where there is one."""
+        return key_id in _WITHOUT_DIFF or not key_id.startswith("review.") or not self.view.note
 
     def __init__(self, session: Session, range_: str = "", place: LastPlace | None = None) -> None:
         super().__init__(session, range_, self._resolve)

@@ -7,14 +7,15 @@ from textual.widgets import Static
 from ampsm_engine.model import Iteration
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_to_end, run_while_open
+from ampsm_tui.hints import with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.kept_text import MESSAGE, KeptText
 from ampsm_tui.widgets.inputs import typed
 from ampsm_tui.widgets.prompt_box import PromptBox
 from ampsm_tui.widgets.queued_prompts import QueuedPrompts
 
-IDLE_BOX = "m writes a follow-up"
-BUSY_BOX = "m queues a follow-up"
+IDLE_BOX = "{session.message} writes a follow-up"
+BUSY_BOX = "{session.message} queues a follow-up"
 
 
 class FollowUp:
@@ -39,7 +40,7 @@ class FollowUp:
         """Show the prompts that wait, where they are known, and whether a new one would have to."""
         if queued is not None:
             self.queue.show(queued)
-        self.box.placeholder = BUSY_BOX if is_busy else IDLE_BOX
+        self.box.placeholder = with_keys(self.box, BUSY_BOX if is_busy else IDLE_BOX)
 
     def write(self) -> None:
         """Move the keys into the box. At once: what is typed ahead over a slow link is text, not keys of the screen."""

@@ -25,6 +25,7 @@ from ampsm_tui.widgets.diff.painter import DiffPainter
 from ampsm_tui.widgets.diff.source import DiffSource
 from ampsm_tui.widgets.diff.viewport import DiffViewport, RowStrips
 from ampsm_tui.widgets.line_drag import wheel_lines
+from ampsm_tui.widgets.table_lines import note
 
 WHEEL = 3
 SIDEWAYS = 16
@@ -145,6 +146,8 @@ class DiffView(Widget, can_focus=True):
         super().__init__(id=id)
         self.document = Document(())
         self.source = DiffSource()
+        self.note = ""
+        """What stands in the place of a diff without files."""
         self.cursor = 0
         self.selected_from: int | None = None
         self._drag = RowDrag(self)
@@ -196,6 +199,9 @@ class DiffView(Widget, can_focus=True):
             if sticky is not None:
                 at, inner = self.document.tops[sticky], -1  # noqa: PLW2901 - the head of the file lies over the line
             strips.append(self._strips.of(self.document.row(at), self._state(at))[inner])
+        if self.note and not self.document.files:
+            style = self._strips.style("-same")
+            strips = [note(self.note, y - 1, self.painter.manner.width, style) for y in range(crop.y, crop.bottom)]
         strips += [self._strips.blank()] * (crop.height - len(strips))
         if crop.x or crop.width < self.size.width:
             return [strip.crop(crop.x, crop.right) for strip in strips]
