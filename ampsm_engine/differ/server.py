@@ -211,7 +211,8 @@ class Server:
 
     def _load_library(self) -> bool:
         """Get ready for all that nobody waits for, and leave the processor to those who are waited for."""
-        if not self._comparisons or self._repositories.has_library:
+        has_work = any(made.entries for made in self._comparisons.values())
+        if self._repositories.has_library or not has_work:  # what is not committed may be on its way yet
             return False
         self._send(["alive", 0])  # on a busy machine it may take seconds
         self._repositories.load_library(self._comparisons.values())
