@@ -386,9 +386,9 @@ def _print_next(stage: DemoFolder, sessions: Sequence[Session], play: DemoRun, h
     again = f"The app again: Enter opens a session, {review} reads its changes, {merge} merges it, ? lists the keys."
     tries = (
         (again, "", "{program}"),
-        (f"Two comments wait: {review} and {send} send them.", "Refunds count as costs", "{program} comments {name}"),
+        (f"Two comments are to be sent: {review}, then {send}.", "Refunds count as costs", "{program} comments {name}"),
         (f"A merge met a conflict: {merge} in the app, then {sides}.", "Monthly totals", "{program} show {name}"),
-        (f"amp asks something: answer with {message} in the app, or here.", "Currency sign", "{program} log {name}"),
+        (f"amp asks: answer it with {message} in the app, or here.", "Currency sign", "{program} log {name}"),
         ("Its commits, ready to merge.", "Document the modules", "{program} diff {name} --stat"),
         ("Credit ran out, the work is kept; try again.", "Export to CSV", "{program} retry {name} --wait"),
         ("All of it is git.", "", f"git -C {shlex.quote(str(stage.repository))} log --oneline --graph --all"),
