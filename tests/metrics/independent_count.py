@@ -36,9 +36,10 @@ class IndependentCount:
         self._db = sqlite3.connect(":memory:")
         self._db.execute("CREATE TABLE lines (stream INTEGER, line TEXT)")
         for number, stream in enumerate(streams):
-            lines = [(number, line.decode("utf-8", "replace")) for line in stream.split(b"\n")]
+            lines = [{"stream": number, "line": line.decode("utf-8", "replace")} for line in stream.split(b"\n")]
             self._db.executemany(
-                "INSERT INTO lines SELECT ?1, ?2 WHERE json_valid(?2) AND json_type(?2) = 'object'", lines
+                "INSERT INTO lines SELECT :stream, :line WHERE json_valid(:line) AND json_type(:line) = 'object'",
+                lines,
             )
         self._db.execute(_CALLS)
         self._db.execute(_RESULTS)
