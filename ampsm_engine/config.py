@@ -151,7 +151,7 @@ SETTINGS = {
         ),
     )
 }
-"""Those that a list shows. Beside them, `keys.<id>` gives something on a screen another key (keymap.py)."""
+"""The settings that a list shows. Beside them, `keys.<id>` gives something on a screen another key (keymap.py)."""
 
 
 Severity = Literal["unknown", "wrong", "broken"]

@@ -85,7 +85,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _main() -> int:
-    """In the child: hand one message, `[title, body]` as JSON on standard input, to notify-py."""
+    """Hand one message, `[title, body]` as JSON on standard input, to notify-py in the child process."""
     title, body = json.loads(sys.stdin.buffer.read())
     from notifypy import Notify
 

@@ -44,7 +44,7 @@ class Unfit(AmpsmError):
 
 
 class Failed(AmpsmError):
-    """It was tried and did not work."""
+    """What was tried did not work."""
 
 
 def unreadable(what: str, path: str, reason: OSError) -> NotFound | Unfit:

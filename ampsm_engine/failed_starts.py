@@ -14,7 +14,7 @@ from ampsm_engine.home import Home, write_private
 from ampsm_engine.plain_text import printable
 
 LEAST = 2
-"""So many in a row before anything is put off: one may have been killed by chance."""
+"""Failed starts in a row before anything is put off: one may have been killed by chance."""
 
 FIRST_PAUSE = 4.0
 LONGEST_PAUSE = 60.0

@@ -22,7 +22,7 @@ class Gesture:
     """What a key means, on whichever screen: no other gesture has that key."""
 
     keys: str
-    """Its default: one key or several, joined by commas."""
+    """The default keys: one or several, joined by commas."""
     words: str
     """What it means everywhere, in a few words."""
 
@@ -35,13 +35,13 @@ class Key:
     gestures: tuple[Gesture, ...]
     """What is pressed for it."""
     screens: tuple[str, ...]
-    """Where it holds."""
+    """The screens on which it holds."""
     meaning: str
     """What it does there, in a sentence."""
 
     @property
     def keys(self) -> str:
-        """Its default: one key or several, joined by commas."""
+        """The default keys: one or several, joined by commas."""
         return ",".join(gesture.keys for gesture in self.gestures)
 
 
@@ -157,7 +157,7 @@ YES = Gesture("y", "yes")
 NO = Gesture("n", "no")
 
 BOXES = frozenset({"question", "text", "line", "script", "help", "menu", "progress"})
-"""They lie over the screens; what holds everywhere does not hold in them."""
+"""The screens that lie over others: keys that hold everywhere do not hold in them."""
 
 _FORM, _TELLING, _KEYS_LIST = ("new session",), ("notifications",), ("keys",)
 _LIST = ("list",)

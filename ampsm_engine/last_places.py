@@ -73,7 +73,7 @@ def forget(place: LeftPlace) -> None:
 
 
 def _read(file: Path) -> tuple[Identity, LastPlace] | None:
-    """Whose file it is, and where that one is; None where it cannot be read."""
+    """The process that wrote a file, and the place that it wrote down; None where the file makes no sense."""
     try:
         kept = json.loads(file.read_bytes())
         fields = kept["place"]

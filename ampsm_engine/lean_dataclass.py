@@ -50,7 +50,7 @@ class _StandardFields:
 
 
 def _dataclass(cls: Any = None, /, *, frozen: bool = False, slots: bool = False, eq: bool = True) -> Any:
-    """As `dataclasses.dataclass`: frozen, with slots, with its own equality, or not."""
+    """Make a dataclass as `dataclasses.dataclass` does: frozen, with slots, with its own equality, or not."""
 
     def made(cls: Any) -> Any:
         return _made(cls, frozen=frozen, slots=slots, eq=eq)
@@ -65,12 +65,12 @@ def _field(
     init: bool = True,
     repr: bool = True,  # noqa: A002
 ) -> Any:
-    """As `dataclasses.field`: a default or what makes one, and whether it is a parameter and shown."""
+    """Describe a field as `dataclasses.field` does: a default or what makes one, whether it is a parameter or shown."""
     return _Field(default, default_factory, init=init, repr=repr)
 
 
 def _fields(of: Any) -> Any:
-    """As `dataclasses.fields`: each has a `name`."""
+    """Return the fields of a dataclass as `dataclasses.fields` does: each has a `name`."""
     own = getattr(of, _OWN, None)
     if own is None:
         import dataclasses
@@ -80,7 +80,7 @@ def _fields(of: Any) -> Any:
 
 
 def _replace(value: Any, /, **changes: Any) -> Any:
-    """As `dataclasses.replace`: the same value with some fields changed."""
+    """Return a copy of a value with some fields changed, as `dataclasses.replace` does."""
     own = getattr(type(value), _OWN, None)
     if own is None:
         import dataclasses
@@ -93,12 +93,12 @@ def _replace(value: Any, /, **changes: Any) -> Any:
 
 
 def _asdict(value: Any) -> dict[str, Any]:
-    """As `dataclasses.asdict`; what cannot change is not copied."""
+    """Return the fields of a value by name, as `dataclasses.asdict` does; what cannot change is not copied."""
     return {name: _plain(getattr(value, name)) for name in getattr(type(value), _OWN)}
 
 
 def _astuple(value: Any) -> tuple[Any, ...]:
-    """As `dataclasses.astuple`, where no field holds another dataclass."""
+    """Return the values of the fields, as `dataclasses.astuple` does where no field holds another dataclass."""
     return tuple(getattr(value, name) for name in getattr(type(value), _OWN))
 
 

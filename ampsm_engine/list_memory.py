@@ -16,11 +16,11 @@ from ampsm_engine.lean_dataclass import asdict, dataclass, replace
 _COUNTS, _CONFLICTS, _MARKS = "list-counts.json", "list-conflicts.json", "list-marks.json"
 
 Conflicts = dict[str, tuple[tuple[str, tuple[str, ...]], ...]]
-"""By session id: with which other session (empty: the base) it would conflict, and in which files."""
+"""The conflicts of a session by its id: with which other session (empty: the base), and in which files."""
 
 
 KEPT = 12
-"""Of the files of a session those that the next start knows."""
+"""Changed files of a session that the next start knows, at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ class Status(StrEnum):
     AWAITING_INPUT = "awaiting-input"
     ERROR = "error"
     DONE = "done"
-    """Merged."""
+    """The session's work was merged."""
 
 
 class State(StrEnum):
@@ -179,7 +179,7 @@ class SessionPlace(NamedTuple):
 
 SESSION_FIELDS = tuple(field.name for field in fields(Session))
 ITERATION_FIELDS = tuple(field.name for field in fields(Iteration) if field.name != "tally")
-"""Those of an iteration's own; its tally stands beside them, in the store and in JSON."""
+"""Names of an iteration's own fields; those of its tally stand beside them, in the store and in JSON."""
 TALLY_FIELDS = (*(field.name for field in fields(Tally)), "token_usage")
 
 
@@ -237,10 +237,10 @@ class SetupState(StrEnum):
     """How the setup of a session's worktree stands: the kind of the newest fact of these. None of them: no setup."""
 
     WAITS = "setup-waits"
-    """It runs before amp begins."""
+    """The setup runs before amp begins."""
     PASSED = "setup-passed"
     FAILED = "setup-failed"
-    """It runs again before amp begins, unless a person says otherwise."""
+    """The setup runs again before amp begins, unless a person says otherwise."""
     SKIPPED = "setup-skipped"
     """A person goes on without."""
 
@@ -293,12 +293,12 @@ class MergeState(StrEnum):
     WORKING = "working"
     """A process is at it, or one died in its middle."""
     CONFLICTED = "conflicted"
-    """Its conflict lies in the session's worktree and waits for somebody."""
+    """A conflict lies in the session's worktree and waits for somebody."""
     DONE = "done"
     UNDONE = "undone"
     ABORTED = "aborted"
     ROLLED_BACK = "rolled-back"
-    """It could not be brought to its end, and nothing of it is left."""
+    """The operation could not be brought to its end, and nothing of it is left."""
 
 
 @dataclass(frozen=True, slots=True)

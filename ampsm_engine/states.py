@@ -13,9 +13,9 @@ class StateStyle:
         self.glyph = glyph
         """One cell, and different without colour."""
         self.colour = colour
-        """In the screens: a colour of their theme, perhaps with its share in per cent."""
+        """A colour of the theme for the screens, perhaps with its share in per cent."""
         self.ansi = ansi
-        """In what commands print: a colour of the terminal; empty for its own."""
+        """A colour of the terminal for what commands print; empty for its own."""
 
 
 STATES = {
@@ -26,7 +26,7 @@ STATES = {
     "idle": StateStyle("○", "foreground 60%", ""),
     "done": StateStyle("✓", "success", "green"),
 }
-"""By the word of a state, as `labels.state_word` gives it."""
+"""How a state looks, by its word as `labels.state_word` gives it."""
 
 BATCH_STATES = {
     "waiting": StateStyle("◌", "warning", "yellow"),
@@ -41,7 +41,7 @@ BATCH_STATES = {
     "stopped": StateStyle("■", "foreground 60%", ""),
     "ended": StateStyle("○", "foreground 60%", ""),
 }
-"""Those of a batch run and its items that no session has; running, queued and error look as in `STATES`.
+"""How the states of batch runs and items look that no session has; running, queued and error are in `STATES`.
 
 A run that has ended says nothing of whether its items passed: it is neither green nor red.
 """

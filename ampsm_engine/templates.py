@@ -22,7 +22,7 @@ _NO_BRANCH = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|@\{|\.\.|//|/\.|^[-./]|\.lock
 _BELOW = r"(?:/(?!\.{1,2}(?:/|$))[^/]+)+"
 _OUTSIDE = re.compile(rf"(?:~|(?:\.\.)(?:/\.\.)*|){_BELOW}")
 _INSIDE = re.compile(rf"(?!\.{{1,2}}/|~|(?i:\.git)/|AGENT_CONTEXT/)[^/{{}}]+{_BELOW}")
-"""In a folder of worktrees alone, which is hidden from git: at the top git would take a worktree for files."""
+"""A place in a folder of worktrees alone, which is hidden from git: at the top git would take a worktree for files."""
 
 
 class Names(NamedTuple):
@@ -31,7 +31,7 @@ class Names(NamedTuple):
     id: str
     slug: str
     time: str
-    """`yyyymmdd-HHMMSS`."""
+    """The moment as `yyyymmdd-HHMMSS`."""
     repo: str
     """The name of the repository's folder."""
 
@@ -43,7 +43,7 @@ class Names(NamedTuple):
 _EXAMPLE = Names("0123456789", "fix-the-login", "20261123-040506", "shop")
 
 _KNOWN = {"worktree.place": Names._fields, "branch.name": Names._fields, "commit.subject": ("subject",)}
-"""By setting, what may stand in braces in it."""
+"""The placeholders that may stand in braces, by setting."""
 
 _WAYS = {"branch.name": "feature/{slug}-{id}", "worktree.place": "../{repo}.{slug}", "commit.subject": SUBJECT}
 

@@ -36,7 +36,7 @@ class Tmux:
 
     @property
     def numbers(self) -> tuple[int, int]:
-        """Its version to compare with: 3.3a and next-3.4 are (3, 3) and (3, 4)."""
+        """The version of tmux to compare with: 3.3a and next-3.4 are (3, 3) and (3, 4); (0, 0) if not known."""
         found = re.search(r"(\d+)\.(\d+)", self.version)
         return (int(found[1]), int(found[2])) if found else (0, 0)
 

@@ -314,7 +314,7 @@ class AmpsmApp(App[int]):
         self.push_screen(NotificationsScreen())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Who only watches changes no setting."""
+        """Disable the settings' screens while the app only watches."""
         if action in {"settings", "notifications"} and self.read_only:
             return False
         if action == "return":

@@ -82,7 +82,7 @@ async def watch_folders(
 
 
 class _FolderWatch:
-    """Whose each folder is, and which sessions have got new ones."""
+    """Knows which sessions each watched folder belongs to, and which sessions have got new folders."""
 
     def __init__(self, report: Callable[[set[str]], None]) -> None:
         self.owners: dict[str, set[str]] = {}

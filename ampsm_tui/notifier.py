@@ -71,7 +71,7 @@ class Notifier:
         self._hold_viewer_lock(viewed)
 
     def _hold_viewer_lock(self, session_id: str | None) -> None:
-        """Of this session nobody need notify them, here or elsewhere."""
+        """Hold the lock that says that a session is viewed: nobody need notify of it, here or elsewhere."""
         if session_id == self._viewed:
             return
         if self._viewer:
@@ -139,7 +139,7 @@ MESSAGE_BYTES = 320
 """UTF-8 before base64; the protocol takes 192 and 2,048."""
 
 _STATES = {"running": "working", "queued": "working", "awaiting-input": "blocked"}
-"""By the word of a state; `idle`, `done` and `error` are the protocol's own words."""
+"""The protocol's word for a state, by ours; `idle`, `done` and `error` are its own words, too."""
 
 _ORDER = ("blocked", "error", "working", "done", "idle")
 """Which sessions have a record where there are too many."""
@@ -166,7 +166,7 @@ def _kind(row: BoardRow) -> str:
 
 
 def _root(rows: list[BoardRow]) -> str:
-    """At work while any session is; else what the most urgent one says."""
+    """The record of the program: at work while any session is, else in the state of the most urgent one."""
     states = [_state(row) for row in rows]
     state = "working" if "working" in states else next((one for one in _ORDER if one in states), "idle")
     blocked = [row for row in rows if _state(row) == "blocked"]

@@ -55,7 +55,7 @@ def exit_on_signals(app: "App[int]", driver: "Callable[[], Driver | None]") -> N
 def _end_when_stuck(
     received: "SimpleQueue[int]", loop: asyncio.AbstractEventLoop, driver: "Callable[[], Driver | None]"
 ) -> None:
-    """In a thread, which dies with a process that ends in order: end one whose loop stands still meanwhile."""
+    """End a process whose loop stands still, from a thread that dies with a process that ends in order."""
     number = received.get()
     deadline = time.monotonic() + EXIT_PATIENCE + LOOP_PATIENCE
     while time.monotonic() < deadline and _answers(loop):

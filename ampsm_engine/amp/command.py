@@ -92,7 +92,7 @@ def usage(path: Path, thread_id: str) -> list[str]:
 
 
 def without(argv: list[str], option: str) -> list[str]:
-    """The same argument list without one option and its value."""
+    """Return a copy of an argument list without an option and its value."""
     left: list[str] = []
     skip = False
     for argument in argv:

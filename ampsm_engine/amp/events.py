@@ -76,7 +76,7 @@ class ToolResult:
     refused: bool = False
     """A permission rule turned the call away."""
     exit_code: int | None = None
-    """That of a shell command, where the content says."""
+    """The exit code of a shell command, where the content says it."""
     running: bool = False
     """The command outlived its time limit and still runs."""
     parent: str | None = None

@@ -57,7 +57,7 @@ def cut(text: str) -> str:
 
 
 def paired(text: str) -> str:
-    """The same, and free of unpaired surrogates."""
+    """Bound a text as `cut` does, and put a question mark in place of each unpaired surrogate."""
     return cut(text) if text.isascii() else cut(text).encode("utf-8", "replace").decode()
 
 

@@ -41,12 +41,12 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its process id, which is its process group's too."""
+        """The process id of this amp, which is its process group's, too."""
         return self.identity.pid
 
     @property
     def exit_code(self) -> int | None:
-        """Once it is gone: its exit code, -N after signal N; None for an adopted one, which does not leave it to us."""
+        """The exit code once amp has ended, -N after signal N; None before, and always for an adopted amp."""
         return self._process.returncode if self._process else None
 
     def alive(self) -> bool:

@@ -51,7 +51,7 @@ class Version:
 
     text: str
     number: int
-    """Its release in Unix seconds; orders versions."""
+    """The moment of the release in Unix seconds; orders versions."""
 
     @property
     def released(self) -> datetime | None:

@@ -55,7 +55,7 @@ class EventReader:
         return [event for _, event in self.located(data)]
 
     def located(self, data: bytes) -> list[tuple[int, Event]]:
-        """The same, each with the offset at which its line ends."""
+        """The events of every line that these bytes complete, each with the byte offset at which its line ends."""
         *ends, rest = data.split(b"\n")
         found: list[tuple[int, Event]] = []
         for end in ends:

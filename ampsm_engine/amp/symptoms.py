@@ -20,7 +20,7 @@ class Failure:
     """One way in which a run goes wrong."""
 
     number: int
-    """Its number in what was gathered about amp; the order of matching is that of the table."""
+    """The failure's number in the list gathered about amp, 0 where it is not in it; not the order of matching."""
     name: str
     meaning: str
     """One sentence for a person, told where amp itself says nothing fit to be shown."""

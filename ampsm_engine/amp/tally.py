@@ -155,7 +155,7 @@ class Fold:
 
     @property
     def open_tool_names(self) -> tuple[str, ...]:
-        """Their names, oldest first."""
+        """Names of the tools whose result is still awaited, oldest first."""
         return tuple(waiting.call.name for waiting in self._open.values())
 
     @property

@@ -26,7 +26,7 @@ PATIENCE = 2.0
 """Seconds to wait for the lease: who only asks whether somebody has it holds it for a moment, too."""
 
 MOST_FAILURES = 5
-"""So many coordinators may fail one after the other before the run is stopped: what they meet does not pass."""
+"""Coordinators that may fail one after the other before the run is stopped: what they meet does not pass."""
 
 LASTED = 600.0
 """Seconds after which one that fails is the first to fail: those before it are not what ended it."""

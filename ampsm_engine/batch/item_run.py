@@ -34,7 +34,7 @@ PAUSE = 1.0
 """Seconds before what failed because of a busy database or a full disk is tried again."""
 
 SESSION_ID, THREAD_ID = "sessionId", "threadId"
-"""In the specification of an item on a host of a cluster: its session and thread where it was asked for."""
+"""Members of the specification of an item on a host of a cluster: its session and thread where it was asked for."""
 
 OUTPUT_LINES = 60
 """Lines of a failing script's output that amp is told."""

@@ -28,7 +28,7 @@ class LocalExecutor:
         self._events: list[HostEvent] = []
 
     async def run(self) -> None:
-        """Nothing: workers come and go by themselves."""
+        """Do nothing: on this machine, workers come and go by themselves."""
 
     def room(self) -> int:
         """The slots of this home."""
@@ -50,11 +50,11 @@ class LocalExecutor:
         return self.hosts()[0] if is_moved else None
 
     def trouble(self) -> str:
-        """None: this machine is there."""
+        """An empty text: this machine can always be used."""
         return ""
 
     def hosts(self) -> tuple[Host, ...]:
-        """This machine alone, with its slots."""
+        """This machine alone, as a host with its slots."""
         count = int(self._engine.settings.number("slots"))
         return (Host(NAME, identity.boot(), "", count, slots.count_free(self._engine.home, count)),)
 

@@ -46,7 +46,7 @@ def run_lines(engine: Engine) -> tuple[RunLine, ...]:
 
 
 _AT_REST: dict[tuple[str, Batch], BatchProgress] = {}
-"""By database and run as it was: one that is taken up again has another state, and ends at another time."""
+"""The progress of runs at rest, by database and run: a run that is taken up again has another state, and ends later."""
 
 
 def _progress(engine: Engine, batch: Batch) -> BatchProgress:

@@ -68,7 +68,7 @@ class _Expansion:
         self._reader, self._defaults, self._axes = reader, defaults, axes
         self._found: dict[str, Repo | str] = {}
         self._grounds: dict[tuple[str, str | None, str | None], tuple[str, str]] = {}
-        """By root, base and folder: the field that does not fit, and why; the reason is empty where all do."""
+        """The field that does not fit, and why, by root, base and folder; the reason is empty where all do."""
 
     def items(self, entry: Entry, *, first: int) -> Iterator[PlannedItem]:
         """The items of one entry, the first of which has that number in the plan."""

@@ -44,7 +44,7 @@ class PlanRefused(Refused):
 
     @property
     def errors(self) -> tuple[PlanError, ...]:
-        """All of them, in the order of their lines."""
+        """The errors of the plan, each once, in the order of their lines."""
         found: tuple[PlanError, ...] = self.args[2]
         return found
 
@@ -100,7 +100,7 @@ class Entry(NamedTuple):
     line: int
     """The line of the plan at which this mapping begins, from 1."""
     end: int
-    """Its last line."""
+    """The last line of this mapping."""
 
     def line_of(self, *names: str) -> int:
         """The line of the first of these fields that is there, else that of the whole."""
@@ -112,7 +112,7 @@ _TEXTS = frozenset({"str", "int", "float", "bool", "timestamp", "value", "null"}
 """What YAML takes a text for that stands there without a tag."""
 
 _INVALID = object()
-"""In place of a value that is wrong, and told."""
+"""Stands in place of a value that is wrong and was reported."""
 
 MOST = 10**15
 """The largest whole number of a plan: the store holds no larger ones."""

@@ -32,7 +32,7 @@ PARCELS = "parcels"
 """The folder of a run in which what comes from hosts is received."""
 
 ASKED_BY = "askedBy"
-"""In the plan of a run on a host of a cluster: the machine that asked for it."""
+"""The member of a run's plan, on a host of a cluster, that names the machine that asked for the run."""
 
 TAKEN_UP = (ItemState.STOPPED, ItemState.FAIL, ItemState.ERROR, ItemState.TIMEOUT)
 """Ends of items from which `resume` goes on."""

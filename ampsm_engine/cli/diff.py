@@ -441,7 +441,7 @@ class _Painter:
         """Lines of the two sides that the hunk still has."""
         self._begun = ""
         self._style: str | None = None
-        """That of a line whose beginning is painted already."""
+        """The style of a line whose beginning is painted already; None at a line's beginning."""
 
     def painted(self, piece: str) -> str:
         *lines, self._begun = (self._begun + piece).split("\n")

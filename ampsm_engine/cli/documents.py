@@ -63,7 +63,10 @@ def session_document(
 
 
 def listed_sessions(store: "Store", wanted: "SessionFilter") -> str:
-    """The same of many sessions, as JSON text `"sessions":[...]`: the store writes it, for there are thousands."""
+    """The sessions that a filter selects, with their iterations, as JSON text `"sessions":[...]`.
+
+    The store writes it, for there may be thousands.
+    """
     sessions, iterations = store.sessions.as_json(wanted)
     notes = store.facts.notes_of([session_id for session_id, _ in sessions])
     theirs: dict[str, list[str]] = {session_id: [] for session_id, _ in sessions}
@@ -82,7 +85,7 @@ def listed_sessions(store: "Store", wanted: "SessionFilter") -> str:
 
 
 def _amiss(store: "Store", wanted: "SessionFilter") -> dict[str, str]:
-    """By session id, the members `missing`, `conflict` and `baseGone` as JSON text without braces."""
+    """The members `missing`, `conflict` and `baseGone` as JSON text without braces, by session id."""
     waiting = session_problems.sessions_in_conflict(store)
     places = store.sessions.places(wanted)
     gone = gone_bases(places)

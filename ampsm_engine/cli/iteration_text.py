@@ -13,7 +13,7 @@ from ampsm_engine.model import Fact, Iteration, Outcome, ScriptResult
 from ampsm_engine.plain_text import plural
 
 Notes = Mapping[str, Sequence[Fact]]
-"""Facts by iteration."""
+"""Facts by the id of the iteration that they belong to."""
 
 NONE: Notes = MappingProxyType({})
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 GROUPINGS = ("day", "mode", "repo", "session", "batch", "host", "tool", "iteration")
-"""As `metrics.summary.GROUPINGS`, which is not imported for a list of commands; a test holds that they agree."""
+"""The values of `metrics.summary.GROUPINGS`, which a list of commands does not import; a test holds that they agree."""
 
 
 class SelectionOptions(NamedTuple):

@@ -173,7 +173,7 @@ def _versioned(shape: Schema) -> Schema:
 
 
 def _answers(shapes: Shapes) -> dict[str, Schema]:
-    """By command, the members of its answer beside the version."""
+    """The members of each command's answer, beside the version, by command."""
     session, iteration = _session(shapes), _iteration(shapes)
     setup = maybe({"enum": ["waits", "passed", "failed", "skipped"]})
     one = record(session=session, readiness=record(setup=setup, lacks=several(TEXT)))

@@ -38,7 +38,7 @@ _NAME = re.compile(r"[0-9a-f]{64}")
 
 
 class Busy(Failed):
-    """Somebody else is at it on this host, for as long as that takes: ask again."""
+    """Another request works on the same item or clone on this host; ask again."""
 
 
 @dataclass(frozen=True, slots=True)

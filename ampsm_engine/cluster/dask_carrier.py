@@ -34,7 +34,7 @@ _TROUBLES = {
     "Connection reset": (_CLOSED, "tls://HOST:PORT"),
     "closed remotely": (_CLOSED, "tls://HOST:PORT"),
 }
-"""For words in an error of Dask's: a sentence for people, and a hint."""
+"""A sentence for people and a hint, by words in an error of Dask's."""
 
 
 def has_certificates() -> bool:
@@ -120,7 +120,7 @@ class DaskCarrier:
         }
 
     async def _lifetime(self, address: str) -> float | None:
-        """After how long a worker leaves by itself; None where it stays, or does not answer."""
+        """Seconds after which a worker leaves by itself; None where it stays, or does not answer."""
         pinned = self._pinned(address)
         found = self._client.submit(pkgutil.resolve_name, "distributed.worker:get_worker", key=self._key(), **pinned)
         worker = self._client.submit(operator.call, found, key=self._key(), **pinned)

@@ -55,7 +55,7 @@ class ClusterExecutor:
         self._carrier = carrier
         self._hosts: dict[str, RemoteHost] = {}
         self._watching: dict[str, asyncio.Task[None]] = {}
-        """By address."""
+        """The tasks that watch a host, by its address."""
         self._running: dict[int, tuple[Call, asyncio.Task[ItemEnd]]] = {}
         self._trouble = ""
         self._calls = 0

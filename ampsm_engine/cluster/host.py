@@ -131,7 +131,7 @@ def home_id(home: Home) -> str:
 
 
 class HostHalf:
-    """A host at work: its engine, its clones, and the verbs."""
+    """Answers the coordinator's requests on a host, with the engine and the clones of that host."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         env = dict(environ)

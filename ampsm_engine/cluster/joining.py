@@ -39,7 +39,7 @@ class HostPlan:
     listen: str = ""
     """The address that the worker listens at; empty: this machine alone where the scheduler is on it."""
     port: int | None = None
-    """Its port, for tunnels and firewalls; None: any that is free."""
+    """The port that the worker listens at, for tunnels and firewalls; None: any that is free."""
 
     def command(self) -> tuple[str, ...]:
         """Dask's worker with its options."""

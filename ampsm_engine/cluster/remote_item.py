@@ -56,9 +56,9 @@ class RemoteHost:
     slots: int
     free: int
     items: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Its items of this run, by their ids, as it told."""
+    """The host's items of this run, by their ids, as it told."""
     others: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Those of other runs."""
+    """The host's items of other runs, by their ids."""
     as_of: float = 0.0
     """When the question was sent that this is the answer to, as `time.monotonic` counts."""
     halted: str | None = None
@@ -254,7 +254,10 @@ class RemoteItem:
     # Away.
 
     async def _away(self, item: BatchItem) -> ItemEnd | None:
-        """Its host does not answer: wait for it, or after the plan's grace for another one with room."""
+        """Wait for an item's host that does not answer; after the plan's grace, give the item to another one with room.
+
+        Where the run was stopped, the item is given up at once.
+        """
         batches = self.cluster.engine.store.batches
         if batches.get(item.batch_id).state is not BatchState.RUNNING:
             reason = f"The run was stopped while {item.host} was away; what comes of it there is kept when it is back."

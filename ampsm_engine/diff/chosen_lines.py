@@ -61,7 +61,7 @@ class ChosenLines:
         return self._exchanged(content, Side.NEW, self._changed - self.rows)
 
     def put_in(self, content: bytes) -> bytes:
-        """What the diff begins with, with the chosen changes and no others; Misplaced likewise."""
+        """What the diff begins with, with the chosen changes alone; Misplaced when their hunks are not in it."""
         return self._exchanged(content, Side.OLD, self.rows)
 
     def _exchanged(self, content: bytes, side: Side, made: Collection[int]) -> bytes:
@@ -271,7 +271,7 @@ class _Decoder:
         return cost
 
     def _best(self, ends: dict[int, _Step]) -> dict[int, _Step]:
-        """Without the places to which another one leads as cheaply, by leaving out what is between them."""
+        """The ends, less those to which another one leads as cheaply by leaving out what is between them."""
         kept: dict[int, _Step] = {}
         end, least = -1, 0
         for at in sorted(ends):

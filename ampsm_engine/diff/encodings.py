@@ -11,7 +11,7 @@ LATIN = "windows-1252"
 """The encoding assumed for text that is not UTF-8 and that no attribute names an encoding for: Latin-1 with quotes."""
 
 UTF16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
-"""By the mark that such a content begins with."""
+"""The encoding of a content in UTF-16, by the byte order mark that it begins with."""
 
 MOST_HIGH = 3
 """A text in an alphabet with few letters beyond ASCII has them in one of so many bytes at most."""

@@ -213,7 +213,7 @@ def put_in(content: bytes, hunk: Hunk) -> bytes:
 
 
 def taken_out(content: bytes, hunk: Hunk) -> bytes:
-    """The content without a hunk; Misplaced likewise."""
+    """The content with a hunk taken back; Misplaced when its new lines are not there, or in several other places."""
     return _exchanged(content, hunk, Side.NEW, Side.OLD)
 
 
@@ -235,7 +235,7 @@ def joined(lines: Sequence[bytes]) -> bytes:
 
 
 def place(lines: Sequence[bytes], wanted: Sequence[bytes], expected: int) -> int:
-    """Before which line these lines begin: where they are expected, else the one place where they are."""
+    """The index of the line at which wanted lines begin: where they are expected, else the one place where they are."""
     count = len(wanted)
     if not count:
         if lines and expected:

@@ -35,7 +35,7 @@ RISKY = 256 << 10
 """Bytes of a blob from which the client is sent what is being done, in case this process dies of it."""
 
 NICENESS = 5
-"""By how much this process stands back once the first patches are out."""
+"""How much the niceness of this process goes up once the first patches are out."""
 
 _HEARTBEAT = 1.0
 _REST = 1.5

@@ -29,7 +29,7 @@ class Maker(StrEnum):
     AMPSM = "ampsm"
     """An iteration's work, committed when it ended."""
     AMP = "amp"
-    """amp itself."""
+    """A commit that amp itself made."""
     REVIEW = "review"
     """A change that somebody rejected in a review, or the undoing of that; ampsm made the commit."""
     HAND = "hand"

@@ -130,7 +130,7 @@ def _looked_tree(place: Path, session: Session, looked: str | None) -> str:
 
 
 def _now(place: Path, session: Session) -> str | None:
-    """None for the worktree; the commit of the branch when the worktree is gone."""
+    """The new end of a diff: None for the worktree, the commit of the branch when the worktree is gone."""
     return None if place == Path(session.worktree_path) else _commit(place, session.branch_name)
 
 

@@ -27,7 +27,7 @@ class SetupOffer:
 
     root: str
     command: str
-    """Empty: none."""
+    """The setup command; empty when there is none."""
     origin: str
     """Where the command stands."""
     is_trusted: bool

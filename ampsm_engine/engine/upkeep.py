@@ -24,7 +24,7 @@ class AdoptableWorktree:
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """All of it as of now."""
+    """The worktrees that can be adopted, the findings to repair and the sessions in the trash, at one moment."""
 
     worktrees: tuple[AdoptableWorktree, ...]
     findings: tuple[Disagreement, ...]

@@ -44,10 +44,10 @@ class Witness(Protocol):
         """The worktree will be there; with `is_ours` nobody else can have made what is there."""
 
     def announce(self, branch: str) -> None:
-        """This branch will be made."""
+        """Tell that a branch will be made."""
 
     def keep(self, branch: str) -> None:
-        """This branch is there already, and stays."""
+        """Tell that a branch is there already, and stays."""
 
 
 class Nobody:

@@ -16,7 +16,7 @@ _EXPRESSION = frozenset(" ~^:?*[\\\x7f")
 
 
 def certain(root: str, names: "set[str] | frozenset[str]") -> frozenset[str]:
-    """Those of the names that are branches of the repository whose main worktree this is, as far as files tell."""
+    """The given names that are branches of the repository whose main worktree is `root`, as far as files tell."""
     folder = f"{root}/.git"
     if not os.path.isdir(folder) or os.path.lexists(f"{folder}/reftable"):  # noqa: PTH112 - a list asks for many
         return frozenset()

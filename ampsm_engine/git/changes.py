@@ -40,7 +40,7 @@ def status(worktree: Path) -> tuple[FileChange, ...]:
 
 
 def from_entries(entries: Iterable[worktree_status.StatusEntry]) -> tuple[FileChange, ...]:
-    """The same of entries that somebody has asked for."""
+    """The changes that entries of `git status` tell of, by path, without the context files of a session."""
     return tuple(
         FileChange(entry.path.rstrip("/"), None, _kind(entry))
         for entry in sorted(entries, key=lambda entry: entry.path)
@@ -92,7 +92,7 @@ def line_counts(
 
 
 def patch(path: Path, old: str, new: str | None, *, live: LiveTree | None = None) -> bytes:
-    """The same as a patch that `git apply` takes, binary files and renames included."""
+    """A patch from `old` to `new` (None: the live worktree) for `git apply`, with binary files and renames."""
     with _sides(path, old, new, live) as (sides, variables):
         return _diffed(path, _PATCH, sides, variables)
 

@@ -152,7 +152,7 @@ class Library:
         return found
 
     def _breathe(self) -> None:
-        """Now and then forget: what packs keep unpacked is not worth its memory for long."""
+        """Free what packs keep unpacked once enough was read: it is not worth its memory for long."""
         if self._read > _REMEMBERED:
             self.rest()
 

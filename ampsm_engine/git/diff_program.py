@@ -99,7 +99,7 @@ class Program:
         return found
 
     def submodule_commits(self, _delta: Delta) -> list[str]:
-        """Nothing: what libgit2 cannot open is not looked into further."""
+        """An empty list: a submodule that libgit2 cannot open is not looked into."""
         return []
 
     def rest(self) -> None:
@@ -159,7 +159,7 @@ class Rename(NamedTuple):
 
     is_copy: bool
     similarity: int
-    """Percent."""
+    """How much the contents have in common, in percent."""
     old_path: str
     path: str
     old_mode: int

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from ampsm_engine.lean_dataclass import dataclass
 
 NAME, EMAIL = "ampsm", "ampsm@localhost"
-"""Who commits what nobody else does."""
+"""The name and the address for commits where git knows nobody's."""
 
 Kind = Literal["added", "modified", "deleted", "renamed", "copied", "typechange", "untracked", "conflicted"]
 
@@ -114,7 +114,7 @@ class Worktree(NamedTuple):
 
     path: Path
     branch: str
-    """Its short name; empty when HEAD is detached."""
+    """The short name of the branch; empty when HEAD is detached."""
     head: str
     """The commit checked out; empty on a branch without a commit."""
     base_commit: str = ""

@@ -60,7 +60,7 @@ class HunkPlan:
 
 
 class Conflict(ValueError):
-    """The same lines were changed otherwise."""
+    """What a change is to replace, lines or a whole file, was changed otherwise."""
 
 
 def carried(
@@ -205,7 +205,10 @@ def _plan(scratch: Scratch, pairs: dict[str, tuple[Entries, Entries]]) -> HunkPl
 
 
 def _as_far(scratch: Scratch, now: Entries, before: Entries, after: Entries) -> tuple[Step, bool]:
-    """The same for a place that may know nothing of the change: it stays as it is then. Whether it knows a part."""
+    """The step that makes a change in the index or in HEAD, and whether that place has only a part of the change.
+
+    On a conflict the step changes nothing, and the place has no part if all files that the change begins with are gone.
+    """
     try:
         return Step(now, {path: carried(scratch, now[path], before[path], after[path]) for path in now}), False
     except Conflict:

@@ -197,7 +197,7 @@ def _folders(path: str) -> Iterator[str]:
 
 
 def _ignored(where: Path, paths: list[str]) -> list[str]:
-    """Those of the paths that git ignores in a worktree by its own rules, in their order."""
+    """The paths that git's own rules ignore in a worktree, in the order given."""
     if not paths:
         return []
     answer = program.read(where, "check-ignore", "-z", "--stdin", feed=records.joined(paths))

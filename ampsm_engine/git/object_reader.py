@@ -75,7 +75,7 @@ class ObjectReader:
             yield from answers or [None] * len(some)
 
     def _exchanged(self, command: str, names: Sequence[str], kind: str) -> list[bytes | None]:
-        """Its answers; none where it ended before it had given them all."""
+        """What git answers to a command for each name; an empty list where git ended before it had answered all."""
         try:
             given, taken = self._started()
             asked = (b"%s %s\n" % (command.encode(), name.encode("utf-8", "surrogateescape")) for name in names)

@@ -21,7 +21,7 @@ CONTEXT = "AGENT_CONTEXT"
 FOLDERS = (CONTEXT, repository.WORKTREES)
 IGNORING = ".gitignore"
 FILES = ("SESSION.md", "DIFF_SUMMARY.md", "ITERATION_LOG.md", "LAST_STATUS.json", "REBASE_HELP.md")
-"""The context files."""
+"""The names of the context files."""
 
 LINES = tuple(f"/{folder}/" for folder in reversed(FOLDERS))
 """Anchored: a folder of that name deeper down is the user's own."""

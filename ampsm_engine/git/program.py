@@ -93,7 +93,7 @@ HOW_TO_GET = (
 )
 
 _UNSEEING = ("-c", "core.fsmonitor=false")
-"""For changes, too: a file system monitor that answers wrongly would let git take nothing for changed."""
+"""Options for reads and changes: a file system monitor that answers wrongly would let git take nothing for changed."""
 
 READ_LIMIT = 600.0
 """Seconds that a question may take; a filter that hangs must not hang us for ever."""

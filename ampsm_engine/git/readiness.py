@@ -81,11 +81,11 @@ class CheckoutState(NamedTuple):
     """What stands in a checkout beside what is committed, less what is ampsm's; folders of one kind as one."""
 
     uncommitted: tuple[str, ...] = ()
-    """What was changed, and what git neither tracks nor ignores."""
+    """Paths that were changed, or that git neither tracks nor ignores."""
     untracked: tuple[str, ...] = ()
-    """The latter alone."""
+    """Paths that git neither tracks nor ignores."""
     ignored: tuple[str, ...] = ()
-    """Less what nobody misses."""
+    """Paths that git ignores, less what nobody misses."""
 
 
 def look(checkout: Path, *hidden: str) -> CheckoutState:

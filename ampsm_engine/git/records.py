@@ -22,7 +22,7 @@ class TreeEntry:
     """What a tree or an index says about a path."""
 
     mode: str
-    """Six octal digits."""
+    """The mode in six octal digits."""
     blob: str
 
     @property

@@ -68,7 +68,7 @@ def locate_with_head(path: Path) -> tuple[Repo, Base | None]:
 
 
 def around(path: Path) -> Repo:
-    """The same, and also inside a session's worktree."""
+    """The repository that a path lies in, which may be inside a session's worktree; NotFound and Unfit as `locate`."""
     folder = _folder(path)
     with contextlib.suppress(AskGit):
         return Repo(folder, libgit2.main_git_dir(folder), folder)
@@ -114,7 +114,7 @@ def is_busy(worktree: Path) -> str | None:
 
 
 def operation(folder: Path) -> str | None:
-    """The same, from the git folder of the worktree."""
+    """The operation in progress by the git folder of a worktree, as `is_busy` names it; None when there is none."""
     try:
         there = frozenset(os.listdir(folder))  # noqa: PTH208 - names alone; a merge asks this of every worktree
     except (FileNotFoundError, NotADirectoryError):
@@ -153,7 +153,7 @@ def git_dir(worktree: Path) -> Path:
 
 
 def linked_git_dir(worktree: Path) -> Path:
-    """The same for a session's worktree, where things are written: never that of a main worktree."""
+    """The git folder of a session's worktree, to write to; NotFound without one, Unfit when it is a main worktree's."""
     folder = git_dir(worktree)
     if common_of(folder) == folder.resolve():
         message = f"{worktree} is a repository of its own now: its link to the session's was replaced."
@@ -239,7 +239,10 @@ def ref_commit(where: Path, full: str, kind: Literal["commit", "tree"] = "commit
 
 
 def branch_tips(where: Path, *branches: str, ask: Ask | None = None) -> tuple[str | None, ...]:
-    """The same of several branches, by one question; `ask` tells the objects of names, where somebody does already."""
+    """The commits that several branches point at, None for each that is not there, asked by one question.
+
+    `ask`: tells the objects of names, where somebody reads them already.
+    """
     with contextlib.suppress(AskGit):
         return tuple(libgit2.ref_object(where, f"{BRANCHES}{branch}") if branch else None for branch in branches)
     known = [branch for branch in branches if branch and not _EXPRESSION.search(branch)]

@@ -19,7 +19,7 @@ from ampsm_engine.git.unwanted_files import is_secret
 from ampsm_engine.lean_dataclass import dataclass
 
 State = Mapping[str, Mapping[str, str]]
-"""By kind, what there is by name; all of it text, so that it can be written down as JSON."""
+"""The parts of a repository's state, by kind and name; all of it text, so that it can be written down as JSON."""
 
 REF, STASH, WORKTREE, CHECKOUT = "ref", "stash", "worktree", "checkout"
 CONFIGURATION, FILE, OPERATION = "configuration", "file", "operation"

@@ -28,7 +28,7 @@ class LiveIndex(NamedTuple):
     objects: Path
     """The private folder of the objects that are in no repository."""
     own_objects: Path
-    """The repository's."""
+    """The folder of the repository's own objects."""
 
 
 @contextlib.contextmanager
@@ -59,15 +59,16 @@ def _indexed(worktree: Path, folder: Path) -> LiveIndex:
 
 @contextlib.contextmanager
 def live_tree(worktree: Path) -> Iterator[LiveTree]:
-    """The same as a tree."""
+    """A worktree as it is now, untracked files included, as a tree that lives as long as this context."""
     with live_index(worktree) as live:
         yield LiveTree(_tree(worktree, live.variables), live.objects, live.own_objects, live.left_out)
 
 
 def kept_tree(worktree: Path, place: Path) -> tuple[str, tuple[LeftOut, ...]]:
-    """The same in a folder that is used again and again: what was written for the last tree need not be once more.
+    """The tree of a worktree as it is now, and what it leaves out, kept in a folder that is used again and again.
 
-    The objects are in `place`/objects; `reading` tells git where.
+    What was written for the last tree need not be written once more. The objects are in `place`/objects; `reading`
+    tells git where.
     """
     git_dir = repository.git_dir(worktree)
     objects, kept, stamp = place / "objects", place / "index", place / "stamp"

@@ -127,7 +127,7 @@ def _contents(
 
 
 def _topmost(paths: Collection[str]) -> Iterator[str]:
-    """Those that do not lie in another: a folder is moved with all that is in it."""
+    """The paths that lie in no other of them: a folder is moved with all that is in it."""
     return (path for path in paths if not any(str(parent) in paths for parent in Path(path).parents))
 
 

@@ -56,7 +56,7 @@ class TrashFolder:
         write_private(self._stage, stage.encode())
 
     def unmark(self) -> None:
-        """No restore is on its way."""
+        """Note that no restore is in progress any more."""
         self._stage.unlink(missing_ok=True)
 
     def take(self, worktree: Path, paths: Iterable[str], admin: Path | None) -> None:

@@ -85,7 +85,7 @@ class Added(NamedTuple):
 
     path: str
     mode: str
-    """Six octal digits."""
+    """The mode in six octal digits."""
     size: int
     """Bytes; 0 where that is not known."""
     is_new: bool

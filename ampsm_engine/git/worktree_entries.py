@@ -63,7 +63,7 @@ class Scratch:
         return self.all_in_worktree((path,))[path]
 
     def all_in_worktree(self, paths: Iterable[str]) -> dict[str, TreeEntry | None]:
-        """The same for several paths at once."""
+        """What `git add` would put into the index for each path; Refused for a secrets file that git does not track."""
         found: dict[str, TreeEntry | None] = dict.fromkeys(paths)
         there = [path for path in found if self._is_there(path)]
         if there:

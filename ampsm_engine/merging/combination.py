@@ -160,7 +160,7 @@ class Combination:
         return self._known[key]
 
     def final(self, engine: Engine, links: Sequence[Link]) -> tuple[Link, ...]:
-        """The same chain as it is to land, with the user's hooks and signatures; as it is where that changes nothing.
+        """Make a chain as it is to land, with the user's hooks and signatures; as it is where that changes nothing.
 
         Withdrawn when a hook says no to one.
         """

@@ -43,7 +43,7 @@ class GuiltyLines:
 
     path: str
     line: int
-    """Its first line in the session's version; 0 for the file as a whole."""
+    """The first line of the part in the session's version; 0 for the file as a whole."""
     lines: tuple[str, ...] = ()
     """The first of its new lines."""
 
@@ -71,7 +71,7 @@ class UntriedSession:
     session_id: str
     reason: str
     files: tuple[str, ...] = ()
-    """Those in conflict; empty for one that was not ready."""
+    """The files in conflict; empty for a session that was not ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class ReadyGroup:
 
     @property
     def tips(self) -> tuple[tuple[str, str], ...]:
-        """Their ids, and where their branches stand."""
+        """The ids of the candidates, each with the commit that its branch points at."""
         return tuple((one.id, one.now.branch_tip) for one in self.candidates)
 
 

@@ -33,7 +33,10 @@ def good_prefix(count: int, passes: Callable[[int], bool]) -> int:
 
 
 def last_good(count: int, passes: Callable[[int], bool]) -> int:
-    """The same where it is known that all of them fail together: at most ceil(log2 count) questions."""
+    """How many candidates from the first on pass together, where it is known that all `count` do not.
+
+    At most ceil(log2 count) questions.
+    """
     good, bad = 0, count
     while bad - good > 1:
         middle = (good + bad) // 2
@@ -45,7 +48,7 @@ def last_good(count: int, passes: Callable[[int], bool]) -> int:
 
 
 def worst_case(count: int, faults: int) -> int:
-    """The most runs that `count` candidates take of which so many are set aside; see above."""
+    """The most runs that `count` candidates take of which `faults` are set aside, as the module's text works out."""
     if not count:
         return 0
     left = range(count, max(count - faults, 0), -1)  # candidates among which each fault is looked for
@@ -58,9 +61,9 @@ class Fitting(Generic[T]):
 
     chain: tuple[T, ...]
     misfits: tuple[T, ...] = ()
-    """Those that conflict with what comes before them: they get another chance when one of that is set aside."""
+    """Candidates that conflict with what comes before them: they get another chance when one of that is set aside."""
     gone: tuple[T, ...] = ()
-    """Those that are out for good, for whatever reason of their own."""
+    """Candidates that are out for good, for whatever reason of their own."""
 
 
 class Ground(Protocol[T]):

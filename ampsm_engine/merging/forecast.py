@@ -49,7 +49,7 @@ class SessionConflict:
 
     @property
     def hunks(self) -> int:
-        """In how many places they meet; a file without lines is one."""
+        """The number of places in which the two sides meet; a file without lines counts as one."""
         return sum(max(len(meetings), 1) for meetings in self.places) or len(self.files)
 
 
@@ -135,7 +135,7 @@ class _Repository:
         return ObjectStore(self._root, self._repo)
 
     def conflicts(self, sessions: Sequence[Session]) -> list[SessionConflict]:
-        """Those of each session with its base, then those of each pair of sessions that change a path in common."""
+        """The conflicts of each session with its base, then of each pair of sessions that change a path in common."""
         live = tuple(self._live(sessions))
         self.live = [tip.session.id for tip in live]
         found = [

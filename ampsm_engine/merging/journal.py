@@ -52,7 +52,7 @@ class JournalPlan:
     options: Options
     position: Position
     moment: str
-    """Names its backups."""
+    """The moment that names the operation's backups."""
     status_before: str
     base_commit_before: str
     start: str = ""

@@ -51,7 +51,7 @@ class Conflicts:
     edited: tuple[str, ...] = ()
     """Tracked files that were changed after they were added, if they ever were: git would leave that out."""
     marked: tuple[str, ...] = ()
-    """Those of `resolved` that hold conflict markers, and nobody said that they are meant."""
+    """Paths of `resolved` that hold conflict markers, and nobody said that they are meant."""
 
 
 def _marked(merge: Merge, worktree: Path, touched: Iterable[str]) -> list[str]:
@@ -111,7 +111,7 @@ SideWords = tuple[tuple[tuple[int, int], ...], ...]
 
 
 def changed_words(hunks: Sequence[ConflictHunk]) -> tuple[tuple[SideWords, SideWords], ...]:
-    """Of each hunk, the words that ours and theirs changed: told from what was before both, else from each other."""
+    """The words that ours and theirs changed in each hunk: told from what was before both, else from each other."""
     from ampsm_engine.git import diff_words  # pygit2: only where the words are looked for, and never in a screen
 
     found = []

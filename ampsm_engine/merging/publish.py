@@ -22,7 +22,7 @@ _ADDRESS = re.compile(
     r"(?:[a-z+]+://(?:[^@/]+@)?(?P<host>[^/:@]+)(?::\d+)?/|(?:[^@/:]+@)?(?P<alias>[^/:@]+):(?!/))"
     r"(?P<path>[^/:]+(?:/[^/:]+)*?/[^/:]+?)(?:\.git)?/?"
 )
-"""`https://host/owner/name.git`, `ssh://git@host:22/owner/name`, `git@host:owner/name.git`."""
+"""A repository's address: `https://host/owner/name.git`, `ssh://git@host:22/owner/name`, `git@host:owner/name.git`."""
 
 _URL = re.compile(r"https?://[^\s\"'<>]+")
 

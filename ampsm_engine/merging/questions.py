@@ -52,18 +52,18 @@ class Unanswered(Refused):
 
     @property
     def questions(self) -> tuple[Question, ...]:
-        """What is to be answered."""
+        """The questions that are to be answered."""
         found: tuple[Question, ...] = self.args[2]
         return found
 
     @property
     def sentences(self) -> str:
-        """All of it, a sentence a line."""
+        """The texts of all questions, a sentence a line."""
         return "\n".join(f"{question.text}." for question in self.questions)
 
     @property
     def answers(self) -> tuple[str, ...]:
-        """What says yes to all of it."""
+        """The answers that say yes to all questions."""
         return tuple(answer for question in self.questions for answer in question.answers)
 
 

@@ -18,13 +18,13 @@ class RadarFile:
 
     path: str
     kind: str
-    """As git calls such a conflict: content, add/add, modify/delete ..."""
+    """The kind of the conflict in git's words: content, add/add, modify/delete ..."""
     lines: tuple[tuple[int, int], ...] = ()
     """Of each place, its line in the version of the first side and in that of the second; none for a whole file."""
 
     @property
     def hunks(self) -> int:
-        """In how many places they meet."""
+        """The number of places in which the two sides meet; a file without lines counts as one."""
         return max(len(self.lines), 1)
 
 
@@ -39,7 +39,7 @@ class RadarPair:
 
     @property
     def hunks(self) -> int:
-        """In how many places they meet, over all files."""
+        """The number of places in which the two sides meet, over all files."""
         return sum(file.hunks for file in self.files)
 
 

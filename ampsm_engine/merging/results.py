@@ -57,7 +57,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """Everything that can be told before anything happens."""
+    """What can be told of an operation before anything happens."""
 
     session_id: str
     target: str

@@ -81,7 +81,7 @@ def _untracked(now: Situation) -> tuple[str, ...]:
 
 
 def _refuse_markers(now: Situation, plan: JournalPlan, laid: LaidOut, commit: str) -> None:
-    """Nothing is merged with markers in it, unless somebody said that they are meant."""
+    """MarkersLeft while markers are in what is to be merged, unless somebody said that they are meant."""
     marked = markers.in_commit(now.worktree, laid, commit)
     names = [path for path, blob in marked.items() if blob not in plan.meant]
     if names:

@@ -158,7 +158,7 @@ def held(now: Situation) -> Iterator[Finding]:
 
 
 def own_obstacles(store: Store, now: Situation) -> Iterator[Finding]:
-    """The same of the session and its worktree alone."""
+    """What was looked at in the session and its worktree alone; findings of level `stop` are in the way."""
     yield _session(store, now)
     yield from _worktree(now, waits=store.merges.open_of(now.session.id) is not None)
 
@@ -282,7 +282,7 @@ class SessionSpan:
     commits: tuple[RangeCommit, ...]
     """What an operation brings along, oldest first."""
     strangers: tuple[PlannedCommit, ...] = ()
-    """Those of them that are not the session's: merged or picked into its branch from elsewhere."""
+    """Commits among `commits` that are not the session's: merged or picked into its branch from elsewhere."""
     stays: tuple[PlannedCommit, ...] = ()
     """What the target lacks, too, and does not get: it was there before the session began."""
 
@@ -316,7 +316,7 @@ def own_start(store: Store, now: Situation) -> str:
 
 
 def coming(now: Situation, commits: Sequence[PlannedCommit]) -> tuple[PlannedCommit, ...]:
-    """Those whose change the target does not have yet, from wherever it got it."""
+    """The given commits whose change the target does not have yet, from wherever it got it."""
     if not commits:
         return ()
     options = ("rev-list", "--cherry-pick", "--right-only", "--no-merges", f"{now.base_tip}...{now.branch_tip}", "--")
@@ -432,7 +432,7 @@ def _described(now: Situation, *span: str) -> list[list[str]]:
 
 
 def _strangers(store: Store, now: Situation, commits: Sequence[RangeCommit], others: _Others) -> frozenset[str]:
-    """Those that other branches have, that came by a merge, or that somebody else made and that were picked here."""
+    """Names of commits that are on other branches, came by a merge, or were made by somebody else and picked here."""
     session, line = now.session, others.line
     plain = {commit.sha for commit in commits if not commit.merge}
     if not plain:

@@ -37,7 +37,7 @@ class Made:
     """Where things would point."""
 
     branch: str
-    """The session's branch."""
+    """The new tip of the session's branch."""
     base: str = ""
     """The target; empty when it does not move."""
     notes: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class Stopped:
 
 
 class ConflictsWait(Refused):
-    """It stopped at conflicts: they lie in the session's worktree, and the base is untouched."""
+    """An operation stopped at conflicts: they lie in the session's worktree, and the base is untouched."""
 
 
 def make(engine: Engine, now: Situation, plan: JournalPlan, objects: ObjectStore | None = None) -> Made | Stopped:

@@ -47,7 +47,7 @@ class SetAside:
     reason: str
     hint: str = ""
     files: tuple[str, ...] = ()
-    """Those in conflict."""
+    """The paths of the files in conflict."""
     log: str = ""
     """What the script printed; redacted."""
 

@@ -32,7 +32,7 @@ KEPT = 500
 """Trees that passed, of one repository, that are remembered; the oldest go first."""
 
 VALID = timedelta(days=1)
-"""For how long what passed counts: a script sees more of the world than a tree."""
+"""How long a trial that passed counts: a script sees more of the world than a tree."""
 
 LOGS_KEPT = 50
 

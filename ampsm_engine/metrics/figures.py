@@ -21,7 +21,7 @@ class Figures:
     ended: int = 0
     """Iterations that are settled; the outcomes below are theirs."""
     succeeded: int = 0
-    """Those that amp finished, and whose script, where there is one, passed."""
+    """Iterations that amp finished, and whose script, where there is one, passed."""
     failed: int = 0
     stopped: int = 0
     crashed: int = 0
@@ -79,7 +79,7 @@ class ToolFigures:
     unfinished: int
     """Calls whose result never came, or has not yet."""
     duration_ms: int | None
-    """Of those that were timed."""
+    """Milliseconds of all calls that were timed; None when none was."""
     timed: int
     iterations: int
     """Iterations that called it."""
@@ -92,7 +92,7 @@ class ToolFigures:
 
     @property
     def mean_ms(self) -> float | None:
-        """Of the calls that were timed."""
+        """The mean milliseconds of the calls that were timed; None when none was."""
         return None if self.duration_ms is None or not self.timed else self.duration_ms / self.timed
 
 

@@ -42,7 +42,7 @@ class Selection:
     until: datetime | None = None
     """The first moment that does not count any more."""
     sessions: frozenset[str] | None = None
-    """Ids; None: all."""
+    """The ids of the sessions; None: all."""
     batch: str | None = None
     """An id; None: all, those of no batch too."""
     repo: str | None = None
@@ -56,7 +56,7 @@ class FiguresRow:
     key: str
     """What they have in common: a day (`2026-11-30`), a mode, the root of a repository, an id."""
     label: str
-    """The same as people call it; text of a person's or a repository's, so not clean."""
+    """The name of the group for people; text of a person's or a repository's, so not clean."""
     figures: Figures
 
 
@@ -82,7 +82,7 @@ def summarize(store: "Store", by: Grouping = "day", selection: Selection = EVERY
 
 
 def summarized(measured: Measured, by: Grouping = "day", selection: Selection = EVERYTHING) -> Summary:
-    """The same of what was read already: reading once serves many groupings."""
+    """The figures of iterations that were read already, by group and in all: one reading serves many groupings."""
     known = history(measured.iterations, measured.costs)
     chosen = [one for one in measured.iterations if _is_chosen(one, selection)]
     ids = {one.id for one in chosen}

@@ -48,7 +48,7 @@ def found(content: bytes) -> frozenset[str]:
 
 
 def stream() -> "SafeStream":
-    """For a text that comes piece by piece and is too long to be held: `feed` it, then `finish`."""
+    """A redactor for a text that comes in pieces and is too long to be held: `feed` it, then `finish`."""
     return _default().redactor().stream()
 
 

@@ -26,7 +26,7 @@ _CUT_OFF = (
 
 _PLAIN = r"""[^\s"'`\\]"""
 _VALUE = rf"""({_PLAIN}{{8,512}}+(?=[\s"'`]|\Z)|(?:{_PLAIN}|\\\\|\\/|\\u[0-9a-fA-F]{{4}}){{8,512}})"""
-"""Without an escape, as nearly always, it is read as one run: letter by letter takes ten times as long."""
+"""A value. Without an escape, as nearly always, it is read as one run: letter by letter takes ten times as long."""
 
 _WORDS = (
     *("token", "secret", "password", "passwd", "passphrase", "pwd"),

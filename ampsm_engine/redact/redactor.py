@@ -91,7 +91,7 @@ class Redactor:
         return total
 
     def stream(self) -> SafeStream:
-        """For a text that comes piece by piece and is too long to be held; what it gives back is as `text` has it."""
+        """A redactor for a text that comes in pieces and is too long to be held; its output is as `text` has it."""
         return SafeStream([Window(self._scanner, self._widest) for _ in range(ROUNDS)])
 
     def _spans(self, text: str, areas: Iterable[tuple[int, int]]) -> list[SecretSpan]:

@@ -373,7 +373,7 @@ class Word:
         self.then = then
         self._rules = tuple(rules)
         self._by_text: dict[str, Together] = {}
-        """Those that may find something, by the anchor as it is written and what follows it."""
+        """The rules that may find something, by the anchor as it is written and the two characters that follow it."""
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -438,4 +438,4 @@ class Gate:
 
 
 _MIXED = "Ab"
-"""As no anchor is spelt that has to be written in one way."""
+"""A sample of an anchor in mixed case: no rule whose anchor has to be written in one way accepts it."""

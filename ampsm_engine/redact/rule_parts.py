@@ -36,7 +36,7 @@ BOUNDARY = (
     r"(?:(?<!\w)|(?<=[0-9A-Fa-fHJKmnrtv])(?:(?<=\\[abefnrtv0])|(?<=\\u[0-9a-fA-F]{4})|(?<=\\x[0-9a-fA-F]{2})"
     r"|(?<=\\0[0-7]{2})|(?<=%[0-9a-fA-F]{2})|(?<=[\d;\[]m)|(?<=\[[HJK])|(?<=\[[0-3][JK])))"  # nosec: a pattern
 )
-"""Not inside a word; an escaped line's end, a percent escape and a terminal's colour or erasing are no words."""
+"""No place inside a word; an escaped line's end, a percent escape and a terminal's colour or erasing are no words."""
 
 QUOTE = r"""\\{0,15}["'`]"""
 """A quotation mark, through up to four layers of JSON."""
@@ -63,7 +63,7 @@ BACK_TO_BOUNDARY = (
 BACK_TO_BEGINNING = r"(?:\Z|[\r\n\"'`]|[nrt]\\|m[\d;\[])"
 BACK_OVER_BLANK = r"(?:[ \t]|t\\{1,8}|\n\r?\\|n\\{3}|n\\{6}|n\\{12})"
 BACK_OVER_QUOTE = r"""["'`]\\{0,15}"""
-"""The same, read backwards."""
+"""A quotation mark and the backslashes before it (`QUOTE`), read backwards."""
 
 _REFERENCE = (
     r"(?i)[$<{(\[%]|\*{2}|x{3,}$|\.{3}|…|#|-+$"

@@ -21,7 +21,7 @@ READ = 1 << 20
 """Bytes of a file that are looked at."""
 
 Seen = dict[Path, tuple[int, int, int]]
-"""By path of a file that is there: its inode, its size and when it was changed."""
+"""The inode, the size and the time of the last change of each file that is there, by its path."""
 
 
 class CurrentRedactor:

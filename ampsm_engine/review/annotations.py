@@ -37,10 +37,10 @@ class CommentState(StrEnum):
     DISMISSED = "dismissed"
     """A note that somebody has read and does not take."""
     OPEN = "open"
-    """Not sent yet."""
+    """The comment was not sent yet."""
     SENT = "sent"
     SUBMITTED = "submitted"
-    """It stands in a review at the repository's host."""
+    """The comment stands in a review at the repository's host."""
     RESOLVED = "resolved"
 
 
@@ -57,7 +57,7 @@ class CommentAnswer(StrEnum):
 
     DONE = "done"
     NO = "no"
-    """It was left as it is; the answer's text says why."""
+    """The code was left as it is; the answer's text says why."""
 
 
 class RejectionState(StrEnum):
@@ -66,10 +66,10 @@ class RejectionState(StrEnum):
     QUEUED = "queued"
     """Asked for while amp was at work: it is carried out when the turn has ended."""
     DOING = "doing"
-    """It was begun: whoever comes next brings it to its end."""
+    """The rejection was begun: whoever comes next brings it to its end."""
     DONE = "done"
     REFUSED = "refused"
-    """It was queued and could not be carried out; `note` says why."""
+    """The rejection was queued and could not be carried out; `note` says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Comment:
     quote: str
     """The lines as they were, without their ends; secrets are redacted."""
     context: str
-    """A few lines around them, likewise."""
+    """A few lines around them, without their ends; secrets are redacted."""
     blob: str
     """The content that the lines are counted in: an object of the repository, which is kept for it."""
     other_blob: str
@@ -177,9 +177,9 @@ class Rejection:
     hunk: str | None = None
     """While it is queued: its hunk as an object of the repository, which is kept; None for all changes of the file."""
     old_end: str | None = None
-    """While it is queued: the older object of the range that it was asked for in; kept likewise."""
+    """While it is queued: the older object, which is kept, of the range that it was asked for in."""
     new_end: str | None = None
-    """The newer one; None for the worktree."""
+    """The newer object of that range; None for the worktree."""
     seen: str | None = None
     """While it is queued: the content of the file as it was seen; empty where there was none."""
 

@@ -123,7 +123,7 @@ def _cut(line: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without what a terminal would obey, or a reader not see; a line feed and a tab stay."""
+    """A text with escapes in place of what a terminal would obey or a reader not see; a line feed and a tab stay."""
     text = text.replace("\r\n", "\n")
     return re.sub(UNTYPED, lambda found: f"\\u{ord(found[0]):04x}", text)
 

@@ -320,7 +320,7 @@ class Batches(StorePart):
         columns: dict[str, object],
         at: str | None = None,
     ) -> bool:
-        """As `move_item`, inside `writing()`."""
+        """Do what `move_item` does, inside the caller's `writing()`."""
         changed = tables.changes(tables.BatchItemRow, columns, fixed=_ITEM_FIXED)
         changed |= tables.changes(tables.BatchItemRow, {"state": after}, fixed=frozenset())
         item = self.item(item_id)

@@ -73,12 +73,12 @@ class MeasuredTool(NamedTuple):
     unfinished: int
     """Calls whose result never came, or has not yet."""
     duration_ms: int | None
-    """Of those that were timed; None when none was."""
+    """Milliseconds of the calls that were timed; None when none was."""
     timed: int
 
 
 class Measured(NamedTuple):
-    """All of it: iterations by session and number, tools by iteration, cost questions as they were asked."""
+    """All measurements: iterations by session and number, tools by iteration, cost questions as they were asked."""
 
     iterations: tuple[MeasuredIteration, ...]
     tools: tuple[MeasuredTool, ...]

@@ -104,7 +104,7 @@ OTHERS = (
        WHERE "state" IN ('running', 'settling')""",
     """CREATE UNIQUE INDEX "numbers_of_session" ON "iterations" ("sessionId", "number") WHERE "number" > 0""",
 )
-"""Everything but the two tables that the predecessor has too."""
+"""Statements that create everything but the two tables that the predecessor has, too."""
 
 Row = Mapping[str, Any]
 
@@ -266,7 +266,7 @@ def _outcome(row: Row) -> Outcome:
 
 
 def _status(session: Row, own: Sequence[Row]) -> str:
-    """Its status; what was running there runs no more."""
+    """The status of a session from the predecessor; one that was running is idle now, or in error after a crash."""
     status: str = session["status"]
     if status == Status.RUNNING.value:
         crashed = bool(own) and _outcome(own[-1]) is Outcome.CRASHED

@@ -42,7 +42,7 @@ class ForeignSession:
     session: Session
     iterations: tuple[Iteration, ...]
     tool_calls: Mapping[str, tuple[ToolCall, ...]]
-    """By iteration."""
+    """Tool calls by the id of their iteration."""
     outputs: Mapping[str, str]
     """What amp printed, by iteration; those of which nothing was kept are missing."""
     merges: tuple[str, ...]

@@ -46,7 +46,7 @@ _EXACT = ("id", "name")
 
 _AWAY = """(s."archivedAt" IS NOT NULL AND s.status != 'running'
     AND NOT EXISTS (SELECT 1 FROM iterations q WHERE q."sessionId" = s.id AND q.state = 'queued'))"""
-"""As `labels.is_away`."""
+"""Whether a session is put away, in SQL, as `labels.is_away` tells it."""
 
 
 class SessionFilter(NamedTuple):
@@ -54,11 +54,11 @@ class SessionFilter(NamedTuple):
 
     repo_root: str | None = None
     statuses: Sequence[Status] = ()
-    """Any of them; empty: whichever."""
+    """Statuses, one of which a session has; empty: whichever."""
     tags: Sequence[str] = ()
-    """All of them."""
+    """Tags, all of which a session has."""
     archived: bool | None = None
-    """Those that were put away, or those that were not; None: both."""
+    """Whether sessions were put away; None: both kinds."""
 
 
 class Match(NamedTuple):

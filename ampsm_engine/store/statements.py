@@ -28,7 +28,7 @@ PLAIN = {
     "placements": "item_id host boot placed_at ended_at outcome tip",
     "costQueries": "thread_id asked_at iteration_id",
 }
-"""By table, the columns whose texts must come back as they went in: ids, paths, branches, commits, states, times."""
+"""The columns, by table, whose texts must come back as they went in: ids, paths, branches, commits, states, times."""
 
 _PLAIN = {table: frozenset(names.split()) for table, names in PLAIN.items()}
 
@@ -40,7 +40,7 @@ def clean(value: object) -> str:
 
 
 def redacted(value: object) -> str:
-    """The same without secrets."""
+    """A value as text that UTF-8 can hold, without secrets."""
     from ampsm_engine import redact  # only who writes pays for its rules
 
     return clean(redact.text(clean(value)))
@@ -67,7 +67,7 @@ def update(table: str, row_id: str, values: Mapping[str, object]) -> Statement:
 
 
 def put(table: str, names: Sequence[str], key: Sequence[str], known: Sequence[str]) -> str:
-    """For many rows, to be given their values by `stored`: new ones, or other values for those that have their key.
+    """A statement for many rows, given values by `stored`: new ones, or other values for those that have their key.
 
     `known` are fields that keep what is there where the new value is None.
     """

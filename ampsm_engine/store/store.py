@@ -121,19 +121,19 @@ class PatientStore(Store):
                 setattr(self, name, _PatientPart(self, part))
 
     def open(self) -> None:
-        """As `Database.open`, once the database can be used."""
+        """Open the database as `Database.open` does, once it can be used."""
         self.tried(super().open)
 
     def check(self) -> None:
-        """As `Database.check`, once the database can be used."""
+        """Check the database as `Database.check` does, once it can be used."""
         self.tried(super().check)
 
     def copy_when_due(self) -> None:
-        """As `Database.copy_when_due`, once the database can be used."""
+        """Copy the database as `Database.copy_when_due` does, once it can be used."""
         self.tried(super().copy_when_due)
 
     def data_version(self) -> int:
-        """As `Database.data_version`, once the database can be used."""
+        """Return what `Database.data_version` tells, once the database can be used."""
         return int(self.tried(super().data_version))
 
     @property

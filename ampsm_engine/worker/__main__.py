@@ -45,7 +45,7 @@ class Worker:
     starting: int | None = None
     """The lock that says that a worker is on its way to a slot, as a descriptor; None when it is not held."""
     _follower: PatientStore = field(init=False)
-    """The same database, to look for stops while a thread works with the other one."""
+    """A second store of the same database, to look for stops while a thread works with `store`."""
     _trouble: dict[str, float] = field(default_factory=dict)
     """Since when an iteration could not be brought to its end, because of what passes by itself."""
 

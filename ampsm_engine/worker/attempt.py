@@ -127,9 +127,9 @@ class Reason(StrEnum):
     LOST = "lost-connection"
     LOGIN = "login"
     TOKENS = "tokens"
-    """It has used all the tokens that it may."""
+    """amp has used all the tokens that it may."""
     LINGERING = "lingering"
-    """Its result is there, but it does not exit."""
+    """amp has given its result, but does not exit."""
 
 
 @dataclass(slots=True)

@@ -37,7 +37,7 @@ _launched: "list[tuple[subprocess.Popen[bytes], float]]" = []
 """Workers started by this process and when, kept so that a long-lived one reaps them."""
 
 _coordinators: "dict[str, tuple[subprocess.Popen[bytes], float]]" = {}
-"""The same of coordinators, by the id of their batch."""
+"""Coordinators started by this process and when, by the id of their batch, kept so that a long-lived one reaps them."""
 
 
 def launch(home: Home) -> None:

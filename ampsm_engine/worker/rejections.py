@@ -53,7 +53,7 @@ def carry_out_waiting(store: Store, session: Session, *, hooks: bool, iteration_
 
 
 def _those(store: Store, session: Session, ids: Collection[str]) -> list[Rejection]:
-    """Those of some rejections that wait still."""
+    """The rejections with these ids that a session still has waiting."""
     return [one for one in store.reviews.waiting_rejections(session.id) if one.id in ids]
 
 

@@ -75,7 +75,7 @@ class RunLimits:
     """What holds for one iteration in place of the settings, whichever worker runs it."""
 
     settings: Mapping[str, float] = field(default_factory=dict)
-    """Settings by name."""
+    """The values of settings, by name."""
     script: bool = True
     """Whether the session's script judges it."""
 

@@ -182,7 +182,7 @@ class Settlement:
         return (fold.result.text if fold.result else "") or fold.last_text
 
     def _keep_commits(self, result: str) -> None:
-        """Everything amp changed becomes a commit on the session's branch, or stays where it is and is told."""
+        """Commit everything amp changed to the session's branch, or leave it where it is and tell of it."""
         if not self.worktree.is_dir():
             self.facts.append(("lost-worktree", f"the worktree is gone: {self.worktree}"))
             self.commit_refused = True

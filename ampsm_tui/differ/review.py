@@ -331,7 +331,7 @@ def _size(colours: Colours) -> int:
 def request_of(
     ends: Ends, *, ignores_whitespace: bool = False, new: str | None = None, order: str = "path"
 ) -> DiffRequest:
-    """To be compared; `new` in the place of a worktree that has to be written down first."""
+    """The request to compare two ends; `new` stands for a worktree that has to be written down first."""
     return DiffRequest(ends.worktree, ends.repo_root, ends.old, ends.new or new, ignores_whitespace, order=order)
 
 

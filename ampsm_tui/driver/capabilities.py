@@ -12,13 +12,13 @@ class Capabilities:
     scrolls: bool = True
     """A scroll region (DECSTBM)."""
     scrolls_by_lines: bool = False
-    """It scrolls when lines are deleted or inserted (DL, IL), not by SU and SD."""
+    """The terminal scrolls when lines are deleted or inserted (DL, IL), not by SU and SD."""
     has_margins: bool = False
     """Left and right margins (DECSLRM); only a terminal that has shown it by its answer."""
     erases_in_ground: bool = True
     """What is erased takes the ground of the pen."""
     synchronizes: bool = False
-    """It shows a frame at once (mode 2026)."""
+    """The terminal shows a frame at once (mode 2026)."""
 
 
 _KNOWN = (

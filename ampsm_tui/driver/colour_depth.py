@@ -32,7 +32,7 @@ _HUES = (1, 3, 2, 6, 4, 5)
 _BLACK, _RED, _BLUE, _WHITE, _GREY, _BRIGHT_WHITE = 0, 1, 4, 7, 8, 15
 
 _LIGHT = frozenset({_WHITE, _BRIGHT_WHITE, *range(10, 15)})
-"""Not seen on white."""
+"""The colours that are not seen on white."""
 
 _UPRIGHT = Style(italic=False)
 

@@ -76,7 +76,7 @@ class TerminalState:
         self.pen: str | None = None
 
     def forget(self) -> None:
-        """Somebody else has written there."""
+        """Forget what the terminal shows: somebody else has written there."""
         self.picture.forget()
         self.cursor = self.pen = None
 
@@ -407,7 +407,7 @@ def _changed_columns(text: str, pens: str, new_text: str, new_pens: str) -> list
 
 
 def _likely_scrolls(now: Picture, wanted: Picture, rows: list[int], changed: Area) -> list[int]:
-    """By how many lines the content may have moved up: the two distances that most rows speak for."""
+    """The two distances, in lines, that the content may have moved up and that most rows speak for."""
     end = max(changed.right + 1 - _EDGE, changed.left + 1)
     places: dict[str, list[int]] = {}
     for row in range(changed.top, changed.bottom + 1):

@@ -96,7 +96,7 @@ def is_doubtful(text: str) -> bool:
 
 
 class Reader:
-    """Makes cells of the text that Textual writes for a frame."""
+    """Reads the frames that Textual writes, not the keyboard, and makes cells of their text."""
 
     def __init__(self) -> None:
         self.pens = Pens()

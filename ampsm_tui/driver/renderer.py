@@ -60,7 +60,7 @@ class Renderer:
             self._wanted.put(run)
 
     def forget(self) -> None:
-        """Somebody else has written on the terminal: nothing that stands there is known."""
+        """Forget what the terminal shows: somebody else has written there."""
         self._terminal.forget()
 
     def frame(self) -> str:

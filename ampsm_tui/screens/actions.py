@@ -89,7 +89,7 @@ class SessionActions:
             app_of(self._screen).opener.open_review(session)
 
     def merge(self) -> None:
-        """From the session to its base, step by step; an open conflict is gone on with."""
+        """Open the merge of the session into its base, step by step; an open conflict is gone on with."""
         if session := self.only_one("Merge of"):
             app_of(self._screen).opener.open_merge(session)
 

@@ -22,7 +22,7 @@ class AppScreen(Screen[ScreenResultType]):
     """
 
     is_closing = False
-    """It is being taken apart: nothing that is waited for may come back to it (`ask.is_open`)."""
+    """Whether the screen is being taken apart: nothing that is waited for may come back to it (`ask.is_open`)."""
 
     _answer: "tuple[ScreenResultType | None] | None" = None
     """What is answered once this screen is in front again."""
@@ -57,7 +57,7 @@ class AppScreen(Screen[ScreenResultType]):
         return AwaitComplete()
 
     async def on_prune(self, event: Prune) -> None:  # noqa: ARG002 - Textual's; its own handler comes after this one
-        """Its children are about to go, one after the other."""
+        """Note that the screen is closing, before its children go one after the other."""
         self.is_closing = True
 
     def on_screen_resume(self) -> None:

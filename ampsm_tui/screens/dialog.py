@@ -90,7 +90,7 @@ class ConfirmScreen(Dialog[bool]):
             yield Button(f"{self._no}  n", id="no", compact=True)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """The same by mouse, or by Tab and Enter."""
+        """Answer by the button that was pressed, by mouse or by Tab and Enter."""
         self.action_answer(event.button.id == "yes")
 
     def action_answer(self, yes: bool) -> None:

@@ -89,7 +89,7 @@ class HelpScreen(Dialog[None]):
                 yield Static("Another key for any of these: at the end of the settings.", classes="note")
 
     def action_scroll(self, where: str) -> None:
-        """Up and down, as everywhere."""
+        """Scroll the list of keys; `where` is a direction or an end."""
         getattr(self.query_one(VerticalScroll), f"scroll_{where}")(animate=False)
 
 

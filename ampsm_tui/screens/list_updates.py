@@ -189,7 +189,7 @@ class ChangeCounter:
         self._count()
 
     def _complain(self, refusal: AmpsmError) -> None:
-        """Once; it is tried again without a word."""
+        """Show an error the first time only: what failed is tried again without a word."""
         if not self._has_complained:
             self._has_complained = True
             show_error(self._node, refusal)
@@ -231,7 +231,7 @@ BUDGET = 0.5
 """Seconds of new answers in one question: it holds one of few side processes."""
 
 FORECAST_REST = 6.0
-"""After a question we wait so many times its length."""
+"""The pause after a forecast, as a multiple of the time that it took."""
 
 BY_HAND = 60.0
 """Seconds after which we look for commits by hand, at least; `AGAIN` times as long as the look before took."""

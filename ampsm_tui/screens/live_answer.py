@@ -21,10 +21,10 @@ PAUSE = 0.2
 """Seconds between two questions at least; changes come in bursts."""
 
 LONG_PAUSE = 2.0
-"""The same for answers that take git, or every iteration there ever was."""
+"""Seconds between two questions at least whose answers take git, or every iteration there ever was."""
 
 SHARE = 3.0
-"""After a question we wait so many times its length."""
+"""The pause after a question, as a multiple of the time that it took."""
 
 
 class LiveAnswer(Generic[Answer]):

@@ -62,7 +62,7 @@ class Beginning:
 
     @classmethod
     def of(cls, session: Session) -> "Beginning":
-        """The same repository, base, folder, script and mode."""
+        """The beginning of a session like another: with its repository, base, folder, script and mode."""
         script, mode = session.script_command or "", session.model_override or ""
         return cls(session.repo_root, session.base_branch, script, mode, folder=session.folder, like=session.id)
 
@@ -104,11 +104,11 @@ class Field(Horizontal):
             yield TroubleText()
 
     def on_descendant_focus(self) -> None:
-        """Its name stands out while a person is in it."""
+        """Let the name of the field stand out while a person is in it."""
         self.query_one(Label).add_class("-here")
 
     def on_descendant_blur(self) -> None:
-        """Left once: from now on what is wrong with it may be shown."""
+        """Note that the field was left once: from now on what is wrong with it may be shown."""
         self.query_one(Label).remove_class("-here")
         self.touched = True
 

@@ -31,7 +31,7 @@ MEANINGS = {
     "notify.desktop": "where this machine has one",
     "notify.terminal": "where it has none",
 }
-"""In as few words as a narrow screen takes."""
+"""What each setting means, in as few words as a narrow screen takes."""
 
 WITH_MEANING = 52
 """Columns from which on there is room for them."""
@@ -57,7 +57,7 @@ class Here:
 
     @property
     def sentences(self) -> str:
-        """For the person who reads the screen."""
+        """Where notifications appear, in sentences for the person who reads the screen."""
         if self.desktop:
             return "This machine has a desktop: it shows notifications, app or no app."
         name = one_line(self.terminal.name, 40)
@@ -153,7 +153,7 @@ class NotificationsScreen(AppScreen[None]):
 
     @in_background
     async def action_change(self, step: int) -> None:
-        """On or off; of few words the next."""
+        """Turn the setting under the cursor on or off; of one with few words, take the next or the previous."""
         name = self._chosen
         setting, value = SETTINGS[name], app_of(self).settings[name]
         if isinstance(value, bool):
@@ -184,7 +184,7 @@ class NotificationsScreen(AppScreen[None]):
         self.query_one("#result", Static).update(Content(text))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """The same by Enter in the list, and by mouse."""
+        """Change the setting under the cursor, by Enter in the list or by mouse."""
         event.stop()
         self.action_change(1)
 

@@ -249,7 +249,7 @@ class SessionsScreen(SessionActionsScreen):
         box.show()
 
     def action_status(self) -> None:
-        """Only the sessions of the next status."""
+        """Show only the sessions of the next status."""
         rows = self.board.rows if self.board else ()
         self._arrange(status=self.table.arrangement.next_status(rows).status)
 
@@ -259,12 +259,12 @@ class SessionsScreen(SessionActionsScreen):
         app_of(self).show_toast(f"Sorted by {self.table.arrangement.sort}")
 
     def action_group(self) -> None:
-        """By the next thing: repository, tag, nothing."""
+        """Group the sessions by the next thing: repository, tag, nothing."""
         rows = self.board.rows if self.board else ()
         self._arrange(group=self.table.arrangement.next_group(rows).group)
 
     def action_here(self) -> None:
-        """Only the repository that ampsm was started in, or all."""
+        """Show only the repository that ampsm was started in, or all."""
         rows = self.board.rows if self.board else ()
         if self.table.arrangement.inside is not None:
             self._arrange(inside=None)
@@ -305,7 +305,7 @@ class SessionsScreen(SessionActionsScreen):
             app_of(self).show_toast("No session has all its work in its base")
 
     def action_next_needing(self) -> None:
-        """To the next session that waits for a person."""
+        """Move the cursor to the next session that waits for a person."""
         if not self.table.next_that_needs_me():
             app_of(self).show_toast("No session in this list needs you")
 

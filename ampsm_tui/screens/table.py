@@ -115,7 +115,7 @@ class TableScreen(AppScreen[None]):
         box.show()
 
     def action_status(self) -> None:
-        """Only the rows in the next state."""
+        """Show only the rows in the next state."""
         self._arrange(self.table.kind.next_state(self.table.records or (), self.table.arrangement))
 
     def action_sort(self) -> None:
@@ -125,7 +125,7 @@ class TableScreen(AppScreen[None]):
         app_of(self).show_toast(f"Sorted by {sort.lower()}" if sort else "In their own order")
 
     def action_reverse(self) -> None:
-        """The other way round."""
+        """Reverse the order of the rows."""
         how = self.table.arrangement
         self._arrange(replace(how, is_reversed=not how.is_reversed))
 

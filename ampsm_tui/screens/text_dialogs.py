@@ -137,7 +137,7 @@ class KeptTextScreen(Dialog[bool]):
         run_while_open(self, self._hand_over(self.query_one(self.BOX)))
 
     async def _hand_over(self, box: Widget) -> None:
-        """Until the answer is here the box takes no key: a second Enter would send it twice."""
+        """Hand the text over; until the answer is here the box takes no key: a second Enter would send it twice."""
         box.disabled = True
         text = self.written()
 

@@ -42,7 +42,7 @@ class UpkeepRow(NamedTuple):
     key: str
     name: str
     about: str
-    """Its path, what is wrong, or its branch."""
+    """The path of a worktree, what is wrong, or the branch of a session."""
     way: str = ""
     """What mends a finding."""
     session: Session | None = None
@@ -173,7 +173,7 @@ class UpkeepScreen(TableScreen):
         self._about.update(Content(many_lines(in_app(self, texts[row.kind](row)), 600)) if row is not None else "")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Who only watches changes nothing."""
+        """Disable what changes something while the app only watches."""
         if action in {"adopt", "repair", "restore", "purge"} and app_of(self).read_only:
             return False
         return super().check_action(action, parameters)

@@ -133,7 +133,7 @@ class Choice(Vertical):
         options.display = bool(fit)
 
     def action_walk(self, step: int) -> None:
-        """The next or the last one; opens the list with what fits, else with everything."""
+        """Highlight the next or the previous line of the list; open it with what fits, else with everything."""
         options = self.query_one(OptionList)
         if not options.display:
             self._open()
@@ -150,13 +150,13 @@ class Choice(Vertical):
         self.query_one(OptionList).display = False
 
     def action_take(self) -> None:
-        """The line of the list becomes the text."""
+        """Take the highlighted line of the list as the text."""
         at = self.query_one(OptionList).highlighted
         if at is not None:
             self.value = self._fit[at]
 
     def action_take_and_go(self) -> None:
-        """The same, and on to the next field."""
+        """Take the highlighted line of the list as the text, and go to the next field."""
         self.action_take()
         self.screen.focus_next()
 

@@ -11,7 +11,7 @@ from ampsm_tui.widgets.key_bar import KeyBar
 
 
 class CommandBox(CommandPalette):
-    """Its cursor stands still: a blinking one writes to the terminal for ever."""
+    """Textual's palette with keys below it and a still cursor: a blinking one writes to the terminal for ever."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("menu.take", "command_list('select')", "Choose", priority=True),

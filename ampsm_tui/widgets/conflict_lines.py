@@ -34,7 +34,7 @@ class SideNames(NamedTuple):
     ours: str
     """The base: what the work comes to."""
     theirs: str
-    """The session's work."""
+    """What the session's work is called."""
 
 
 class HunkLines(NamedTuple):

@@ -14,11 +14,11 @@ NAMED = 4
 """Files that are named of one conflict; the others are counted."""
 
 MARK = "≠ "
-"""Before the name of a session that would conflict."""
+"""The mark before the name of a session that would conflict."""
 
 
 class ForecastConflict(NamedTuple):
-    """With what, and on which files; `other` is a session's id, or empty for the base."""
+    """A conflict that is to be expected, and its files; `other` is a session's id, or empty for the base."""
 
     other: str
     paths: tuple[str, ...]

@@ -110,7 +110,7 @@ class LineDrag:
 
 
 def wheel_lines(event: events.MouseScrollDown | events.MouseScrollUp, lines: int) -> int:
-    """By how many lines a turn of the wheel scrolls, upwards less than 0; nobody else scrolls by it then."""
+    """Lines that a turn of the wheel scrolls, upwards less than 0; nobody else scrolls by it then."""
     event.stop().prevent_default()
     return lines if isinstance(event, events.MouseScrollDown) else -lines
 

@@ -9,7 +9,7 @@ from ampsm_tui.clean import one_line
 
 
 class StaleNotice(Static):
-    """On every screen that follows the board."""
+    """A line that says that what is shown may be old, on every screen that follows the board."""
 
     DEFAULT_CSS = """
     StaleNotice { display: none; height: auto; max-height: 4; padding: 0 1; background: $surface; color: $warning; }
@@ -31,7 +31,7 @@ class StaleNotice(Static):
 
 
 class ReturnNotice(Static):
-    """On the list, which is where one begins."""
+    """A line that offers to return to the last place, on the list, which is where one begins."""
 
     DEFAULT_CSS = """
     ReturnNotice { display: none; height: auto; max-height: 3; padding: 0 1; background: $surface; color: $accent; }

@@ -204,7 +204,7 @@ def _standing(parts: Sequence[Part], height: int) -> list[tuple[str, str]]:
 
 
 def _days(days: Sequence[str], step: int, width: int) -> str:
-    """As many days as fit below their columns, as `11-30`; the first always."""
+    """The days as `11-30` below their columns, as many as fit into the width; the first always."""
     text = ""
     for at, day in enumerate(days):
         begin = at * step

@@ -29,7 +29,7 @@ TWO_COLUMNS = 76
 """Cells from which on a preview that is low has two columns."""
 
 GAP = 3
-"""Cells between them."""
+"""Cells between the two columns."""
 
 _STYLES = ("title", "label", "quiet", "text", "added", "deleted", *STATES)
 

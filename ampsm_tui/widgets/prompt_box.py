@@ -83,13 +83,13 @@ class PromptBox(TextInput):
         self.post_message(self.Left())
 
     def action_cursor_up(self, select: bool = False) -> None:
-        """Up; from the first line, to the prompt before."""
+        """Move the cursor up; from the first line, take the prompt before."""
         if not select and self.navigator.is_first_wrapped_line(self.cursor_location) and self._recall(1):
             return
         super().action_cursor_up(select)
 
     def action_cursor_down(self, select: bool = False) -> None:
-        """Down; from the last line, to the prompt after, and at last to what was being written."""
+        """Move the cursor down; from the last line, take the prompt after, and at last what was being written."""
         if not select and self.navigator.is_last_wrapped_line(self.cursor_location) and self._recall(-1):
             return
         super().action_cursor_down(select)

@@ -28,7 +28,7 @@ NONE = "·"
 
 
 def radar_lines(found: Radar, answers: Iterable["Compatibility"], width: int) -> list[PieceLine]:
-    """All of it: for each repository and base whether its sessions work together, their matrix, and the pairs."""
+    """The radar: for each repository and base whether its sessions work together, their matrix, and the pairs."""
     lines: list[PieceLine] = []
     known = {(one.repo_root, one.target): one for one in answers}
     for (root, base), group in groupby(found.sessions, key=lambda one: (one.repo_root, one.base_branch)):

@@ -72,9 +72,9 @@ class RecordTable(TableView, Generic[Record]):
         super().__init__(id=id)
         self.kind = kind
         self.records: tuple[Record, ...] | None = None
-        """All of them, as they came; None until they are known."""
+        """All records, as they came; None until they are known."""
         self.rows: list[Record] = []
-        """Those that are shown, in their order."""
+        """The records that are shown, in their order."""
         self._places: dict[str, int] = {}
         self.opens = True
         """Whether its records open anything."""
@@ -232,11 +232,11 @@ class RecordTable(TableView, Generic[Record]):
         return super().check_action(action, parameters)
 
     def action_move(self, by: int) -> None:
-        """Down or up by so many records."""
+        """Move the cursor down or up by so many records."""
         self._go(self._places.get(self.cursor or "", 0) + by)
 
     def action_match(self, by: int) -> None:
-        """To the next record that the filter found, or the one before; after the last comes the first."""
+        """Go to the next record that the filter found, or the one before; after the last comes the first."""
         self._go((self._places.get(self.cursor or "", 0) + by) % max(1, len(self.rows)))
 
     def _go(self, place: int) -> None:

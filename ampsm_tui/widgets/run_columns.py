@@ -208,7 +208,7 @@ def _item_seconds(one: "ItemLine") -> float | None:
 
 
 def _item_time(one: "ItemLine", at: datetime) -> tuple[Piece, ...]:
-    """From its beginning to its end, or until now while it runs."""
+    """How long an item has taken, from its beginning to its end, or until now while it runs."""
     if not one.item.started_at or (one.item.ended_at is None and not one.item.state.is_at_work):
         return (UNKNOWN,)
     end = timestamps.parse(one.item.ended_at) if one.item.ended_at else at

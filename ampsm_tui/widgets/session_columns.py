@@ -162,7 +162,7 @@ COMFORT = 20
 """Cells that name and doing have above their least before a column of figures may be there."""
 
 COMFORT_BESIDE_LINES = 8
-"""The same where the changed lines are the only figures."""
+"""Cells that name and doing have above their least before the changed lines may be there as the only figures."""
 
 WORDS_FROM = 96
 """Cells of a list from which on the state has its word: less is less than 100 columns of a terminal."""

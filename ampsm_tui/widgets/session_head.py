@@ -91,7 +91,7 @@ def _standing(row: BoardRow, at: datetime) -> list[Piece]:
 
 
 def _fitting(parts: list[Piece], room: int) -> list[Piece]:
-    """As many whole parts as there is room for, the first in any case."""
+    """The whole parts that fit into `room` cells, with commas between them; the first in any case."""
     kept = parts[:1]
     room -= cells(parts[0].text)
     for part in parts[1:]:

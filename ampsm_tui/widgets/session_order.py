@@ -28,7 +28,7 @@ class Arrangement:
     status: str = "all"
     sort: str = "needs me"
     group: str = ""
-    """One of GROUPS."""
+    """The grouping, one of GROUPS."""
     in_two_lines: bool = False
     """What a session does stands below its name where it needs a person: where there is no room for it beside."""
     inside: str | None = None

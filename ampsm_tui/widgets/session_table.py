@@ -310,7 +310,7 @@ class SessionTable(TableView):
         return row.session.id if row is not None else None
 
     def action_move(self, by: int) -> None:
-        """Down or up by so many sessions."""
+        """Move the cursor down or up by so many sessions."""
         self.cursor = self._lines.neighbour(self.cursor, by)
         self._scroll_to_cursor()
 
@@ -321,7 +321,7 @@ class SessionTable(TableView):
         return super().check_action(action, parameters)
 
     def action_match(self, by: int) -> None:
-        """To the next session that the filter found, or the one before; after the last comes the first."""
+        """Go to the next session that the filter found, or the one before; after the last comes the first."""
         self.cursor = self._lines.neighbour(self.cursor, by, around=True)
         self._scroll_to_cursor()
 

@@ -28,7 +28,7 @@ class OnOff(Static, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [bind("settings.turn", "turn", "On or off")]
 
     class Turned(Message):
-        """It is the other way round now."""
+        """A person has turned the switch, whose `on` has the new state."""
 
     def __init__(self, *, on: bool, id: str | None = None) -> None:  # noqa: A002 - Textual's
         super().__init__(self._word(on), id=id)
@@ -39,7 +39,7 @@ class OnOff(Static, can_focus=True):
         return "● on " if on else "○ off"
 
     def action_turn(self) -> None:
-        """The other way round."""
+        """Turn the switch over, and post that."""
         self.on = not self.on
         self.update(self._word(self.on))
         self.post_message(self.Turned())
@@ -154,7 +154,7 @@ class SettingRow(Horizontal):
         return self.text != self.setting.written(self.value)
 
     def accept(self, value: Value) -> None:
-        """It is written: this is its value, and shown as it reads."""
+        """Take a value that was written to the file, and show it as it reads."""
         self.value = value
         for line in self.query(Input):
             line.value = self.setting.written(value)

@@ -156,7 +156,7 @@ class TableView(ScrollView, can_focus=True):
 
     @abstractmethod
     def action_move(self, by: int) -> None:
-        """Down or up by so many rows."""
+        """Move the cursor down or up by so many rows."""
 
     @abstractmethod
     def action_choose(self) -> None:

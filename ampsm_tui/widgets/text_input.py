@@ -15,7 +15,7 @@ from ampsm_tui.bindings import bind
 from ampsm_tui.widgets.inputs import EditorPrefix, edited, typed
 
 UNDO = Binding("ctrl+underscore", "undo", "Undo", show=False)
-"""As readline and Emacs have it: ctrl+z belongs to the shell."""
+"""The key that takes back an edit, as readline and Emacs have it: ctrl+z belongs to the shell."""
 
 
 class TextInput(TextArea):

@@ -178,7 +178,7 @@ class TextView(ScrollView, can_focus=True):
         self.scroll_to(y=self.scroll_y + round(pages * max(2, self.size.height)), animate=False)
 
     def action_end(self, end: int) -> None:
-        """To the first or the last line."""
+        """Scroll to the first or the last line."""
         self.scroll_to(y=len(self.lines) if end else 0, animate=False)
 
     @on(events.MouseScrollDown)

@@ -55,7 +55,7 @@ class TimelineEntry:
     number: int = 0
     """The later of two at one moment has the higher one."""
     is_current: bool = False
-    """Its transcript is the one that is shown."""
+    """Whether the transcript of the entry is the one that is shown."""
 
 
 _ENDINGS = {Outcome.DONE: "done", Outcome.FAILED: "error", Outcome.CRASHED: "error", Outcome.STOPPED: "idle"}

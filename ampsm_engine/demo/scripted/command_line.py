@@ -59,7 +59,7 @@ class ScriptedVersion:
         self.asking = asking
         """What a command that needs approval does without --dangerously-allow-all: hang, error or nothing."""
         self.modes = modes
-        """As the help lists them."""
+        """The modes, as the help lists them."""
         self.subagents = subagents
         """Whether a sub-agent's messages are printed."""
 

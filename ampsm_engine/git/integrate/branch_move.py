@@ -24,7 +24,7 @@ from ampsm_engine.plain_text import list_some
 _REFRESH = ("update-index", "-q", "--refresh")
 
 _NO_TRACES = ("-c", "core.splitIndex=false", "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false")
-"""For what only tries: nothing besides its own index is written."""
+"""Options of git for a trial: nothing besides its own index is written."""
 
 Stamp = tuple[int, int] | None
 """How a file lies there: inode and time, None for no file."""
@@ -76,9 +76,9 @@ def move_together(
     hooks_for: Collection[str] = (),
     kept: Mapping[str, str] = types.MappingProxyType({}),
 ) -> tuple[MovedBranch, ...]:
-    """The same for several branches: their checkouts are filled side by side, and all refs move at once or none.
+    """Move several branches; their checkouts are filled side by side, and all refs move at once or none.
 
-    `kept`: other refs that go with them, whatever they kept before, by their full names.
+    Refused as for `move_target`. `kept`: other refs that go with them, whatever they kept before, by their full names.
     """
     repo = repo_root.repo if isinstance(repo_root, ObjectStore) else repository.around(repo_root)
     objects = repo_root if isinstance(repo_root, ObjectStore) else ObjectStore(repo.root, repo)

@@ -50,7 +50,7 @@ def merge_bases(where: Path, one: str, other: str) -> tuple[str, ...]:
 
 
 def common(where: Path, one: str, other: str) -> tuple[str, ...]:
-    """The same as `merge_bases`, never none: NotFound says why there is none."""
+    """The best common ancestors of two commits, one or more; NotFound, with the reason, when they share no history."""
     bases = merge_bases(where, one, other)
     if bases:
         return bases

@@ -21,7 +21,7 @@ from ampsm_engine.git.identities import fallback_identity, identity_variables, i
 from ampsm_engine.git.integrate.object_store import ObjectStore, RawCommit, composed
 
 AMP = "Amp <amp@ampcode.com>"
-"""As amp names itself in the commits that it makes."""
+"""The name and the address that amp gives in the commits that it makes."""
 
 _SKIP = "ampsm config set commit.hooks false leaves the hooks out"
 

@@ -32,7 +32,7 @@ from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.plain_text import list_some
 
 _QUIET = ("-c", "advice.detachedHead=false", "-c", f"core.hooksPath={os.devnull}")
-"""No hook of a checkout or a commit that git makes on the way."""
+"""Options of git without hooks, and without advice on a detached HEAD."""
 
 _RESOLVED = b"ampsm: resolved, and on its way\n"
 

@@ -110,7 +110,7 @@ def _is_binary(worktree: Path, file: ConflictFile) -> bool:
 
 
 def _marker_size(worktree: Path, path: str) -> int:
-    """As it was laid out; a file that was laid out anew since has markers as the attributes say now."""
+    """The length of a file's conflict markers: as laid out while it has such markers, else as attributes say now."""
     laid_out, place = _as_laid_out(worktree, path), worktree / path
     if laid_out is not None and place.is_file() and not place.is_symlink():
         start = b"<" * laid_out.marker_size + b" "

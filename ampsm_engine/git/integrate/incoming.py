@@ -26,7 +26,7 @@ _CONTEXT = 3
 
 
 class Change(NamedTuple):
-    """From one tree to another."""
+    """What changed from one tree to another."""
 
     old: str
     new: str

@@ -147,7 +147,10 @@ def _entry(objects: ObjectStore, tree: bytes, path: str) -> Entry | None:
 
 
 def _sizes(laid: LaidOut, path: str, now: int) -> frozenset[int]:
-    """As it was laid out, and as the attributes say now: the conflict may be in the attributes themselves."""
+    """The lengths that a path's markers may have: as laid out, and `now`, as attributes say.
+
+    Both, for the conflict may be in the attributes themselves.
+    """
     return frozenset({now, *(file.marker_size for file in laid.files if file.path == path)})
 
 

@@ -171,11 +171,11 @@ class CommitLine(NamedTuple):
 
 
 class RangeCommit(NamedTuple):
-    """As much of a commit as a squash has to know."""
+    """A commit of a range, with what a squash has to know of it."""
 
     sha: str
     ours: bool
-    """Made for amp."""
+    """Whether the commit was made for amp."""
     parents: tuple[str, ...]
 
     @property
@@ -258,7 +258,7 @@ class ObjectStore:
             size *= 4
 
     def commits(self, names: Sequence[str]) -> tuple[RawCommit, ...]:
-        """The same of several."""
+        """The commits of several full names, in the order given; those not known yet are read at once."""
         unknown = [name for name in names if name not in self._commits and not self.database.waits(name)]
         read = self.database.read_all(unknown)
         self._commits |= {name: _commit(name, content) for name, content in read.items()}
@@ -432,7 +432,10 @@ def commit_line(objects: ObjectStore, base: str, tip: str) -> CommitLine | None:
 
 
 def _walked_line(objects: ObjectStore, base: str, tip: str) -> CommitLine | None:
-    """The same where both sides are one line each from where they part, which somebody remembers; None else."""
+    """The commits of `tip` beyond those that lead from `base` down to `objects.fork`.
+
+    None where no fork is known, or where one of the two sides is not one line of commits down to it.
+    """
     if not objects.fork:
         return None
     ends = [base, *(commit.parents[0] for commit in objects.down_to(base, {objects.fork}, _NEAR))]
@@ -444,7 +447,7 @@ def _walked_line(objects: ObjectStore, base: str, tip: str) -> CommitLine | None
 
 
 def _listed_line(objects: ObjectStore, base: str, tip: str) -> CommitLine | None:
-    """The same told from git's own list; None where that is no line."""
+    """The commits of `tip` beyond `base` from git's own list; None where they are not one line, or too many."""
     commits = objects.beyond(base, tip)
     at = commits[0].parents[:1] if commits else (tip,)
     fork = at[0] if at else ""
@@ -495,5 +498,5 @@ def packed(objects: Collection[tuple[str, bytes]], name_size: int = 20) -> bytes
 
 
 def _hashed(raw: bytes, name_size: int) -> "hashlib._Hash":
-    """As a repository names objects whose names have that many bytes."""
+    """The hash of bytes by the size of a repository's object names: SHA-256 for 32 bytes, else SHA-1."""
     return hashlib.sha256(raw) if name_size == 32 else hashlib.sha1(raw, usedforsecurity=False)

@@ -66,7 +66,7 @@ class PlannedCommit:
     sha: str
     subject: str
     author: str
-    """`Name <email>`."""
+    """The author's name and address: `Name <email>`."""
     time: str
     """The author's, ISO 8601 with its zone."""
     ours: bool
@@ -102,7 +102,10 @@ class Rewritten:
 
 @dataclass(frozen=True, slots=True)
 class RewriteConflict:
-    """It stopped at conflicts; nothing has moved. `lay_out` shows them, `pick` goes on with `remaining` after."""
+    """A rewrite that stopped at conflicts; nothing has moved.
+
+    `lay_out` shows them, `pick` goes on with `remaining` after.
+    """
 
     kind: Literal["pick", "merge", "reorder"]
     """One commit onto another, two lines of work, or commits of a squash that do not change places."""
@@ -175,7 +178,7 @@ class ConflictHunk:
     """None where merge.conflictStyle does not show it."""
     theirs: str
     end: int = 0
-    """Its last marker's line, from 1."""
+    """The line of the last marker, from 1."""
 
 
 @dataclass(frozen=True, slots=True)

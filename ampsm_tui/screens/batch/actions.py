@@ -205,7 +205,7 @@ class RunActionsScreen(TableScreen):
         return super().offers(key_id)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Who only watches changes nothing."""
+        """Disable what changes a run while the app only watches."""
         if action in {"run", "retry"} and app_of(self).read_only:
             return False
         return super().check_action(action, parameters)

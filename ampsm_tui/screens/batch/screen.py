@@ -105,7 +105,7 @@ class RunScreen(RunActionsScreen):
         return view.batch.state in (BatchState.RUNNING, BatchState.STOPPING)
 
     def _leave(self, reason: AmpsmError) -> None:
-        """It is gone, or cannot be told of."""
+        """Leave a run that is gone or cannot be told of; the reason is shown, unless it was removed from here."""
         if not self.actions.has_removed:
             show_error(self, reason)
         self.dismiss(None)

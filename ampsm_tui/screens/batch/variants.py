@@ -132,7 +132,7 @@ class VariantsScreen(TableScreen):
             app_of(self).opener.open_review(session)
 
     def action_merge(self) -> None:
-        """From the variant under the cursor to its base."""
+        """Open the merge of the variant under the cursor into its base."""
         if session := self._session():
             from ampsm_tui.screens.merge.screen import MergeScreen
 
@@ -182,7 +182,7 @@ class VariantsScreen(TableScreen):
         SessionActions(self, lambda: rest).trash_these(rest, title, "Keep it", f"{kept.letter} stays; M merges it.")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Who only watches changes nothing."""
+        """Disable what changes a variant while the app only watches."""
         if action in {"adopt", "merge"} and app_of(self).read_only:
             return False
         return super().check_action(action, parameters)

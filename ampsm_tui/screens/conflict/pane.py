@@ -62,9 +62,9 @@ class ConflictPane:
         self._places: Sequence[tuple[int, int]] = ()
         self._seen: object = None
         self._worded: Sequence[ConflictHunk] = ()
-        """The hunks whose changed words are asked for,"""
+        """The hunks whose changed words are asked for."""
         self._words: Sequence[tuple[SideWords, SideWords]] = ()
-        """and these words."""
+        """The changed words of both sides of each of `_worded`; empty until they are here."""
 
     @property
     def sides(self) -> SideNames:

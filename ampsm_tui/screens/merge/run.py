@@ -39,10 +39,10 @@ _STEPS = {
     "undo-target": "Taking it back.",
     "undo-branch": "Taking it back.",
 }
-"""By the journal's step: what goes on."""
+"""What goes on at each step of the journal."""
 
 _FINISHED = {"branch": "merge", "end": "merge", "target": "rebase"}
-"""By the journal's step: the last step of the plan that is finished."""
+"""The last step of the plan that is finished at a step of the journal."""
 
 
 class MergeRun:
@@ -218,7 +218,7 @@ class MergeRun:
             self._outcome.show(last)
 
     def _open_conflicts(self) -> None:
-        """To the screen of conflicts; what comes of it comes back here."""
+        """Open the screen of conflicts; what comes of it comes back here."""
         from ampsm_engine.merging.results import MergeResult
         from ampsm_tui.screens.conflict.screen import ConflictScreen
 

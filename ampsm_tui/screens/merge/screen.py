@@ -116,7 +116,7 @@ class MergeScreen(AppScreen[None]):
         return super().check_action(action, parameters)
 
     def action_go_on(self) -> None:
-        """From what was found to the plan; from the result out of here."""
+        """Go on from what was found to the plan, or leave the screen when there is a result."""
         if self.pane.stage == "done":
             self.dismiss(None)
         elif self.checks.allow_plan():

@@ -336,7 +336,7 @@ class ReviewComments:
 
 
 def _anchor(one: Comment, new_oid: str) -> Anchor:
-    """Below its last line, as that is counted in what is shown."""
+    """The line below which a comment stands: its last one, as that is counted in what is shown."""
     if one.side is Side.OLD:
         return Anchor(is_new=False, line=one.line_end)
     if one.blob == new_oid:

@@ -31,7 +31,7 @@ class ReviewDisplay:
         self._pane = pane
         self._view = pane.view
         self._wants_split: bool | None = None
-        """None: side by side where there is room."""
+        """Whether a person wants both sides beside each other; None: where there is room."""
 
     def apply(self, settings: "Settings") -> None:
         """Draw as the settings want it, until a key says otherwise."""

@@ -212,7 +212,7 @@ def view_state(reading: DiffReading, view: DiffView) -> ViewState | None:
 
 
 def restore_view(reading: DiffReading, view: DiffView, state: ViewState) -> None:
-    """Show the same of another reading."""
+    """Bring a view of a new reading to the state that was kept of the reading before."""
     document = reading.document
     for index, file in enumerate(document.files):
         known = state.files.get(file.path)

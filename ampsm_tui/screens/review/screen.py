@@ -193,7 +193,7 @@ class DiffScreen(AppScreen[None]):
         self.context.open_row()
 
     def action_back(self) -> None:
-        """Out of what is open, and at last out of the screen."""
+        """Leave what is open, and at last the screen."""
         view = self.view
         if view.selected_from is not None:
             view.selected_from = None
@@ -208,7 +208,7 @@ class DiffScreen(AppScreen[None]):
             self.action_leave()
 
     def action_leave(self) -> object:
-        """Out of the screen."""
+        """Leave the screen of the diff."""
         return self.dismiss(None)
 
 
@@ -367,7 +367,7 @@ class ReviewScreen(DiffScreen):
         return super().dismiss(result)
 
     def action_merge(self) -> None:
-        """From the session to its base, step by step."""
+        """Open the merge of the session into its base, step by step."""
         app_of(self).opener.open_merge(self.pane.session)
 
     def action_select(self) -> None:
@@ -381,5 +381,5 @@ class ReviewScreen(DiffScreen):
             super().action_open()
 
     def action_leave(self) -> None:
-        """Out of the review; comments that were not sent are asked about."""
+        """Leave the review; comments that were not sent are asked about."""
         run_holding_keys(self, self.prompt.leave(lambda: self.dismiss(None)))

@@ -58,7 +58,7 @@ class ReviewSearch:
         run_while_open(self._screen, self._seek(matches, self._origin), group="search", exclusive=True)
 
     def find_again(self) -> None:
-        """Another diff is shown: count in it, and stay where the cursor is."""
+        """Count the matches in another diff that is shown, and stay where the cursor is."""
         if self._matches is None:
             return
         matches = self._begin(self._matches.needle)
@@ -180,7 +180,7 @@ class ReviewSearch:
         self._pane.update_counts()
 
     def _update_status(self) -> None:
-        """More patches, more context or another filter have come: count again what they change."""
+        """Count the matches again after more patches, more context or another filter have come."""
         matches = self._matches
         if matches is None or not matches.is_of(self._view.document):
             return
@@ -253,6 +253,6 @@ class FileFilter:
         self._pane.files.relist()
 
     def apply_again(self) -> None:
-        """Another diff is shown: leave out of it what does not fit."""
+        """Leave out of another diff that is shown what does not fit."""
         if self._text:
             self.apply(self._text)

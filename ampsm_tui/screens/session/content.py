@@ -116,7 +116,7 @@ class SessionContent:
         self._open_review(self._range_of(entry) if entry else "")
 
     def leave(self) -> bool:
-        """Out of a search or a text; False when there was neither."""
+        """Leave a search or a text; False when there was neither."""
         if self.transcript.leave_search():
             return True
         if self.switcher.current == "reader":

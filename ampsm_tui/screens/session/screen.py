@@ -136,7 +136,7 @@ class SessionScreen(SessionActionsScreen):
         run_while_open(self, self.follow_up.take_out(message.iteration))
 
     def action_timeline(self) -> None:
-        """From the transcript to the timeline, what is queued, the prompt, and back."""
+        """Move the focus from the transcript to the timeline, what is queued, the prompt, and back."""
         queue, box = self.follow_up.queue, self.follow_up.box
         if self.content.timeline.has_focus and queue.can_focus:
             queue.focus()
@@ -148,7 +148,7 @@ class SessionScreen(SessionActionsScreen):
             self.content.toggle_timeline()
 
     def action_back(self) -> None:
-        """Out of what is open, and at last to the list."""
+        """Leave what is open, and at last go to the list."""
         if self.content.leave():
             return
         if self.content.timeline.has_focus or self.follow_up.queue.has_focus:

@@ -28,7 +28,7 @@ _UNSEEN = re.compile(
     rb"[\x00\x08\x1b]|\xc2(?:[\x80-\x9f]|\xad)|\xd8\x9c|\xe2\x80[\x8b\x8c\x8e\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]"
     rb"|\xe3\x85\xa4|\xef\xbb\xbf|\xef\xbe\xa0|\xf3\xa0[\x80-\x87]"
 )
-"""In UTF-8: what a reader would not see, or not as it is."""
+"""Bytes in UTF-8 of what a reader would not see, or not as it is."""
 
 _KEPT = 64
 """Layouts kept: those of the files around the view."""
@@ -43,7 +43,7 @@ class File:
     status: str = "M"
     """A letter, as git has it."""
     is_gone: bool = False
-    """It was renamed to another one of the list, which tells of it."""
+    """Whether the file was renamed to another one of the list, which tells of it."""
     quiet: str = ""
     """Why it begins folded: `generated`, `lock`, `minified` and the like are not written to be read."""
     body: Body | None = None
@@ -71,13 +71,13 @@ class File:
     encoding: str = ""
     """What its lines are in, where it is not UTF-8."""
     is_converted: bool = False
-    """Its lines are shown in UTF-8, and are in the file otherwise: no key can act on some of them."""
+    """Whether lines in another encoding are shown in UTF-8: no key can act on some of them."""
     digits: int = 3
     """The room for a line number."""
     is_crlf: bool = False
-    """Its lines end with CR as a rule."""
+    """Whether the file's lines end with CR as a rule."""
     has_unseen: bool = False
-    """It has characters that nobody sees, or that reorder others."""
+    """Whether the file has characters that nobody sees, or that reorder others."""
 
     is_filtered: bool = False
     """A filter left it out."""
@@ -99,12 +99,12 @@ class File:
 
     @property
     def is_staged(self) -> bool:
-        """Everything of it is in the index."""
+        """Whether all hunks of the file are in the index."""
         return self.body is not None and len(self.staged) >= self.hunks
 
     @property
     def is_viewed(self) -> bool:
-        """Everything of it is viewed."""
+        """Whether all hunks of the file are viewed."""
         return self.body is not None and len(self.viewed) >= self.hunks
 
 
@@ -287,7 +287,7 @@ Span = tuple[int, int]
 """The first line of a hunk on the old side, and how many there are."""
 
 ViewedSpans = Mapping[str, frozenset[Span]]
-"""By path, where hunks were viewed."""
+"""The hunks that were viewed, by path."""
 
 
 def viewed_spans(files: Iterable[File], before: ViewedSpans) -> dict[str, frozenset[Span]]:

@@ -150,7 +150,7 @@ class FileTree(LineWidget, can_focus=True):
         return _sums([self._document.files[index] for index in line.inside])
 
     def follow(self, file: int) -> None:
-        """This file is read now."""
+        """Put the cursor on the file that is read now."""
         if file != self._here:
             self._here = file
             self._go(self._places.get(file, self._at))
@@ -247,7 +247,7 @@ class FileTree(LineWidget, can_focus=True):
         return self._lines[self._at] if self._at < len(self._lines) else None
 
     def action_step(self, by: int) -> None:
-        """To another line; if it is a file, that is read."""
+        """Move to another line; if it is a file, that is read."""
         if self._lines:
             at = min(max(self._at + by, 0), len(self._lines) - 1)
             self._go(at)

@@ -131,7 +131,7 @@ class Shape:
 
     @property
     def is_plain(self) -> bool:
-        """Nothing was done to it that its height would need a layout for."""
+        """Whether nothing was done to the file that its height would need a layout for."""
         return not (self.closed or self.grown or self.notes)
 
 

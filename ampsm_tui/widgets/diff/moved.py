@@ -29,7 +29,7 @@ class MovedLines:
         self.rows: dict[int, frozenset[int]] = {}
         """The moved rows of each file's patch; files without any are left out."""
         self._texts: dict[int, dict[int, bytes]] = {MINUS: {}, PLUS: {}}
-        """By sign, the stripped text of each changed line, by a number in which lines below each other follow."""
+        """The stripped text of each changed line, by sign and by a number in which lines below each other follow."""
         self._places: dict[int, dict[bytes, list[int]]] = {MINUS: {}, PLUS: {}}
         self._runs: dict[int, int] = {}
         """Which run of changed lines each is in: the one that a run begins with."""

@@ -217,7 +217,7 @@ KINDS = ("same", "added", "removed", "nothing", "added-moved", "removed-moved")
 MOVED = {1: 4, 2: 5}
 """The kind of a moved line, by what it would be."""
 SIGNS = " +- »«"
-"""By kind. A moved line points to where its other side was, or is: from elsewhere, to elsewhere."""
+"""A line's sign, by its kind. A moved line points to where its other side was, or is: from elsewhere, to elsewhere."""
 STATES = ("", "cursor", "selected")
 NO_EOL = " ⊘ no newline"
 SLIM = 60

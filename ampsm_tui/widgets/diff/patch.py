@@ -41,7 +41,7 @@ class PatchHunk(NamedTuple):
 
     @property
     def shown(self) -> range:
-        """Its rows without the heading; what says that there is no newline is among them."""
+        """The rows of the hunk without its heading; what says that there is no newline is among them."""
         return range(self.first + 1, self.first + 1 + self.rows)
 
 

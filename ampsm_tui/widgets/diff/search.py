@@ -100,7 +100,7 @@ class SearchPattern:
         return bool(self.text)
 
     def spans(self, raw: bytes) -> list[tuple[int, int]]:
-        """Its places in a line without sign, in letters of that line; those that are empty do not count."""
+        """The places of the pattern in a line without sign, in characters of that line; empty ones do not count."""
         line = raw.decode("utf-8", "surrogateescape")
         if self._literal and self._literal.decode() not in (line if self.is_sensitive else line.lower()):
             return []

@@ -66,7 +66,7 @@ class DiffSource:
         return known.get(row, ())
 
     def forget(self, files: Iterable[int]) -> None:
-        """These files are others now."""
+        """Forget what is known of files that have changed."""
         for file in files:
             self._words.pop(file, None)
             self._grown.pop(file, None)

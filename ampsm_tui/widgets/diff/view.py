@@ -237,7 +237,7 @@ class DiffView(Widget, can_focus=True):
         self._show(before, top)
 
     def land(self, at: int) -> None:
-        """To a row that one jumps to: near the top, unless it is in view with something below it."""
+        """Go to a row that one jumps to: near the top, unless it is in view with something below it."""
         y = self.viewport.y_of(at)
         room = self.size.height
         if y is not None and 1 <= y <= room * 2 // 3:
@@ -302,7 +302,7 @@ class DiffView(Widget, can_focus=True):
         self.go(0)
 
     def action_bottom(self) -> None:
-        """To the end, or to the line of the file whose number was typed."""
+        """Go to the end, or to the line of the file whose number was typed."""
         number, row = self._count.take(), self.row
         found = navigation.line(self.document, row.file, number) if number is not None and row is not None else None
         if found is not None:
@@ -347,7 +347,7 @@ class DiffView(Widget, can_focus=True):
                 self.go(found, above=0)
 
     def action_sideways(self, columns: int) -> None:
-        """To the right or left of long lines."""
+        """Scroll to the right or left of long lines."""
         manner = self.painter.manner
         left = max(0, manner.left + columns)
         if left != manner.left and not manner.wrap:

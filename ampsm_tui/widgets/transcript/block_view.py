@@ -291,7 +291,7 @@ class BlockView(ScrollView, can_focus=True):
             self.vertical_scrollbar.position = new_value
 
     def notify_style_update(self) -> None:
-        """Another theme: everything is painted anew."""
+        """Paint everything anew for another theme."""
         super().notify_style_update()
         if self.is_attached and self.is_mounted:
             anchor = self.viewport.anchor()
@@ -300,7 +300,7 @@ class BlockView(ScrollView, can_focus=True):
             self.viewport.adjust(anchor)
 
     def on_resize(self) -> None:
-        """Another width: everything is wrapped anew, and the same block is at the top."""
+        """Wrap everything anew for another width, with the same block at the top."""
         anchor = self.viewport.anchor()
         self.viewport.layout.repaint(self.viewport.width)
         self.viewport.adjust(anchor)
@@ -332,7 +332,7 @@ class BlockView(ScrollView, can_focus=True):
         self.refresh()
 
     def action_step(self, way: int) -> None:
-        """To the next block; in one that is larger than the view, by a line."""
+        """Go to the next block; in one that is larger than the view, move by a line."""
         if not self.blocks:
             return
         viewport, layout = self.viewport, self.viewport.layout
@@ -367,7 +367,7 @@ class BlockView(ScrollView, can_focus=True):
             self.viewport.follow_at_end()
 
     def action_bottom(self) -> None:
-        """To the end, and follow it."""
+        """Scroll to the end, and follow it."""
         self.viewport.set_status(is_following=True, new_below=0)
         self.viewport.adjust(None)
         self.cursor = self._last()

@@ -60,7 +60,7 @@ class Block:
     answer: ToolResult | None = None
     is_open: bool = False
     is_hidden: bool = False
-    """Its call was found: it is shown there."""
+    """Whether it is an answer that is shown in the block of its call instead."""
     _searched: str | None = field(default=None, repr=False)
 
     @property

@@ -67,7 +67,7 @@ class TranscriptLayout:
         self._ends = None
 
     def repaint(self, width: int | None = None) -> None:
-        """Everything looks different from now on."""
+        """Forget how blocks were painted and how high they are, for another width or another look."""
         self._width = width or self._width
         self._cache.clear()
         self._heights = [self._guess(block) for block in self.blocks]

@@ -101,7 +101,7 @@ def pieces(text: str) -> Iterator[str]:
 
 
 def _trimmed(lines: list[Line]) -> list[Line]:
-    """Without empty lines at either end."""
+    """The lines without empty ones at the beginning and the end."""
     kept = list(lines)
     while kept and not "".join(segment.text for segment in kept[0]).strip():
         kept.pop(0)
@@ -111,7 +111,7 @@ def _trimmed(lines: list[Line]) -> list[Line]:
 
 
 def _plainer(line: Line) -> Line:
-    """Without links that a terminal would follow, and on the background that everything stands on."""
+    """A line without links that a terminal would follow, and on the background that everything stands on."""
     return [Segment(text, _plain(style) if style else None) for text, style, _ in line]
 
 

@@ -48,7 +48,7 @@ class FileIdentity:
 
     @classmethod
     def of(cls, descriptor: int) -> "FileIdentity":
-        """That of an open file."""
+        """The identity of an open file, by its descriptor."""
         found = os.fstat(descriptor)
         return cls(found.st_dev, found.st_ino)
 
@@ -88,7 +88,7 @@ def read(descriptor: int, start: int, end: int, limit: int = LINE_LIMIT) -> Slic
 
 
 def read_path(path: Path, identity: FileIdentity, start: int, end: int) -> Slice | None:
-    """The same of a file by its path; None when another file has taken its place."""
+    """The events of the whole lines between two offsets of a file; None when it is gone or was replaced."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
