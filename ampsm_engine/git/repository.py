@@ -239,10 +239,7 @@ def ref_commit(where: Path, full: str, kind: Literal["commit", "tree"] = "commit
 
 
 def branch_tips(where: Path, *branches: str, ask: Ask | None = None) -> tuple[str | None, ...]:
-    """The commits that several branches point at, None for each that is not there, asked by one question.
-
-    `ask`: tells the objects of names, where somebody reads them already.
-    """
+    """The commits that branches point at, None for each that is not there; `ask` tells the objects of names."""
     with contextlib.suppress(AskGit):
         return tuple(libgit2.ref_object(where, f"{BRANCHES}{branch}") if branch else None for branch in branches)
     known = [branch for branch in branches if branch and not _EXPRESSION.search(branch)]

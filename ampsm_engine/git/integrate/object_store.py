@@ -432,10 +432,7 @@ def commit_line(objects: ObjectStore, base: str, tip: str) -> CommitLine | None:
 
 
 def _walked_line(objects: ObjectStore, base: str, tip: str) -> CommitLine | None:
-    """The commits of `tip` beyond those that lead from `base` down to `objects.fork`.
-
-    None where no fork is known, or where one of the two sides is not one line of commits down to it.
-    """
+    """The commits of `tip` beyond `objects.fork`; None without one, or where a side is not one line down to it."""
     if not objects.fork:
         return None
     ends = [base, *(commit.parents[0] for commit in objects.down_to(base, {objects.fork}, _NEAR))]
