@@ -265,13 +265,15 @@ class ForecastWatcher:
         run_while_open(self._node, self._follow(), group="forecast", exclusive=True)
 
     async def _follow(self) -> None:
-        from ampsm_engine.engine import landed, merges  # costs git; not before the first frame
-        from ampsm_engine.merging import forecast
-
         try:
+            await asyncio.sleep(0 if self._shown else QUIET)
+            # They load all that merges, 50 ms: the first frame is on the screen by then.
+            from ampsm_engine.engine import landed, merges
+            from ampsm_engine.merging import forecast
+
             if self._shown:
                 self._update(await ask_until_answered(merges.open_merges, ignore, self._engine))
-            await asyncio.sleep(QUIET)
+                await asyncio.sleep(QUIET)
             while True:
                 began = time.monotonic()
                 self._update(await ask_until_answered(merges.open_merges, ignore, self._engine))
