@@ -66,7 +66,7 @@ def main() -> None:
         os.environ["AMPSM_RENDERER"] = "plain"
         for name, command, keys in (
             ("steps beside the list of files", [AMPSM, "review", SESSION], "j" * (LINES + quick(12, 60))),
-            ("pages beside it", [AMPSM, "review", SESSION], "f" * quick(6, 20)),
+            ("pages beside it", [AMPSM, "review", SESSION], "\x06" * quick(6, 20)),
             ("cursor in the list of sessions", [AMPSM], "jjjjjjjjkkkkkkkk"),
             ("dialogs over it", [AMPSM], "?\x1b" * 4),
         ):

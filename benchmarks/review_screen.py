@@ -32,7 +32,7 @@ FIRST_LINE = b"#!python"
 QUIET = 0.03
 """Seconds without a byte after which a frame is over."""
 
-KEYS = (("line j", "j", 150), ("page f", "f", 60), ("hunk ]", "]", 80), ("file }", "}", 80), ("line k", "k", 60))
+KEYS = (("line j", "j", 150), ("page ^f", "\x06", 60), ("hunk ]", "]", 80), ("file }", "}", 80), ("line k", "k", 60))
 
 
 def prepare(made: BigDiff) -> None:

@@ -51,6 +51,9 @@ MUSTS = {
 }
 """Bytes that each may write where the terminal has margins."""
 
+PAGE, HIDE_LIST, SPLIT = "\x06", "p", "|"
+"""Keys of the review: a page down, hide the list of files, side by side or not."""
+
 UNFINISHED = re.compile(rb"(?:\r|\x1b\[\?69h[^\n]*)?\x1b(?:\[[0-9?]*\$?)?\Z")
 """A sequence that is cut where a piece of the line ends, perhaps a question; with what tells which one it is."""
 
@@ -155,13 +158,13 @@ def review(*, margins: bool) -> dict[str, list[int]]:
     told = {"start of the review": [terminal.drain(2.5)]}
     terminal.step("j" * LINES)  # from here on each step scrolls
     told["step beside the list"] = [terminal.step("j") for _ in range(steps)]
-    told["page beside the list"] = [terminal.step("f") for _ in range(pages)]
+    told["page beside the list"] = [terminal.step(PAGE) for _ in range(pages)]
     terminal.step("g")
-    terminal.step("\\")
+    terminal.step(HIDE_LIST)
     terminal.step("j" * LINES)
     told["step side by side"] = [terminal.step("j") for _ in range(steps)]
-    told["page side by side"] = [terminal.step("f") for _ in range(pages)]
-    terminal.step("|")
+    told["page side by side"] = [terminal.step(PAGE) for _ in range(pages)]
+    terminal.step(SPLIT)
     told["step unified, no list"] = [terminal.step("j") for _ in range(steps)]
     terminal.end()
     return told
@@ -305,8 +308,8 @@ def main() -> None:
         others(root, old, new)
         for name, key, rate, keys, buffered, must in (
             ("j 30 Hz beside the list", "j", 30, "", False, 0.3),
-            ("j 30 Hz side by side", "j", 30, "\\", False, 0.3),
-            ("f 10 Hz beside the list, behind a buffer", "f", 10, "", True, 1.5),
+            ("j 30 Hz side by side", "j", 30, HIDE_LIST, False, 0.3),
+            ("pages, 10 Hz beside the list, behind a buffer", PAGE, 10, "", True, 1.5),
         ):
             settled, count = held(key, rate, keys, buffered=buffered)
             report(f"held 3 s on 20 kB/s: {name}, settled", settled, must, "s")
