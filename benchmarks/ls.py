@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from ground import AMPSM, ground, pairs
 
+from ampsm_engine import timestamps
 from ampsm_engine.context import Engine
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status, Tally
@@ -42,6 +44,26 @@ def fill(engine: Engine, sessions: int = SESSIONS) -> None:
                 iteration.id, outcome=Outcome.DONE, failure=None, error=None, hint=None, exit_code=0, duration_ms=1
             )
             store.iterations.settle(iteration.id, status=Status.IDLE, commit_sha="beef" * 10, changed_files=3)
+
+
+def add_compared(engine: Engine, session_id: str, name: str, root: Path, ends: tuple[str, str]) -> None:
+    """Add a session whose diff is that of two commits of a repository, which is its worktree, too."""
+    now = timestamps.now()
+    session = Session(
+        id=session_id,
+        name=name,
+        amp_prompt=name,
+        repo_root=str(root),
+        base_branch=ends[0],
+        branch_name=ends[1],
+        worktree_path=str(root),
+        status=Status.IDLE,
+        created_at=now,
+        base_commit=ends[0],
+        script_command="",
+        last_run=now,
+    )
+    engine.store.sessions.add(session)
 
 
 def main() -> None:

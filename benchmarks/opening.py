@@ -13,11 +13,10 @@ from pathlib import Path
 
 from big_diff import git
 from ground import AMPSM, both_pairs, ground, quick, report, repository
+from ls import add_compared
 from terminal import Terminal
 
-from ampsm_engine import timestamps
 from ampsm_engine.engine.startup import open_engine
-from ampsm_engine.model import Session, Status
 
 SESSION = "0123456789"
 NAME = "Upgrade everything"
@@ -50,22 +49,7 @@ def commits(root: Path) -> tuple[str, str, str]:
 def prepare(home: Path, root: Path, old: str, new: str) -> None:
     """A home with one session over two commits; it is the one of this process from now on."""
     os.environ["AMPSM_HOME"] = str(home)
-    engine, now = open_engine(), timestamps.now()
-    session = Session(
-        id=SESSION,
-        name=NAME,
-        amp_prompt=NAME,
-        repo_root=str(root),
-        base_branch=old,
-        branch_name=new,
-        worktree_path=str(root),
-        status=Status.IDLE,
-        created_at=now,
-        base_commit=old,
-        script_command="",
-        last_run=now,
-    )
-    engine.store.sessions.add(session)
+    add_compared(open_engine(), SESSION, NAME, root, (old, new))
 
 
 def shown(command: Sequence[str | Path], mark: str) -> float:

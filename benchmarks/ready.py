@@ -93,7 +93,7 @@ def python(root: Path) -> Project:
 
 
 def nested(root: Path) -> Project:
-    """It needs its submodules and, where git-lfs is, a large file whose content a remote has."""
+    """Make a project that needs its submodules and, where git-lfs is, a large file whose content a remote has."""
     libraries = [root.with_name(f"library{number}") for number in (1, 2)]
     for library in libraries:
         begin(library, {f"lib{number}.txt": f"{number}\n" * 100 for number in range(200)})
@@ -127,7 +127,7 @@ def nested(root: Path) -> Project:
 
 
 def bare_of_needs(root: Path) -> Project:
-    """It has what git tracks, and needs no more."""
+    """Make a project that has all it needs in what git tracks."""
     begin(root, {f"f{number}.txt": f"{number}\n" * 100 for number in range(100)})
     commit(root)
     return Project(root, lambda _: None, ("test", "-s", "f7.txt"))

@@ -18,14 +18,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ground import AMPSM, ground, quick, report
-from ls import fill
+from ls import add_compared, fill
 from terminal import Terminal
 
-from ampsm_engine import demo, timestamps
+from ampsm_engine import demo
 from ampsm_engine.engine import runs
 from ampsm_engine.engine import sessions as verbs
 from ampsm_engine.engine.startup import open_engine
-from ampsm_engine.model import Session, Status
 
 SESSION = "0123456789"
 COLUMNS, LINES = 160, 50
@@ -123,23 +122,7 @@ def prepare(place: Path) -> tuple[Path, str, str]:
     engine = open_engine()
     root = place / "repository"
     old, new = changed(root)
-    now = timestamps.now()
-    engine.store.sessions.add(
-        Session(
-            id=SESSION,
-            name="Upgrade everything",
-            amp_prompt="Upgrade everything",
-            repo_root=str(root),
-            base_branch=old,
-            branch_name=new,
-            worktree_path=str(root),
-            status=Status.IDLE,
-            created_at=now,
-            base_commit=old,
-            script_command="",
-            last_run=now,
-        )
-    )
+    add_compared(engine, SESSION, "Upgrade everything", root, (old, new))
     fill(engine, 19)
     return root, old, new
 

@@ -38,7 +38,7 @@ class ToldCarrier(Carrier, Protocol):
     """A carrier that knows of its hosts what no host can tell."""
 
     async def facts(self) -> dict[str, dict[str, Any]]:
-        """What is known of each host, by its address."""
+        """Ask what the carrier itself knows of its hosts: a table of facts for each address."""
 
     async def versions(self) -> dict[str, Any]:
         """The versions of Python and of the carrier's program: here, where hosts are known, at each."""

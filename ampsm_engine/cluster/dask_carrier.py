@@ -111,7 +111,7 @@ class DaskCarrier:
         return there
 
     async def facts(self) -> dict[str, dict[str, Any]]:
-        """What is known of each worker, by its address: as the scheduler has it, and its `lifetime` in seconds."""
+        """Ask the scheduler for what it knows of each worker, by address; `lifetime` is in seconds."""
         found = (await self._client.scheduler.identity(n_workers=-1))["workers"]
         lifetimes = await asyncio.gather(*map(self._lifetime, found))
         return {
