@@ -24,7 +24,7 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
                            that were typed and not sent | where people are in the screens
     keymap | home | private_folder
                            keys by their ids | where things are on the disk | our folders among the temporary ones
-    errors | states | plain_text | timestamps
+    errors | state_styles | plain_text | timestamps
                            errors | word, glyph and colour of each state | plurals, lists and control
                            characters | moments as text
     identity | file_lock   which process a pid means | locks on files

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ampsm_engine.model import BoardRow, Fact, Iteration, Outcome, ScriptResult, Session, SetupState, State, Status
 from ampsm_engine.plain_text import plural
-from ampsm_engine.states import STATES
+from ampsm_engine.state_styles import STATES
 from ampsm_engine.timestamps import parse
 
 OUTSIDE_MARK = "!"

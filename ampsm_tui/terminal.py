@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from ampsm_engine import labels
 from ampsm_engine.model import Board
-from ampsm_engine.states import status_line
+from ampsm_engine.state_styles import status_line
 from ampsm_engine.terminals import NotificationProtocol, Terminal
 from ampsm_tui.clean import one_line
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from textual.theme import Theme
 
-from ampsm_engine.states import SHOWN, STATES
+from ampsm_engine.state_styles import SHOWN, STATES
 
 SYNTAX = {
     "syntax-type": "secondary",

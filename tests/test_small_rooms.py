@@ -11,7 +11,7 @@ import pytest
 from ampsm_engine import home, labels, lifecycle, list_memory, timestamps
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 from ampsm_engine.model import BoardRow, Outcome, ScriptResult, Session, State, Status, Tally
-from ampsm_engine.states import STATES
+from ampsm_engine.state_styles import STATES
 from ampsm_engine.worker import slots
 
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -13,7 +13,7 @@ from ampsm_engine.cli.tables import TableColumn, table
 from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.model import Batch, BatchItem, BatchProgress, BatchState, BatchTry, ItemState, Placement, camel
 from ampsm_engine.plain_text import plural
-from ampsm_engine.states import SHOWN
+from ampsm_engine.state_styles import SHOWN
 
 if TYPE_CHECKING:
     from ampsm_engine.batch.runs import BatchStatus

@@ -23,7 +23,7 @@ from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.home import home, write_private
 from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status
-from ampsm_engine.states import STATES
+from ampsm_engine.state_styles import STATES
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine

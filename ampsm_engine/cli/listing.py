@@ -10,7 +10,7 @@ from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import Cell, TableColumn, table
 from ampsm_engine.engine.bases import gone_bases
 from ampsm_engine.model import BoardRow, Iteration, Session, State
-from ampsm_engine.states import STATES
+from ampsm_engine.state_styles import STATES
 
 
 class ListedSession(NamedTuple):

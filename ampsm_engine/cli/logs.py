@@ -39,7 +39,7 @@ from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Failed
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Fact, Iteration, Session, State, Tally
-from ampsm_engine.states import STATES
+from ampsm_engine.state_styles import STATES
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine

@@ -12,7 +12,7 @@ from ampsm_engine.cli.output import Styled, clean, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import AmpsmError, NotFound
 from ampsm_engine.model import Fact, Iteration, Outcome, Session, State
-from ampsm_engine.states import STATES
+from ampsm_engine.state_styles import STATES
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine

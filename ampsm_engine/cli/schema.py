@@ -348,7 +348,7 @@ def _of_the_rest(shapes: Shapes, session: Schema, iteration: Schema) -> dict[str
     from ampsm_engine.engine.session_trash import Removed
     from ampsm_engine.metrics.figures import Figures, ToolFigures
     from ampsm_engine.model import Fact, Session
-    from ampsm_engine.states import STATES
+    from ampsm_engine.state_styles import STATES
 
     rate = maybe(NUMBER)
     figures = shapes.named("Figures", shapes.members(Figures, costUsd=rate, successRate=rate))

@@ -12,7 +12,7 @@ from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import Cell, TableColumn, table
 from ampsm_engine.model import LACKS, Fact, Iteration, ScriptResult, Session, State
 from ampsm_engine.plain_text import plural
-from ampsm_engine.states import STATES
+from ampsm_engine.state_styles import STATES
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine

@@ -9,7 +9,7 @@ import sqlite3
 import sys
 
 from ampsm_engine.folders import database_file
-from ampsm_engine.states import status_line
+from ampsm_engine.state_styles import status_line
 
 _QUESTION = """
 SELECT CASE WHEN status != 'running' AND waits THEN 'queued' ELSE status END AS word, count(*)

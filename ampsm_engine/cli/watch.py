@@ -13,7 +13,7 @@ from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Fact, camel
-from ampsm_engine.states import STATES, status_line
+from ampsm_engine.state_styles import STATES, status_line
 
 if TYPE_CHECKING:
     from ampsm_engine.store import Store

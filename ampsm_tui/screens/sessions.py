@@ -14,7 +14,7 @@ from textual.reactive import var
 from ampsm_engine import labels, list_memory
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Board, BoardRow, Session
-from ampsm_engine.states import STATES
+from ampsm_engine.state_styles import STATES
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, in_background
 from ampsm_tui.bindings import bind

@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from ampsm_engine import labels
 from ampsm_engine.metrics import columns
-from ampsm_engine.states import SHOWN
+from ampsm_engine.state_styles import SHOWN
 from ampsm_tui.clean import cells, fit, one_line
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece

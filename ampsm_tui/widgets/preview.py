@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from ampsm_engine import labels
 from ampsm_engine.model import Board, BoardRow, Fact
-from ampsm_engine.states import STATES
+from ampsm_engine.state_styles import STATES
 from ampsm_tui.clean import cells, cut, cut_start, fit, many_lines, one_line, wrapped
 from ampsm_tui.hints import in_app
 from ampsm_tui.theme import state_rules

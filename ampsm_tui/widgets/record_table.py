@@ -14,7 +14,7 @@ from textual.reactive import var
 from textual.strip import Strip
 
 from ampsm_engine.lean_dataclass import dataclass, replace
-from ampsm_engine.states import SHOWN
+from ampsm_engine.state_styles import SHOWN
 from ampsm_tui.app_context import app_of
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import fit

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ampsm_engine import labels, timestamps
 from ampsm_engine.model import BatchItem, BoardRow, ItemState, ScriptResult
-from ampsm_engine.states import SHOWN
+from ampsm_engine.state_styles import SHOWN
 from ampsm_tui.clean import cut_start, one_line
 from ampsm_tui.widgets import run_head
 from ampsm_tui.widgets.line_widgets import Piece

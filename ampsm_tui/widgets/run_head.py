@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from ampsm_engine import labels, timestamps
 from ampsm_engine.model import ITEMS_AT_WORK, Batch, BatchProgress, BatchState, ItemState
 from ampsm_engine.plain_text import plural
-from ampsm_engine.states import SHOWN
+from ampsm_engine.state_styles import SHOWN
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets.line_widgets import Piece, TextLine

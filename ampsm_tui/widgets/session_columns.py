@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ampsm_engine import labels
 from ampsm_engine.model import BoardRow, ScriptResult
-from ampsm_engine.states import STATES
+from ampsm_engine.state_styles import STATES
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.widgets.line_widgets import Piece
 from ampsm_tui.widgets.record_columns import GAP

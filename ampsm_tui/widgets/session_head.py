@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from ampsm_engine import labels
 from ampsm_engine.model import BoardRow, ScriptResult
 from ampsm_engine.plain_text import plural
-from ampsm_engine.states import STATES
+from ampsm_engine.state_styles import STATES
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets.line_widgets import Piece, TextLine

@@ -17,7 +17,7 @@ from textual.strip import Strip
 
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Board, BoardRow, Session
-from ampsm_engine.states import STATES
+from ampsm_engine.state_styles import STATES
 from ampsm_tui.app_context import app_of
 from ampsm_tui.bindings import bind, shown_key
 from ampsm_tui.clean import cells, fit

@@ -21,7 +21,7 @@ from ampsm_engine import labels, timestamps
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Fact, Iteration, Outcome, SetupState, State
 from ampsm_engine.plain_text import plural
-from ampsm_engine.states import STATES
+from ampsm_engine.state_styles import STATES
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, cut, fit, one_line
 

@@ -21,7 +21,7 @@ FRONT = "cli"
 READING = """
     cli.diagnostics cli.engine_access cli.entry_point cli.iteration_text cli.output cli.plain_arguments cli.session_views
     config context engine engine.bases engine.creation engine.startup errors file_lock folders git git.branch_files home
-    identity labels lean_dataclass lifecycle merging merging.scratch model naming plain_text session_problems states
+    identity labels lean_dataclass lifecycle merging merging.scratch model naming plain_text session_problems state_styles
     store store.batches store.connection store.copies store.costs store.database_files store.facts store.iterations
     store.lazy_tables store.measurements store.merges store.migrations store.predecessor store.records store.reviews
     store.rows store.sessions store.store store.table_rows templates timestamps worker worker.launch worker.slots
@@ -72,7 +72,7 @@ SMALL = "pathlib re typing"
 
 ROWS: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     (("--version",), FRONT, "", ""),
-    (("status", "--tmux"), f"{FRONT} cli.tmux_status folders states", "", ""),
+    (("status", "--tmux"), f"{FRONT} cli.tmux_status folders state_styles", "", ""),
     (("ls",), f"{FRONT} {READING} {TABLES}", f"{SMALL} shutil", ""),
     (("ls", "--json"), f"{FRONT} {READING} cli.documents", SMALL, ""),
     (

@@ -10,7 +10,7 @@ from textual.widgets import Static
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.last_places import LastPlace
 from ampsm_engine.model import BatchItem, BatchState, BoardRow, ItemState
-from ampsm_engine.states import SHOWN
+from ampsm_engine.state_styles import SHOWN
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask_until_answered, ignore, show_error
 from ampsm_tui.bindings import bind
