@@ -9,9 +9,9 @@ from operator import ne
 from typing import NamedTuple
 
 from ampsm_tui.driver.capabilities import Capabilities
+from ampsm_tui.driver.frame_parser import RIGHT, Clusters, is_doubtful, is_narrow
 from ampsm_tui.driver.pens import DEFAULT, Pens
 from ampsm_tui.driver.picture import Area, Picture
-from ampsm_tui.driver.reader import RIGHT, Clusters, is_doubtful, is_narrow
 
 _GAP = 5
 """Unchanged cells between two changes that are cheaper to write again than to step over."""

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
+from ampsm_tui.driver.frame_parser import RIGHT, PlacedCells
 from ampsm_tui.driver.pens import DEFAULT
-from ampsm_tui.driver.reader import RIGHT, PlacedCells
 
 UNKNOWN = "\x01"
 """A cell of which nobody knows what it shows; it equals no other cell but its like."""

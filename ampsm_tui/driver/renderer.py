@@ -4,8 +4,8 @@ import re
 
 from ampsm_tui.driver.capabilities import Capabilities
 from ampsm_tui.driver.encoder import Encoder, TerminalState
+from ampsm_tui.driver.frame_parser import FrameParser
 from ampsm_tui.driver.picture import Picture
-from ampsm_tui.driver.reader import Reader
 
 _FRAME = re.compile(r"\x1b\[[0-9]+;[0-9]+H")
 
@@ -20,14 +20,14 @@ class Renderer:
 
     def __init__(self, width: int, height: int, capabilities: Capabilities) -> None:
         self.capabilities = capabilities
-        self._reader = Reader()
+        self._parser = FrameParser()
         self._cursor: tuple[int, int] | None = None
         self._make(width, height)
 
     def _make(self, width: int, height: int) -> None:
         self._wanted = Picture(width, height)
         self._terminal = TerminalState(width, height)
-        self._encoder = Encoder(width, self._reader.pens, self._reader.clusters, self.capabilities)
+        self._encoder = Encoder(width, self._parser.pens, self._parser.clusters, self.capabilities)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -37,7 +37,7 @@ class Renderer:
     @property
     def refused(self) -> int:
         """Orders that Textual wrote into frames and that were not let through; 0 unless Textual has changed."""
-        return self._reader.refused
+        return self._parser.refused
 
     @property
     def is_whole(self) -> bool:
@@ -47,7 +47,7 @@ class Renderer:
     @property
     def is_full(self) -> bool:
         """Whether it has met so many styles that it should be made anew, and all be painted again."""
-        return self._reader.is_full
+        return self._parser.is_full
 
     def resize(self, width: int, height: int) -> None:
         """Begin anew with a terminal of another size."""
@@ -55,7 +55,7 @@ class Renderer:
 
     def take(self, frame: str) -> None:
         """Take what Textual wants to be seen; nothing is written by that."""
-        runs, self._cursor = self._reader.read(frame)
+        runs, self._cursor = self._parser.parse(frame)
         for run in runs:
             self._wanted.put(run)
 

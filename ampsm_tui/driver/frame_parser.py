@@ -95,7 +95,7 @@ def is_doubtful(text: str) -> bool:
     return not text.isascii() and _DOUBTFUL.search(text) is not None
 
 
-class Reader:
+class FrameParser:
     """Reads the frames that Textual writes, not the keyboard, and makes cells of their text."""
 
     def __init__(self) -> None:
@@ -108,10 +108,10 @@ class Reader:
 
     @property
     def is_full(self) -> bool:
-        """Whether pens or stand-ins run out: whoever holds cells has to begin anew with a new reader."""
+        """Whether pens or stand-ins run out: whoever holds cells has to begin anew with a new parser."""
         return self.pens.is_full or self.clusters.is_full
 
-    def read(self, text: str) -> tuple[list[PlacedCells], tuple[int, int] | None]:
+    def parse(self, text: str) -> tuple[list[PlacedCells], tuple[int, int] | None]:
         """The runs of a frame, and where the cursor is left (None: behind the last run)."""
         pieces = _MOVE.split(text)
         if pieces[0]:
@@ -134,11 +134,11 @@ class Reader:
                 self._known.clear()
                 self._known_characters = 0
             # Textual begins each piece with the terminal's own style, and ends it so.
-            cells = self._known[piece] = self._parse(piece)
+            cells = self._known[piece] = self._parse_piece(piece)
             self._known_characters += len(piece) + 2 * len(cells.text)
         return cells
 
-    def _parse(self, piece: str) -> Cells:
+    def _parse_piece(self, piece: str) -> Cells:
         pens, pen = self.pens, DEFAULT
         texts: list[str] = []
         styles: list[str] = []
