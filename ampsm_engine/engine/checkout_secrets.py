@@ -23,7 +23,10 @@ def learn(engine: Engine, repo: Repo, state: CheckoutState | None = None) -> Non
     Kept until the last session of the repository is purged. `state`: what stands in the checkout, where that is known.
     """
     engine.home.ensure()
-    found = readiness.secret_files(repo.checkout, state or readiness.look(repo.checkout))
+    if state is None:
+        repo = readiness.source(repo, "")
+        state = readiness.look(repo.checkout)
+    found = readiness.secret_files(repo.checkout, state)
     redact.note_files(_owner(repo.root), found)
 
 

@@ -97,6 +97,7 @@ def new(
     begun = Base(start.name, head or common)
     session_id = session_id or new_id()
     settings = engine.settings
+    repo = readiness.source(repo, start.name)
     state = readiness.look(repo.checkout, templates.inner_folder(settings.needed("worktree.place")))
     checkout_secrets.learn(engine, repo, state)
     check_script(script)  # again: it may hold one of those

@@ -46,7 +46,8 @@ def offer(engine: Engine, path: Path, base: str | None = None, folder: str | Non
     within = beginnings.folder_in(repo, start.commit, path, folder) if folder else ""
     source = setup_source.read(repo.root, start.commit, within)
     trusted = not source.is_foreign or trusted_commands.is_trusted(engine.home, repo.root, source.command)
-    behind = readiness.left_behind(repo, start, readiness.look(repo.checkout))
+    checkout = readiness.source(repo, start.name).checkout
+    behind = readiness.left_behind(repo, start, readiness.look(checkout))
     return SetupOffer(str(repo.root), source.command, source.origin, trusted, source.problems, behind)
 
 

@@ -25,9 +25,13 @@ from ampsm_engine.plain_text import list_some, plural
 FICLONE = 0x40049409
 """The ioctl of Linux that has two files share their blocks until one is written to (ioctl_ficlone(2))."""
 
+LARGEST = 1 << 20
+"""Bytes of the list beyond which it is not read: git holds each line against each ignored file."""
+
 REPOSITORY = "it is a repository of its own"
 LEADS_OUT = "it is a link that leads out of the repository"
-SPECIAL = "it is no file"
+SPECIAL = "it is a pipe, a socket or a device"
+LINKED = "it is a link in the checkout"
 NOT_IGNORED = "it is not ignored there, and would be committed"
 TAKEN = "something is there already"
 
@@ -47,10 +51,10 @@ class Included(NamedTuple):
             self.files + other.files, self.bytes + other.bytes, self.left + other.left, self.notes + other.notes
         )
 
-    def copied(self) -> str:
-        """A sentence about what was copied; empty where nothing was."""
+    def copied(self, source: str = "the checkout") -> str:
+        """A sentence about what was copied from `source`; empty where nothing was."""
         what = f"{plural(self.files, 'ignored file')}, {size(self.bytes)}"
-        return f"Copied from the checkout: {what}." if self.files else ""
+        return f"Copied from {source}: {what}." if self.files else ""
 
     def left_out(self) -> tuple[str, ...]:
         """A sentence for each reason why something that was named was not copied, and the notes."""
@@ -77,6 +81,11 @@ def copy(checkout: Path, worktree: Path, share: Sequence[str] = (), most: float 
     dealt_with = set(named)  # what is named twice is copied once, and told once
     for folder in share:
         named = _listed(checkout, "--exclude-standard", "--", f":(top,literal){folder}")
+        link = next((one for one in (*_folders(folder), folder) if (checkout / one).is_symlink()), "")
+        if not link:
+            named += _special(checkout, folder)
+        elif link not in named:  # git ignores folders of that name, and not the link
+            done = done.with_more(Included(left=(LeftOut(link, LINKED),)))
         left = [path for path in named if path not in dealt_with]
         done = done.with_more(_share(checkout, worktree, folder, left, most))
         dealt_with.update(named)
@@ -84,18 +93,32 @@ def copy(checkout: Path, worktree: Path, share: Sequence[str] = (), most: float 
 
 
 def _why_unread(file: Path) -> str | None:
-    """What stands in the place of a file that is to be read, in words; empty: nothing; None: it is one."""
+    """Why what stands in the place of a file is not read, in words; empty: there is nothing; None: it is read."""
     try:
-        mode = file.lstat().st_mode
+        found = file.lstat()
     except OSError:
         return ""
+    mode = found.st_mode
     if stat.S_ISREG(mode):
-        return None
+        return None if found.st_size <= LARGEST else f"larger than {size(LARGEST)}"
     return "a link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "no file"
 
 
 def _listed(checkout: Path, *chosen: str) -> list[str]:
     return records.split(program.query(checkout, "ls-files", "-z", "--others", "--ignored", *chosen))
+
+
+def _special(checkout: Path, folder: str) -> Iterator[str]:
+    """The pipes, sockets and devices in a folder, which git lists nowhere. No link and no repository is gone into."""
+    folders = [folder]
+    for inside in folders:  # which grows meanwhile
+        with contextlib.suppress(OSError), os.scandir(checkout / inside) as entries:
+            for entry in entries:
+                path = f"{inside}/{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    folders += [] if os.path.lexists(checkout / path / ".git") else [path]
+                elif not (entry.is_symlink() or entry.is_file(follow_symlinks=False)):
+                    yield path
 
 
 def _share(checkout: Path, worktree: Path, folder: str, named: list[str], most: float) -> Included:
@@ -240,7 +263,10 @@ def _copy_link(checkout: Path, path: str, name: str, target: int) -> str:
     named = link.readlink()
     # Not `Path.resolve`, which raises on a link that leads to itself.
     leads_to = Path(os.path.realpath(link.parent / named))
-    if named.is_absolute() or not leads_to.is_relative_to(os.path.realpath(checkout)):
+    # As written it has to stay inside, too: `../../shop/.env` is in the checkout `shop`, and leads out of the worktree.
+    written = os.path.normpath(os.path.join(os.path.dirname(path), named))  # noqa: PTH118, PTH120 - relative on purpose
+    is_inside = leads_to.is_relative_to(os.path.realpath(checkout)) and written.partition("/")[0] != ".."
+    if named.is_absolute() or not is_inside:
         return LEADS_OUT
     os.symlink(named, name, dir_fd=target)
     return ""
@@ -248,7 +274,8 @@ def _copy_link(checkout: Path, path: str, name: str, target: int) -> str:
 
 def _copy_file(name: str, source: int, target: int) -> int:
     """Copy a file with its permissions and times, sharing its blocks where the file system can; its size."""
-    with os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source), "rb") as old:
+    opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=source)
+    with os.fdopen(opened, "rb") as old:
         found = os.fstat(old.fileno())
         made = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=target)
         with os.fdopen(made, "wb") as new:

@@ -38,6 +38,28 @@ class Prepared(NamedTuple):
     """The submodules that could not be filled."""
 
 
+def source(repo: Repo, base: str) -> Repo:
+    """The repository as seen from the checkout that new worktrees get their copies from.
+
+    Only at the top of a bare layout that is another one: the worktree of the base's branch (of a remote one, of the
+    branch of its name), else of the branch that HEAD names. Where there is none, and for sessions' worktrees, where amp
+    decides what lies there, `repo` itself.
+    """
+    if not (repo.is_bare and repo.checkout == repo.root):
+        return repo
+    from ampsm_engine.git import worktrees
+
+    name = base if repository.branch_tip(repo.root, base) else base.partition("/")[2]
+    head = program.read(repo.root, "symbolic-ref", "--quiet", "--short", "HEAD").line
+    places = {
+        tree.branch: tree.path
+        for tree in worktrees.listed(repo)[1:]
+        if tree.prunable is None and not (worktrees.session_of(repo, tree.path) or worktrees.is_scratch(tree.path.name))
+    }
+    found = next((places[one] for one in (name, head) if one and one in places), None)
+    return repo._replace(checkout=found) if found and found.is_dir() else repo
+
+
 def prepare(repo: Repo, worktree: Path, source: "SetupSource", share: Sequence[str], most: float) -> Prepared:
     """Give a new worktree copies of ignored files of the checkout, and fill its submodules.
 
@@ -45,6 +67,8 @@ def prepare(repo: Repo, worktree: Path, source: "SetupSource", share: Sequence[s
     the disk must hold them twice.
     """
     empty = submodules.fill(worktree, repo.common_dir / "modules")
+    if empty and repo.checkout != repo.root:  # a linked worktree has its submodules in its own git folder
+        empty = submodules.fill(worktree, repository.git_dir(repo.checkout) / "modules")
     shared = tuple(dict.fromkeys((*share, *source.share)))
     from ampsm_engine.git.worktrees import INCLUDE_FILE
 
@@ -52,13 +76,15 @@ def prepare(repo: Repo, worktree: Path, source: "SetupSource", share: Sequence[s
         return Prepared(notes=source.problems, empty=empty)
     if repo.is_bare and repo.checkout == repo.root:
         why = (
-            f"Nothing was copied: {repo.root} is bare. A session that begins inside a worktree gets copies from there."
+            f"Nothing was copied: {repo.root} is bare, and neither the base nor HEAD is checked out in a worktree."
+            " A session that begins inside a worktree gets copies from there."
         )
         return Prepared(notes=(*source.problems, why), empty=empty)
     from ampsm_engine.git import included_files
 
     done = included_files.copy(repo.checkout, worktree, shared, most)
-    return Prepared(done.copied(), (*source.problems, *done.left_out()), empty)
+    copied = done.copied(str(repo.checkout) if repo.is_bare else "the checkout")
+    return Prepared(copied, (*source.problems, *done.left_out()), empty)
 
 
 def lacking(path: Path, root: Path, empty: Sequence[str] | None = None) -> tuple[str, ...]:

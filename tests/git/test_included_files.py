@@ -1,6 +1,7 @@
 """`.worktreeinclude`: the ignored files that a new worktree gets, and those that it must not get."""
 
 import os
+import socket
 import stat
 from pathlib import Path
 
@@ -100,22 +101,51 @@ def test_no_link_is_followed_out_of_the_checkout_or_of_the_worktree(checkout: Ch
     assert [one.name for one in (checkout.worktree / "cache").iterdir()] == ["kept"]
 
 
-def test_no_repository_pipe_or_file_of_ampsm_is_copied_and_none_is_written_over(checkout: Checkout) -> None:
+def test_no_repository_or_file_of_ampsm_is_copied_and_none_is_written_over(checkout: Checkout) -> None:
     for inner in ("cache/clone", ".worktrees/abc"):
         (checkout.root / inner).mkdir(parents=True)
         git(checkout.root / inner, "init", "-q")
         (checkout.root / inner / ".env").write_text("KEY=1\n")
     checkout.write("AGENT_CONTEXT/.env")
-    os.mkfifo(checkout.root / "pipe.local")
     checkout.write("taken.local", "theirs\n")
     (checkout.worktree / "taken.local").write_text("mine\n")
     done = checkout.copy("*\n")
     assert {one.path: one.reason for one in done.left} == {
         "cache/clone/": included_files.REPOSITORY,
         "taken.local": included_files.TAKEN,
-    } | ({"pipe.local": included_files.SPECIAL} if "pipe.local" in {one.path for one in done.left} else {})
+    }
     assert (checkout.worktree / "taken.local").read_text() == "mine\n"
     assert checkout.there() == {"taken.local"}
+
+
+def test_pipes_sockets_and_links_in_shared_folders_stay_and_are_told(checkout: Checkout, tmp_path: Path) -> None:
+    for top in (checkout.root, checkout.worktree):
+        (top / ".gitignore").write_text("cache\nlinked/\ninner/\n")
+    checkout.write("cache/deep/kept")
+    os.mkfifo(checkout.root / "cache" / "deep" / "pipe")
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(os.path.relpath(checkout.root / "cache" / "socket"))  # a path of 108 bytes at most
+    git(checkout.root / "cache", "init", "-q", "clone")
+    os.mkfifo(checkout.root / "cache" / "clone" / "pipe")
+    # In the checkout, by way of its own name: out of the worktree, and into the checkout.
+    (checkout.root / "cache" / "in").symlink_to("deep/kept")
+    (checkout.root / "cache" / "out").symlink_to("../../shop/.gitignore")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    os.mkfifo(outside / "pipe")
+    (checkout.root / "linked").symlink_to(outside)
+    (checkout.root / "inner").symlink_to("cache")
+    done = included_files.copy(checkout.root, checkout.worktree, ["cache", "linked", "inner/deep", "nowhere"])
+    assert {one.path: one.reason for one in done.left} == {
+        "cache/deep/pipe": included_files.SPECIAL,
+        "cache/socket": included_files.SPECIAL,
+        "cache/clone/": included_files.REPOSITORY,
+        "cache/out": included_files.LEADS_OUT,
+        "linked": included_files.LINKED,
+        "inner": included_files.LINKED,
+    }
+    assert "Not copied, it is a pipe, a socket or a device: cache/socket, cache/deep/pipe." in done.left_out()
+    assert {one.name for one in (checkout.worktree / "cache").iterdir()} == {"deep", "in"}
 
 
 def test_a_link_that_leads_to_itself_is_copied_as_it_is(checkout: Checkout) -> None:
@@ -179,11 +209,19 @@ def test_what_the_disk_would_hold_twice_is_copied_up_to_a_bound(
     assert included_files.copy(checkout.root, checkout.worktree, ["cache"], 5_000).files == 1
 
 
-def test_a_list_that_is_no_file_is_not_read_and_that_is_said(checkout: Checkout, tmp_path: Path) -> None:
+def test_a_list_that_is_no_file_or_giant_is_not_read_and_that_is_said(
+    checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     checkout.write(".env")
     (tmp_path / "list").write_text(".env\n")
     place = checkout.root / ".worktreeinclude"
-    for make, word in ((place.mkdir, "a folder"), (lambda: os.mkfifo(place), "no file"), (None, "a link")):
+    monkeypatch.setattr(included_files, "LARGEST", 4)
+    for make, word in (
+        (place.mkdir, "a folder"),
+        (lambda: os.mkfifo(place), "no file"),
+        (lambda: place.write_text(".env\n"), "larger than 4 bytes"),
+        (None, "a link"),
+    ):
         make() if make else place.symlink_to(tmp_path / "list")
         done = included_files.copy(checkout.root, checkout.worktree)
         assert done.left_out() == (f".worktreeinclude is {word}, so nothing that it may name was copied.",)

@@ -1,5 +1,6 @@
 """A bare repository with worktrees side by side: all that a session does goes from the top folder and from each of them."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from ampsm_engine.engine import bases, landed, repair, session_trash, sessions, 
 from ampsm_engine.errors import Refused, Unfit
 from ampsm_engine.git import repository, worktrees
 from ampsm_engine.merging import preflight
-from tests.conftest import git
+from ampsm_engine.model import FILES_COPIED, LACKS, LEFT_BEHIND, Session
+from tests.conftest import first_commits, git
 from tests.merging.desk import Desk, lines
 
 
@@ -60,20 +62,61 @@ def test_a_session_is_merged_and_cleaned_up(bare: Desk, target: str) -> None:
     assert {path.name for path in top.iterdir()} - there <= {"ampsm.lock", "logs"}, "what git has in its folder"
 
 
-def test_what_is_to_be_copied_comes_from_a_worktree_and_not_from_the_top(bare: Desk) -> None:
-    tree = bare.repo / "dev"
-    for name, content in ((".gitignore", "cache\n"), (".ampsm.toml", "share = 'cache'\n"), ("cache/a", "1\n")):
+def shared(tree: Path, content: str) -> None:
+    """A worktree whose commit shares a folder, that folder, and a file of secrets to copy."""
+    files = {".gitignore": "cache\n.env\n", ".ampsm.toml": "share = 'cache'\n", "cache/a": content, ".env": "K=dull1\n"}
+    for name, text in (*files.items(), (".worktreeinclude", ".env\n")):
         (tree / name).parent.mkdir(exist_ok=True)
-        (tree / name).write_text(content)
+        (tree / name).write_text(text)
     git(tree, "add", "--all")
-    git(tree, "commit", "-q", "-m", "Share")
-    top = bare.session("top", base="dev")
-    told = [fact.text for fact in bare.engine.store.facts.read(session_id=top.id, kinds=("worktree",))]
-    assert told == [
-        f"Nothing was copied: {bare.repo} is bare. A session that begins inside a worktree gets copies from there."
-    ]
+    git(tree, "commit", "-q", "--allow-empty", "-m", "Share")
+
+
+def told(bare: Desk, session: Session, *kinds: str) -> list[str]:
+    return [fact.text for fact in bare.engine.store.facts.read(session_id=session.id, kinds=kinds)]
+
+
+def test_what_is_copied_at_the_top_comes_from_the_worktree_of_the_base_or_of_head(bare: Desk) -> None:
+    top, tree = bare.repo, bare.repo / "dev"
+    shared(tree, "1\n")
+    none = bare.session("none", base="dev~0")
+    assert told(bare, none, "worktree")[0].startswith(
+        f"Nothing was copied: {top} is bare, and neither the base nor HEAD"
+    )
+    (tree / "one.txt").write_text("uncommitted\n")
+    ours = bare.session("ours", base="dev")
+    assert (Path(ours.worktree_path) / "cache" / "a").read_text() == "1\n"
+    assert (Path(ours.worktree_path) / ".env").read_text() == "K=dull1\n"
+    assert told(bare, ours, FILES_COPIED) == [f"Copied from {tree}: 2 ignored files, 10 bytes."]
+    assert told(bare, ours, LEFT_BEHIND) == ["What is uncommitted in your checkout stays there alone: one.txt."]
+    # The worktree of a session is no checkout of a person's, even where another session begins from its branch.
+    (Path(ours.worktree_path) / "cache" / "a").write_text("amp's\n")
+    stacked = bare.session("stacked", base=ours.branch_name)
+    assert not (Path(stacked.worktree_path) / "cache").exists()
+    git(top, "worktree", "add", "-q", "main", "main")
+    git(top / "main", "reset", "-q", "--hard", "dev")
+    shared(top / "main", "2\n")
+    for base in (stacked.branch_name, "main~0", "main", None):
+        made = bare.session(base=base)
+        assert (Path(made.worktree_path) / "cache" / "a").read_text() == "2\n"
+    git(top, "update-ref", "refs/remotes/origin/dev", "dev")
+    followed = bare.session("followed", base="origin/dev")
+    assert (Path(followed.worktree_path) / "cache" / "a").read_text() == "1\n"
     inside, _ = sessions.new(bare.engine, path=tree, name="inside", run=False)
-    assert (Path(inside.worktree_path) / "cache" / "a").read_text() == "1\n"
+    assert told(bare, inside, FILES_COPIED) == [f"Copied from {tree}: 2 ignored files, 10 bytes."]
+
+
+def test_submodules_are_filled_from_the_worktree_that_has_them(bare: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "file")
+    library = bare.repo.parent / "library"
+    first_commits(library, ({"lib.txt": "lib\n"}, "Begin"))
+    tree = bare.repo / "dev"
+    git(tree, "submodule", "--quiet", "add", str(library), "vendor/lib")
+    git(tree, "commit", "-q", "-m", "A library")
+    shutil.rmtree(library)
+    session = bare.session(base="dev")
+    assert (Path(session.worktree_path) / "vendor/lib/lib.txt").read_text() == "lib\n"
+    assert told(bare, session, *LACKS) == []
 
 
 def test_worktrees_outside_of_a_bare_repository_and_the_newest_base(desk: Desk) -> None:
