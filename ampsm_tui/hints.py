@@ -121,6 +121,12 @@ def key_name(node: DOMNode, key_id: str) -> str:
     return node.app.get_key_display(Binding(keys.partition(",")[0], ""))
 
 
+def begin_sentence(text: str) -> str:
+    """A sentence that begins with the name of a key: a word gets a capital letter, a letter stays as it is."""
+    name = text.partition(" ")[0].rstrip(".,:")
+    return text[:1].upper() + text[1:] if len(name) > 2 and name.isalpha() else text
+
+
 def with_keys(node: DOMNode, text: str) -> str:
     """A sentence of ours with the names of keys in place of their ids in braces, such as `{list.next}`."""
     return _KEY_ID.sub(lambda found: key_name(node, found[1]), text)

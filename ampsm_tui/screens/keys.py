@@ -16,6 +16,7 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import in_background
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import fit
+from ampsm_tui.hints import with_keys
 from ampsm_tui.screens.base import AppScreen, store_setting
 from ampsm_tui.screens.text_dialogs import LineScreen
 from ampsm_tui.widgets.key_bar import KeyBar
@@ -48,7 +49,7 @@ class KeysScreen(AppScreen[None]):
     CSS_PATH = "notifications.tcss"
     TITLE = "keys"
     PURPOSE = (
-        "Every key of every screen. Enter gives it another one; several are joined by commas.",
+        "Every key of every screen; {keys.change} gives it another one, several are joined by commas.",
         "A dot marks what is not as ampsm comes. No key may be ctrl+c, ctrl+q or ctrl+z.",
         "What is given here stands in the table [keys] of the configuration.",
     )
@@ -61,7 +62,7 @@ class KeysScreen(AppScreen[None]):
     def compose(self) -> ComposeResult:
         """A heading, the list, the keys."""
         yield Static("Keys", id="heading")
-        yield Static("Enter gives another key; it holds at once.", id="here")
+        yield Static(Content(with_keys(self, "{keys.change} gives another key; it holds at once.")), id="here")
         yield KeyList(markup=False, compact=True)
         yield KeyBar()
 

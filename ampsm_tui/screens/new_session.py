@@ -383,7 +383,7 @@ class NewSessionScreen(AppScreen[FormResult | None]):
             from ampsm_engine.batch import runs
 
             return FormResult(batch_id=(await run_to_end(ask(runs.begin_variants, app_of(self).engine, draft))).id)
-        self._show_state("Making its branch and its folder. Esc takes it back.")
+        self._show_state(with_keys(self, "Making its branch and its folder; {back} takes it back."))
         making = _make_session(app_of(self).engine, draft, lambda: self._unwanted, with_setup=self._with_setup)
         session = await run_to_end(making)
         return FormResult(session.id) if session is not None else None

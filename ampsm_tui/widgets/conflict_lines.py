@@ -1,11 +1,11 @@
 """The lines of a conflict: the files, the hunks of one with both sides, what can be done about one. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ampsm_engine.diff.encodings import shown_name
-from ampsm_tui.clean import cut_start, fit, one_line, wrapped
+from ampsm_tui.clean import cells, cut_start, fit, one_line, wrapped
 from ampsm_tui.widgets.diff.lines import pieces, shown
 from ampsm_tui.widgets.line_widgets import Piece
 from ampsm_tui.widgets.text_view import PieceLine
@@ -26,6 +26,10 @@ _NAMES = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")
 """Whole names of objects, as git says them."""
 
 _RUNS = re.compile(rb"(?s)(.)\1*")
+
+
+KeyNames = Callable[[str], str]
+"""The name of the key that does a thing, by its id: as the user has bound it."""
 
 
 class SideNames(NamedTuple):
@@ -76,6 +80,7 @@ def hunks(
     at: int,
     width: int,
     *,
+    keys: KeyNames,
     words: Sequence[tuple["SideWords", "SideWords"]] = (),
     encoding: str = "",
 ) -> HunkLines:
@@ -94,20 +99,22 @@ def hunks(
         first = hunk.line - 1
         last = min(max(first, hunk.end), len(around))
         start = len(lines)
-        painter = _Painter(width, digits, has_cr=has_cr, is_here=number == at)
+        painter = _Painter(width, digits, keys, has_cr=has_cr, is_here=number == at)
         title = f"Conflict {number + 1} of {len(file.hunks)}, line {hunk.line}"
         title += f", {shown_name(encoding)}" if encoding else ""
         lines.append((painter.bar, Piece(title, "here" if number == at else "quiet")))
         ours, theirs = words[number] if number < len(words) else ((), ())
         above = max(0, first - AROUND)
         lines += painter.plain(around[above:first], above + 1)
-        held = painter.side(hunk.ours, f"1  {sides.ours} (base)", "ours", hunk.line + 1, ours)
+        held = painter.side(hunk.ours, f"{keys('conflict.ours')}  {sides.ours} (base)", "ours", hunk.line + 1, ours)
         below = hunk.line + 2 + _count(hunk.ours)
         lines += held
         if hunk.base is not None:
             lines += painter.side(hunk.base, "   before both", "base", below, ())
             below += 1 + _count(hunk.base)
-        lines += painter.side(hunk.theirs, f"2  {sides.theirs} (session)", "theirs", below, theirs)
+        lines += painter.side(
+            hunk.theirs, f"{keys('conflict.theirs')}  {sides.theirs} (session)", "theirs", below, theirs
+        )
         lines += painter.plain(around[last : last + AROUND], last + 1)
         places.append((start, len(lines) - 1))
         lines.append(())
@@ -126,9 +133,10 @@ def _count(text: str) -> int:
 class _Painter:
     """Paints the lines of a conflict as a review paints its lines: numbers, grounds, changed words, what is unseen."""
 
-    def __init__(self, width: int, digits: int, *, has_cr: bool, is_here: bool) -> None:
+    def __init__(self, width: int, digits: int, keys: KeyNames, *, has_cr: bool, is_here: bool) -> None:
         self._width = width
         self._digits = digits
+        self._keys = keys
         self._has_cr = has_cr
         """The lines of the file end with CR as a rule: an end that is otherwise is marked."""
         self.bar = Piece("▌ " if is_here else "  ", "mark")
@@ -144,7 +152,11 @@ class _Painter:
         for at, line in enumerate(held[:LONGEST_SIDE]):
             lines.append(self._line(line, first + at, f"{style}-line", "│ ", words[at] if at < len(words) else ()))
         left = len(held) - LONGEST_SIDE
-        rest = "(nothing: these lines are taken out)" if not held else f"… {left} lines more; e shows all"
+        rest = (
+            "(nothing: these lines are taken out)"
+            if not held
+            else f"… {left} lines more; {self._keys('conflict.edit')} shows all"
+        )
         if not held or left > 0:
             lines.append((self.bar, Piece(" " * (self._digits + 1)), Piece("│ ", style), Piece(rest, "quiet")))
         return lines
@@ -178,16 +190,17 @@ def _lay(flags: bytearray, start: int, end: int, flag: int) -> None:
     flags[start:end] = bytes((flag,)) * max(0, end - start)
 
 
-def choices(file: "OpenFile", sides: SideNames, width: int) -> list[PieceLine]:
+def choices(file: "OpenFile", sides: SideNames, width: int, keys: KeyNames) -> list[PieceLine]:
     """A file that is not resolved by its lines: what each side did, and what can be done about it."""
     lines: list[PieceLine] = [(Piece(one_line(file.path, 500), "title"),), ()]
     text = _NAMES.sub(lambda found: found.group()[:12], one_line(file.said, 600))
     lines += [(Piece(line, "quiet"),) for line in wrapped(text, width, 4)] if text else []
     lines += [(), *_side_line("before", "", _what(file.base), "base", width)]
-    lines += _side_line(f"{sides.ours} (base)", "1", _what(file.ours), "ours", width)
-    lines += _side_line(f"{sides.theirs} (session)", "2", _what(file.theirs), "theirs", width)
+    ours, theirs = keys("conflict.ours"), keys("conflict.theirs")
+    lines += _side_line(f"{sides.ours} (base)", ours, _what(file.ours), "ours", width)
+    lines += _side_line(f"{sides.theirs} (session)", theirs, _what(file.theirs), "theirs", width)
     lines.append(())
-    for key, text in _keys(file, sides):
+    for key, text in _keys(file, sides, keys):
         lines += _keyed(key, text, width)
     return lines
 
@@ -204,18 +217,21 @@ def _side_line(name: str, key: str, text: str, style: str, width: int) -> list[P
     return [(Piece(fit(head, min(44, max(20, width // 2))), style), Piece(text, "text"))]
 
 
-def _keys(file: "OpenFile", sides: SideNames) -> list[tuple[str, str]]:
+def _keys(file: "OpenFile", sides: SideNames, keys: KeyNames) -> list[tuple[str, str]]:
     """Each key with what it would do here."""
     found = []
+    both, as_is, edit = (keys(f"conflict.{name}") for name in ("both", "as-is", "edit"))
     ours, theirs = f"{one_line(sides.ours, 40)} (base)", f"{one_line(sides.theirs, 40)} (session)"
-    for key, name, stage in (("1", ours, file.ours), ("2", theirs, file.theirs)):
-        found.append((key, f"take {name}: " + ("the file is deleted" if stage is None else _taken(stage))))
+    for one, name, stage in (("ours", ours, file.ours), ("theirs", theirs, file.theirs)):
+        found.append(
+            (keys(f"conflict.{one}"), f"take {name}: " + ("the file is deleted" if stage is None else _taken(stage)))
+        )
     if file.kind in ("modify/delete", "rename/delete", "directory/file"):
-        found.append(("3", "keep the file that is there"))
+        found.append((both, "keep the file that is there"))
     elif file.kind not in ("binary", "submodule"):
-        found.append(("3", "both, where git can lay them one after the other"))
-    found.append(("6", "as it lies in the worktree now" + (": your rerere has resolved it" if file.rerere else "")))
-    found.append(("e", "edit it, or put another file there, then 6"))
+        found.append((both, "both, where git can lay them one after the other"))
+    found.append((as_is, "as it lies in the worktree now" + (": your rerere has resolved it" if file.rerere else "")))
+    found.append((edit, f"edit it, or put another file there, then {as_is}"))
     return found
 
 
@@ -226,26 +242,31 @@ def _taken(stage: "Stage") -> str:
 
 
 def _keyed(key: str, text: str, width: int) -> list[PieceLine]:
-    held = wrapped(text, max(10, width - 4), 4)
-    head: list[PieceLine] = [(Piece(f"{key:3} ", "key"), Piece(held[0]))]
-    return head + [(Piece("    "), Piece(line)) for line in held[1:]]
+    gutter = max(3, cells(key)) + 1
+    held = wrapped(text, max(10, width - gutter), 4)
+    head: list[PieceLine] = [(Piece(fit(key, gutter), "key"), Piece(held[0]))]
+    return head + [(Piece(" " * gutter), Piece(line)) for line in held[1:]]
 
 
-def resolved(path: str, left: int, width: int, *, is_edited: bool = False, is_marked: bool = False) -> list[PieceLine]:
+def resolved(
+    path: str, left: int, width: int, keys: KeyNames, *, is_edited: bool = False, is_marked: bool = False
+) -> list[PieceLine]:
     """A file that is resolved, or all of them; `is_edited`: it was changed after that, `is_marked`: it has markers."""
     lines: list[PieceLine] = []
+    as_is = keys("conflict.as-is")
     if path:
         state = (Piece("≠ ", "warn"), Piece("added with conflict markers in it"))
         lines = [(Piece(one_line(path, 500), "title"),), ()]
         lines += [state if is_marked else (Piece("✓ ", "ok"), Piece("resolved")), ()]
         if is_marked:
-            lines += _keyed("6", "says that they are meant; e takes them out", width)
+            lines += _keyed(as_is, f"says that they are meant; {keys('conflict.edit')} takes them out", width)
         elif is_edited:
             text = "It was changed after that, which would not be merged."
             lines += [(Piece(line, "warn"),) for line in wrapped(text, width, 4)]
-            lines += _keyed("6", "takes it as it lies there now", width)
-        lines += _keyed("u", "takes that back: the file is in conflict again", width)
+            lines += _keyed(as_is, "takes it as it lies there now", width)
+        lines += _keyed(keys("conflict.undo"), "takes that back: the file is in conflict again", width)
     if not left:
         lines += [(), (Piece("✓ ", "ok"), Piece("Nothing is open any more.", "title"))]
-        lines += [(), *_keyed("^g", "continue: what is resolved is committed, and the work goes on", width)]
+        go_on = keys("conflict.continue")
+        lines += [(), *_keyed(go_on, "continue: what is resolved is committed, and the work goes on", width)]
     return lines

@@ -1,10 +1,12 @@
 """The conflict screen: with a real conflict to the end and back, with amp, and how each kind of conflict looks."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ampsm_engine.config import Settings
 from ampsm_engine.errors import Refused
 from ampsm_engine.git.integrate.outcomes import ConflictHunk, OpenFile, Stage
 from ampsm_engine.keymap import KEYS
@@ -292,13 +294,47 @@ async def test_how_each_kind_looks(desk: Desk, snapshot_svg: Camera) -> None:
         await snapshot_svg.tour(desk, "submodule")
 
 
+OTHER_KEYS = {"ours": "A", "theirs": "B", "both": "F", "edit": "I", "as-is": "L", "undo": "O", "continue": "ctrl+y"}
+"""Keys of a person's own, none of which is in a word beside it."""
+
+
+async def test_its_sentences_name_the_keys_of_a_person_s_own(desk: Desk) -> None:
+    on_paper(desk)
+    settings = Settings({f"keys.conflict.{name}": key for name, key in OTHER_KEYS.items()} | {"keys.back": "ctrl+b"})
+    async with desk.open(a_board(a_session("fix login", id="s1")), size=(110, 40), settings=settings):
+        await desk.press("M")
+        desk.sees("── A main (base)", "── B fix login (session)")
+        await desk.press("enter", "enter")
+        desk.sees(
+            "A  main (base)",
+            "B  fix login (session)",
+            "A   take main",
+            "B   take fix login",
+            "F   keep the file",
+            "I   edit it",
+            "then L",
+        )
+        assert isinstance(desk.app.screen, ConflictScreen)
+        pane, whole = desk.app.screen.pane, some_conflicts(*FILES, resolved=("app/done.py",))
+        desk.answers["conflicts"] = lambda *_: replace(whole, marked=("app/done.py",))
+        pane.go("app/done.py")
+        await pane.load()
+        desk.sees("L   says that they are meant; I takes them out", "O   takes that back")
+        desk.answers["conflicts"] = lambda *_: replace(whole, files=(), edited=("app/done.py",))
+        await pane.load()
+        desk.sees("L   takes it as it lies there now", "^y  continue: what is resolved")
+        desk.answers["conflicts"] = lambda *_: replace(whole, given="i2", at_work=True)
+        await pane.load()
+        desk.sees("amp is at it. ^b leaves; it goes on.")
+
+
 def test_what_nobody_sees_of_a_conflict_is_shown() -> None:
     """Blanks at the end of a line, another line end, and letters that order a terminal about."""
     hunk = ConflictHunk(1, 2, "same  \n", "same\n", "same\r\n\x1b[31m\n", end=8)
     stage = Stage("100644", "ab" * 20)
     file = OpenFile("one.txt", "content", stage, stage, stage, hunks=(hunk,))
     around = ["first", "<<<<<<<", *"123456", "last"]
-    found = conflict_lines.hunks(file, around, SideNames("main", "fix login"), 0, 60)
+    found = conflict_lines.hunks(file, around, SideNames("main", "fix login"), 0, 60, keys=str)
     texts = ["".join(piece.text for piece in line).rstrip() for line in found.lines]
     assert "▌   1   first" in texts
     assert "▌   3 │ same··" in texts

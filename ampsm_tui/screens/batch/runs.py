@@ -28,7 +28,7 @@ class RunsScreen(RunActionsScreen):
     TITLE = "batch runs"
     PURPOSE = (
         "A line a run: one plan, many items, each of them a session.",
-        "They run without this screen, and without a terminal; Enter shows the items of one.",
+        "They run without this screen, and without a terminal; {table.open} shows the items of one.",
     )
 
     def __init__(self) -> None:

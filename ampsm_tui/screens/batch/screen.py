@@ -33,7 +33,7 @@ class RunScreen(RunActionsScreen):
     CSS_PATH = "run.tcss"
     TITLE = "batch run"
     PURPOSE = (
-        "The items of a run, each a session of its own; Enter opens it.",
+        "The items of a run, each a session of its own; {table.open} opens it.",
         "The time that is left is told once some items have ended, by how long they took.",
         "{run.compare} puts the variants of one prompt side by side.",
     )

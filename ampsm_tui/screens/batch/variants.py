@@ -13,6 +13,7 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask_until_answered, ignore, show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import one_line
+from ampsm_tui.hints import key_name
 from ampsm_tui.screens.actions import SessionActions
 from ampsm_tui.screens.live_answer import LONG_PAUSE, LiveAnswer
 from ampsm_tui.screens.table import TableScreen
@@ -179,7 +180,9 @@ class VariantsScreen(TableScreen):
             app_of(self).show_toast(f"{kept.letter} is the only one that is left")
             return
         title = f"Keep {kept.letter}, {one_line(session.name, 80)}, alone?"
-        SessionActions(self, lambda: rest).trash_these(rest, title, "Keep it", f"{kept.letter} stays; M merges it.")
+        SessionActions(self, lambda: rest).trash_these(
+            rest, title, "Keep it", f"{kept.letter} stays; {key_name(self, 'compare.merge')} merges it."
+        )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable what changes a variant while the app only watches."""

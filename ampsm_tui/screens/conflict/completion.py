@@ -3,10 +3,13 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+from textual.content import Content
+
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import MergeState
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open, show_error
+from ampsm_tui.hints import begin_sentence, with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.conflict.choices import ConflictChoices
 from ampsm_tui.screens.conflict.pane import ConflictPane
@@ -32,7 +35,8 @@ class ConflictCompletion:
         """Commit what is resolved, and go on; `answers` are what a person said yes to."""
         if not self.is_under_way:
             self.is_under_way = True
-            self._pane.status.update("going on …  Esc calls it off")
+            calls_off = begin_sentence(with_keys(self._screen, "{back} calls it off"))
+            self._pane.status.update(Content(f"going on …  {calls_off}"))
             run_while_open(self._screen, self._continue(answers), group="doing", exclusive=True)
 
     async def _continue(self, answers: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ The files are the truth: what another program resolves in the worktree is seen h
 import asyncio
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open, show_error
 from ampsm_tui.clean import one_line
-from ampsm_tui.hints import with_keys
+from ampsm_tui.hints import begin_sentence, key_name, with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets import conflict_lines
 from ampsm_tui.widgets.conflict_lines import SideNames
@@ -161,15 +162,16 @@ class ConflictPane:
     def _show_file(self, state: "Conflicts") -> None:
         sides, path, at, around, file = self.sides, self.path, self.at, self._around, self.file
         is_edited, words, encoding = self.is_edited, self._words, self._encoding
+        keys = partial(key_name, self._screen)
 
         def lines(width: int) -> Sequence[PieceLine]:
             if file is None:
                 left = len(state.files) + len(state.marked)
                 is_marked = path in state.marked
-                return conflict_lines.resolved(path, left, width, is_edited=is_edited, is_marked=is_marked)
+                return conflict_lines.resolved(path, left, width, keys, is_edited=is_edited, is_marked=is_marked)
             if not file.hunks:
-                return conflict_lines.choices(file, sides, width)
-            found = conflict_lines.hunks(file, around, sides, at, width, words=words, encoding=encoding)
+                return conflict_lines.choices(file, sides, width, keys)
+            found = conflict_lines.hunks(file, around, sides, at, width, keys=keys, words=words, encoding=encoding)
             self._places = found.hunks
             return found.lines
 
@@ -181,7 +183,8 @@ class ConflictPane:
         if state.at_work:
             current = self.row.current if self.row else None
             activity = f": {one_line(current.activity, 200)}" if current and current.activity else ""
-            return f"amp is at it{activity}. Esc leaves; it goes on."
+            leaves = begin_sentence(with_keys(self._screen, "{back} leaves; it goes on."))
+            return f"amp is at it{activity}. {leaves}"
         whole = len(state.files) + len(state.resolved)
         base = f"{one_line(self.sides.ours, 80)} is untouched"
         left = len(state.files) + len(state.marked)
@@ -193,7 +196,7 @@ class ConflictPane:
         if state.number > 1:
             parts.append(f"conflict {state.number} of this {state.merge.kind}")
         if state.needs_review:
-            parts.append("amp's resolution waits for you: v")
+            parts.append(f"amp's resolution waits for you: {key_name(self._screen, 'conflict.review')}")
         return "  ·  ".join(parts)
 
     def go(self, path: str, at: int = 0) -> None:

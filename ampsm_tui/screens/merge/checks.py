@@ -14,7 +14,7 @@ from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open, show_error
 from ampsm_tui.clean import one_line
-from ampsm_tui.hints import in_app, key_name
+from ampsm_tui.hints import begin_sentence, in_app, key_name
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.merge.pane import MergePane
 from ampsm_tui.screens.script import ending_of, follow_script
@@ -165,12 +165,13 @@ class MergeChecks:
     def _verdict(self, found: "tuple[Finding, ...]") -> str:
         stops = sum(finding.level == "stop" for finding in found)
         warnings = sum(finding.level == "warn" for finding in found)
-        look, on = key_name(self._screen, "merge.look"), key_name(self._screen, "merge.next").capitalize()
+        look = key_name(self._screen, "merge.look")
+        on = begin_sentence(f"{key_name(self._screen, 'merge.next')}:")
         if stops and all(finding.kind == _CHECKOUT for finding in found if finding.level == "stop"):
             target = one_line(self._pane.target, 80)
-            return f"{target} cannot move as it is. {look} looks again; {on}: the plan, for all that does not move it."
+            return f"{target} cannot move as it is. {look} looks again; {on} the plan, for all that does not move it."
         if stops:
             return f"{'This is' if stops == 1 else f'{stops} things are'} in the way. {look} looks again."
         if warnings:
-            return f"Nothing is in the way; {plural(warnings, 'thing')} to think about. {on}: the plan."
-        return f"All is well. {on}: the plan."
+            return f"Nothing is in the way; {plural(warnings, 'thing')} to think about. {on} the plan."
+        return f"All is well. {on} the plan."

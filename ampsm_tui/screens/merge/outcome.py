@@ -9,7 +9,7 @@ from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Merge, Session
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open
-from ampsm_tui.hints import in_app, key_name, with_keys
+from ampsm_tui.hints import begin_sentence, in_app, key_name, with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import confirm
 from ampsm_tui.screens.merge.checks import MergeChecks
@@ -71,7 +71,7 @@ class MergeOutcome:
             shown = [(), *merge_lines.result(merge, result, name, width), (), *paragraph(undo, width)]
             if lost:
                 shown += [*merge_lines.heading("Clean up?"), *paragraph(f"{trash}: {lost}", width, "text")]
-                shown += paragraph(f"{go_on.capitalize()} keeps session and worktree.", width)
+                shown += paragraph(begin_sentence(f"{go_on} keeps session and worktree."), width)
             return shown
 
         self._pane.text.show_lines(lines)

@@ -13,6 +13,7 @@ from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Merge, MergeState, Status
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, ask_until_answered, ignore, run_while_open, show_error
+from ampsm_tui.hints import with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import confirm
 from ampsm_tui.screens.merge.checks import MergeChecks
@@ -154,7 +155,8 @@ class MergeRun:
                 has_begun = True
                 self._show_progress(self._finished(merge.step), _STEPS.get(merge.step, "Finishing."))
             elif has_begun:
-                self._show_progress(self._finished("end"), "Publishing what was asked for; Esc breaks that off.")
+                publishing = with_keys(self._screen, "Publishing what was asked for; {back} breaks that off.")
+                self._show_progress(self._finished("end"), publishing)
 
     def _finished(self, step: str) -> int:
         """How many steps of the plan are finished, at this step of the journal."""

@@ -11,7 +11,7 @@ from ampsm_engine.review.annotations import Rejection, RejectionState
 from ampsm_tui import suspend
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open, show_error
-from ampsm_tui.hints import key_name, with_keys
+from ampsm_tui.hints import begin_sentence, key_name, with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.marks import UNCOMMITTED
 from ampsm_tui.screens.review.pane import DiffPane
@@ -97,7 +97,8 @@ class ReviewChanges:
             app_of(self._screen).show_toast(f"{done}{'. ' + made.note if made.note else ''}")
             self._reopen()
 
-        note = "Enter takes it back. What you write here is told to amp with your comments; it may stay empty."
+        does = begin_sentence(with_keys(self._screen, "{text.send} takes it back."))
+        note = f"{does} What you write here is told to amp with your comments; it may stay empty."
         screen = RejectionScreen(
             f"Reject {chosen.name} of {file.path}",
             reject,
@@ -188,7 +189,8 @@ class ReviewChanges:
         row, reading = self._pane.row, self._pane.reading
         hunk = reading.document.hunk_of(row) if row is not None and reading is not None else None
         if row is None or reading is None or hunk is None:
-            app_of(self._screen).show_toast("On a hunk, ^e writes it anew before it is staged")
+            sentence = "On a hunk, {review.edit-hunk} writes it anew before it is staged"
+            app_of(self._screen).show_toast(with_keys(self._screen, sentence))
             return
         file = reading.document.files[row.file]
         patch = self._pane.exact_hunk(file, hunk)

@@ -82,7 +82,9 @@ class CommentsScreen(Dialog[tuple[str, str]]):
     def compose_body(self) -> ComposeResult:
         """The comments in a list, or how to write the first one."""
         if not self._comments and not self._begun:
-            yield Static("There are none yet. c comments on a line.", classes="note")
+            yield Static(
+                Content(with_keys(self, "There are none yet. {review.comment} comments on a line.")), classes="note"
+            )
             return
         options = []
         for purpose, text in self._begun.items():
@@ -171,9 +173,10 @@ class ReviewComments:
             return
         place = remarked(self._view.document, self._view.cursor, self._view.selected_from)
         if place is None:
-            app_of(self._screen).show_toast(
-                "No line to comment on; on a file's head c comments on the file, on a hunk's on its lines"
+            sentence = (
+                "No line to comment on; on a file's head {review.comment} comments on it, on a hunk's on its lines"
             )
+            app_of(self._screen).show_toast(with_keys(self._screen, sentence))
             return
         self._write_on(CommentPlace(reading.document.files[place.file].path, place.side, place.first, place.last))
 
@@ -332,7 +335,8 @@ class ReviewComments:
                     self._view.forget(index)
                     self._view.land(document.find(Row(RowKind.NOTE, index, number)))
                     return
-        app_of(self._screen).show_toast("This range does not show its file; f chooses another")
+        sentence = "This range does not show its file; {review.range} chooses another"
+        app_of(self._screen).show_toast(with_keys(self._screen, sentence))
 
 
 def _anchor(one: Comment, new_oid: str) -> Anchor:

@@ -27,7 +27,7 @@ class ResolutionScreen(DiffScreen):
         "From the conflict as amp got it to the files as they are now: nothing of it counts yet.",
         "{conflict.accept} takes exactly what is shown here;",
         "{conflict.reject} puts the conflict back as it was, amp's version is kept as a backup.",
-        "Esc leaves it to wait.",
+        "{back} leaves it to wait.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("review.search", "part('search.open')"),

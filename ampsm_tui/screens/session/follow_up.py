@@ -7,7 +7,7 @@ from textual.widgets import Static
 from ampsm_engine.model import Iteration
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_to_end, run_while_open
-from ampsm_tui.hints import with_keys
+from ampsm_tui.hints import begin_sentence, with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.kept_text import MESSAGE, KeptText
 from ampsm_tui.widgets.inputs import typed
@@ -93,7 +93,8 @@ class FollowUp:
         self._began_with = typed(iteration.prompt if text is None else text)
         self.box.fill(self._began_with if kept is None else kept.text)
         self.box.focus()
-        self.hint.update(f"Prompt {iteration.number}: Enter keeps it, Esc leaves it as it was")
+        keys = begin_sentence(with_keys(self.box, "{text.send} keeps it, {back} leaves it as it was"))
+        self.hint.update(f"Prompt {iteration.number}: {keys}")
         self.hint.display = True
 
     def leave_edit(self) -> None:
