@@ -46,9 +46,9 @@ class RowState(NamedTuple):
 
 
 def note(text: str, at: int, width: int, style: Style) -> Strip:
-    """Line `at`, from 0, of what stands in a table without rows; a blank one behind its end."""
+    """Line `at`, from 0, of what stands in a table without rows; a blank one before it and behind its end."""
     lines = wrapped(text, width - GUTTER)
-    return Strip([Segment(fit(" " * GUTTER + lines[at] if at < len(lines) else "", width), style)], width)
+    return Strip([Segment(fit(" " * GUTTER + lines[at] if 0 <= at < len(lines) else "", width), style)], width)
 
 
 def paint_row(

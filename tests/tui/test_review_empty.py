@@ -40,5 +40,6 @@ async def test_it_is_said_that_there_is_nothing_and_no_key_is_named_that_would_d
     async with reviewed.open() as desk:
         await reviewed.until(lambda: "Nothing has changed." in desk.text, "the note")
         bar = desk.lines[-1]
+        assert desk.text.count("Nothing has changed.") == 1
         assert "help" in bar
         assert not any(word in bar for word in ("hunk", "viewed", "comment", "reject"))
