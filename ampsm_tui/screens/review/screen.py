@@ -286,6 +286,7 @@ class ReviewScreen(DiffScreen):
         run_while_open(self, self.updates.watch_worktree(), group="watching")
 
     async def _begin(self) -> None:
+        is_asked_for = bool(self.pane.range)
         frames = ExitStack()
         frames.enter_context(self.app.batch_update())  # the diff is on its way: it is to be in the first frame
 
@@ -298,6 +299,8 @@ class ReviewScreen(DiffScreen):
             await self._open_stored()
             if self.loader.is_behind and not len(self.view.document):
                 await self.loader.renew()  # nothing is committed yet: all that there is to read is in the worktree
+            if self.pane.range == LOOKED and not (is_asked_for or len(self.view.document)):
+                await self.loader.open(WHOLE)  # nothing is new: what was not viewed is still to be read
         finally:
             timer.cancel()
             paint()
