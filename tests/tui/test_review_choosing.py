@@ -9,6 +9,7 @@ import pytest
 from textual import events
 from textual.widget import Widget
 
+from ampsm_engine.config import Settings
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.driver.terminal_driver import KeyQueue
 from ampsm_tui.screens.review.loader import ReviewLoader
@@ -187,3 +188,29 @@ async def test_a_key_that_is_typed_before_the_diff_is_there_is_for_the_diff(
         await desk.settle()
         desk.sees("Comment on")
         desk.app.close()
+
+
+async def test_settings_that_are_changed_in_front_of_a_review_hold_in_it_at_once(reviewed: Reviewed) -> None:
+    async with reviewed.open((100, 40)) as desk:
+
+        async def change(**settings: Any) -> None:
+            given = {name.replace("__", ".").replace("_", "-"): value for name, value in settings.items()}
+            desk.app.settings = Settings({**desk.app.settings.values, **given})
+            await reviewed.press("question_mark", "escape")
+            await reviewed.there()
+
+        screen = reviewed.screen
+        await reviewed.press("w")
+        await reviewed.to("app/login.py", 0)
+        await change(review__context=6, review__tab_width=8)
+        assert screen.view.painter.manner.wrap, "what a key said holds where its setting is as it was"
+        assert screen.view.painter.manner.tab == 8
+        await reviewed.to("app/login.py", len(reviewed.file("app/login.py").body.hunks) - 1)  # type: ignore[union-attr]
+        await reviewed.there()
+        desk.sees("def valid(name: str) -> bool:", 'return bool(re.fullmatch("[a-z][a-z0-9]*", name))')
+        await change(review__context=3, review__split="always", review__order="size")
+        assert screen.view.document.is_split
+        assert screen.pane.files.is_flat
+        changed = [file.additions + file.deletions for file in screen.view.document.files if not file.is_gone]
+        assert changed[0] == max(changed)
+        desk.sees_not('return bool(re.fullmatch("[a-z][a-z0-9]*", name))')

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SPLIT_FROM = 150
 """Columns of the diff from which on both sides stand side by side, unless the user wants otherwise."""
+DRAWN_BY = ("review.tab-width", "review.wrap", "review.split", "review.context", "review.order")
+"""The settings of how a diff is drawn."""
 ALL = 1 << 20
 """More lines than a file has."""
 
@@ -32,14 +34,40 @@ class ReviewDisplay:
         self._view = pane.view
         self._wants_split: bool | None = None
         """Whether a person wants both sides beside each other; None: where there is room."""
+        self._settings: dict[str, object] = {}
+        """The settings that the diff is drawn by."""
 
-    def apply(self, settings: "Settings") -> None:
-        """Draw as the settings want it, until a key says otherwise."""
+    def apply(self, settings: "Settings") -> bool:
+        """Draw as the settings want it, until a key says otherwise; whether its files are wanted in another order now.
+
+        What a key has said holds on where the setting is as it was.
+        """
+        before, self._settings = self._settings, {name: settings[name] for name in DRAWN_BY}
+        changed = {name for name in DRAWN_BY if name not in before or before[name] != settings[name]}
         manner = self._view.painter.manner
-        manner.tab, manner.wrap = int(settings.number("review.tab-width")), settings.switch("review.wrap")
+        manner.tab = int(settings.number("review.tab-width"))
+        if "review.wrap" in changed:
+            manner.wrap, manner.left = settings.switch("review.wrap"), 0
+        if "review.split" in changed:
+            self._wants_split = {"always": True, "never": False}.get(settings.text("review.split"))
         manner.extra_context = int(settings.number("review.context")) - CONTEXT
-        self._wants_split = {"always": True, "never": False}.get(settings.text("review.split"))
         self._pane.files.is_flat = settings.text("review.order") == "size"
+        if before and changed:
+            self._redraw(manner.extra_context if "review.context" in changed else None)
+        return bool(before) and "review.order" in changed
+
+    def _redraw(self, extra_context: int | None) -> None:
+        view = self._view
+
+        def change() -> None:
+            if extra_context is not None:
+                view.document.surround(extra_context)
+            view.repaint()
+
+        self._pane.change_rows(change)
+        self.fit()
+        if self._pane.reading is not None:
+            self._pane.reading.send_focus()
 
     def fit(self) -> None:
         """Draw both sides side by side where there is room, or as the user wants it."""

@@ -252,10 +252,21 @@ class DiffReading:
     def _fetch(self) -> None:
         """Ask for lines of context that are on the screen and not here yet."""
         rows = {self.document.row(at) for at, _ in self._view.viewport.places()}
-        missing = [row for row in rows if row.kind is RowKind.GROWN and self.source.grown(row.file, row.b) is None]
-        for index, portion in {(row.file, (row.b - 1) // PORTION) for row in missing} - self._fetching:
+        missing = {
+            (row.file, (row.b - 1) // PORTION)
+            for row in rows
+            if row.kind is RowKind.GROWN and self.source.grown(row.file, row.b) is None
+        }
+        missing |= {(row.file, 0) for row in rows if row.kind is RowKind.TAIL and self._has_hidden_context(row.file)}
+        for index, portion in missing - self._fetching:
             self._fetching.add((index, portion))
             run_while_open(self._view, self._fetched(index, portion), group="lines")
+
+    def _has_hidden_context(self, index: int) -> bool:
+        """Whether the last hunk is to have lines below it that wait for the number of the file's lines."""
+        file = self.document.files[index]
+        last = file.shape.grown.get(file.hunks - 1)
+        return last is not None and last.below > 0 and file.shape.total is None
 
     async def fetch_grown(self) -> None:
         """Fetch all lines of context that were added around hunks, on the screen or not: a search wants them."""
@@ -280,7 +291,12 @@ class DiffReading:
         finally:
             self._fetching.discard((index, portion))
         self.source.keep(index, text.first + 1, text.lines)
+        held, version = self._view.hold(), self.document.version
+        self.document.end(index, text.total)
         self._view.forget(index)
+        if version != self.document.version and self._view.document is self.document:
+            self._view.stand_on(held)
+            self._fetch()
         self._view.refresh()
         self._changed()
 

@@ -109,6 +109,11 @@ class DiffScreen(AppScreen[None]):
         """Draw as the settings want it."""
         self.diff_display.apply(app_of(self).settings)
 
+    def on_screen_resume(self) -> None:
+        """What was in front has been closed: the settings may be others now."""
+        if self.diff_display.apply(app_of(self).settings):
+            self.loader.reopen()
+
     def show_review(self, review: "Review", is_same: bool) -> None:
         """Show a review; with `is_same` it is the same range as before, so the cursor stays on its line."""
         reading = DiffReading(self.view, review, Marks(), self.pane.schedule_update)

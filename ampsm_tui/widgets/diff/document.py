@@ -76,6 +76,8 @@ class File:
     """The room for a line number."""
     is_crlf: bool = False
     """Whether the file's lines end with CR as a rule."""
+    may_go_on: bool = False
+    """Whether there may be lines below the last hunk, as far as the patch tells."""
     has_unseen: bool = False
     """Whether the file has characters that nobody sees, or that reorder others."""
 
@@ -225,15 +227,36 @@ class Document:
         one.digits = max(3, body.digits)
         one.has_unseen = has_unseen(body.data)
         one.is_crlf = b"\r\n" in body.data and body.data.count(b"\r\n") * 2 > body.data.count(b"\n")
-        one.shape.cards, one.shape.has_tail = len(cards), has_tail and body.goes_on
+        one.may_go_on = has_tail and body.goes_on
+        one.shape.cards, one.shape.has_tail = len(cards), one.may_go_on
         if body.additions + body.deletions > HUGE:
             one.quiet = one.quiet or "large"
         if is_first and one.quiet:
             one.shape.folded = True
         if is_first and self._extra_context > 0:
-            extra = self._extra_context
-            one.shape.grown = {at: Growth(extra, extra) for at in range(len(body.hunks))}
+            one.shape.grown = self._surroundings(body)
         self.changed(file)
+
+    def _surroundings(self, body: Body) -> dict[int, Growth]:
+        extra = self._extra_context
+        return {at: Growth(extra, extra) for at in range(len(body.hunks))} if extra > 0 else {}
+
+    def surround(self, extra_context: int) -> None:
+        """Show so many lines around all hunks beside those that their patches have, and no others."""
+        self._extra_context = extra_context
+        for file, one in enumerate(self.files):
+            if one.body is not None:
+                one.shape.grown = self._surroundings(one.body)
+                one.shape.has_tail = one.may_go_on and (one.shape.total is None or rest_hidden(one.body, one.shape) > 0)
+                self.changed(file)
+
+    def end(self, file: int, total: int) -> None:
+        """How many lines the new side of a file has: below its last hunk there are no more."""
+        one = self.files[file]
+        if one.body is not None and one.body.hunks and one.shape.total is None:
+            one.shape.total = total
+            one.shape.has_tail = one.may_go_on and rest_hidden(one.body, one.shape) > 0
+            self.changed(file)
 
     def split(self, *, is_split: bool) -> None:
         """Side by side, or not."""
