@@ -9,6 +9,7 @@ from ampsm_engine.redact.rule_parts import (
     BACK_OVER_BLANK,
     BACK_OVER_QUOTE,
     BACK_TO_BEGINNING,
+    BACK_TO_BOUNDARY,
     BLANK,
     BOUNDARY,
     CONTINUED,
@@ -50,7 +51,11 @@ _TOOLS: tuple[tuple[str, str, str], ...] = (
     ("keytool jarsigner apksigner", "", r"-?-(?:store|key|src|dest)[\w-]{{0,9}}?pass{apart}"),
     ("ssh-keygen", "", "-[NP]{apart}"),
     ("doctl", "", "-t{apart}"),
-    ("snyk_auth vault_login vault_unseal", "", ""),
+    ("snmpwalk snmpget snmpset snmpbulkwalk snmpbulkget snmptrap", "", "-c{apart}"),
+    ("twine_upload", "", "-p{apart}"),
+    ("psexec winexe", "", "-p{apart}"),
+    ("ipmitool", "", "-P{apart}"),
+    ("snyk_auth vault_login vault_unseal rclone_obscure bw_unlock ngrok_authtoken add-authtoken", "", ""),
 )
 
 _PAIRS: tuple[tuple[str, str, str], ...] = (
@@ -147,7 +152,7 @@ def _statements() -> Iterator[Finder]:
         backwards=r"[ ]{1,4}(?i:htiw|[\w.\"]{1,64}[ ](?:resu|elor)|detpyrcne|nigol|resurepus)",
         is_secret=is_given,
     )
-    for word in ("requirepass", "masterauth", "masterpass"):
+    for word in ("requirepass", "masterauth", "masterpass", "rocommunity", "rwcommunity"):
         yield Rule([word], "config-password", rf"{BOUNDARY}{word}{BLANK}{{1,8}}{GIVEN}", is_secret=has_digit_or_sign)
     yield Rule(
         (
@@ -159,7 +164,44 @@ def _statements() -> Iterator[Finder]:
         backwards=rf"[ \t+-]{{0,8}}{BACK_TO_BEGINNING}",
         is_secret=has_digit_or_sign,
     )
-    for anchor, program in (("sudo -", r"sudo[ ]-\w{0,4}S"), ("--password-stdin", r"[^|\r\n]{0,80}--password-stdin")):
+    yield Rule(
+        ("setenv ", "setx ", "set -"),
+        "environment-secret",
+        rf"(?:setenv|setx|set(?:{BLANK}{{1,4}}-\w{{1,4}}){{1,3}}){BLANK}{{1,4}}(?:{QUOTE})?[A-Z0-9_]{{0,60}}"
+        rf"(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|_PASS|_PWD|_KEY)(?:{QUOTE})?{BLANK}{{1,4}}{GIVEN}",
+        backwards=BACK_TO_BOUNDARY,
+        is_secret=has_digit_or_sign,
+    )
+    # Windows' own commands.
+    yield Rule(
+        "net user ",
+        "command-password",
+        rf"net[ ]user[ ][\w.-]{{1,64}}[ ]{GIVEN}(?=[ ]{{1,4}}/)",
+        is_secret=is_argument,
+    )
+    yield Rule(
+        "net use ",
+        "command-password",
+        rf"net[ ]use[ ](?:[\w*]:?[ ]{{1,4}})?\\{{2,16}}[^\s\"'`]{{1,200}}?[ ]{{1,4}}{GIVEN}(?=[ ]{{1,4}}/user:)",
+        is_secret=is_argument,
+    )
+    yield Rule(
+        "convertto-securestring",
+        "command-password",
+        rf"(?i:convertto-securestring){BLANK}{{1,4}}(?:-String{BLANK}{{1,4}})?{QUOTE}([^\"'`\\\r\n$]{{4,256}})(?={QUOTE})",
+        is_secret=is_given,
+    )
+    yield Rule(
+        "mc alias set ",
+        "command-password",
+        rf"mc[ ]alias[ ]set(?:{BLANK}{{1,4}}(?:{QUOTE})?{BARE}{{1,200}}(?:{QUOTE})?){{3}}{BLANK}{{1,4}}{GIVEN}",
+        is_secret=is_argument,
+    )
+    for anchor, program in (
+        ("sudo -", r"sudo[ ]-\w{0,4}S"),
+        ("--password-stdin", r"[^|\r\n]{0,80}--password-stdin"),
+        ("passwd --stdin", r"(?:sudo[ ])?passwd[ ]--stdin"),
+    ):
         echo = rf"echo{BLANK}{{1,4}}(?:-n{BLANK}{{1,4}})?(?:{QUOTE})?([^\s\"'`\\|$]{{3,256}})(?:{QUOTE})?"
         start = rf"{echo}{BLANK}{{0,4}}\|[ ]{{0,4}}"
         yield Rule(anchor, "command-password", start + program, back=(7, 160), begins="echo", is_secret=is_argument)

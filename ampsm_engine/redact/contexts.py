@@ -15,6 +15,7 @@ from ampsm_engine.redact.rule_parts import (
     BACK_TO_BOUNDARY,
     BOUNDARY,
     GIVES,
+    LINE_END,
     QUOTE,
     SPACE,
     compiled,
@@ -31,8 +32,6 @@ def rules() -> Iterator[Finder]:
     return itertools.chain(commands.rules(), _configuration(), _files(), _web())
 
 
-_COLOUR = r"\x1b|\\{1,8}(?:u001[bB]|x1[bB]|033|e)\["
-_LINE_END = rf"(?=[ \t]{{0,8}}(?:$|[\r\n]|\\{{1,8}}[nr]|{_COLOUR}|\\{{0,8}}\"|[#;]))"
 _BACK_TO_LINE_START = rf"[\w.\[\]-]{{0,80}}(?: tropxe| tes| VNE| GRA| -)?[ \t+>*-]{{0,24}}{BACK_TO_BEGINNING}"
 _ASSIGNED = rf"(?:{QUOTE})?\]?{SPACE}{{0,3}}(?:=>|:=|=|:){SPACE}{{0,3}}{QUOTE}"
 _VALUE = r"([^\s\x00-\x1f\"'`\\$<{(\[,;][^\s\x00-\x1f\"'`\\,;(){}<>]{4,256})"
@@ -43,8 +42,22 @@ _BEFORE_QUOTE = r"[\\\"'`\]\s]|=[>\s\\\"'`]|:[=\s\\\"'`]"
 """What may follow a name: the value, or what leads to a quote."""
 
 
+_FOREIGN = (
+    "passwort",
+    "kennwort",
+    "contraseña",
+    "contrase\\u00f1a",
+    "contrase\\\\u00f1a",
+    "contrasena",
+    "mot_de_passe",
+    "senha",
+    "wachtwoord",
+)
+"""The word password as configurations of other countries have it."""
+
+
 def _configuration() -> Iterator[Finder]:
-    for anchor in ("password", "passwd", "passphrase", "_pwd", "_pass", ".pass", "secret"):
+    for anchor in ("password", "passwd", "passphrase", "_pwd", "_pass", ".pass", "secret", *_FOREIGN):
         yield Word(anchor, itertools.chain(_bare_values(), _joined_values(), _quoted_values()), GIVES)
     yield from _keys()
 
@@ -57,7 +70,7 @@ def _bare_values() -> Iterator[tuple[str, Rule]]:
         Rule(
             (),
             "assigned-secret",
-            rf"[ \t]{{0,8}}(?:=|:[ \t])[ \t]{{0,8}}(?:{value}{_LINE_END}|{to_hash}{_VALUE}{_LINE_END})",
+            rf"[ \t]{{0,8}}(?:=|:[ \t])[ \t]{{0,8}}(?:{value}{LINE_END}|{to_hash}{_VALUE}{LINE_END})",
             behind=True,
             backwards=_BACK_TO_LINE_START,
             is_secret=is_config_value,
@@ -247,7 +260,7 @@ def _files() -> Iterator[Finder]:
             ":*:",
         ),
         "pgpass-password",
-        rf":(?:\d{{4,5}}|\*):[\w*.-]{{1,63}}:[\w*.@-]{{1,63}}:([^\s\"'`\\:]{{3,256}}){_LINE_END}",
+        rf":(?:\d{{4,5}}|\*):[\w*.-]{{1,63}}:[\w*.@-]{{1,63}}:([^\s\"'`\\:]{{3,256}}){LINE_END}",
         backwards=rf"(?:\*:)?[\w.*/-]{{1,200}}[ \t+>-]{{0,8}}{BACK_TO_BEGINNING}",
         is_secret=is_given,
     )

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-from ampsm_engine.redact import contexts
+from ampsm_engine.redact import contexts, declarations
 from ampsm_engine.redact.rule import Finder, Gate, Rule, ScannedText, SecretSpan, unquoted
 from ampsm_engine.redact.rule_parts import BOUNDARY, GIVES, QUOTE, SPACE, compiled, is_ordinary
 
@@ -45,6 +45,9 @@ _WORDS = (
 )
 """What a name that is given a secret ends with."""
 
+_TYPE = r"[ ]?(?:&'static[ ])?[&\w][\w<>?.]{2,23}[ ]{1,2}"
+"""The type of a variable, which some languages have between its name and its value."""
+
 _TAIL = r"(?:[_-]?(?:access[_-]?)?key)?(?:[_-]?base)?"
 _PLACEHOLDER = (
     r"(?i)[$<{(\[]|%[a-z({]|\*{3}|x+$|\.{3}|/[\w.-]+(?:/|$)|\.{1,2}/|~/|[a-z]:\\|[a-z+]+://"
@@ -84,7 +87,9 @@ def _has_digit(value: str) -> bool:
 
 def rules() -> Iterator[Finder]:
     """Every rule of our own."""
-    return itertools.chain(_tokens(), _addresses(), _headers(), _assignments(), contexts.rules(), (PrivateKey(),))
+    return itertools.chain(
+        _tokens(), _addresses(), _headers(), _assignments(), contexts.rules(), declarations.rules(), (PrivateKey(),)
+    )
 
 
 def _tokens() -> Iterator[Finder]:
@@ -161,6 +166,12 @@ def _tokens_without_a_provider() -> Iterator[Finder]:
         ("telnyx-api-v2-key", "KEY0", r"[0-9A-Fa-f]{31}_[A-Za-z0-9_-]{22}"),
         ("sentry-token", "sntry", "[a-z]_[A-Za-z0-9+/=_-]{20,1024}"),
         ("tailscale-key", "tskey-", r"(?:auth|client|api|scim|webhook)-[A-Za-z0-9-]{16,128}"),
+        ("heroku-api-key", "HRKU-", r"[\w-]{36,80}"),
+        ("fly-access-token", "fo1_", r"[\w-]{43}"),
+        ("fly-access-token", "fm2_", r"[A-Za-z0-9+/]{60,1200}={0,2}"),
+        ("atlassian-api-token", "ATATT3", r"[\w=-]{50,250}"),
+        ("atlassian-access-token", "ATCTT3", r"[\w=-]{50,250}"),
+        ("bitbucket-app-password", "ATBB", "[A-Za-z0-9]{28,40}"),
     ):
         yield Rule(beginning.lower(), name, rf"{BOUNDARY}({beginning}{rest})(?![\w-])", then=rf"(?=(?i:{rest}))")
     yield Rule("ssws", "okta-access-token", BOUNDARY + r"SSWS[ \t]{1,4}([\w=-]{20,128})")
@@ -212,7 +223,7 @@ def _assignments() -> Iterator[Finder]:
             Rule(
                 (),
                 "assigned-secret",
-                rf"{tail}(?:=>|:=|=|:){SPACE}{{0,3}}(?i:[bfru]?){QUOTE}{_VALUE}",
+                rf"{tail}(?:=>|:=|=|:(?:{_TYPE}=)?){SPACE}{{0,3}}(?i:[bfru]?){QUOTE}{_VALUE}",
                 behind=True,
                 is_secret=_is_value,
             ),

@@ -52,9 +52,15 @@ SPACE = r"(?:\s|\\{1,8}[tnr])"
 
 GIVES = (
     r"(?=[\w.-]{0,48}+(?:\\{0,15}[\"'`])?\]?(?:\s|\\{1,8}[tnr]){0,8}"
-    r"(?:[=:>]{1,2}(?:\s|\\{1,8}[tnr]){0,12}(?:[bfru]?\\{0,15}[\"'`])?[^\s\"'`]{3}|value|content))"
+    r"(?:[=:>]{1,2}(?:\s|\\{1,8}[tnr]){0,12}(?:[bfru]?\\{0,15}[\"'`])?(?:[^\s\"'`]{3}|&'static)|value|content)"
+    r"|[\w.-]{0,48}+(?:\\{0,15}[\"'`])?,?(?:\s|\\{1,8}[tnr]){0,24}(?:\\{0,15}[\"'`])?value)"
 )
 """What follows the name of a secret that is given one, in any syntax that is known; in lower case."""
+
+_COLOUR = r"\x1b|\\{1,8}(?:u001[bB]|x1[bB]|033|e)\["
+
+LINE_END = rf"(?=[ \t]{{0,8}}(?:$|[\r\n]|\\{{1,8}}[nr]|{_COLOUR}|\\{{0,8}}\"|[#;]))"
+"""What follows the last value in a line: its end, as it is or escaped, a colour, a remark."""
 
 BACK_TO_BOUNDARY = (
     r"(?:(?!\w)|(?=[abefnrtv0]\\)|(?=[0-9a-fA-F]{4}u\\)|(?=[0-9a-fA-F]{2}x\\)|(?=[0-7]{2}0\\)|(?=[0-9a-fA-F]{2}%)"

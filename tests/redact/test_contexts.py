@@ -135,8 +135,42 @@ os.environ["DB_PASSWORD"] = "«hunter2»"
 terraform apply -var="db_password=«hunter2»"
 helm upgrade x --set auth.password=«hunter2»
 Data Source=x;User ID=sa;Pwd=«hunter2»;
+pass=«hunter2»
+  pw: «hunter2»
+passwort=«hunter2»
+contraseña: «hunter2»
+psk="«hunter2abc»"
+npmAuthToken: «hunter2abc»
+npmAuthIdent: «me:hunter2abc»
+//registry.npmjs.org/:_auth=«E6PwZPf1Qh6yYTWmE4lBYOvfZ8UzDzV8fUkkibjL»
+APP_KEY=«base64:mbI1DCF0SmZtzapyFP1JM+0YkeTjzFeas8paSJ3PM90=»
+PresharedKey = «+Xf/OWDUjYrG7ZySFX9cshm87hz3aE+8JA1ggzbQxOg=»
+{"kty":"RSA","d":"«5dVD1YZRLkBy0OY83GtV9LIP8Ohe9YYZqW12opmLDJp4FK67R4TdzQ»"}
+mnemonic: «abandon ability able about above absent absorb abstract absurd abuse access accident»
+connection.setPassword("«hunter2»");
+let accessToken: String = "«hunter2pw»"
+const PASSWORD: &'static str = "«hunter2pw»";
+password: str = '«hunter2pw»'
+#define DB_PASSWORD "«hunter2»"
+- name: DB_PASSWORD⏎  value: «swordfish»
+{"name":"DB_PASSWORD","value":"«swordfish»"}
+{ name = "API_TOKEN", value = "«hunter2pw»" }
+set -gx DB_PASSWORD «hunter2»
+setenv DB_PASSWORD «hunter2»
+setx DB_PASSWORD "«hunter2»"
+net use Z: \\server\share «hunter2» /user:bob
+net user bob «hunter2» /add
+ConvertTo-SecureString '«hunter2»' -AsPlainText -Force
+echo «hunter2» | passwd --stdin bob
+snmpwalk -v2c -c «hunter2» host
+rocommunity «hunter2»
+ngrok config add-authtoken «FBFUktMLOfjSokiCOzfc2CEm»
+mc alias set minio http://localhost:9000 admin «hunter2»
+https://x/y?access_token=«hunter2pw»&z=1
+https://x/y?a=1&api_key=«hunter2pw»
+https://maps.example.com/y?key=«a7UJVZkFoRURVsZnI1kjX6TnHgDgmYf8»
 """
-"""One line a way to give a secret, which stands between the marks."""
+"""One line a way to give a secret, which stands between the marks; a line's end within one is an arrow."""
 
 HARMLESS_LINES = r"""
 password: string
@@ -243,12 +277,25 @@ echo $PASSWORD | docker login --password-stdin
 {password: string, name: string}
 { password: user.password, token }
 requirepass <password>
+https://x/y?key=the-name-of-an-article-in-a-blog
+https://x/y?token=none&code=en
+value = token.value
+- name: TOKEN_FILE⏎  value: /run/secrets/token
+token: str = ""
+password: Optional = None
+PWD=/home/me/shop
+compass: north
+conn.setPassword(password)
+mnemonic: the name of a command
+net user bob /delete
+set -e
 user@tcp(localhost:3306)/db
 """
 """What looks like one of them, and gives no secret."""
 
 
 def shapes(line: str) -> Iterator[str]:
+    line = line.replace("⏎", "\n")
     yield line
     yield f"first line\n{line}\nlast line"
     yield f"+{line}\n context"
