@@ -15,8 +15,8 @@ class Capabilities:
     """The terminal scrolls when lines are deleted or inserted (DL, IL), not by SU and SD."""
     has_margins: bool = False
     """Left and right margins (DECSLRM); only a terminal that has shown it by its answer."""
-    erases_in_ground: bool = True
-    """What is erased takes the ground of the pen."""
+    erases_in_background: bool = True
+    """What is erased takes the background of the current style (bce)."""
     synchronizes: bool = False
     """The terminal shows a frame at once (mode 2026)."""
 
@@ -36,12 +36,12 @@ def is_known(environ: Mapping[str, str]) -> bool:
 def capabilities_of(environ: Mapping[str, str]) -> Capabilities:
     """What the terminal named by TERM can do; what only its answers tell is taken for missing.
 
-    GNU screen and a few others leave their own ground where they erase. tmux calls itself screen, too; over SSH it
+    GNU screen and a few others leave their own background where they erase. tmux calls itself screen, too; over SSH it
     cannot be told from it. The Linux console and VTs before the 420 have no SU and SD.
     """
     term = environ.get("TERM", "")
     is_screen = term.startswith("screen") and ("TMUX" not in environ or "STY" in environ)
     return Capabilities(
         scrolls_by_lines=term.startswith(("linux", "vt", "screen")),
-        erases_in_ground=not is_screen and not term.startswith(("eterm", "vt", "ansi")),
+        erases_in_background=not is_screen and not term.startswith(("eterm", "vt", "ansi")),
     )

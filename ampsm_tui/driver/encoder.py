@@ -9,8 +9,8 @@ from operator import ne
 from typing import NamedTuple
 
 from ampsm_tui.driver.capabilities import Capabilities
+from ampsm_tui.driver.cell_styles import DEFAULT, StyleTable
 from ampsm_tui.driver.frame_parser import RIGHT, Clusters, is_doubtful, is_narrow
-from ampsm_tui.driver.pens import DEFAULT, Pens
 from ampsm_tui.driver.picture import Area, Picture
 
 _GAP = 5
@@ -32,27 +32,27 @@ _CERTAIN = 0.5
 """Part of the changed cells below which a scroll is shorter for certain."""
 
 _MANY_PIECES = 200
-"""Pieces of a frame from which pen by pen is shorter for certain."""
+"""Pieces of a frame from which style by style is shorter for certain."""
 
-_WORTH_PEN_ORDER = 200
-"""Characters of a frame from which it is tried to write it pen by pen."""
+_WORTH_STYLE_ORDER = 200
+"""Characters of a frame from which it is tried to write it style by style."""
 
-_MOST_PENS = 60
-"""Pens of a frame up to which their best order is looked for."""
+_MOST_STYLES = 60
+"""Styles of a frame up to which their best order is looked for."""
 
-_SAME_PEN = re.compile(r"(.)\1*", re.DOTALL)
+_SAME_STYLE = re.compile(r"(.)\1*", re.DOTALL)
 _ERASABLE = re.compile(f" {{{_BLANKS},}}")
 
 SYNC_BEGIN, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 
 
-class PenStroke(NamedTuple):
-    """Cells of one row in one pen."""
+class StyledRun(NamedTuple):
+    """Cells of one row in one style."""
 
     row: int
     column: int
     text: str
-    pen: str
+    style: str
     is_erased: bool
     """Whether they are blanks that are erased instead of written."""
 
@@ -68,32 +68,32 @@ class _Scroll(NamedTuple):
 
 
 class TerminalState:
-    """What stands on the terminal: its cells, where its cursor is (None: not known) and which pen it holds."""
+    """What stands on the terminal: its cells, where its cursor is (None: not known) and which style it holds."""
 
     def __init__(self, width: int, height: int) -> None:
         self.picture = Picture(width, height)
         self.cursor: tuple[int, int] | None = None
-        self.pen: str | None = None
+        self.style: str | None = None
 
     def forget(self) -> None:
         """Forget what the terminal shows: somebody else has written there."""
         self.picture.forget()
-        self.cursor = self.pen = None
+        self.cursor = self.style = None
 
 
 class _Text:
-    """The text of a frame as it grows, with the cursor and the pen at its end."""
+    """The text of a frame as it grows, with the cursor and the style at its end."""
 
-    def __init__(self, encoder: "Encoder", cursor: tuple[int, int] | None, pen: str | None, begun: str = "") -> None:
+    def __init__(self, encoder: "Encoder", cursor: tuple[int, int] | None, style: str | None, begun: str = "") -> None:
         self._encoder = encoder
         self._parts: list[str] = [begun]
         self.cursor = cursor
         self._is_exact = False
         """Whether every terminal has the cursor there: no character of another width stands before it."""
-        self.pen = pen
-        if pen is None:
+        self.style = style
+        if style is None:
             self._parts.append("\x1b[0m")
-            self.pen = DEFAULT
+            self.style = DEFAULT
 
     def __str__(self) -> str:
         return "".join(self._parts)
@@ -102,7 +102,7 @@ class _Text:
         return sum(map(len, self._parts))
 
     def add(self, sequence: str) -> None:
-        """Write an order that moves neither cursor nor pen."""
+        """Write an order that moves neither cursor nor style."""
         self._parts.append(sequence)
 
     def move(self, row: int, column: int) -> None:
@@ -118,14 +118,14 @@ class _Text:
         self._parts.append(way)
         self.cursor = (row, column)
 
-    def write(self, piece: PenStroke, *, doubtful: bool = False) -> None:
+    def write(self, piece: StyledRun, *, doubtful: bool = False) -> None:
         """Write a piece where it belongs."""
         encoder, width = self._encoder, self._encoder.width
         self.move(piece.row, piece.column)
-        self.take(piece.pen)
+        self.take(piece.style)
         if doubtful and RIGHT in piece.text:
             # Where a terminal draws it one cell wide, the other cell keeps what stood there.
-            self._parts.append("\x1b[2X" if encoder.capabilities.erases_in_ground else "  \x1b[2D")
+            self._parts.append("\x1b[2X" if encoder.capabilities.erases_in_background else "  \x1b[2D")
         end = piece.column + len(piece.text)
         if piece.is_erased:
             self._parts.append("\x1b[K" if end == width else f"\x1b[{len(piece.text)}X")
@@ -135,19 +135,19 @@ class _Text:
         # At the last column, and behind what terminals measure differently, nobody knows where the cursor is.
         self.cursor = None if end == width or doubtful else (piece.row, end)
 
-    def take(self, pen: str) -> None:
-        """Change to a pen."""
-        if pen != self.pen:
-            self._parts.append(self._encoder.pens.step(self.pen or DEFAULT, pen))
-            self.pen = pen
+    def take(self, style: str) -> None:
+        """Change to a style."""
+        if style != self.style:
+            self._parts.append(self._encoder.styles.step(self.style or DEFAULT, style))
+            self.style = style
 
 
 class Encoder:
     """Makes the text between two pictures of one size."""
 
-    def __init__(self, width: int, pens: Pens, clusters: Clusters, capabilities: Capabilities) -> None:
+    def __init__(self, width: int, styles: StyleTable, clusters: Clusters, capabilities: Capabilities) -> None:
         self.width = width
-        self.pens = pens
+        self.styles = styles
         self.clusters = clusters
         self.capabilities = capabilities
         self._may_jump = False
@@ -160,8 +160,8 @@ class Encoder:
         text = self._shortest(terminal, wanted, rows)
         if cursor is not None:
             text.move(*cursor)
-        terminal.cursor, terminal.pen = text.cursor, text.pen
-        terminal.picture.texts, terminal.picture.pens = wanted.texts.copy(), wanted.pens.copy()
+        terminal.cursor, terminal.style = text.cursor, text.style
+        terminal.picture.texts, terminal.picture.styles = wanted.texts.copy(), wanted.styles.copy()
         result = str(text)
         if self.capabilities.synchronizes and len(rows) > 1 and len(result) > 100:
             return f"{SYNC_BEGIN}{result}{SYNC_END}"
@@ -175,7 +175,7 @@ class Encoder:
         scroll = self._best_scroll(now, wanted, rows) if len(rows) > _FEW_ROWS and self.capabilities.scrolls else None
         texts = []
         if scroll is not None:
-            text = _Text(self, terminal.cursor, terminal.pen)
+            text = _Text(self, terminal.cursor, terminal.style)
             self._scroll(text, scroll.area, scroll.by)
             texts.append(self._rows(terminal, scroll.moved, wanted, _changed_rows(scroll.moved, wanted), text))
         if scroll is None or scroll.part > _CERTAIN:
@@ -210,7 +210,7 @@ class Encoder:
     def _scroll(self, text: _Text, area: Area, by: int) -> None:
         top, bottom, left, right = area
         has_margins = left > 0 or right < self.width - 1
-        # What comes in takes the ground of the pen in some terminals; it is written over in any case.
+        # What comes in takes the current background in some terminals; it is written over in any case.
         if has_margins:
             text.add(f"\x1b[?69h\x1b[{left + 1};{right + 1}s")
         text.add(f"\x1b[{top + 1};{bottom + 1}r")
@@ -226,78 +226,78 @@ class Encoder:
     def _rows(
         self, terminal: TerminalState, now: Picture, wanted: Picture, rows: list[int], text: _Text | None = None
     ) -> _Text:
-        """The changed cells of rows, row by row or pen by pen, by what is shorter."""
+        """The changed cells of rows, row by row or style by style, by what is shorter."""
         begun = "" if text is None else str(text)
-        cursor, pen = (terminal.cursor, terminal.pen) if text is None else (text.cursor, text.pen)
+        cursor, style = (terminal.cursor, terminal.style) if text is None else (text.cursor, text.style)
         doubtful = [row for row in rows if is_doubtful(wanted.texts[row]) or is_doubtful(now.texts[row])]
         sure = [row for row in rows if row not in doubtful]
         pieces = [piece for row in sure for piece in self._pieces(now, wanted, row)]
         texts = []
         if not self._may_jump or len(pieces) < _MANY_PIECES:
-            by_row = _Text(self, cursor, pen, begun)
+            by_row = _Text(self, cursor, style, begun)
             for piece in pieces:
-                by_row.write(self._lent(piece, by_row.pen))
+                by_row.write(self._lent(piece, by_row.style))
             texts.append(by_row)
-        if self._may_jump and (not texts or len(texts[0]) - len(begun) > _WORTH_PEN_ORDER):
-            by_pen = _Text(self, cursor, pen, begun)
-            for piece in self._pen_order(pieces, by_pen.pen or DEFAULT):
-                by_pen.write(piece)
-            texts.append(by_pen)
+        if self._may_jump and (not texts or len(texts[0]) - len(begun) > _WORTH_STYLE_ORDER):
+            by_style = _Text(self, cursor, style, begun)
+            for piece in self._style_order(pieces, by_style.style or DEFAULT):
+                by_style.write(piece)
+            texts.append(by_style)
         best = min(texts, key=len)
         for row in doubtful:
             self._write_doubtful(best, wanted, row)
         return best
 
-    def _lent(self, piece: PenStroke, pen: str | None) -> PenStroke:
-        """Blanks in the pen that is held already, where that looks the same."""
-        if pen is None or pen == piece.pen or self.pens.blank(pen) != piece.pen or not piece.text.isspace():
+    def _lent(self, piece: StyledRun, style: str | None) -> StyledRun:
+        """Blanks in the style that is held already, where that looks the same."""
+        if style is None or style == piece.style or self.styles.blank(style) != piece.style or not piece.text.isspace():
             return piece
-        return piece._replace(pen=pen)
+        return piece._replace(style=style)
 
-    def _pieces(self, now: Picture, wanted: Picture, row: int) -> Iterator[PenStroke]:
-        """The changed cells of a row as pieces, blanks joined to a neighbour whose pen looks the same on them."""
-        text, pens = wanted.texts[row], wanted.pens[row]
-        for start, end in self._spans(now.texts[row], now.pens[row], text, pens):
-            run_start, run_pen = start, ""
-            for found in _SAME_PEN.finditer(pens, start, end):
-                pen = pens[found.start()]
-                if not run_pen:
-                    run_pen = pen
-                elif pen != run_pen and not self._joins(run_pen, pen, text, found.start(), found.end()):
-                    if run_pen == self.pens.blank(pen) and text[run_start : found.start()].isspace():
-                        run_pen = pen  # blanks before it, in its own ground
+    def _pieces(self, now: Picture, wanted: Picture, row: int) -> Iterator[StyledRun]:
+        """The changed cells of a row as pieces, blanks joined to a neighbour whose style looks the same on them."""
+        text, styles = wanted.texts[row], wanted.styles[row]
+        for start, end in self._spans(now.texts[row], now.styles[row], text, styles):
+            run_start, run_style = start, ""
+            for found in _SAME_STYLE.finditer(styles, start, end):
+                style = styles[found.start()]
+                if not run_style:
+                    run_style = style
+                elif style != run_style and not self._joins(run_style, style, text, found.start(), found.end()):
+                    if run_style == self.styles.blank(style) and text[run_start : found.start()].isspace():
+                        run_style = style  # blanks before it, in its own background
                     else:
-                        yield from self._cut(row, run_start, text[run_start : found.start()], run_pen)
-                        run_start, run_pen = found.start(), pen
-            yield from self._cut(row, run_start, text[run_start:end], run_pen, ends=True)
+                        yield from self._cut(row, run_start, text[run_start : found.start()], run_style)
+                        run_start, run_style = found.start(), style
+            yield from self._cut(row, run_start, text[run_start:end], run_style, ends=True)
 
-    def _spans(self, text: str, pens: str, new_text: str, new_pens: str) -> Iterator[tuple[int, int]]:
+    def _spans(self, text: str, styles: str, new_text: str, new_styles: str) -> Iterator[tuple[int, int]]:
         """Where a row has changed, from one column to before another, with small gaps filled and no wide cell cut."""
-        columns = _changed_columns(text, pens, new_text, new_pens)
+        columns = _changed_columns(text, styles, new_text, new_styles)
         start = previous = columns[0]
         for column in columns:
-            if column - previous > 1 and not self._is_cheap(new_pens, previous, column):
+            if column - previous > 1 and not self._is_cheap(new_styles, previous, column):
                 yield _whole(new_text, start, previous + 1)
                 start = column
             previous = column
         yield _whole(new_text, start, previous + 1)
 
-    def _is_cheap(self, pens: str, previous: int, column: int) -> bool:
-        """Whether what has not changed between two columns is written sooner than stepped over: no pen for it alone."""
-        held = pens[previous]
-        return column - previous <= _GAP and {held, pens[column], self.pens.blank(held)}.issuperset(
-            pens[previous + 1 : column]
+    def _is_cheap(self, styles: str, previous: int, column: int) -> bool:
+        """Whether unchanged cells between two columns are written sooner than stepped over: no style for them alone."""
+        held = styles[previous]
+        return column - previous <= _GAP and {held, styles[column], self.styles.blank(held)}.issuperset(
+            styles[previous + 1 : column]
         )
 
-    def _joins(self, held: str, pen: str, text: str, start: int, end: int) -> bool:
-        return pen == self.pens.blank(held) and text[start:end].isspace()
+    def _joins(self, held: str, style: str, text: str, start: int, end: int) -> bool:
+        return style == self.styles.blank(held) and text[start:end].isspace()
 
-    def _cut(self, row: int, column: int, text: str, pen: str, *, ends: bool = False) -> Iterator[PenStroke]:
+    def _cut(self, row: int, column: int, text: str, style: str, *, ends: bool = False) -> Iterator[StyledRun]:
         """A piece, or several where blanks in it are better erased; `ends`: nothing is written right behind it."""
-        if not self.capabilities.erases_in_ground or not self.pens.can_erase(self.pens.blank(pen)):
-            yield PenStroke(row, column, text, pen, is_erased=False)
+        if not self.capabilities.erases_in_background or not self.styles.can_erase(self.styles.blank(style)):
+            yield StyledRun(row, column, text, style, is_erased=False)
             return
-        blank, at = self.pens.blank(pen), 0
+        blank, at = self.styles.blank(style), 0
         blanks = [found.span() for found in _ERASABLE.finditer(text)]
         tail = len(text) - len(text.rstrip(" "))
         erasing = "\x1b[K" if column + len(text) == self.width else "\x1b[9X"
@@ -305,49 +305,49 @@ class Encoder:
             blanks.append((len(text) - tail, len(text)))
         for start, end in blanks:
             if start > at:
-                yield PenStroke(row, column + at, text[at:start], pen, is_erased=False)
-            yield PenStroke(row, column + start, text[start:end], blank, is_erased=True)
+                yield StyledRun(row, column + at, text[at:start], style, is_erased=False)
+            yield StyledRun(row, column + start, text[start:end], blank, is_erased=True)
             at = end
         if at < len(text):
-            yield PenStroke(row, column + at, text[at:], pen, is_erased=False)
+            yield StyledRun(row, column + at, text[at:], style, is_erased=False)
 
-    def _pen_order(self, pieces: list[PenStroke], pen: str) -> Iterable[PenStroke]:
-        """The pieces pen by pen, beginning with the one that is held, each next one the cheapest to take."""
-        groups: dict[str, list[PenStroke]] = {}
+    def _style_order(self, pieces: list[StyledRun], style: str) -> Iterable[StyledRun]:
+        """The pieces style by style, beginning with the one that is held, each next one the cheapest to take."""
+        groups: dict[str, list[StyledRun]] = {}
         for piece in pieces:
             if not piece.is_erased:
-                groups.setdefault(piece.pen, []).append(piece)
+                groups.setdefault(piece.style, []).append(piece)
         hosts: dict[str, str] = {}
         for one in groups:
-            hosts.setdefault(self.pens.blank(one), one)
+            hosts.setdefault(self.styles.blank(one), one)
         for at, piece in enumerate(pieces):
             if piece.is_erased:
                 # Where the cursor comes by in any case no move is needed.
-                near = (one.pen for one in pieces[max(at - 1, 0) : at + 2] if self._is_beside(one, piece))
-                host = next(near, "") or hosts.setdefault(piece.pen, piece.pen)
-                groups.setdefault(host, []).append(piece._replace(pen=host))
+                near = (one.style for one in pieces[max(at - 1, 0) : at + 2] if self._is_beside(one, piece))
+                host = next(near, "") or hosts.setdefault(piece.style, piece.style)
+                groups.setdefault(host, []).append(piece._replace(style=host))
         left = list(groups)
-        if len(left) > _MOST_PENS:
-            left.sort(key=lambda one: self.pens.style(one)[1::-1])
+        if len(left) > _MOST_STYLES:
+            left.sort(key=lambda one: self.styles.style(one)[1::-1])
         while left:
-            pen = left[0] if len(left) > _MOST_PENS else min(left, key=partial(self._cost, pen))
-            left.remove(pen)
-            yield from sorted(groups[pen])
+            style = left[0] if len(left) > _MOST_STYLES else min(left, key=partial(self._cost, style))
+            left.remove(style)
+            yield from sorted(groups[style])
 
-    def _is_beside(self, one: PenStroke, erased: PenStroke) -> bool:
+    def _is_beside(self, one: StyledRun, erased: StyledRun) -> bool:
         is_near = one.column + len(one.text) == erased.column or erased.column + len(erased.text) == one.column
-        return is_near and one.row == erased.row and not one.is_erased and self.pens.blank(one.pen) == erased.pen
+        return is_near and one.row == erased.row and not one.is_erased and self.styles.blank(one.style) == erased.style
 
-    def _cost(self, held: str, pen: str) -> int:
-        return len(self.pens.step(held, pen)) if pen != held else 0
+    def _cost(self, held: str, style: str) -> int:
+        return len(self.styles.step(held, style)) if style != held else 0
 
     def _write_doubtful(self, text: _Text, wanted: Picture, row: int) -> None:
         """Write a whole row, and say after each cell of doubtful width where the next one belongs."""
-        cells, pens = wanted.texts[row], wanted.pens[row]
-        for found in _SAME_PEN.finditer(pens):
+        cells, styles = wanted.texts[row], wanted.styles[row]
+        for found in _SAME_STYLE.finditer(styles):
             start = found.start()
             for cell in _sure_parts(cells[start : found.end()]):
-                text.write(PenStroke(row, start, cell, pens[start], is_erased=False), doubtful=is_doubtful(cell))
+                text.write(StyledRun(row, start, cell, styles[start], is_erased=False), doubtful=is_doubtful(cell))
                 start += len(cell)
 
 
@@ -391,19 +391,19 @@ def _sure_parts(text: str) -> Iterator[str]:
 def _changed_rows(now: Picture, wanted: Picture) -> list[int]:
     return [
         row
-        for row, (text, pens) in enumerate(zip(wanted.texts, wanted.pens, strict=True))
-        if text != now.texts[row] or pens != now.pens[row]
+        for row, (text, styles) in enumerate(zip(wanted.texts, wanted.styles, strict=True))
+        if text != now.texts[row] or styles != now.styles[row]
     ]
 
 
-def _changed_columns(text: str, pens: str, new_text: str, new_pens: str) -> list[int]:
+def _changed_columns(text: str, styles: str, new_text: str, new_styles: str) -> list[int]:
     columns = range(len(text))
-    if pens == new_pens:
+    if styles == new_styles:
         return list(compress(columns, map(ne, text, new_text)))
     if text == new_text:
-        return list(compress(columns, map(ne, pens, new_pens)))
+        return list(compress(columns, map(ne, styles, new_styles)))
     both = set(compress(columns, map(ne, text, new_text)))
-    return sorted(both.union(compress(columns, map(ne, pens, new_pens))))
+    return sorted(both.union(compress(columns, map(ne, styles, new_styles))))
 
 
 def _likely_scrolls(now: Picture, wanted: Picture, rows: list[int], changed: Area) -> list[int]:
@@ -421,18 +421,18 @@ def _likely_scrolls(now: Picture, wanted: Picture, rows: list[int], changed: Are
 
 
 def _count_changed(now: Picture, wanted: Picture, rows: Iterable[int]) -> int:
-    """How many cells have changed, about: those whose text or those whose pen has, whichever are more."""
+    """How many cells have changed, about: those whose text or those whose style has, whichever are more."""
     return sum(
-        max(sum(map(ne, now.texts[row], wanted.texts[row])), sum(map(ne, now.pens[row], wanted.pens[row])))
+        max(sum(map(ne, now.texts[row], wanted.texts[row])), sum(map(ne, now.styles[row], wanted.styles[row])))
         for row in rows
-        if now.texts[row] != wanted.texts[row] or now.pens[row] != wanted.pens[row]
+        if now.texts[row] != wanted.texts[row] or now.styles[row] != wanted.styles[row]
     )
 
 
 def _edges(now: Picture, wanted: Picture, row: int) -> tuple[int, int]:
     """The first and the last changed column of a row."""
-    texts, pens = _edge(now.texts[row], wanted.texts[row]), _edge(now.pens[row], wanted.pens[row])
-    return min(texts[0], pens[0]), max(texts[1], pens[1])
+    texts, styles = _edge(now.texts[row], wanted.texts[row]), _edge(now.styles[row], wanted.styles[row])
+    return min(texts[0], styles[0]), max(texts[1], styles[1])
 
 
 def _edge(one: str, other: str) -> tuple[int, int]:

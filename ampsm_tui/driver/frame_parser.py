@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len, split_graphemes
 
-from ampsm_tui.driver.pens import DEFAULT, Pens
+from ampsm_tui.driver.cell_styles import DEFAULT, StyleTable
 
 RIGHT = "\x00"
 """The right half of what is two cells wide."""
@@ -40,11 +40,11 @@ _DOUBTFUL = re.compile("[\ud800-\udfff\ue000-\uf8ff\U000f0000-\U0010ffff]|[\u230
 
 
 class Cells(NamedTuple):
-    """A run of cells: text and pens of the same length, and the pen after it."""
+    """A run of cells: text and keys of styles (`StyleTable`) of the same length, and the style after it."""
 
     text: str
-    pens: str
-    pen: str
+    styles: str
+    style: str
 
 
 class PlacedCells(NamedTuple):
@@ -99,7 +99,7 @@ class FrameParser:
     """Reads the frames that Textual writes, not the keyboard, and makes cells of their text."""
 
     def __init__(self) -> None:
-        self.pens = Pens()
+        self.styles = StyleTable()
         self.clusters = Clusters()
         self.refused = 0
         """Orders and characters that Textual does not write into a frame, and that were left out."""
@@ -108,8 +108,8 @@ class FrameParser:
 
     @property
     def is_full(self) -> bool:
-        """Whether pens or stand-ins run out: whoever holds cells has to begin anew with a new parser."""
-        return self.pens.is_full or self.clusters.is_full
+        """Whether styles or stand-ins run out: whoever holds cells has to begin anew with a new parser."""
+        return self.styles.is_full or self.clusters.is_full
 
     def parse(self, text: str) -> tuple[list[PlacedCells], tuple[int, int] | None]:
         """The runs of a frame, and where the cursor is left (None: behind the last run)."""
@@ -139,7 +139,7 @@ class FrameParser:
         return cells
 
     def _parse_piece(self, piece: str) -> Cells:
-        pens, pen = self.pens, DEFAULT
+        table, style = self.styles, DEFAULT
         texts: list[str] = []
         styles: list[str] = []
         for token in _TOKEN.finditer(piece):
@@ -147,14 +147,14 @@ class FrameParser:
             if kind == "text":
                 text = self._text(token["text"])
                 texts.append(text)
-                styles.append(self._styles(text, pen))
+                styles.append(self._styles(text, style))
             elif kind == "style":
-                pen = pens.applied(pen, token["style"])
+                style = table.applied(style, token["style"])
             elif kind == "link":
-                pen = pens.linked(pen, "" if token["link"] == ";" else token["link"])
+                style = table.linked(style, "" if token["link"] == ";" else token["link"])
             elif kind == "refused":
                 self.refused += 1
-        return Cells("".join(texts), "".join(styles), pen)
+        return Cells("".join(texts), "".join(styles), style)
 
     def _text(self, text: str) -> str:
         """The cells of a text."""
@@ -170,8 +170,8 @@ class FrameParser:
                 cells.append((one if len(one) == 1 else self.clusters.of(one)) + RIGHT * (width - 1))
         return "".join(cells)
 
-    def _styles(self, text: str, pen: str) -> str:
-        blank = self.pens.blank(pen)
-        if blank == pen or " " not in text:
-            return pen * len(text)
-        return "".join(blank if cell == " " else pen for cell in text)
+    def _styles(self, text: str, style: str) -> str:
+        blank = self.styles.blank(style)
+        if blank == style or " " not in text:
+            return style * len(text)
+        return "".join(blank if cell == " " else style for cell in text)

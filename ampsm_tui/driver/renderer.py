@@ -27,7 +27,7 @@ class Renderer:
     def _make(self, width: int, height: int) -> None:
         self._wanted = Picture(width, height)
         self._terminal = TerminalState(width, height)
-        self._encoder = Encoder(width, self._parser.pens, self._parser.clusters, self.capabilities)
+        self._encoder = Encoder(width, self._parser.styles, self._parser.clusters, self.capabilities)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -23,8 +23,8 @@ KINDS = {
     "all": lambda: Capabilities(has_margins=True, synchronizes=True),
     "tmux": Capabilities,
     "console": lambda: Capabilities(scrolls_by_lines=True),
-    "screen": lambda: Capabilities(erases_in_ground=False, scrolls_by_lines=True),
-    "nothing": lambda: Capabilities(scrolls=False, erases_in_ground=False),
+    "screen": lambda: Capabilities(erases_in_background=False, scrolls_by_lines=True),
+    "nothing": lambda: Capabilities(scrolls=False, erases_in_background=False),
 }
 
 STYLES = [
@@ -166,7 +166,7 @@ def test_no_place_follows_from_a_character_whose_width_fonts_disagree_about() ->
     assert pair.written.count("H") == 3 + 1, "each row begins with its place"
 
 
-def test_what_lies_between_two_changes_is_not_written_again_in_a_pen_of_its_own() -> None:
+def test_what_lies_between_two_changes_is_not_written_again_in_a_style_of_its_own() -> None:
     pair = Pair(ALL)
     pair.show(rows([[("ab", STYLES[2]), ("mid", STYLES[3]), ("cd", STYLES[2])]], 0, 0, WIDTH))
     pair.show(rows([[("xy", STYLES[2]), ("mid", STYLES[3]), ("zw", STYLES[2])]], 0, 0, WIDTH))
@@ -186,7 +186,7 @@ def test_the_first_picture_is_as_short_where_nothing_is_known_of_frames_shown_at
         sizes.append(pair.show(rows(striped, 0, 0, WIDTH)))
     first_at_once, later_at_once, first, later = sizes
     assert first <= first_at_once
-    assert later > later_at_once, "nor is it painted pen by pen where somebody looks on"
+    assert later > later_at_once, "nor is it painted style by style where somebody looks on"
 
 
 def test_margins_and_regions_never_outlive_a_frame() -> None:
