@@ -28,7 +28,7 @@ AT_WORK = (BatchState.RUNNING, BatchState.STOPPING)
 MOST_AT_ONCE = 1000
 """Items that are at work at once on a cluster, where the plan does not say: its hosts' slots are what limits them."""
 
-PARCELS = "parcels"
+RESULTS = "results"
 """The folder of a run in which what comes from hosts is received."""
 
 ASKED_BY = "askedBy"
@@ -426,7 +426,7 @@ def remove(engine: Engine, batch_id: str) -> tuple[tuple[str, ...], tuple[str, .
         folder = engine.home.batch(batch_id)
         for path in (folder.items, folder.log, folder.log.with_suffix(".log.old"), folder.lease):
             path.unlink(missing_ok=True)
-        shutil.rmtree(folder.path / PARCELS, ignore_errors=True)
+        shutil.rmtree(folder.path / RESULTS, ignore_errors=True)
         if folder.path.is_dir():
             folder.path.rmdir()
     return tuple(removed), tuple(stay)

@@ -94,11 +94,11 @@ def batch_start(
     if dry_run:
         return _dry_run(found, concurrency, as_json=as_json)
     if on is not None and on != "local":
-        from ampsm_engine.cluster import dask_carrier, url
+        from ampsm_engine.cluster import dask_transport, url
 
         url.read(on)
         url.check_installed()
-        address = url.read(on, is_encrypted=dask_carrier.has_certificates())
+        address = url.read(on, is_encrypted=dask_transport.has_certificates())
         url.check_safe(address, insecure=insecure)
         found = replace(found, on=address.text)
     engine = arguments.open_engine()

@@ -63,11 +63,11 @@ def cluster_join(
       ampsm cluster join tls://head:8786 --slots 4 --name web1
       ampsm cluster join tls://head:8786 --print
     """
-    from ampsm_engine.cluster import dask_carrier, host, joining, url
+    from ampsm_engine.cluster import dask_transport, host, joining, url
 
     url.read(scheduler)
     url.check_installed()
-    address = url.read(scheduler, is_encrypted=dask_carrier.has_certificates())
+    address = url.read(scheduler, is_encrypted=dask_transport.has_certificates())
     url.check_safe(address, insecure=insecure)
     from ampsm_engine.context import engine_at
 
@@ -79,7 +79,7 @@ def cluster_join(
         output.line(plan.printed())
         return diagnostics.OK
     try:
-        asyncio.run(dask_carrier.check_reachable(address))
+        asyncio.run(dask_transport.check_reachable(address))
     except Failed as reason:  # it may be started later, and be away for a while at any time
         diagnostics.note(f"{reason} {name or joining.default_name()} joins once one does.")
     return joining.stay(plan, diagnostics.note)
@@ -98,10 +98,10 @@ def cluster_head(address: str, port: int, *, insecure: bool) -> int:
 
       ampsm cluster head
     """
-    from ampsm_engine.cluster import dask_carrier, joining, url
+    from ampsm_engine.cluster import dask_transport, joining, url
 
     url.check_installed()
-    is_encrypted = dask_carrier.has_certificates()
+    is_encrypted = dask_transport.has_certificates()
     shown = f"[{address}]" if ":" in address else address
     url.check_safe(url.read(f"dask://{shown}:{port}", is_encrypted=is_encrypted), insecure=insecure)
     where = f"{'tls' if is_encrypted else 'dask'}://{shown}:{port}"

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from ampsm_engine import __version__, timestamps
 from ampsm_engine.cluster import host
-from ampsm_engine.cluster.carrier import Carrier, HostGone
-from ampsm_engine.cluster.dask_carrier import DaskCarrier, has_certificates
+from ampsm_engine.cluster.dask_transport import DaskTransport, has_certificates
+from ampsm_engine.cluster.transport import HostGone, HostTransport
 from ampsm_engine.cluster.url import INSTALL, OPEN, ClusterAddress, check_installed, read
 from ampsm_engine.engine.doctor import Check
 from ampsm_engine.errors import AmpsmError, Failed
@@ -31,30 +31,32 @@ def check_cluster(text: str, sources: Sequence[str] = ()) -> tuple[Check, ...]:
     except AmpsmError as reason:
         return (Check("dask", ok=False, text=reason.message, hint=INSTALL),)
     address = read(text, is_encrypted=has_certificates())
-    return asyncio.run(checks(address, DaskCarrier(address), sources))
+    return asyncio.run(checks(address, DaskTransport(address), sources))
 
 
-class ToldCarrier(Carrier, Protocol):
-    """A carrier that knows of its hosts what no host can tell."""
+class InspectableTransport(HostTransport, Protocol):
+    """A transport that knows of its hosts what no host can tell."""
 
     async def facts(self) -> dict[str, dict[str, Any]]:
-        """Ask what the carrier itself knows of its hosts: a table of facts for each address."""
+        """Ask what the transport itself knows of its hosts: a table of facts for each address."""
 
     async def versions(self) -> dict[str, Any]:
-        """The versions of Python and of the carrier's program: here, where hosts are known, at each."""
+        """The versions of Python and of the transport's program: here, where hosts are known, at each."""
 
 
-async def checks(address: ClusterAddress, carrier: ToldCarrier, sources: Sequence[str] = ()) -> tuple[Check, ...]:
+async def checks(
+    address: ClusterAddress, transport: InspectableTransport, sources: Sequence[str] = ()
+) -> tuple[Check, ...]:
     """What a cluster's hosts say, and what is not as it should be."""
     try:
-        await carrier.connect()
-        facts = await carrier.facts()
-        versions = await carrier.versions()
-        answers = await asyncio.gather(*(_hello(carrier, worker, sources) for worker in facts))
+        await transport.connect()
+        facts = await transport.facts()
+        versions = await transport.versions()
+        answers = await asyncio.gather(*(_hello(transport, worker, sources) for worker in facts))
     except AmpsmError as reason:
         return (Check("scheduler", ok=False, text=reason.message, hint=reason.hint or "dask scheduler"),)
     finally:
-        await carrier.close()
+        await transport.close()
     hosts = dict(zip(facts, answers, strict=True))
     return (
         _safety(address),
@@ -65,11 +67,11 @@ async def checks(address: ClusterAddress, carrier: ToldCarrier, sources: Sequenc
     )
 
 
-async def _hello(carrier: Carrier, worker: str, sources: Sequence[str]) -> "dict[str, Any] | AmpsmError":
+async def _hello(transport: HostTransport, worker: str, sources: Sequence[str]) -> "dict[str, Any] | AmpsmError":
     try:
         request = host.message({"wire": host.WIRE, "verb": "hello", "sources": list(sources)})
         async with asyncio.timeout(PATIENCE):
-            head, _ = host.parts_of(await carrier.send(worker, request))
+            head, _ = host.parts_of(await transport.send(worker, request))
     except AmpsmError as reason:
         return reason
     except TimeoutError:

@@ -17,9 +17,9 @@ from ampsm_engine.batch.executor import RUN, Call, CallResult, Host, HostEvent, 
 from ampsm_engine.batch.item_run import ItemEnd
 from ampsm_engine.batch.runs import AT_WORK
 from ampsm_engine.batch.values import HOST_GRACE
-from ampsm_engine.cluster.carrier import Carrier, HostGone
 from ampsm_engine.cluster.host import WIRE, home_id, message, parts_of
 from ampsm_engine.cluster.remote_item import RemoteHost, RemoteItem, is_final, late_item
+from ampsm_engine.cluster.transport import HostGone, HostTransport
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 from ampsm_engine.lean_dataclass import asdict
 from ampsm_engine.model import Batch, BatchItem, ItemState
@@ -45,14 +45,14 @@ LONGEST_PAUSE = 30.0
 
 
 class ClusterExecutor:
-    """Runs the items of one run on the hosts that a carrier reaches."""
+    """Runs the items of one run on the hosts that a transport reaches."""
 
-    def __init__(self, desk: RunContext, batch: Batch, carrier: Carrier) -> None:
+    def __init__(self, desk: RunContext, batch: Batch, transport: HostTransport) -> None:
         self.engine, self.batch_id, self.threads = desk.engine, batch.id, desk.threads
         self.watch, self.spec_of = desk.watch, desk.spec_of
         self._mark = f"{home_id(desk.engine.home)}."
         self.grace = float(json.loads(batch.plan).get("hostGraceSec", HOST_GRACE))
-        self._carrier = carrier
+        self._transport = transport
         self._hosts: dict[str, RemoteHost] = {}
         self._watching: dict[str, asyncio.Task[None]] = {}
         """The tasks that watch a host, by its address."""
@@ -152,7 +152,7 @@ class ClusterExecutor:
                 await asyncio.wait(ending, timeout=LAST_WORDS)
             for task in [*self._watching.values(), *ending]:
                 task.cancel()
-            await self._carrier.close()
+            await self._transport.close()
 
     def trouble(self) -> str:
         """Why nothing goes on: the cluster cannot be reached, or has no host that can be used."""
@@ -166,7 +166,7 @@ class ClusterExecutor:
 
     async def _look(self) -> None:
         """Learn which hosts there are: a new one is greeted, one that has gone is away."""
-        there = set(await self._carrier.addresses())
+        there = set(await self._transport.addresses())
         for address in set(self._watching) - there:
             self._lose(address)
         for address in there - set(self._watching):
@@ -312,7 +312,7 @@ class ClusterExecutor:
         """What the host at an address answers, with its bytes; HostGone, or what it refused."""
         try:
             async with asyncio.timeout(limit):
-                raw = await self._carrier.send(address, message({"wire": WIRE, **request}, content))
+                raw = await self._transport.send(address, message({"wire": WIRE, **request}, content))
         except TimeoutError as reason:
             raise HostGone(f"The host at {address} has not answered for {limit:.0f} s.") from reason
         head, attached = parts_of(raw)

@@ -1,4 +1,4 @@
-"""The half that runs on a host: a request in bytes, its answer in bytes, whatever carries them.
+"""The service of a host: a request in bytes, its answer in bytes, whatever carries them.
 
 A request is a line of JSON with a `verb`, and after it bytes where the verb takes some; an answer likewise, `{"error":
 ...}` where it was refused. The verbs:
@@ -32,7 +32,7 @@ from typing import Any
 from ampsm_engine import __version__, file_lock, folders, identity, redact, timestamps, trusted_commands
 from ampsm_engine.batch import item_run, runs
 from ampsm_engine.batch.values import ItemSpec
-from ampsm_engine.cluster import parcel
+from ampsm_engine.cluster import result_archive
 from ampsm_engine.cluster.clones import PIECE, Busy, HostClones, MissingBase, WantedRepository
 from ampsm_engine.context import Engine, engine_at
 from ampsm_engine.engine import session_trash, startup
@@ -84,7 +84,7 @@ def parts_of(raw: bytes) -> tuple[dict[str, Any], bytes]:
     return found, content
 
 
-def serve(raw: bytes, host: "HostHalf | None" = None) -> bytes:
+def serve(raw: bytes, host: "HostService | None" = None) -> bytes:
     """Answer a request, for the host that this process is. Whatever is wrong is an answer, too: nothing is raised."""
     try:
         request, content = parts_of(raw)
@@ -100,7 +100,7 @@ def serve(raw: bytes, host: "HostHalf | None" = None) -> bytes:
         return message({"wire": WIRE, "error": {"kind": "Failed", "message": text, "hint": None}})
 
 
-def _verb(request: Request) -> "Callable[[HostHalf, Request, bytes], Answer]":
+def _verb(request: Request) -> "Callable[[HostService, Request, bytes], Answer]":
     if request.get("wire") != WIRE:
         spoken = printable(str(request.get("wire")))[:20]
         text = f"This host has ampsm {__version__}, which speaks version {WIRE} of the protocol, not {spoken}."
@@ -130,7 +130,7 @@ def home_id(home: Home) -> str:
         return made
 
 
-class HostHalf:
+class HostService:
     """Answers the coordinator's requests on a host, with the engine and the clones of that host."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -313,25 +313,25 @@ class HostHalf:
         return {"size": self.clones.put(str(request["name"]), int(request["offset"]), content)}, b""
 
     def collect(self, request: Request, _content: bytes) -> Answer:
-        """A piece of the parcel of an item that has come to its end."""
+        """A piece of the archive of an item that has come to its end."""
         item = self.engine.store.batches.item(str(request["item"]))
         if not item.state.is_final:
             raise Refused(f"The item {item.id} is {item.state}.", f"ampsm batch status {item.batch_id}")
         with self._locked(item.id):
-            path = self._parcel(item)
+            path = self._archive(item)
         offset = int(request["offset"])
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(offset)
             content = file.read(PIECE)
-        head: dict[str, Any] = {"size": size, "offset": offset, "parcel": path.stem}
+        head: dict[str, Any] = {"size": size, "offset": offset, "archive": path.stem}
         if offset == 0:
             with path.open("rb") as file:
                 head["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
         return head, content
 
-    def _parcel(self, item: BatchItem) -> Path:
-        """The parcel of an item as it ended; made where there is none yet."""
+    def _archive(self, item: BatchItem) -> Path:
+        """The archive of an item as it ended; made where there is none yet."""
         folder = self._folder / "outgoing"
         folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         moment = "".join(letter for letter in item.ended_at or "" if letter.isalnum())
@@ -361,7 +361,7 @@ class HostHalf:
                 ref = f"{repository.BRANCHES}{session.branch_name}"
                 program.change(root, "bundle", "create", "--quiet", str(bundle), ref, f"^{session.base_commit}")
         there = bundle if bundle.exists() else None
-        parcel.write(made, described, there, {one.id: self.engine.home.run(one.id) for one in iterations})
+        result_archive.write(made, described, there, {one.id: self.engine.home.run(one.id) for one in iterations})
         for old in folder.glob(f"{name}-*.zip"):
             old.unlink(missing_ok=True)
         made.replace(path)
@@ -385,7 +385,7 @@ class HostHalf:
         return {}, b""
 
     def forget(self, request: Request, _content: bytes) -> Answer:
-        """Delete an item with its session and its parcel; one that is not here is forgotten already."""
+        """Delete an item with its session and its archive; one that is not here is forgotten already."""
         item_id, store = str(request["item"]), self.engine.store
         with self._locked(item_id):
             try:
@@ -437,24 +437,24 @@ def _session_id(text: object) -> str:
     return str(text)
 
 
-_VERBS: Mapping[str, Callable[[HostHalf, Request, bytes], Answer]] = {
-    "hello": HostHalf.hello,
-    "run": HostHalf.run,
-    "watch": HostHalf.watch,
-    "put": HostHalf.put,
-    "collect": HostHalf.collect,
-    "stop": HostHalf.stop,
-    "forget": HostHalf.forget,
+_VERBS: Mapping[str, Callable[[HostService, Request, bytes], Answer]] = {
+    "hello": HostService.hello,
+    "run": HostService.run,
+    "watch": HostService.watch,
+    "put": HostService.put,
+    "collect": HostService.collect,
+    "stop": HostService.stop,
+    "forget": HostService.forget,
 }
 
-_hosts: dict[str, HostHalf] = {}
+_hosts: dict[str, HostService] = {}
 _making = threading.Lock()
 
 
-def _host() -> HostHalf:
+def _host() -> HostService:
     """The host that this process is, made once for a home."""
     with _making:
         key = os.environ.get("AMPSM_HOME", "")
         if key not in _hosts:
-            _hosts[key] = HostHalf(os.environ)
+            _hosts[key] = HostService(os.environ)
         return _hosts[key]

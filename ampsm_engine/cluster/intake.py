@@ -13,7 +13,7 @@ from ampsm_engine.batch import progress
 from ampsm_engine.batch.item_run import ItemEnd
 from ampsm_engine.batch.values import ItemSpec
 from ampsm_engine.cluster.clones import only_head
-from ampsm_engine.cluster.parcel import Parcel
+from ampsm_engine.cluster.result_archive import ResultArchive
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.git import changes, fetching, pinned_refs, program, repository
@@ -33,18 +33,18 @@ from ampsm_engine.plain_text import printable, visible
 from ampsm_engine.worker import agent_context, run_directory
 
 
-def take(engine: Engine, item: BatchItem, spec: ItemSpec, parcel: Parcel, halted: str | None) -> ItemEnd:
+def take(engine: Engine, item: BatchItem, spec: ItemSpec, archive: ResultArchive, halted: str | None) -> ItemEnd:
     """Enter what came of an item that is being collected, and bring it to its end.
 
     Killed anywhere, it can be done again. Refused when what came is not to be trusted, or does not fit what is here.
     """
-    found = parcel.item()
+    found = archive.item()
     described = _described(found, item)
     session = engine.store.sessions.get(item.session_id or "")
-    tip = _take_commits(item, session, parcel, found, f"{item.number}-{_host_word(item)}")
+    tip = _take_commits(item, session, archive, found, f"{item.number}-{_host_word(item)}")
     if tip is not None:
         _move_branch(item, session, tip)
-    iterations = _take_rows(engine, item, session, parcel, found)
+    iterations = _take_rows(engine, item, session, archive, found)
     state, step = described.state, described.step
     if state is ItemState.SUCCESS and spec.merge_on_pass:
         state, step = ItemState.RUNNING, progress.MERGE
@@ -68,11 +68,11 @@ def take(engine: Engine, item: BatchItem, spec: ItemSpec, parcel: Parcel, halted
     return ItemEnd(item.id, "ended", described.reason)
 
 
-def keep_late(engine: Engine, item: BatchItem, host: str, boot: str, parcel: Parcel) -> str | None:
+def keep_late(engine: Engine, item: BatchItem, host: str, boot: str, archive: ResultArchive) -> str | None:
     """Keep the commits of an item that another host was faster with, below a ref of their own; the tip, if any."""
-    found = parcel.item()
+    found = archive.item()
     session = engine.store.sessions.get(item.session_id or "")
-    tip = _take_commits(item, session, parcel, found, f"late/{item.number}-{naming.slug(host)}")
+    tip = _take_commits(item, session, archive, found, f"late/{item.number}-{naming.slug(host)}")
     engine.store.batches.note_late(item.id, host, boot, tip)
     return tip
 
@@ -94,15 +94,17 @@ def _described(found: Mapping[str, Any], item: BatchItem) -> BatchItem:
     )
 
 
-def _take_commits(item: BatchItem, session: Session, parcel: Parcel, found: Mapping[str, Any], name: str) -> str | None:
+def _take_commits(
+    item: BatchItem, session: Session, archive: ResultArchive, found: Mapping[str, Any], name: str
+) -> str | None:
     """Fetch the commits into a ref of ours; the tip, None when there are none."""
     tip = found.get("tip")
     if tip is None:
         return None
     root = Path(session.repo_root)
-    file = parcel.path.with_suffix(".bundle")
+    file = archive.path.with_suffix(".bundle")
     try:
-        if not repository.is_object_id(str(tip)) or not parcel.unpack_bundle(file):
+        if not repository.is_object_id(str(tip)) or not archive.unpack_bundle(file):
             raise Refused(f"What came of {item.id} has no commits, and names some.")
         oid, ref = only_head(root, file)
         if oid != tip:
@@ -139,7 +141,7 @@ def _move_branch(item: BatchItem, session: Session, tip: str) -> None:
 
 
 def _take_rows(
-    engine: Engine, item: BatchItem, session: Session, parcel: Parcel, found: Mapping[str, Any]
+    engine: Engine, item: BatchItem, session: Session, archive: ResultArchive, found: Mapping[str, Any]
 ) -> tuple[Iteration, ...]:
     """Enter the iterations with their tool calls, and put their files where those of iterations lie."""
     store = engine.store
@@ -154,7 +156,7 @@ def _take_rows(
         taken.add(number)
         iterations.append(replace(one, number=number))
     runs = {one.id: engine.home.run(one.id) for one in iterations}
-    parcel.unpack_runs(runs)
+    archive.unpack_runs(runs)
     for run in runs.values():
         run_directory.clean(run)
     calls = [call for one in iterations for call in _calls(found, one.id)]
@@ -183,7 +185,7 @@ def _take_rows(
 
 
 def _iterations(found: Mapping[str, Any], session: Session) -> list[Iteration]:
-    """The settled iterations of a parcel, of this session whatever they say."""
+    """The settled iterations of an archive, of this session whatever they say."""
     iterations = []
     for values in _listed(found.get("iterations")):
         read = run_directory.iteration_of(values)

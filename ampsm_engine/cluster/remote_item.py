@@ -21,8 +21,8 @@ from ampsm_engine.batch import item_run, progress, runs
 from ampsm_engine.batch.item_run import ItemEnd
 from ampsm_engine.batch.values import ItemSpec
 from ampsm_engine.cluster import clones, intake
-from ampsm_engine.cluster.carrier import HostGone
-from ampsm_engine.cluster.parcel import Parcel
+from ampsm_engine.cluster.result_archive import ResultArchive
+from ampsm_engine.cluster.transport import HostGone
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused
 from ampsm_engine.git import program, repository, setup_source
@@ -37,7 +37,7 @@ MOST_FAILURES = 4
 PAUSE = 2.0
 """Seconds after which an item looks at its host again, whether or not something was heard."""
 
-MOST_PARCEL = 1 << 30
+MOST_ARCHIVE = 1 << 30
 """Bytes of what may come of an item."""
 
 T = TypeVar("T")
@@ -236,7 +236,7 @@ class RemoteItem:
             file.unlink(missing_ok=True)
 
     def _folder(self) -> Path:
-        folder = self.cluster.engine.home.batch(self.cluster.batch_id).path / runs.PARCELS
+        folder = self.cluster.engine.home.batch(self.cluster.batch_id).path / runs.RESULTS
         folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         return folder
 
@@ -246,8 +246,8 @@ class RemoteItem:
         file = self._folder() / f"{item.number}.zip"
         try:
             await _receive(self.cluster, host, item.id, file)
-            engine, parcel = self.cluster.engine, Parcel(file)
-            return await self._in_thread(intake.take, engine, item, self.spec, parcel, host.halted)
+            engine, archive = self.cluster.engine, ResultArchive(file)
+            return await self._in_thread(intake.take, engine, item, self.spec, archive, host.halted)
         finally:
             file.unlink(missing_ok=True)
 
@@ -314,7 +314,7 @@ async def late_item(cluster: Cluster, host: RemoteHost, item: BatchItem, told: d
         is_taken = any(one.outcome == "taken" and one.host == host.name for one in known)
         was_given_up = any(one.host == host.name and one.outcome in ("given up", "lost") for one in known)
         if was_given_up or not is_taken:
-            folder = cluster.engine.home.batch(cluster.batch_id).path / runs.PARCELS
+            folder = cluster.engine.home.batch(cluster.batch_id).path / runs.RESULTS
             folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
             file = folder / f"late-{item.number}.zip"
             try:
@@ -322,7 +322,7 @@ async def late_item(cluster: Cluster, host: RemoteHost, item: BatchItem, told: d
                 keep = intake.keep_late
                 loop = asyncio.get_running_loop()
                 await loop.run_in_executor(
-                    cluster.threads, keep, cluster.engine, item, host.name, host.boot, Parcel(file)
+                    cluster.threads, keep, cluster.engine, item, host.name, host.boot, ResultArchive(file)
                 )
                 cluster.tell(f"{host.name} ended it, too; that is kept as late", item.id)
             finally:
@@ -333,17 +333,17 @@ async def late_item(cluster: Cluster, host: RemoteHost, item: BatchItem, told: d
 
 
 async def _receive(cluster: Cluster, host: RemoteHost, item_id: str, file: Path) -> None:
-    """Bring the parcel of an item here, piece by piece; Refused when it is not what its host says."""
+    """Bring the archive of an item here, piece by piece; Refused when it is not what its host says."""
     offset, size, digest, name = 0, 1, "", ""
     with os.fdopen(open_private(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC), "w+b") as target:
         while offset < size:
             head, content = await cluster.ask(host, {"verb": "collect", "item": cluster.key(item_id), "offset": offset})
             if offset == 0:
-                size, digest, name = int(head["size"]), str(head["sha256"]), str(head["parcel"])
-                if size > MOST_PARCEL:
-                    text = f"What came of {item_id} is {size >> 20} MB; at most {MOST_PARCEL >> 20} MB are taken over."
+                size, digest, name = int(head["size"]), str(head["sha256"]), str(head["archive"])
+                if size > MOST_ARCHIVE:
+                    text = f"What came of {item_id} is {size >> 20} MB; at most {MOST_ARCHIVE >> 20} MB are taken over."
                     raise Refused(text)
-            if str(head["parcel"]) != name or not content:
+            if str(head["archive"]) != name or not content:
                 raise HostGone(f"{host.name} has packed {item_id} anew.")
             target.write(content)
             offset += len(content)

@@ -11,9 +11,9 @@ from ampsm_engine import file_lock
 from ampsm_engine.batch import runs
 from ampsm_engine.batch.coordinator import Coordinator
 from ampsm_engine.batch.executor import Executor, RunContext
-from ampsm_engine.cluster.carrier import HostGone
 from ampsm_engine.cluster.executor import ClusterExecutor
-from ampsm_engine.cluster.host import NAME, HostHalf, message, parts_of, serve
+from ampsm_engine.cluster.host import NAME, HostService, message, parts_of, serve
+from ampsm_engine.cluster.transport import HostGone
 from ampsm_engine.home import PRIVATE_FOLDER
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Batch
@@ -27,9 +27,9 @@ LONGEST = 300.0
 
 @dataclass
 class Network:
-    """A carrier that calls hosts of this process, each in threads as a Dask worker does."""
+    """A transport that calls hosts of this process, each in threads as a Dask worker does."""
 
-    hosts: dict[str, HostHalf] = field(default_factory=dict)
+    hosts: dict[str, HostService] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
     """Addresses that are there and do not answer."""
     asked: list[tuple[str, str]] = field(default_factory=list)
@@ -63,13 +63,13 @@ class ClusterDesk(BatchDesk):
     network: Network = field(default_factory=Network)
     folder_of_hosts: Path = Path()
 
-    def host(self, name: str, slots: int = 2, *, home: str | None = None) -> HostHalf:
+    def host(self, name: str, slots: int = 2, *, home: str | None = None) -> HostService:
         """A host that is there from now on, under the address of its name."""
         place = self.folder_of_hosts / (home or name)
         place.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         config = place / "config.toml"
         config.write_text(f"slots = {slots}\n{self.engine.config.read_text()}")
-        made = HostHalf({**os.environ, "AMPSM_HOME": str(place), NAME: name})
+        made = HostService({**os.environ, "AMPSM_HOME": str(place), NAME: name})
         self.network.hosts[name] = made
         return made
 
@@ -108,7 +108,7 @@ class ClusterDesk(BatchDesk):
         head, _ = parts_of(serve(message({"wire": 1, "verb": verb, **request}), self.network.hosts[name]))
         return head
 
-    def left_on(self, host: HostHalf) -> tuple[int, int]:
+    def left_on(self, host: HostService) -> tuple[int, int]:
         """The items and sessions that a host has."""
         store = host.engine.store
         items = sum(len(store.batches.items(batch.id)) for batch in store.batches.all())

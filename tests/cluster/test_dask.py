@@ -1,4 +1,4 @@
-"""The carrier on a real scheduler, with hosts as processes: what is killed, and what is not there."""
+"""The transport on a real scheduler, with hosts as processes: what is killed, and what is not there."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What comes from a host is not trusted: each way in which a parcel can be wrong is refused, and nothing is entered."""
+"""What comes from a host is not trusted: each way in which an archive can be wrong is refused, and nothing is entered."""
 
 import json
 import subprocess
@@ -11,8 +11,8 @@ import pytest
 
 from ampsm_engine.batch import item_run
 from ampsm_engine.batch.values import ItemSpec
-from ampsm_engine.cluster import clones, intake, parcel
-from ampsm_engine.cluster.parcel import Parcel
+from ampsm_engine.cluster import clones, intake, result_archive
+from ampsm_engine.cluster.result_archive import ResultArchive
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.lean_dataclass import asdict, replace
 from ampsm_engine.model import BatchItem, ItemState
@@ -27,7 +27,7 @@ IDS = ("1" * 10, "2" * 10)
 
 @pytest.fixture
 def item(cluster: ClusterDesk) -> BatchItem:
-    """An item whose parcel is about to be taken."""
+    """An item whose archive is about to be taken."""
     batch = cluster.enter(cluster.item(cluster.writes("a.txt")))
     store = cluster.engine.store.batches
     (found,) = cluster.items(batch)
@@ -37,8 +37,10 @@ def item(cluster: ClusterDesk) -> BatchItem:
     return store.item(found.id)
 
 
-def a_parcel(cluster: ClusterDesk, item: BatchItem, folder: Path, change: Change = lambda _found: None) -> Parcel:
-    """A parcel with one commit on top of the session's branch and one iteration, changed."""
+def an_archive(
+    cluster: ClusterDesk, item: BatchItem, folder: Path, change: Change = lambda _found: None
+) -> ResultArchive:
+    """An archive with one commit on top of the session's branch and one iteration, changed."""
     session = cluster.engine.store.sessions.get(item.session_id)
     clone = folder / "clone"
     if not clone.exists():
@@ -60,17 +62,17 @@ def a_parcel(cluster: ClusterDesk, item: BatchItem, folder: Path, change: Change
     run = cluster.engine.home.run("9" * 10)
     run.path.mkdir(parents=True, exist_ok=True)
     run.stream.write_text("{}\n")
-    path = folder / "parcel.zip"
-    parcel.write(path, found, folder / "bundle", {one.id: run})
-    return Parcel(path)
+    path = folder / "archive.zip"
+    result_archive.write(path, found, folder / "bundle", {one.id: run})
+    return ResultArchive(path)
 
 
-def take(cluster: ClusterDesk, item: BatchItem, given: Parcel) -> None:
+def take(cluster: ClusterDesk, item: BatchItem, given: ResultArchive) -> None:
     intake.take(cluster.engine, item, ItemSpec.read(item.spec), given, None)
 
 
-def test_taking_a_parcel_twice_comes_to_the_same(cluster: ClusterDesk, item: BatchItem, tmp_path: Path) -> None:
-    given = a_parcel(cluster, item, tmp_path)
+def test_taking_an_archive_twice_comes_to_the_same(cluster: ClusterDesk, item: BatchItem, tmp_path: Path) -> None:
+    given = an_archive(cluster, item, tmp_path)
     take(cluster, item, given)
     store = cluster.engine.store
     store.batches.move_item(item.id, (ItemState.SUCCESS,), ItemState.COLLECTING)
@@ -97,12 +99,12 @@ WRONG: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG.keys())
-def test_a_parcel_that_is_wrong_enters_nothing(
+def test_an_archive_that_is_wrong_enters_nothing(
     cluster: ClusterDesk, item: BatchItem, tmp_path: Path, change: Change
 ) -> None:
     session = cluster.engine.store.sessions.get(item.session_id)
     with pytest.raises(Refused):
-        take(cluster, item, a_parcel(cluster, item, tmp_path, change))
+        take(cluster, item, an_archive(cluster, item, tmp_path, change))
     store = cluster.engine.store
     assert store.iterations.of(session.id) == ()
     assert store.batches.item(item.id).state is ItemState.COLLECTING
@@ -111,7 +113,7 @@ def test_a_parcel_that_is_wrong_enters_nothing(
 def test_work_that_was_done_here_meanwhile_is_not_written_over(
     cluster: ClusterDesk, item: BatchItem, tmp_path: Path
 ) -> None:
-    given = a_parcel(cluster, item, tmp_path)
+    given = an_archive(cluster, item, tmp_path)
     worktree = Path(cluster.engine.store.sessions.get(item.session_id).worktree_path)
     (worktree / "a.txt").write_text("by hand\n")
     with pytest.raises(Refused, match="by hand are in the way"):
@@ -125,8 +127,10 @@ def test_work_that_was_done_here_meanwhile_is_not_written_over(
     assert kept == [given.item()["tip"]], "nothing is lost either way"
 
 
-def test_files_of_a_parcel_land_in_run_directories_alone(cluster: ClusterDesk, item: BatchItem, tmp_path: Path) -> None:
-    given = a_parcel(cluster, item, tmp_path)
+def test_files_of_an_archive_land_in_run_directories_alone(
+    cluster: ClusterDesk, item: BatchItem, tmp_path: Path
+) -> None:
+    given = an_archive(cluster, item, tmp_path)
     secret = "sk-ant-api03-" + "a1B2" * 22 + "AA"
     with zipfile.ZipFile(given.path, "a") as opened:
         for name in (
@@ -146,16 +150,16 @@ def test_files_of_a_parcel_land_in_run_directories_alone(cluster: ClusterDesk, i
     assert not list(tmp_path.rglob("evil"))
 
 
-def test_a_parcel_that_would_fill_the_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "parcel.zip"
+def test_an_archive_that_would_fill_the_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "archive.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
-        opened.writestr(parcel.ITEM, json.dumps({"pad": "0" * 100_000}))
-    monkeypatch.setattr(parcel, "MOST_BYTES", 50_000)
+        opened.writestr(result_archive.ITEM, json.dumps({"pad": "0" * 100_000}))
+    monkeypatch.setattr(result_archive, "MOST_BYTES", 50_000)
     with pytest.raises(Refused, match="holds more than"):
-        Parcel(path).item()
+        ResultArchive(path).item()
     path.write_bytes(b"PK\x03\x04 not a zip")
-    with pytest.raises(Refused, match="no parcel"):
-        Parcel(path).item()
+    with pytest.raises(Refused, match="no result archive"):
+        ResultArchive(path).item()
 
 
 def test_a_repository_travels_in_pieces_that_can_be_sent_again(

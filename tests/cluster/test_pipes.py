@@ -1,4 +1,4 @@
-"""A second carrier: hosts as processes at the other end of pipes, as ssh would have them; nothing but it is new."""
+"""A second transport: hosts as processes at the other end of pipes, as ssh would have them; nothing but it is new."""
 
 import asyncio
 import os
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import psutil
 
 from ampsm_engine.batch.executor import Executor, RunContext
-from ampsm_engine.cluster.carrier import HostGone
 from ampsm_engine.cluster.executor import ClusterExecutor
 from ampsm_engine.cluster.host import NAME
+from ampsm_engine.cluster.transport import HostGone
 from ampsm_engine.home import PRIVATE_FOLDER
 from ampsm_engine.model import Batch, BatchState
 from tests.cluster.desk import ClusterDesk
@@ -59,8 +59,8 @@ class Pipe:
 
 
 @dataclass
-class PipeCarrier:
-    """A carrier to processes; one that has ended is started anew."""
+class PipeTransport:
+    """A transport to processes; one that has ended is started anew."""
 
     homes: dict[str, str]
     """The home of each host, by its name."""
@@ -109,19 +109,19 @@ class PipeCarrier:
 class PipeDesk(ClusterDesk):
     """A desk whose hosts are at the other end of pipes."""
 
-    carrier: PipeCarrier = field(default_factory=lambda: PipeCarrier({}))
+    transport: PipeTransport = field(default_factory=lambda: PipeTransport({}))
 
     def _executor(self, context: RunContext, batch: Batch) -> Executor:
-        return ClusterExecutor(context, batch, self.carrier)
+        return ClusterExecutor(context, batch, self.transport)
 
 
-def test_a_plan_runs_over_a_carrier_of_another_kind_though_a_host_is_killed(cluster: ClusterDesk) -> None:
+def test_a_plan_runs_over_a_transport_of_another_kind_though_a_host_is_killed(cluster: ClusterDesk) -> None:
     desk = PipeDesk(cluster.engine, cluster.repo, cluster.folder, folder_of_hosts=cluster.folder_of_hosts)
     for name in ("web1", "web2"):
         place = desk.folder_of_hosts / name
         place.mkdir(mode=PRIVATE_FOLDER, parents=True)
         (place / "config.toml").write_text(f"slots = 1\n{desk.engine.config.read_text()}")
-        desk.carrier.homes[name] = str(place)
+        desk.transport.homes[name] = str(place)
     flag = desk.folder / "go"
     waits = desk.prompt({"wait_for": str(flag)}, {"create_file": "a.txt", "content": "x\n"}, {"say": "Done."})
     batch = desk.enter(desk.item(waits), desk.item(desk.writes("b.txt"), scriptCommand="false"))
@@ -129,14 +129,14 @@ def test_a_plan_runs_over_a_carrier_of_another_kind_though_a_host_is_killed(clus
     async def play() -> None:
         coordinating = asyncio.create_task(desk.coordinate(batch))
         await desk.reaches(batch, 1, "running")
-        kill(psutil.Process(desk.carrier.pipes[desk.items(batch)[0].host or ""].process.pid))
+        kill(psutil.Process(desk.transport.pipes[desk.items(batch)[0].host or ""].process.pid))
         flag.touch()
         await coordinating
 
     try:
         asyncio.run(play())
     finally:
-        for home in desk.carrier.homes.values():
+        for home in desk.transport.homes.values():
             for process in marked("AMPSM_HOME", home):
                 kill(process)
     assert desk.now(batch).state is BatchState.ENDED, desk.told(batch)

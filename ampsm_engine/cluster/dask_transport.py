@@ -14,7 +14,7 @@ import warnings
 from contextlib import suppress
 from typing import Any
 
-from ampsm_engine.cluster.carrier import HostGone
+from ampsm_engine.cluster.transport import HostGone
 from ampsm_engine.cluster.url import ClusterAddress, check_installed
 from ampsm_engine.errors import Failed, Unfit
 from ampsm_engine.naming import new_id
@@ -46,14 +46,14 @@ def has_certificates() -> bool:
 
 async def check_reachable(address: ClusterAddress) -> None:
     """Failed where no scheduler answers, Unfit where its certificates and ours do not fit."""
-    carrier = DaskCarrier(address)
+    transport = DaskTransport(address)
     try:
-        await carrier.connect()
+        await transport.connect()
     finally:
-        await carrier.close()
+        await transport.close()
 
 
-class DaskCarrier:
+class DaskTransport:
     """A client of a scheduler."""
 
     def __init__(self, address: ClusterAddress) -> None:

@@ -9,7 +9,7 @@ class HostGone(Failed):
     """A host does not answer, or is not there any more."""
 
 
-class Carrier(Protocol):
+class HostTransport(Protocol):
     """A way to the hosts of a cluster. What it carries may be lost at any moment; who asks, asks again."""
 
     async def connect(self) -> None:

@@ -4,7 +4,7 @@
     commits.bundle        the commits from where its branch began to its tip; not there when there are none
     runs/ITERATION/NAME   the files of each run that stay
 
-A parcel is made on the host and read where the item was asked for, which trusts nothing in it.
+An archive is made on the host and read where the item was asked for, which trusts nothing in it.
 """
 
 import json
@@ -25,7 +25,7 @@ BUNDLE = "commits.bundle"
 
 MOST_FILES = 10_000
 MOST_BYTES = 2 << 30
-"""Bytes that the files of a parcel may come to when they are unpacked."""
+"""Bytes that the files of an archive may come to when they are unpacked."""
 
 MOST_JSON = 64 << 20
 
@@ -35,7 +35,7 @@ _PIECE = 1 << 20
 
 
 def write(path: Path, item: Mapping[str, object], bundle: Path | None, runs: Mapping[str, RunDirectory]) -> None:
-    """Make a parcel, private to its owner; `runs`: the directories of its iterations, by their ids."""
+    """Make an archive, private to its owner; `runs`: the directories of its iterations, by their ids."""
     with (
         os.fdopen(open_private(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC), "w+b") as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as made,
@@ -50,8 +50,8 @@ def write(path: Path, item: Mapping[str, object], bundle: Path | None, runs: Map
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
-    """A parcel that was received; Refused wherever it is none of ours."""
+class ResultArchive:
+    """An archive that was received; Refused wherever it is none of ours."""
 
     path: Path
 
@@ -60,7 +60,7 @@ class Parcel:
         with self._opened() as opened:
             found = json.loads(self._read(opened, ITEM, MOST_JSON))
         if not isinstance(found, dict):
-            raise Refused(f"{self.path.name} is no parcel of ours.")
+            raise Refused(f"{self.path.name} is no result archive of ampsm.")
         return found
 
     def unpack_bundle(self, to: Path) -> bool:
@@ -90,7 +90,7 @@ class Parcel:
         try:
             opened = zipfile.ZipFile(self.path)
         except (zipfile.BadZipFile, OSError, ValueError) as reason:
-            raise Refused(f"{self.path.name} is no parcel of ours: {reason}.") from reason
+            raise Refused(f"{self.path.name} is no result archive of ampsm: {reason}.") from reason
         files = opened.infolist()
         if len(files) > MOST_FILES or sum(file.file_size for file in files) > MOST_BYTES:
             opened.close()
@@ -102,7 +102,7 @@ class Parcel:
             with opened.open(name) as file:
                 content = file.read(most + 1)
         except (KeyError, zipfile.BadZipFile, OSError) as reason:
-            raise Refused(f"{self.path.name} is no parcel of ours: {reason}.") from reason
+            raise Refused(f"{self.path.name} is no result archive of ampsm: {reason}.") from reason
         if len(content) > most:
             raise Refused(f"{name} in {self.path.name} is larger than {most >> 20} MB.")
         return content
