@@ -13,7 +13,7 @@ from ampsm_engine.plain_text import plural
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
-    from ampsm_engine.engine.landed import LandedWork, Staying
+    from ampsm_engine.engine.merged_elsewhere import KeptSession, MergedWork
     from ampsm_engine.engine.session_trash import Removed
 
 
@@ -37,7 +37,7 @@ def clean_command(repo: Path | None, *, fetch: bool, dry_run: bool, yes: bool, a
       ampsm clean --dry-run
       ampsm clean --fetch
     """
-    from ampsm_engine.engine import bases, landed
+    from ampsm_engine.engine import bases, merged_elsewhere
 
     engine = arguments.open_engine()
     root = engine_access.repository_root(engine, repo) if repo is not None else None
@@ -46,45 +46,45 @@ def clean_command(repo: Path | None, *, fetch: bool, dry_run: bool, yes: bool, a
             for text in bases.fetch_all(engine, root):
                 diagnostics.warning(text)
     with diagnostics.working("Looking for work that is merged"):
-        found = landed.find_landed(engine, root)
-        landed.mark_landed(engine)
+        found = merged_elsewhere.find_merged(engine, root)
+        merged_elsewhere.update_merged_marks(engine)
     for text in found.trouble:
         diagnostics.warning(one_line(text))
     if not as_json:
         _print_found(found)
-    if found.landed and not (dry_run or yes):
-        many = "it" if len(found.landed) == 1 else f"these {len(found.landed)}"
+    if found.merged and not (dry_run or yes):
+        many = "it" if len(found.merged) == 1 else f"these {len(found.merged)}"
         command = f"ampsm clean{f' --repo {root}' if root else ''}"
         diagnostics.ask(f"Move {many} to the trash?", command, otherwise="Nothing was removed.")
     removed, stayed = ([], []) if dry_run else _removed(engine, found)
     if as_json:
-        parts = {"landed": found.landed, "staying": (*found.staying, *stayed), "removed": removed}
+        parts = {"landed": found.merged, "staying": (*found.staying, *stayed), "removed": removed}
         output.document({name: [documents.plain(one) for one in ones] for name, ones in parts.items()})
     elif removed:
         output.line(f"{plural(len(removed), 'session')} moved to the trash.")
         diagnostics.hint(f"ampsm trash restore {removed[0].session.id}")
-    elif not found.landed:
+    elif not found.merged:
         diagnostics.note("No session has all its work in its base.")
     return diagnostics.FAILED if stayed else diagnostics.OK
 
 
-def _removed(engine: "Engine", found: "LandedWork") -> "tuple[list[Removed], list[Staying]]":
+def _removed(engine: "Engine", found: "MergedWork") -> "tuple[list[Removed], list[KeptSession]]":
     """What went to the trash, and what was to go and stays, which is told."""
-    from ampsm_engine.engine import landed
+    from ampsm_engine.engine import merged_elsewhere
 
     removed, stayed = [], []
-    for one in found.landed:
+    for one in found.merged:
         try:
             with diagnostics.working(f"Moving {one_line(one.name)} to the trash"):
-                removed.append(landed.remove_landed(engine, one.session_id))
+                removed.append(merged_elsewhere.remove_merged(engine, one.session_id))
         except AmpsmError as reason:
-            stayed.append(landed.Staying(one.session_id, one.name, reason.message))
+            stayed.append(merged_elsewhere.KeptSession(one.session_id, one.name, reason.message))
             diagnostics.warning(one_line(reason.message))
     return removed, stayed
 
 
-def _print_found(found: "LandedWork") -> None:
-    for one in found.landed:
+def _print_found(found: "MergedWork") -> None:
+    for one in found.merged:
         output.line(f"{one_line(one.name)} ({one.session_id}): {one_line(one.how)}.")
         if one.note:
             diagnostics.note(f"{one_line(one.name)}: {one.note}")

@@ -343,7 +343,7 @@ def _of_batches(shapes: Shapes, _session: Schema, _iteration: Schema) -> dict[st
 def _of_the_rest(shapes: Shapes, session: Schema, iteration: Schema) -> dict[str, Schema]:
     from ampsm_engine.cli.logs import EVENT_TYPES
     from ampsm_engine.engine.doctor import Check
-    from ampsm_engine.engine.landed import Landed, Staying
+    from ampsm_engine.engine.merged_elsewhere import KeptSession, MergedSession
     from ampsm_engine.engine.relocation import Disagreement
     from ampsm_engine.engine.session_trash import Removed
     from ampsm_engine.metrics.figures import Figures, ToolFigures
@@ -384,7 +384,9 @@ def _of_the_rest(shapes: Shapes, session: Schema, iteration: Schema) -> dict[str
             leftOut=several(TEXT),
         ),
         "rm": record(removed=removed),
-        "clean": record(landed=several(shapes.of(Landed)), staying=several(shapes.of(Staying)), removed=removed),
+        "clean": record(
+            landed=several(shapes.of(MergedSession)), staying=several(shapes.of(KeptSession)), removed=removed
+        ),
         "trash ls": record(sessions=several(joined(trashed, record(trashBytes=COUNT)))),
         "trash purge": record(purged=several(TEXT), freedBytes=COUNT),
         "repair": record(findings=several(shapes.of(Disagreement))),

@@ -12,9 +12,9 @@ from pathlib import Path
 from ampsm_engine import redact
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import readiness, repository
+from ampsm_engine.git import repository, worktree_preparation
 from ampsm_engine.git.entities import Repo
-from ampsm_engine.git.readiness import CheckoutState
+from ampsm_engine.git.worktree_preparation import CheckoutState
 
 
 def learn(engine: Engine, repo: Repo, state: CheckoutState | None = None) -> None:
@@ -24,9 +24,9 @@ def learn(engine: Engine, repo: Repo, state: CheckoutState | None = None) -> Non
     """
     engine.home.ensure()
     if state is None:
-        repo = readiness.source(repo, "")
-        state = readiness.look(repo.checkout)
-    found = readiness.secret_files(repo.checkout, state)
+        repo = worktree_preparation.source(repo, "")
+        state = worktree_preparation.read_checkout_state(repo.checkout)
+    found = worktree_preparation.secret_files(repo.checkout, state)
     redact.note_files(_owner(repo.root), found)
 
 

@@ -85,7 +85,7 @@ class RepositoryOffer:
 
 
 @dataclass(frozen=True, slots=True)
-class Readiness:
+class FirstRunCheck:
     """One thing that a first session needs."""
 
     name: str
@@ -94,14 +94,14 @@ class Readiness:
     hint: str = ""
 
 
-def readiness(engine: Engine, path: str) -> tuple[Readiness, ...]:
+def first_run_checks(engine: Engine, path: str) -> tuple[FirstRunCheck, ...]:
     """Whether there is an amp, a login, and a repository around a path; quick, amp itself is not started."""
     return (*_earlier(engine), _amp(engine), _login(), _repository(engine, path))
 
 
-def _earlier(engine: Engine) -> Iterator[Readiness]:
+def _earlier(engine: Engine) -> Iterator[FirstRunCheck]:
     if lost := lost_sessions(engine):
-        yield Readiness("earlier", ok=False, text=lost.message, hint=lost.hint)
+        yield FirstRunCheck("earlier", ok=False, text=lost.message, hint=lost.hint)
 
 
 def lost_sessions(engine: Engine) -> Refused | None:
@@ -113,26 +113,26 @@ def lost_sessions(engine: Engine) -> Refused | None:
     return Refused(message, "ampsm repair looks for them.")
 
 
-def _amp(engine: Engine) -> Readiness:
+def _amp(engine: Engine) -> FirstRunCheck:
     try:
-        return Readiness("amp", ok=True, text=f"amp is {program.find(engine.settings, os.environ)}")
+        return FirstRunCheck("amp", ok=True, text=f"amp is {program.find(engine.settings, os.environ)}")
     except AmpsmError as reason:
-        return Readiness("amp", ok=False, text=reason.message, hint=reason.hint)
+        return FirstRunCheck("amp", ok=False, text=reason.message, hint=reason.hint)
 
 
-def _login() -> Readiness:
+def _login() -> FirstRunCheck:
     login = program.login(os.environ)
     if login.ok:
-        return Readiness("login", ok=True, text=f"amp has a login: {login.how}")
-    return Readiness("login", ok=False, text="amp has no login yet.", hint="amp login")
+        return FirstRunCheck("login", ok=True, text=f"amp has a login: {login.how}")
+    return FirstRunCheck("login", ok=False, text="amp has no login yet.", hint="amp login")
 
 
-def _repository(engine: Engine, path: str) -> Readiness:
+def _repository(engine: Engine, path: str) -> FirstRunCheck:
     try:
-        return Readiness("repository", ok=True, text=f"The repository is {_located(engine, folder(path)).root}")
+        return FirstRunCheck("repository", ok=True, text=f"The repository is {_located(engine, folder(path)).root}")
     except AmpsmError as reason:
         hint = "Start ampsm in a git repository, or type its path in the form of a new session."
-        return Readiness("repository", ok=False, text=reason.message, hint=hint)
+        return FirstRunCheck("repository", ok=False, text=reason.message, hint=hint)
 
 
 def check(engine: Engine, draft: SessionDraft) -> tuple[Trouble, ...]:

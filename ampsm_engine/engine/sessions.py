@@ -14,7 +14,15 @@ from ampsm_engine.context import Engine
 from ampsm_engine.engine import checkout_secrets, existing_branches, setup, startup
 from ampsm_engine.engine.creation import creation
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git import beginnings, own_files, readiness, repository, setup_source, worktree_status, worktrees
+from ampsm_engine.git import (
+    beginnings,
+    own_files,
+    repository,
+    setup_source,
+    worktree_preparation,
+    worktree_status,
+    worktrees,
+)
 from ampsm_engine.git.beginnings import WorktreePlan
 from ampsm_engine.git.entities import Base, Repo, Worktree
 from ampsm_engine.git.setup_source import SetupSource
@@ -97,8 +105,10 @@ def new(
     begun = Base(start.name, head or common)
     session_id = session_id or new_id()
     settings = engine.settings
-    repo = readiness.source(repo, start.name)
-    state = readiness.look(repo.checkout, templates.inner_folder(settings.needed("worktree.place")))
+    repo = worktree_preparation.source(repo, start.name)
+    state = worktree_preparation.read_checkout_state(
+        repo.checkout, templates.inner_folder(settings.needed("worktree.place"))
+    )
     checkout_secrets.learn(engine, repo, state)
     check_script(script)  # again: it may hold one of those
     title = _safe_title(name, prompt)
@@ -127,7 +137,7 @@ def new(
             )
             # 45 ms that are paid while git is at work.
             importlib.import_module("ampsm_engine.engine.runs" if run else "ampsm_engine.store.statements")
-            facts = [(LEFT_BEHIND, text) for text in readiness.left_behind(repo, start, state)]
+            facts = [(LEFT_BEHIND, text) for text in worktree_preparation.left_behind(repo, start, state)]
             if note := pending.finish().note:
                 facts.append(("worktree", note))
             with contextlib.suppress(AmpsmError, OSError):
@@ -177,9 +187,12 @@ def _prepare(
     """
     settings = engine.settings
     share = setup_source.named_folders(settings.text("setup.share"))
-    done = readiness.prepare(repo, worktree, source, share, settings.number("setup.share-limit") * 1_000_000)
-    facts = [("worktree", text) for text in (*done.notes, *readiness.lacking(worktree, repo.root, done.empty))]
-    facts += [(LEFT_BEHIND, text) for text in readiness.not_copied(repo.checkout, worktree, ignored)]
+    done = worktree_preparation.prepare(repo, worktree, source, share, settings.number("setup.share-limit") * 1_000_000)
+    facts = [
+        ("worktree", text)
+        for text in (*done.notes, *worktree_preparation.missing_parts(worktree, repo.root, done.empty))
+    ]
+    facts += [(LEFT_BEHIND, text) for text in worktree_preparation.not_copied(repo.checkout, worktree, ignored)]
     if done.copied:
         _hide_copied_secrets(repo.checkout, worktree, session_id)
         facts.append((FILES_COPIED, done.copied))
@@ -407,7 +420,7 @@ def adopt(
         thread_id=thread_id,
     )
     own_files.ensure(repo)
-    lacking = readiness.lacking(found.path, repo.root)
+    lacking = worktree_preparation.missing_parts(found.path, repo.root)
     entered, _ = _enter(engine, session, None, [("worktree", text) for text in lacking])
     from ampsm_engine.git import pinned_refs
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ampsm_engine import lifecycle, session_problems, trusted_commands
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import Failed, NotFound, Refused, Unfit
-from ampsm_engine.git import beginnings, lock, readiness, repository, setup_source
+from ampsm_engine.git import beginnings, lock, repository, setup_source, worktree_preparation
 from ampsm_engine.git.setup_source import SetupSource
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Iteration, Session, SetupState, Status
@@ -46,8 +46,8 @@ def offer(engine: Engine, path: Path, base: str | None = None, folder: str | Non
     within = beginnings.folder_in(repo, start.commit, path, folder) if folder else ""
     source = setup_source.read(repo.root, start.commit, within)
     trusted = not source.is_foreign or trusted_commands.is_trusted(engine.home, repo.root, source.command)
-    checkout = readiness.source(repo, start.name).checkout
-    behind = readiness.left_behind(repo, start, readiness.look(checkout))
+    checkout = worktree_preparation.source(repo, start.name).checkout
+    behind = worktree_preparation.left_behind(repo, start, worktree_preparation.read_checkout_state(checkout))
     return SetupOffer(str(repo.root), source.command, source.origin, trusted, source.problems, behind)
 
 

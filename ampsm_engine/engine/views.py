@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ampsm_engine import labels, redact, session_problems
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
-from ampsm_engine.git import changes, program, readiness, repository
+from ampsm_engine.git import changes, program, repository, worktree_preparation
 from ampsm_engine.git.entities import FileChange
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Fact, Iteration, Session, State
@@ -81,7 +81,7 @@ def show(engine: Engine, session: Session) -> SessionView:
             old = start_of(place, session, base, tip)
             files = changes.files(place, old, None if worktree.is_dir() else session.branch_name)
             ahead, behind = changes.ahead_behind(place, tip, base)
-            lacking = readiness.lacking(worktree, Path(session.repo_root)) if worktree.is_dir() else ()
+            lacking = worktree_preparation.missing_parts(worktree, Path(session.repo_root)) if worktree.is_dir() else ()
     except AmpsmError as reason:
         trouble = _lost_branch(session) or str(reason)
         return SessionView(session, iterations, facts, trouble=trouble, comments=comments, cost_micros=cost)

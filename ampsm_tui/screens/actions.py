@@ -182,7 +182,7 @@ class SessionActions:
         run_holding_keys(self._screen, self._trash(sessions, title, yes, note, merged=merged))
 
     async def _trash(self, sessions: Sequence[Session], title: str, yes: str, note: str, *, merged: bool) -> None:
-        from ampsm_engine.engine import landed, session_trash
+        from ampsm_engine.engine import merged_elsewhere, session_trash
 
         engine = app_of(self._screen).engine
         sentences = [note] if note else []
@@ -202,7 +202,7 @@ class SessionActions:
             in_app(self._screen, "\n".join(sentences)),
             yes,
             lambda: self._ask_each(
-                landed.remove_landed if merged else session_trash.remove, sessions, done=done, on_answer=warn
+                merged_elsewhere.remove_merged if merged else session_trash.remove, sessions, done=done, on_answer=warn
             ),
         )
 

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.reactive import var
 from textual.widgets import Static
 
-from ampsm_engine.engine.drafts import Readiness
+from ampsm_engine.engine.drafts import FirstRunCheck
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board
 from ampsm_tui.app_context import app_of
@@ -85,13 +85,13 @@ class FirstRunScreen(AppScreen[None]):
         from ampsm_engine.engine import drafts
 
         try:
-            found = await ask(drafts.readiness, app_of(self).engine, str(Path.cwd()))
+            found = await ask(drafts.first_run_checks, app_of(self).engine, str(Path.cwd()))
         except AmpsmError as refusal:
             show_error(self, refusal)
             return
         self._show(tuple(found or ()))
 
-    def _show(self, found: tuple[Readiness, ...]) -> None:
+    def _show(self, found: tuple[FirstRunCheck, ...]) -> None:
         lines = []
         for one in found:
             lines.append(

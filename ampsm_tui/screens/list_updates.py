@@ -269,7 +269,7 @@ class ForecastWatcher:
         try:
             await asyncio.sleep(0 if self._shown else QUIET)
             # They load all that merges, 50 ms: the first frame is on the screen by then.
-            from ampsm_engine.engine import landed, merges
+            from ampsm_engine.engine import merged_elsewhere, merges
             from ampsm_engine.merging import forecast
 
             if self._shown:
@@ -283,7 +283,12 @@ class ForecastWatcher:
                 took = time.monotonic() - began
                 pending = self._found.pending if self._found else 0
                 if not pending and not app_of(self._node).read_only:
-                    pending = await ask_until_answered(landed.mark_landed, ignore, self._engine, budget=BUDGET) or 0
+                    pending = (
+                        await ask_until_answered(
+                            merged_elsewhere.update_merged_marks, ignore, self._engine, budget=BUDGET
+                        )
+                        or 0
+                    )
                 await asyncio.sleep(max(QUIET, FORECAST_REST * took) if pending else max(BY_HAND, AGAIN * took))
         except AmpsmError:
             return  # a forecast is a help; preflight shows what is wrong

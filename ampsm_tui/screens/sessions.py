@@ -292,11 +292,11 @@ class SessionsScreen(SessionActionsScreen):
     @in_background
     async def action_clean(self) -> None:
         """Offer what is merged, here or upstream, for the trash."""
-        from ampsm_engine.engine import landed
+        from ampsm_engine.engine import merged_elsewhere
 
         app_of(self).show_toast("Looking for sessions whose work is merged")
-        found = await ask(landed.find_landed, app_of(self).engine)
-        wanted = {one.session_id for one in found.landed}
+        found = await ask(merged_elsewhere.find_merged, app_of(self).engine)
+        wanted = {one.session_id for one in found.merged}
         sessions = [row.session for row in (self.board.rows if self.board else ()) if row.session.id in wanted]
         if sessions:
             title = f"Move {labels.session_names(sessions)} to the trash? All work is merged."

@@ -36,7 +36,7 @@ ASKING_GIT = """
 """
 
 LOOKING = """
-    engine.views git.changes git.copied_paths git.large_files git.readiness git.snapshot git.staging git.submodules git.unwanted_files
+    engine.views git.changes git.copied_paths git.large_files git.worktree_preparation git.snapshot git.staging git.submodules git.unwanted_files
     private_folder
 """
 
@@ -47,7 +47,7 @@ REDACTING = """
 
 MAKING = """
     cli.arguments cli.parameters cli.root cli.sessions cli.setup engine.checkout_secrets engine.existing_branches
-    engine.sessions engine.setup git.copied_paths git.large_files git.readiness
+    engine.sessions engine.setup git.copied_paths git.large_files git.worktree_preparation
     git.setup_source git.submodules store.statements trusted_commands worker.agent_context
 """
 

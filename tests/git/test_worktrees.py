@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
-from ampsm_engine.git import program, readiness, repository, worktrees
+from ampsm_engine.git import program, repository, worktree_preparation, worktrees
 from ampsm_engine.git.entities import Worktree
 from tests.git.sandboxes import MOMENT, SESSION, Sandbox, has_lfs
 
@@ -442,7 +442,7 @@ def test_empty_submodules_are_named_until_they_are_filled(sandbox: Sandbox, tmp_
     sandbox.git("submodule", "--quiet", "add", str(library.root), "lib")
     sandbox.commit()
     worktree = sandbox.session()
-    (told,) = readiness.lacking(worktree.path, sandbox.root)
+    (told,) = worktree_preparation.missing_parts(worktree.path, sandbox.root)
     assert "submodules are empty here (lib)" in told
     subprocess.run(told.partition("To fill them: ")[2], shell=True, check=True, capture_output=True)
-    assert readiness.lacking(worktree.path, sandbox.root) == ()
+    assert worktree_preparation.missing_parts(worktree.path, sandbox.root) == ()

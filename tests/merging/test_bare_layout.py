@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine import config
-from ampsm_engine.engine import bases, landed, repair, session_trash, sessions, views
+from ampsm_engine.engine import bases, merged_elsewhere, repair, session_trash, sessions, views
 from ampsm_engine.errors import Refused, Unfit
 from ampsm_engine.git import repository, worktrees
 from ampsm_engine.merging import preflight
@@ -52,7 +52,7 @@ def test_a_session_is_merged_and_cleaned_up(bare: Desk, target: str) -> None:
     assert git(top, "show", f"{target}:one.txt") == lines(_3="three")
     assert (top / "dev" / "one.txt").read_text() == (lines(_3="three") if target == "dev" else lines())
     assert git(top / "dev", "status", "--porcelain") == ""
-    assert [one.session_id for one in landed.find_landed(bare.engine).landed] == [session.id]
+    assert [one.session_id for one in merged_elsewhere.find_merged(bare.engine).merged] == [session.id]
     (Path(session.worktree_path) / "loose.txt").write_text("loose\n")
     session_trash.remove(bare.engine, session.id)
     session_trash.restore(bare.engine, session.id)

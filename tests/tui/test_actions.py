@@ -10,7 +10,7 @@ import pytest
 from textual import events
 from textual.app import App
 
-from ampsm_engine.engine.landed import Landed, LandedWork
+from ampsm_engine.engine.merged_elsewhere import MergedSession, MergedWork
 from ampsm_engine.engine.session_trash import Removed
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Board
@@ -101,17 +101,19 @@ async def test_the_trash_says_what_goes_and_can_be_undone(desk: Desk, snapshot_s
 
 
 async def test_what_is_merged_goes_to_the_trash_after_one_question(desk: Desk) -> None:
-    desk.answers["find_landed"] = lambda *_: LandedWork((), ())
+    desk.answers["find_merged"] = lambda *_: MergedWork((), ())
     desk.answers["describe_loss"] = lambda *_: "fix login goes to the trash; nothing is lost."
     async with desk.open(one(landed="merged upstream: origin/main has its changes"), size=(120, 24)):
         desk.sees("merged upstream: origin/main")
         await desk.press("t")
         desk.sees("No session has all its work in its base")
-        desk.answers["find_landed"] = lambda *_: LandedWork((Landed("s000000001", "fix login", "it is there"),), ())
+        desk.answers["find_merged"] = lambda *_: MergedWork(
+            (MergedSession("s000000001", "fix login", "it is there"),), ()
+        )
         await desk.press("t")
         desk.sees("All work is merged", "nothing is lost")
         await desk.press("y")
-        desk.asked("remove_landed", "s000000001")
+        desk.asked("remove_merged", "s000000001")
 
 
 async def test_a_key_that_is_typed_before_its_question_is_there_answers_that_question(desk: Desk) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.engine import drafts
-from ampsm_engine.engine.drafts import Readiness
+from ampsm_engine.engine.drafts import FirstRunCheck
 from ampsm_engine.errors import Refused
 from tests.tui.builders import a_board, a_session
 from tests.tui.conftest import Camera
@@ -16,14 +16,16 @@ from tests.worker.conftest import bench
 __all__ = ["bench"]
 
 GOOD = (
-    Readiness("amp", ok=True, text="amp is /usr/local/bin/amp"),
-    Readiness("login", ok=True, text="amp has a login: AMP_API_KEY is set"),
-    Readiness("repository", ok=True, text="The repository is /home/ada/shop"),
+    FirstRunCheck("amp", ok=True, text="amp is /usr/local/bin/amp"),
+    FirstRunCheck("login", ok=True, text="amp has a login: AMP_API_KEY is set"),
+    FirstRunCheck("repository", ok=True, text="The repository is /home/ada/shop"),
 )
 BAD = (
-    Readiness("amp", ok=False, text="The amp program was not found in the PATH.", hint="npm install -g @ampcode/cli"),
-    Readiness("login", ok=False, text="amp has no login yet.", hint="amp login"),
-    Readiness(
+    FirstRunCheck(
+        "amp", ok=False, text="The amp program was not found in the PATH.", hint="npm install -g @ampcode/cli"
+    ),
+    FirstRunCheck("login", ok=False, text="amp has no login yet.", hint="amp login"),
+    FirstRunCheck(
         "repository", ok=False, text="/home/ada is not in a git repository.", hint="Start ampsm in a git repository."
     ),
 )
@@ -31,7 +33,7 @@ BAD = (
 
 async def test_all_is_well(desk: Desk, snapshot_svg: Camera) -> None:
     desk.answers["repository_offer"] = Refused("There is no repository.", "")
-    desk.answers["readiness"] = lambda *_: GOOD
+    desk.answers["first_run_checks"] = lambda *_: GOOD
     async with desk.open(a_board()):
         desk.sees("✓ amp is /usr/local/bin/amp", "a begins the first session", "on a branch of its own")
         await snapshot_svg.tour(desk)
@@ -40,11 +42,11 @@ async def test_all_is_well(desk: Desk, snapshot_svg: Camera) -> None:
 
 
 async def test_what_is_missing_is_said_and_looked_at_again(desk: Desk, snapshot_svg: Camera) -> None:
-    desk.answers["readiness"] = lambda *_: BAD
+    desk.answers["first_run_checks"] = lambda *_: BAD
     async with desk.open(a_board()):
         desk.sees("✗ The amp program was not found", "npm install", "amp login", "not in a git repository")
         await snapshot_svg.tour(desk)
-        desk.answers["readiness"] = lambda *_: GOOD
+        desk.answers["first_run_checks"] = lambda *_: GOOD
         await desk.press("R")
         desk.sees("✓ amp is")
         desk.sees_not("✗")
@@ -74,10 +76,10 @@ async def test_a_side_pane_shows_no_first_run(desk: Desk) -> None:
 
 
 def test_the_real_machine_is_asked(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [one.name for one in drafts.readiness(bench.engine, str(bench.repo)) if not one.ok] == []
+    assert [one.name for one in drafts.first_run_checks(bench.engine, str(bench.repo)) if not one.ok] == []
     monkeypatch.setenv("AMP_CLI_PATH", str(bench.folder / "missing"))
     monkeypatch.delenv("AMP_API_KEY", raising=False)
-    found = {one.name: one for one in drafts.readiness(bench.engine, str(Path("/")))}
+    found = {one.name: one for one in drafts.first_run_checks(bench.engine, str(Path("/")))}
     assert not found["amp"].ok
     assert not found["repository"].ok
     assert all(one.hint for one in found.values() if not one.ok)
@@ -85,7 +87,7 @@ def test_the_real_machine_is_asked(bench: Bench, monkeypatch: pytest.MonkeyPatch
 
 async def test_a_session_of_another_app_does_not_close_the_form_above(desk: Desk) -> None:
     """It comes while the form is in front: the form stays, what is typed in it too, and this screen goes after it."""
-    desk.answers["readiness"] = lambda *_: GOOD
+    desk.answers["first_run_checks"] = lambda *_: GOOD
     async with desk.open(a_board()):
         await desk.press("a")
         await desk.type("fix it")

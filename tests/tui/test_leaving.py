@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
 from ampsm_engine import config
-from ampsm_engine.engine.drafts import readiness
+from ampsm_engine.engine.drafts import first_run_checks
 from ampsm_engine.errors import Failed, Refused
 from ampsm_tui import app
 from ampsm_tui.ask import ask, run_to_end, run_while_open
@@ -69,11 +69,11 @@ async def test_what_takes_too_long_is_left(desk: Desk, monkeypatch: pytest.Monke
 async def test_an_answer_to_a_screen_that_has_gone_is_dropped(desk: Desk) -> None:
     """It would be put into widgets that are gone: that ended the app."""
     go, told = asyncio.Event(), []
-    desk.answers["readiness"] = lambda *_: go.wait()
+    desk.answers["first_run_checks"] = lambda *_: go.wait()
 
     class Asking(AppScreen[None]):
         async def wants(self) -> None:
-            told.append(await ask(readiness))
+            told.append(await ask(first_run_checks))
 
     async with desk.open(a_board(a_session())):
         screen = Asking()
@@ -213,9 +213,9 @@ async def test_an_answer_takes_away_the_screen_that_gives_it(desk: Desk) -> None
     go, answers = asyncio.Event(), []
 
     async def deliver(_: str) -> None:
-        await ask(readiness)
+        await ask(first_run_checks)
 
-    desk.answers["readiness"] = lambda *_: go.wait()
+    desk.answers["first_run_checks"] = lambda *_: go.wait()
     async with desk.open(a_board(a_session("fix login"))):
         desk.app.push_screen(
             LineScreen("A line", deliver, owner="s1", purpose="line", text="x", may_be_empty=False), answers.append

@@ -18,7 +18,7 @@ from textual.widgets import Input
 
 from ampsm_engine.engine.base_change import BaseChange
 from ampsm_engine.engine.drafts import RepositoryOffer
-from ampsm_engine.engine.landed import Landed, LandedWork
+from ampsm_engine.engine.merged_elsewhere import MergedSession, MergedWork
 from ampsm_engine.engine.scripts import ScriptOutput
 from ampsm_engine.errors import Refused
 from ampsm_engine.git.entities import FileChange
@@ -87,7 +87,7 @@ def set_copies(app: AmpsmApp) -> None:
 
 
 REMOVED = {"remove": lambda _, one: ((), ()) if one.startswith("b") else None}
-LANDED = {"find_landed": lambda *_: LandedWork((Landed("s1", "fix login", "merged"),), ())}
+LANDED = {"find_merged": lambda *_: MergedWork((MergedSession("s1", "fix login", "merged"),), ())}
 CONFLICTED = {"open_merges": lambda *_: {"s1": a_merge(MergeState.CONFLICTED)}}
 QUEUE = {"timeline": lambda *_: a_history(IDLE_ROW, an_iteration("s1", 1), WAITING)}
 AFTER_MERGE = {"last_undoable": lambda *_: a_merge()}
@@ -125,7 +125,7 @@ WAYS = (
     Way("keys", (lambda app: app.push_screen(KeysScreen()), "enter", "x", "enter"), ("store",)),
     Way("notifications", ("at", "space"), ("store",)),
     Way("notifications, tried", ("at", "ctrl+g"), ("send",)),
-    Way("first run", (lambda app: app.push_screen(FirstRunScreen()),), ("readiness",)),
+    Way("first run", (lambda app: app.push_screen(FirstRunScreen()),), ("first_run_checks",)),
     Way("message", ("m", "x", "ctrl+g"), ("iterate",)),
     Way("name", ("E", "n", "x", "enter"), ("edit",)),
     Way("notes", ("E", "o", "x", "ctrl+g"), ("edit",)),
@@ -144,8 +144,8 @@ WAYS = (
     Way("variants, one kept", ("B", "enter", "vertical_line", "ctrl+g", "y"), ("describe_loss", "remove")),
     Way("numbers", ("number_sign",), ("metrics_view",)),
     Way("base", ("E", "b", "x", "enter"), ("change_base",)),
-    Way("clean", ("t",), ("find_landed",)),
-    Way("clean, one thrown away", ("t", "y"), ("describe_loss", "remove_landed"), answers=LANDED),
+    Way("clean", ("t",), ("find_merged",)),
+    Way("clean, one thrown away", ("t", "y"), ("describe_loss", "remove_merged"), answers=LANDED),
     Way("setup's output", ("enter", "tab", "enter"), ("setup_output",), answers=SETUP),
     Way("setup", ("U", "s"), ("command_of", "start", "read_output")),
     Way("setup, trusted", ("U", "s", "y"), ("trust",), answers=UNTRUSTED),
@@ -207,8 +207,8 @@ def answers() -> dict[str, Any]:
         "compare_variants": lambda *_: batches.three_variants(),
         "change_base": lambda *_: BaseChange(IDLE_ROW.session, "It is merged into x."),
         "command_of": lambda *_: "npm ci",
-        "find_landed": lambda *_: LandedWork((), ()),
-        "remove_landed": lambda *_: None,
+        "find_merged": lambda *_: MergedWork((), ()),
+        "remove_merged": lambda *_: None,
         "setup_output": lambda *_: "added 12 packages",
         "trust": lambda *_: None,
         "skip": lambda *_: None,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import landed, session_trash
+from ampsm_engine.engine import merged_elsewhere, session_trash
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Session
 from tests.conftest import git
@@ -46,20 +46,20 @@ def test_what_was_merged_upstream_is_found_and_marked(desk: Desk, done: Session,
             git(there, "restore", "-s", branch, "--", ".")
             git(there, "add", "-A")
             git(there, "commit", "-q", "-m", "By another way")
-    assert landed.find_landed(desk.engine).landed == ()
+    assert merged_elsewhere.find_merged(desk.engine).merged == ()
     git(desk.repo, "fetch", "-q", "origin")
-    assert landed.mark_landed(desk.engine) == 0
-    found = landed.find_landed(desk.engine)
-    assert [one.session_id for one in found.landed] == [done.id]
-    assert "origin/main" in found.landed[0].how
-    assert desk.now(done).landed == f"merged upstream: {found.landed[0].how}"
+    assert merged_elsewhere.update_merged_marks(desk.engine) == 0
+    found = merged_elsewhere.find_merged(desk.engine)
+    assert [one.session_id for one in found.merged] == [done.id]
+    assert "origin/main" in found.merged[0].how
+    assert desk.now(done).landed == f"merged upstream: {found.merged[0].how}"
     git(there, "revert", "--no-edit", *(["-m1"] if way == "merge" else []), "HEAD")
     if way == "pick":
         git(there, "revert", "--no-edit", "HEAD~2")
     git(desk.repo, "fetch", "-q", "origin")
-    landed.mark_landed(desk.engine)
+    merged_elsewhere.update_merged_marks(desk.engine)
     assert desk.now(done).landed is None, "it was taken out of the base again"
-    assert landed.find_landed(desk.engine).landed == ()
+    assert merged_elsewhere.find_merged(desk.engine).merged == ()
 
 
 def test_nothing_goes_that_is_nowhere_else(desk: Desk, done: Session) -> None:
@@ -70,11 +70,11 @@ def test_nothing_goes_that_is_nowhere_else(desk: Desk, done: Session) -> None:
     desk.amp(ahead, {"two.txt": lines(_4="four", _5="five")})
     loose = Path(done.worktree_path) / "loose.txt"
     loose.write_text("nowhere else\n")
-    found = landed.find_landed(desk.engine)
-    assert found.landed == ()
+    found = merged_elsewhere.find_merged(desk.engine)
+    assert found.merged == ()
     assert [(one.session_id, "loose.txt" in one.why) for one in found.staying] == [(done.id, True)]
     loose.unlink()
-    assert [one.session_id for one in landed.find_landed(desk.engine).landed] == [done.id]
+    assert [one.session_id for one in merged_elsewhere.find_merged(desk.engine).merged] == [done.id]
     session_trash.remove(desk.engine, done.id)
     assert {one.id for one in desk.engine.store.sessions.all()} == {fresh.id, ahead.id}
 
@@ -83,33 +83,33 @@ def test_commits_that_change_nothing_together_are_in_no_base(desk: Desk) -> None
     session = desk.session()
     desk.amp(session, {"one.txt": lines(_3="three")})
     git(Path(session.worktree_path), "revert", "--no-edit", "HEAD")
-    found = landed.find_landed(desk.engine)
-    assert (found.landed, found.staying) == ((), ())
+    found = merged_elsewhere.find_merged(desk.engine)
+    assert (found.merged, found.staying) == ((), ())
 
 
 def test_what_was_found_is_looked_at_once_more_when_the_answer_comes(desk: Desk, done: Session) -> None:
     git(desk.repo, "merge", "-q", "--no-ff", "-m", "By hand", done.branch_name)
-    (found,) = landed.find_landed(desk.engine).landed
+    (found,) = merged_elsewhere.find_merged(desk.engine).merged
     desk.amp(done, {"two.txt": lines(_4="four")})
     with pytest.raises(Refused, match="not all of its work is merged any more"):
-        landed.remove_landed(desk.engine, found.session_id)
+        merged_elsewhere.remove_merged(desk.engine, found.session_id)
     assert desk.now(done).trashed_at is None
     git(desk.repo, "merge", "-q", "--no-ff", "-m", "By hand", done.branch_name)
-    assert landed.remove_landed(desk.engine, found.session_id).in_base
+    assert merged_elsewhere.remove_merged(desk.engine, found.session_id).in_base
 
 
 def test_a_mark_is_looked_for_only_when_a_branch_has_moved(
     desk: Desk, done: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    told = landed._told
-    monkeypatch.setattr(landed, "_told", lambda *a: asked.append(a) or told(*a))
+    describe = merged_elsewhere._describe_merge
+    monkeypatch.setattr(merged_elsewhere, "_describe_merge", lambda *a: asked.append(a) or describe(*a))
     for _ in range(3):
-        landed.mark_landed(desk.engine)
+        merged_elsewhere.update_merged_marks(desk.engine)
     assert len(asked) == 1
-    assert landed.mark_landed(desk.engine, budget=-1) == 0
+    assert merged_elsewhere.update_merged_marks(desk.engine, budget=-1) == 0
     desk.base({"two.txt": lines(_4="four")})
-    assert landed.mark_landed(desk.engine, budget=-1) == 1, "there was no time for it"
-    landed.mark_landed(desk.engine)
+    assert merged_elsewhere.update_merged_marks(desk.engine, budget=-1) == 1, "there was no time for it"
+    merged_elsewhere.update_merged_marks(desk.engine)
     assert len(asked) == 2
     assert desk.now(done).landed is None

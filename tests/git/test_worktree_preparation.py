@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.git import large_files, readiness, repository, submodules
+from ampsm_engine.git import large_files, repository, submodules, worktree_preparation
 from ampsm_engine.git.setup_source import SetupSource
 from tests.conftest import first_commits
 from tests.git.sandboxes import Sandbox
@@ -31,8 +31,8 @@ def super_project(tmp_path: Path) -> Sandbox:
 def test_submodules_are_filled_from_what_the_main_worktree_has_at_any_depth(super_project: Sandbox) -> None:
     worktree = super_project.session().path
     config = (super_project.root / ".git" / "config").read_bytes()
-    readiness.prepare(super_project.repo, worktree, SetupSource(), (), 0)
-    assert readiness.lacking(worktree, super_project.root) == ()
+    worktree_preparation.prepare(super_project.repo, worktree, SetupSource(), (), 0)
+    assert worktree_preparation.missing_parts(worktree, super_project.root) == ()
     assert (worktree / "deep/lib/deep/inner/inner.txt").read_text() == "inner"
     assert super_project.git("status", "--porcelain", at=worktree) == ""
     status = super_project.git("submodule", "status", "--recursive", at=worktree)
@@ -55,7 +55,7 @@ def test_what_gitmodules_names_elsewhere_is_neither_followed_nor_run(super_proje
     worktree = super_project.session().path
     submodules.fill(worktree, super_project.repo.common_dir / "modules")
     assert submodules.empty(worktree) == ["deep/lib"]
-    assert "submodule update --init" in readiness.lacking(worktree, super_project.root)[0]
+    assert "submodule update --init" in worktree_preparation.missing_parts(worktree, super_project.root)[0]
     assert not list(super_project.root.rglob("ran"))
 
 
@@ -79,11 +79,11 @@ def test_a_submodule_that_cannot_be_filled_keeps_no_other_from_it(tmp_path: Path
     project.git("config", "--global", "filter.odd.smudge", "false")
     project.git("config", "--global", "filter.odd.required", "true")
     worktree = project.session().path
-    done = readiness.prepare(project.repo, worktree, SetupSource(), (), 0)
+    done = worktree_preparation.prepare(project.repo, worktree, SetupSource(), (), 0)
     assert [(worktree / name / "a.txt").exists() for name in ("first", "odd", "last")] == [True, False, True]
-    (told,) = readiness.lacking(worktree, project.root, done.empty)
+    (told,) = worktree_preparation.missing_parts(worktree, project.root, done.empty)
     assert "The submodules are empty here (odd)" in told
-    assert readiness.lacking(worktree, project.root) == (told,)
+    assert worktree_preparation.missing_parts(worktree, project.root) == (told,)
     project.git("config", "--global", "--unset", "filter.odd.required")
     subprocess.run(["sh", "-c", f"export GIT_ALLOW_PROTOCOL=file; {told.partition('To fill them: ')[2]}"], check=True)
     assert (worktree / "odd" / "a.txt").exists()
@@ -95,22 +95,22 @@ def test_what_the_checkout_and_the_remote_have_more_is_said(tmp_path: Path) -> N
     origin.git("clone", "--quiet", origin.root, tmp_path / "clone")
     clone = Sandbox(tmp_path / "clone")
     repo, start = clone.repo, repository.base(clone.repo, None)
-    assert readiness.left_behind(repo, start, readiness.look(clone.root)) == ()
+    assert worktree_preparation.left_behind(repo, start, worktree_preparation.read_checkout_state(clone.root)) == ()
     origin.commit({"a.txt": "b"})
     clone.git("fetch", "--quiet")
     clone.write({"a.txt": "mine", "new.txt": "mine", ".env": "KEY=1", "x.pyc": ""})
     clone.write({f"node_modules/{number}": "" for number in range(40)} | {"build/out": ""})
-    state = readiness.look(clone.root)
-    assert readiness.left_behind(repo, start, state) == (
+    state = worktree_preparation.read_checkout_state(clone.root)
+    assert worktree_preparation.left_behind(repo, start, state) == (
         "What is uncommitted in your checkout stays there alone: a.txt, new.txt.",
         "main is 1 commit behind origin/main as it was fetched last: ampsm new --fetch",
     )
     worktree = clone.session().path
     clone.write({".worktreeinclude": "build/\n"})
     ignored = state.ignored
-    done = readiness.prepare(repo, worktree, SetupSource(), (), 0)
+    done = worktree_preparation.prepare(repo, worktree, SetupSource(), (), 0)
     assert done.copied == "Copied from the checkout: 1 ignored file, 0 bytes."
-    (told,) = readiness.not_copied(repo.checkout, worktree, ignored)
+    (told,) = worktree_preparation.not_copied(repo.checkout, worktree, ignored)
     assert told.startswith("Ignored in your checkout, and not here: .env, node_modules/. ")
 
 
@@ -124,5 +124,5 @@ def test_pointers_of_large_file_storage_are_said_where_its_program_is_not_there(
     sandbox = Sandbox(root)
     assert large_files.lacking(root, root / ".git") == ""
     sandbox.commit({".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n", "b.bin": "itself"})
-    (told,) = readiness.lacking(sandbox.session().path, root)
+    (told,) = worktree_preparation.missing_parts(sandbox.session().path, root)
     assert told.startswith("Files of large file storage are pointers here, git-lfs is not installed (a.bin). Install")

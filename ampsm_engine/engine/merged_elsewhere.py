@@ -25,8 +25,8 @@ _MEMORY = "landed.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Landed:
-    """A session that may go: all of its work is elsewhere."""
+class MergedSession:
+    """A session that may go: all of its work is in its base."""
 
     session_id: str
     name: str
@@ -37,7 +37,7 @@ class Landed:
 
 
 @dataclass(frozen=True, slots=True)
-class Staying:
+class KeptSession:
     """A session whose commits are in its base and that stays all the same."""
 
     session_id: str
@@ -46,37 +46,37 @@ class Staying:
 
 
 @dataclass(frozen=True, slots=True)
-class LandedWork:
-    """What was found; what could not be asked is told in `trouble`."""
+class MergedWork:
+    """The sessions that were found; `trouble` has a sentence for each that could not be asked about."""
 
-    landed: tuple[Landed, ...]
-    staying: tuple[Staying, ...]
+    merged: tuple[MergedSession, ...]
+    staying: tuple[KeptSession, ...]
     trouble: tuple[str, ...] = ()
 
 
-def find_landed(engine: Engine, repo_root: str | None = None, *, ask_hosts: bool = True) -> LandedWork:
-    """Look through the sessions that rest, those of one repository or all, for work that is in its base.
+def find_merged(engine: Engine, repo_root: str | None = None, *, ask_hosts: bool = True) -> MergedWork:
+    """Look through the sessions that are idle, those of one repository or all, for work that is in its base.
 
     With `ask_hosts` `gh` or `glab` is asked about branches that were pushed and that git does not find in the base.
     """
-    landed: list[Landed] = []
-    staying: list[Staying] = []
+    merged: list[MergedSession] = []
+    staying: list[KeptSession] = []
     trouble: list[str] = []
-    for session in _resting(engine, repo_root):
+    for session in _idle_sessions(engine, repo_root):
         try:
-            found = _judged(engine, session, ask_hosts=ask_hosts)
+            found = _judge(engine, session, ask_hosts=ask_hosts)
         except AmpsmError as reason:
             trouble.append(f"{session.name}: {reason.message}")
             continue
-        if isinstance(found, Landed):
-            landed.append(found)
+        if isinstance(found, MergedSession):
+            merged.append(found)
         elif found is not None:
             staying.append(found)
-    return LandedWork(tuple(landed), tuple(staying), tuple(dict.fromkeys(trouble)))
+    return MergedWork(tuple(merged), tuple(staying), tuple(dict.fromkeys(trouble)))
 
 
-def _judged(engine: Engine, session: Session, *, ask_hosts: bool = True) -> Landed | Staying | None:
-    """Whether a session that rests may go; None where nothing of it is in its base."""
+def _judge(engine: Engine, session: Session, *, ask_hosts: bool = True) -> MergedSession | KeptSession | None:
+    """Whether an idle session may go; None where nothing of it is in its base."""
     proven = merged_check.prove(engine, session)
     in_base = proven.in_base and _is_merged(session, proven)
     how = proven.text if in_base and not proven.taken_back and not proven.uncommitted else ""
@@ -85,26 +85,26 @@ def _judged(engine: Engine, session: Session, *, ask_hosts: bool = True) -> Land
     if not (in_base or how) or not _has_work(session):
         return None
     if not how:
-        return Staying(session.id, session.name, proven.text)
+        return KeptSession(session.id, session.name, proven.text)
     if kept := proven.inventory.whole:
-        return Staying(session.id, session.name, f"only its worktree has {list_some(kept)}")
-    return Landed(session.id, session.name, how, proven.warning)
+        return KeptSession(session.id, session.name, f"only its worktree has {list_some(kept)}")
+    return MergedSession(session.id, session.name, how, proven.warning)
 
 
-def remove_landed(engine: Engine, session_id: str) -> Removed:
+def remove_merged(engine: Engine, session_id: str) -> Removed:
     """Move a session that was found to the trash; Refused where not all of its work is merged any more.
 
     It is looked at once more: whoever was asked may have answered late, and amp have worked there since.
     """
-    resting = next((one for one in _resting(engine, None) if one.id == session_id), None)
-    found = _judged(engine, resting) if resting else None
-    if isinstance(found, Landed):
+    resting = next((one for one in _idle_sessions(engine, None) if one.id == session_id), None)
+    found = _judge(engine, resting) if resting else None
+    if isinstance(found, MergedSession):
         return session_trash.remove(engine, session_id)
     why = found.why if found else "not all of its work is merged any more"
     raise Refused(f"{engine.store.sessions.get(session_id).name} stays: {why}.", f"ampsm show {session_id}")
 
 
-def _resting(engine: Engine, repo_root: str | None) -> list[Session]:
+def _idle_sessions(engine: Engine, repo_root: str | None) -> list[Session]:
     """The sessions in which nothing runs, waits or is merged, and that nobody put away."""
     store = engine.store
     sessions = store.sessions.all(repo_root=repo_root)
@@ -155,7 +155,7 @@ def _is_in(root: Path, tip: str, head: str) -> bool:
     return repository.ref_commit(root, head) is not None and repository.is_ancestor(root, tip, head)
 
 
-def mark_landed(engine: Engine, *, budget: float = 60.0) -> int:
+def update_merged_marks(engine: Engine, *, budget: float = 60.0) -> int:
     """Bring the marks of the list up to date, for `budget` seconds; how many sessions are still to be looked at.
 
     Only those are looked at whose branch, or a branch that could have their work, has moved since the last time.
@@ -177,7 +177,7 @@ def mark_landed(engine: Engine, *, budget: float = 60.0) -> int:
                 if time.monotonic() > until:
                     pending += 1
                     continue
-                known = [key, _told(engine, session)]
+                known = [key, _describe_merge(engine, session)]
             after[session.id] = known
             if (known[1] or None) != session.landed:
                 engine.store.sessions.update(session.id, landed=known[1] or None)
@@ -213,7 +213,7 @@ def _tips(root: Path) -> _Tips:
     return found
 
 
-def _told(engine: Engine, session: Session) -> str:
+def _describe_merge(engine: Engine, session: Session) -> str:
     if not _has_work(session):
         return ""
     found = merged_check.in_base(engine, session)

@@ -87,7 +87,7 @@ def prepare(repo: Repo, worktree: Path, source: "SetupSource", share: Sequence[s
     return Prepared(copied, (*source.problems, *done.left_out()), empty)
 
 
-def lacking(path: Path, root: Path, empty: Sequence[str] | None = None) -> tuple[str, ...]:
+def missing_parts(path: Path, root: Path, empty: Sequence[str] | None = None) -> tuple[str, ...]:
     """What a worktree does not have of what the main worktree has: hooks, submodules, large files.
 
     `empty`: the submodules that are not filled, where that is known.
@@ -114,7 +114,7 @@ class CheckoutState(NamedTuple):
     """Paths that git ignores, less what nobody misses."""
 
 
-def look(checkout: Path, *hidden: str) -> CheckoutState:
+def read_checkout_state(checkout: Path, *hidden: str) -> CheckoutState:
     """What stands in a checkout; nothing where git cannot tell, as in a bare repository.
 
     `hidden`: folders at its top of which nothing counts, beside ampsm's own.
