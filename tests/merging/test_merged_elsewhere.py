@@ -62,6 +62,60 @@ def test_what_was_merged_upstream_is_found_and_marked(desk: Desk, done: Session,
     assert merged_elsewhere.find_merged(desk.engine).merged == ()
 
 
+def others(there: Path, one: str, new: str) -> None:
+    """Others write the files of the work anew."""
+    (there / "one.txt").write_text(one)
+    (there / "new.txt").write_text(new)
+    git(there, "add", "-A")
+    git(there, "commit", "-q", "-m", "Others go on")
+
+
+@pytest.mark.parametrize("way", ["merge", "squash", "pick", "by hand"])
+def test_what_went_on_from_a_revert_is_not_in_the_base(desk: Desk, done: Session, way: str) -> None:
+    there, branch = upstream(desk), f"origin/{done.branch_name}"
+    git(there, "commit", "-q", "--allow-empty", "-m", "Others go on")
+    if way == "pick":
+        git(there, "cherry-pick", f"{branch}~1", branch)
+    else:
+        git(there, "merge", "-q", *(["--no-ff"] if way == "merge" else ["--squash"]), branch)
+        git(there, "commit", "-q", "--allow-empty", "-m", "Squashed (#7)")
+    if way == "by hand":
+        git(there, "restore", "-s", "HEAD~1", "--staged", "--worktree", ".")
+        git(there, "commit", "-q", "-m", "Out again")
+    else:
+        git(there, "revert", "--no-edit", *(["-m1", "HEAD~1"] if way == "merge" else ["HEAD"]))
+    others(there, lines(_3="three" if way == "pick" else "other", _9="others'"), "others'\n")
+    git(desk.repo, "fetch", "-q", "origin")
+    landed.mark_landed(desk.engine)
+    found = landed.find_landed(desk.engine)
+    assert (found.landed, desk.now(done).landed) == ((), None)
+    assert "it took new.txt, one.txt back since" in found.staying[0].why
+    git(there, "reset", "-q", "--hard", "HEAD~1")
+    git(there, "revert", "--no-edit", "HEAD")
+    others(there, lines(_3="three and more", _9="nine and more"), "new and more\n")
+    git(desk.repo, "fetch", "-q", "origin")
+    assert [one.session_id for one in landed.find_landed(desk.engine).landed] == [done.id], "it is back, and went on"
+
+
+def test_what_differs_in_white_space_or_is_there_in_part_is_not_in_the_base(desk: Desk, done: Session) -> None:
+    there = upstream(desk)
+    others(there, lines(_3="   three", _9="nine"), "  new\n")
+    git(desk.repo, "fetch", "-q", "origin")
+    assert landed.find_landed(desk.engine).landed == ()
+    git(there, "reset", "-q", "--hard", "HEAD~1")
+    git(there, "cherry-pick", f"origin/{done.branch_name}~1")
+    git(desk.repo, "fetch", "-q", "origin")
+    assert landed.find_landed(desk.engine).landed == ()
+    git(there, "reset", "-q", "--hard", "HEAD~1")
+    (there / "one.txt").write_text(lines(_3="  three"))
+    git(there, "commit", "-qam", "Picked, and indented")
+    git(there, "cherry-pick", "--no-commit", "-X", "theirs", f"origin/{done.branch_name}")
+    git(there, "restore", "-s", f"origin/{done.branch_name}", "--staged", "--worktree", "new.txt")
+    git(there, "commit", "-q", "-m", "And the rest")
+    git(desk.repo, "fetch", "-q", "origin")
+    assert landed.find_landed(desk.engine).landed == ()
+
+
 def test_nothing_goes_that_is_nowhere_else(desk: Desk, done: Session) -> None:
     fresh = desk.session("just made")
     ahead = desk.session("ahead")

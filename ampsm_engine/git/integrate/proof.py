@@ -22,6 +22,14 @@ _EXACT_PATCH = ("--binary", "--full-index", "--no-renames", "--no-ext-diff", "--
 _FILES_LOOKED_AT = 200
 """Files that are looked at one by one."""
 
+_HISTORIES_LOOKED_AT = 20
+"""Files that went on from the work or from its revert, and whose history tells from which."""
+
+_HISTORY = (
+    *("--no-merges", f"--max-count={_COMMITS_LOOKED_AT}", "--format=commit %H", "--no-show-signature"),
+    *_EXACT_PATCH,
+)
+
 
 def proof(repo_root: Path, branch_tip: str, base_tip: str) -> Proof:
     """Prove that `base_tip` holds what `branch_tip` did: by ancestry, an equal tree, or the patch-id of a squash.
@@ -40,9 +48,25 @@ def proof(repo_root: Path, branch_tip: str, base_tip: str) -> Proof:
         return Proof(in_base=True, how="nothing new")
     # Commits without an equal one in the base; merges count when nothing else can tell what they brought.
     left = listed(repo_root, "--cherry-pick", "--right-only", f"{base_tip}...{branch_tip}")
+    left += _alike(repo_root, base_tip, branch_tip)
     if not left or _is_squashed(repo_root, bases[0], branch_tip, base_tip):
         return Proof(in_base=True, how="patch-id")
     return _missing(repo_root, left)
+
+
+def _alike(where: Path, base_tip: str, tip: str) -> tuple[PlannedCommit, ...]:
+    """The commits of a branch that git takes for equal to one of the base, and that differ in white space."""
+    asked = ("rev-list", "--cherry-mark", "--left-right", "--no-merges", f"{base_tip}...{tip}")
+    marked = program.text(program.query(where, *asked)).split()
+    equal = [one[1:] for one in marked if one.startswith("=")]
+    if not equal:
+        return ()
+    beyond = set(program.text(program.query(where, "rev-list", "--no-merges", f"{base_tip}..{tip}")).split())
+    feed = "".join(f"{one}\n" for one in equal).encode()
+    ids = _ids_by_commit(where, program.query(where, "diff-tree", "--stdin", "-p", "--root", *_PATCH, feed=feed))
+    theirs = {found for one, found in ids.items() if one not in beyond}
+    inexact = [one for one in equal if one in beyond and ids.get(one) not in theirs]
+    return listed(where, "--no-walk", *inexact) if inexact else ()
 
 
 def _missing(where: Path, left: tuple[PlannedCommit, ...]) -> Proof:
@@ -77,14 +101,25 @@ def _is_squashed(where: Path, start: str, tip: str, base_tip: str) -> bool:
 
 
 def _patch_ids(where: Path, patch: bytes) -> set[str]:
-    output = program.query(where, "patch-id", "--stable", feed=patch) if patch else b""
-    return {line.split()[0] for line in output.decode().splitlines()}
+    return set(_ids_by_commit(where, patch).values())
+
+
+def _ids_by_commit(where: Path, patch: bytes) -> dict[str, str]:
+    """Ids of the patches of commits, in their order; what differs in white space alone has different ones.
+
+    A git before 2.39 cannot tell white space apart.
+    """
+    if not patch:
+        return {}
+    answer = program.read(where, "patch-id", "--verbatim", feed=patch)
+    output = answer.output if answer.ok else program.query(where, "patch-id", "--stable", feed=patch)
+    return {commit: found for found, commit in (line.split() for line in output.decode().splitlines())}
 
 
 def reverted_files(where: Path, old: str, new: str, now: str) -> tuple[str, ...]:
     """The files of the change from `old` to `new` that are in `now` as if it had never been made.
 
-    A file that went on from the change, or that both ways fit, is none of them.
+    A file that went on from the change, or that both ways fit, is none of them; one that went on from a revert is.
     """
     patch = program.query(where, "diff-tree", "-p", *_EXACT_PATCH, old, new)
     if not patch:
@@ -95,12 +130,44 @@ def reverted_files(where: Path, old: str, new: str, now: str) -> tuple[str, ...]
         if _fits(where, index, patch, "--reverse"):
             return ()
         names = program.query(where, "diff-tree", "-r", "--name-only", "-z", *_EXACT_PATCH, old, new)
-        found = []
+        found, unclear = [], []
         for path in records.split(names)[:_FILES_LOOKED_AT]:
-            one = program.query(where, "--literal-pathspecs", "diff-tree", "-p", *_EXACT_PATCH, old, new, "--", path)
-            if _fits(where, index, one) and not _fits(where, index, one, "--reverse"):
-                found.append(path)
-    return tuple(found)
+            one = _of_file(where, old, new, path)
+            if _fits(where, index, one, "--reverse"):
+                continue
+            (found if _fits(where, index, one) else unclear).append(path)
+    return (*found, *(path for path in unclear[:_HISTORIES_LOOKED_AT] if _is_reverted(where, old, new, now, path)))
+
+
+def _is_reverted(where: Path, old: str, new: str, now: str, path: str) -> bool:
+    """Whether a file was reverted and then changed otherwise: of the work and its inverse the latter came last.
+
+    The work is the file's whole change, or that of one commit, less what the work itself has taken back.
+    """
+    steps = [(old, new), *((f"{one}^", one) for one in _steps(where, old, new, path))]
+    patches = [_of_file(where, before, after, path) for before, after in steps]
+    inverse = [_of_file(where, after, before, path) for before, after in steps]
+    works, undone = ([next(iter(_patch_ids(where, one)), "") for one in ones] for ones in (patches, inverse))
+    history = program.query(
+        where, "--literal-pathspecs", "log", "-p", "--topo-order", *_HISTORY, f"{old}..{now}", "--", path
+    )
+    last: dict[str, int] = {}  # newest first
+    for number, one in enumerate(_ids_by_commit(where, history).values()):
+        last.setdefault(one, number)
+    never = len(last) + _COMMITS_LOOKED_AT
+    return any(
+        back in last and back not in works and last[back] < last.get(work, never)
+        for work, back in zip(works, undone, strict=True)
+    )
+
+
+def _steps(where: Path, old: str, new: str, path: str) -> list[str]:
+    asked = ("rev-list", "--no-merges", f"--max-count={_COMMITS_LOOKED_AT}", f"{old}..{new}", "--", path)
+    return program.text(program.query(where, "--literal-pathspecs", *asked)).split()
+
+
+def _of_file(where: Path, old: str, new: str, path: str) -> bytes:
+    return program.query(where, "--literal-pathspecs", "diff-tree", "-p", *_EXACT_PATCH, old, new, "--", path)
 
 
 def _fits(where: Path, index: Path, patch: bytes, *options: str) -> bool:
