@@ -86,26 +86,28 @@ def test_what_went_on_from_a_revert_is_not_in_the_base(desk: Desk, done: Session
         git(there, "revert", "--no-edit", *(["-m1", "HEAD~1"] if way == "merge" else ["HEAD"]))
     others(there, lines(_3="three" if way == "pick" else "other", _9="others'"), "others'\n")
     git(desk.repo, "fetch", "-q", "origin")
-    landed.mark_landed(desk.engine)
-    found = landed.find_landed(desk.engine)
-    assert (found.landed, desk.now(done).landed) == ((), None)
+    merged_elsewhere.update_merged_marks(desk.engine)
+    found = merged_elsewhere.find_merged(desk.engine)
+    assert (found.merged, desk.now(done).landed) == ((), None)
     assert "it took new.txt, one.txt back since" in found.staying[0].why
     git(there, "reset", "-q", "--hard", "HEAD~1")
     git(there, "revert", "--no-edit", "HEAD")
     others(there, lines(_3="three and more", _9="nine and more"), "new and more\n")
     git(desk.repo, "fetch", "-q", "origin")
-    assert [one.session_id for one in landed.find_landed(desk.engine).landed] == [done.id], "it is back, and went on"
+    assert [one.session_id for one in merged_elsewhere.find_merged(desk.engine).merged] == [done.id], (
+        "it is back, and went on"
+    )
 
 
 def test_what_differs_in_white_space_or_is_there_in_part_is_not_in_the_base(desk: Desk, done: Session) -> None:
     there = upstream(desk)
     others(there, lines(_3="   three", _9="nine"), "  new\n")
     git(desk.repo, "fetch", "-q", "origin")
-    assert landed.find_landed(desk.engine).landed == ()
+    assert merged_elsewhere.find_merged(desk.engine).merged == ()
     git(there, "reset", "-q", "--hard", "HEAD~1")
     git(there, "cherry-pick", f"origin/{done.branch_name}~1")
     git(desk.repo, "fetch", "-q", "origin")
-    assert landed.find_landed(desk.engine).landed == ()
+    assert merged_elsewhere.find_merged(desk.engine).merged == ()
     git(there, "reset", "-q", "--hard", "HEAD~1")
     (there / "one.txt").write_text(lines(_3="  three"))
     git(there, "commit", "-qam", "Picked, and indented")
@@ -113,7 +115,7 @@ def test_what_differs_in_white_space_or_is_there_in_part_is_not_in_the_base(desk
     git(there, "restore", "-s", f"origin/{done.branch_name}", "--staged", "--worktree", "new.txt")
     git(there, "commit", "-q", "-m", "And the rest")
     git(desk.repo, "fetch", "-q", "origin")
-    assert landed.find_landed(desk.engine).landed == ()
+    assert merged_elsewhere.find_merged(desk.engine).merged == ()
 
 
 def test_nothing_goes_that_is_nowhere_else(desk: Desk, done: Session) -> None:

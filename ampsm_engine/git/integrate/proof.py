@@ -130,7 +130,8 @@ def reverted_files(where: Path, old: str, new: str, now: str) -> tuple[str, ...]
         if _fits(where, index, patch, "--reverse"):
             return ()
         names = program.query(where, "diff-tree", "-r", "--name-only", "-z", *_EXACT_PATCH, old, new)
-        found, unclear = [], []
+        found: list[str] = []
+        unclear: list[str] = []
         for path in records.split(names)[:_FILES_LOOKED_AT]:
             one = _of_file(where, old, new, path)
             if _fits(where, index, one, "--reverse"):
