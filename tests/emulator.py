@@ -100,7 +100,7 @@ class Terminal:
 
 
 def cells(screen: pyte.Screen) -> Iterator[tuple[int, int, Cell]]:
-    """Each cell as it is seen: the ink of a blank is not, unless a line or a swap shows it."""
+    """Each cell as it is seen: the foreground of a blank is not, unless a line or a swap shows it."""
     for y in range(screen.lines):
         row = [screen.buffer[y][x] for x in range(screen.columns)]
         for x, cell in enumerate(row):

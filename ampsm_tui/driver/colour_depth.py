@@ -1,7 +1,7 @@
 """Fewer colours than the screens are painted in, for terminals that have fewer: 256, 16, 8 or none.
 
-Chosen here and not by rich, whose nearest colours make one of different dark grounds, and text of its own ground. How
-many a terminal has is decided in `terminals.colours`.
+Chosen here and not by rich, whose nearest colours make one of different dark backgrounds, and text of its own
+background. How many a terminal has is decided in `terminals.colours`.
 """
 
 import colorsys
@@ -21,7 +21,7 @@ _GREYS = tuple(range(8, 248, 10))
 """The greys, from number 232 on."""
 
 _RAISED = 0.045
-"""How much lighter or darker than the screen a ground is that has something to say: a cursor, a selection, a head."""
+"""How much lighter or darker than the screen the background of a cursor, a selection or a head is."""
 
 _COLOURFUL = 0.14
 """The saturation from which a colour is one, and no grey."""
@@ -52,7 +52,7 @@ class FewerColours(LineFilter):
         """How many there are."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The segments in the colours that there are; `background` is the ground of the screen."""
+        """The segments in the colours that there are; `background` is that of the screen."""
         if not self.enabled:
             return segments
         screen = background.rgb
@@ -76,9 +76,10 @@ class FewerColours(LineFilter):
 
 @lru_cache(4096)
 def _of_256(style: Style) -> Style:
-    ink, ground = _rgb(style.color), _rgb(style.bgcolor)
+    foreground, background = _rgb(style.color), _rgb(style.bgcolor)
     return style + Style(
-        color=None if ink is None else _paint(nearest(ink)), bgcolor=None if ground is None else _paint(nearest(ground))
+        color=None if foreground is None else _paint(nearest(foreground)),
+        bgcolor=None if background is None else _paint(nearest(background)),
     )
 
 
@@ -103,33 +104,35 @@ def _distance(one: tuple[int, ...], other: tuple[int, ...]) -> int:
 
 @lru_cache(4096)
 def _of_16(style: Style, screen: Rgb, colours: int) -> Style:
-    ink, ground = _rgb(style.color), _rgb(style.bgcolor)
-    if ink is None and ground is None:
+    foreground, background = _rgb(style.color), _rgb(style.bgcolor)
+    if foreground is None and background is None:
         return style
     is_dark = _lightness(screen) < 0.5
-    under = _ground_of_16(ground or screen, screen, colours)
-    number = _ink_of_16(ink, is_dark=is_dark) if ink is not None else (_WHITE if is_dark else _BLACK)
+    under = _background_of_16(background or screen, screen, colours)
+    number = (
+        _foreground_of_16(foreground, is_dark=is_dark) if foreground is not None else (_WHITE if is_dark else _BLACK)
+    )
     bold = style.bold
     if colours == 8 and number >= 8:
         bold, number = bold or number != _GREY, _WHITE if number == _GREY and is_dark else number - 8
     return style + Style(color=_paint(_readable(number, under)), bgcolor=_paint(under), bold=bold)
 
 
-def _readable(ink: int, ground: int) -> int:
-    """An ink that is seen on a ground: where it is not, black or white."""
-    if ground == _BLACK:
-        return _WHITE if ink in (_BLACK, _BLUE) else ink
-    if ground == _BLUE:
-        return _WHITE if ink in (_BLACK, _RED, _BLUE, _GREY, _BLUE + 8) else ink
-    is_light = ground in (_WHITE, _BRIGHT_WHITE)
-    return ink if is_light and ink not in _LIGHT else _BLACK
+def _readable(foreground: int, background: int) -> int:
+    """A foreground that is seen on a background: where it is not, black or white."""
+    if background == _BLACK:
+        return _WHITE if foreground in (_BLACK, _BLUE) else foreground
+    if background == _BLUE:
+        return _WHITE if foreground in (_BLACK, _RED, _BLUE, _GREY, _BLUE + 8) else foreground
+    is_light = background in (_WHITE, _BRIGHT_WHITE)
+    return foreground if is_light and foreground not in _LIGHT else _BLACK
 
 
-def _ground_of_16(ground: Rgb, screen: Rgb, colours: int) -> int:
+def _background_of_16(background: Rgb, screen: Rgb, colours: int) -> int:
     """What is raised lies on blue where the screen is dark, and on grey where it is light."""
     is_dark = _lightness(screen) < 0.5
-    light = _lightness(ground)
-    hue, _, saturation = colorsys.rgb_to_hls(*(part / 255 for part in ground))
+    light = _lightness(background)
+    hue, _, saturation = colorsys.rgb_to_hls(*(part / 255 for part in background))
     if abs(light - _lightness(screen)) < _RAISED:
         return _BLACK if is_dark else (_BRIGHT_WHITE if colours == 16 else _WHITE)
     if saturation >= _COLOURFUL and 0.28 < light < 0.9:
@@ -139,8 +142,8 @@ def _ground_of_16(ground: Rgb, screen: Rgb, colours: int) -> int:
     return _WHITE if colours == 16 and light > 0.5 else _BLUE
 
 
-def _ink_of_16(ink: Rgb, *, is_dark: bool) -> int:
-    hue, light, saturation = colorsys.rgb_to_hls(*(part / 255 for part in ink))
+def _foreground_of_16(foreground: Rgb, *, is_dark: bool) -> int:
+    hue, light, saturation = colorsys.rgb_to_hls(*(part / 255 for part in foreground))
     if saturation >= _COLOURFUL:
         number = _HUES[round(hue * 6) % 6]
         # Blue on black is hardly seen, nor is a bright colour on white.
@@ -152,8 +155,8 @@ def _ink_of_16(ink: Rgb, *, is_dark: bool) -> int:
 
 @lru_cache(4096)
 def _of_none(style: Style, screen: Rgb) -> Style:
-    ground = _rgb(style.bgcolor)
-    is_raised = ground is not None and abs(_lightness(ground) - _lightness(screen)) >= _RAISED
+    background = _rgb(style.bgcolor)
+    is_raised = background is not None and abs(_lightness(background) - _lightness(screen)) >= _RAISED
     return Style(
         bold=style.bold,
         italic=style.italic,

@@ -39,17 +39,17 @@ class BlendedStyles:
         return found
 
     def _blend(self, names: tuple[str, ...]) -> Style:
-        _, _, ground, ink = self._widget.colors
+        _, _, background, foreground = self._widget.colors
         style = Style()
         for name in filter(None, names):
             styles = self._widget.get_component_styles(name)
             if styles.has_rule("background"):
-                ground += styles.background
+                background += styles.background
             if styles.has_rule("color"):
-                ink = styles.color
+                foreground = styles.color
             if styles.has_rule("text_style"):
                 style += styles.text_style
-        return style + Style(color=(ground + ink).rich_color, bgcolor=ground.rich_color)
+        return style + Style(color=(background + foreground).rich_color, bgcolor=background.rich_color)
 
     def strip(self, pieces: Iterable[Piece], width: int) -> Strip:
         """Pieces as a line of that width; what there is no room for is cut, with one ellipsis."""

@@ -64,25 +64,25 @@ def paint_row(
 
     `indent`: cells between the gutter and the first column.
     """
-    ground = "-cursor" if state.is_cursor else ""
+    background = "-cursor" if state.is_cursor else ""
     pointer = ("▌" if state.has_focus else "│") if state.is_cursor else " "
     segments = [
-        Segment(pointer, style(ground, "-pointer")),
-        Segment("*" if state.is_marked else " ", style(ground, "-marked")),
-        *([Segment(" " * indent, style(ground))] if indent else ()),
+        Segment(pointer, style(background, "-pointer")),
+        Segment("*" if state.is_marked else " ", style(background, "-marked")),
+        *([Segment(" " * indent, style(background))] if indent else ()),
     ]
     for at, ((column, room), pieces) in enumerate(zip(columns, values, strict=True)):
         if at:
-            segments.append(Segment(" " * GAP, style(ground)))
+            segments.append(Segment(" " * GAP, style(background)))
         shown = []
         left = room
         for piece in fitting(pieces, room):
             left -= cells(piece.text)
             word = name if piece.style == "name" else piece.style
-            shown.append(Segment(piece.text, style(ground, f"-{word}" if word else "")))
-        gap = Segment(" " * left, style(ground))
+            shown.append(Segment(piece.text, style(background, f"-{word}" if word else "")))
+        gap = Segment(" " * left, style(background))
         segments += [gap, *shown] if column.right else [*shown, gap]
-    return Strip(segments).adjust_cell_length(state.width, style(ground)).simplify()
+    return Strip(segments).adjust_cell_length(state.width, style(background)).simplify()
 
 
 class ListViewport:

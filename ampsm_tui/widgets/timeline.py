@@ -263,7 +263,8 @@ class Timeline(ScrollView, can_focus=True):
         if entry.is_current:
             style += Style(bold=True)
         is_here = self.has_focus and entry.key == self._cursor
-        mark = "▌" if is_here else "▸" if entry.is_current else " "  # not all terminals show the ground of the cursor
+        # Not all terminals show the background of the cursor.
+        mark = "▌" if is_here else "▸" if entry.is_current else " "
         return Strip(
             [
                 Segment(mark, self._style("running")),
@@ -324,5 +325,5 @@ class Timeline(ScrollView, can_focus=True):
 
 def on_ground(strip: Strip, style: Style) -> Strip:
     """The line on the background of a style."""
-    ground = Style(bgcolor=style.bgcolor)
-    return Strip([Segment(text, (own or Style.null()) + ground) for text, own, _ in strip], strip.cell_length)
+    background = Style(bgcolor=style.bgcolor)
+    return Strip([Segment(text, (own or Style.null()) + background) for text, own, _ in strip], strip.cell_length)

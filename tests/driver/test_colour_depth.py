@@ -1,4 +1,4 @@
-"""Whatever the theme and however few the colours: text is never of the colour of its ground, and no colour too many."""
+"""Whatever the theme and however few the colours: text is never of the colour of its background, and no colour too many."""
 
 from collections.abc import Iterator
 
@@ -19,27 +19,27 @@ from ampsm_tui.widgets.diff.palette import TONES, mixed
 FEW = (256, 16, 8)
 
 LEAST_DISTANCE = 45
-"""What is nearer to its ground in the theme itself is not meant to be read."""
+"""What is nearer to its background in the theme itself is not meant to be read."""
 
 THEMES = [theme.DARK, theme.LIGHT, *(one for one in BUILTIN_THEMES.values() if "ansi" not in one.name)]
 
 
 def styles(worn: theme.Theme, colours: int) -> Iterator[tuple[tuple[str, ...], Style]]:
-    """What a diff is painted with: each ink on each ground."""
+    """What a diff is painted with: each foreground on each background."""
     variables = worn.to_color_system().generate() | worn.variables | theme.defaults(worn, colours)
-    grounds = [name for name, tone in TONES.items() if tone.ground]
-    inks = ["", *(name for name, tone in TONES.items() if tone.ink and not tone.ground)]
-    for ground in grounds:
-        for ink in inks:
-            yield (ground, ink), mixed((ground, ink), variables)
+    backgrounds = [name for name, tone in TONES.items() if tone.background]
+    foregrounds = ["", *(name for name, tone in TONES.items() if tone.foreground and not tone.background)]
+    for background in backgrounds:
+        for foreground in foregrounds:
+            yield (background, foreground), mixed((background, foreground), variables)
 
 
 def distance(style: Style) -> int:
-    """How far ink and ground are apart in red, green or blue."""
+    """How far foreground and background are apart in red, green or blue."""
     assert style.color is not None
     assert style.bgcolor is not None
-    ink, ground = Color.from_rich_color(style.color).rgb, Color.from_rich_color(style.bgcolor).rgb
-    return max(abs(one - other) for one, other in zip(ink, ground, strict=True))
+    foreground, background = Color.from_rich_color(style.color).rgb, Color.from_rich_color(style.bgcolor).rgb
+    return max(abs(one - other) for one, other in zip(foreground, background, strict=True))
 
 
 def reduced(style: Style, colours: int, screen: Color) -> Style:
@@ -68,9 +68,9 @@ def test_nothing_in_a_diff_becomes_unreadable(worn: theme.Theme, colours: int) -
 def test_added_removed_and_the_cursor_are_told_apart(worn: theme.Theme, colours: int) -> None:
     screen = Color.parse(worn.to_color_system().generate()["background"])
     found = {names: reduced(style, colours, screen) for names, style in styles(worn, colours)}
-    grounds = {name: found[name, ""].bgcolor for name in ("-cursor-same", "-selected-same", "-head", "-here")}
+    backgrounds = {name: found[name, ""].bgcolor for name in ("-cursor-same", "-selected-same", "-head", "-here")}
     plain = reduced(Style(bgcolor=screen.rich_color), colours, screen).bgcolor
-    assert plain not in grounds.values()
+    assert plain not in backgrounds.values()
     if colours == 256:
         assert len({found[name, ""].bgcolor for name in ("-added", "-removed", "-cursor-same")} | {plain}) == 4
         assert len({found[name, ""].bgcolor for name in ("-added", "-word-added")}) == 2

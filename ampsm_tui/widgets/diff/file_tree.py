@@ -198,34 +198,34 @@ class FileTree(LineWidget, can_focus=True):
         at, width = self._top + y, self.size.width
         if at >= len(self._lines):
             key: tuple[object, ...] = (width,)
-            line, ground = None, ""
+            line, background = None, ""
         else:
-            line, ground = self._lines[at], self._line_ground(at)
-            key = (width, line.file, line.folder, line.text, line.depth, ground, self._line_content(line))
+            line, background = self._lines[at], self._line_background(at)
+            key = (width, line.file, line.folder, line.text, line.depth, background, self._line_content(line))
         strip = self._strips.get(key)
         if strip is None:
             if len(self._strips) > 400:
                 self._strips.clear()
-            strip = self._strips[key] = self._made(line, ground, width)
+            strip = self._strips[key] = self._made(line, background, width)
         return strip
 
-    def _line_ground(self, at: int) -> str:
+    def _line_background(self, at: int) -> str:
         if at != self._at:
             return ""
         return "-cursor" if self.has_focus else "-here"
 
-    def _made(self, line: FileLine | None, ground: str, width: int) -> Strip:
+    def _made(self, line: FileLine | None, background: str, width: int) -> Strip:
         style = self.blended.style
         if line is None:
             return self.strip([Segment(" " * width, style())], width)
-        mark = Segment("▌" if ground else " ", style(ground, "-note"))
+        mark = Segment("▌" if background else " ", style(background, "-note"))
         indent = INDENT * line.depth
         if line.is_folder:
             badges = self._folder_badges(line)
             room = width - 2 - sum(cells(text) for text, _ in badges)
             text = f"{indent}{'▸' if line.folder in self._folded else '▾'} "
             name = cut_start(f"{one_line(line.text, 1000)}/", max(1, room - len(text)))
-            segments = [mark, Segment(fit(text + name, max(1, room)), style(ground, "-folder"))]
+            segments = [mark, Segment(fit(text + name, max(1, room)), style(background, "-folder"))]
         else:
             file = self._document.files[line.file]
             badges = _badges(file)
@@ -233,12 +233,12 @@ class FileTree(LineWidget, can_focus=True):
             name = cut_start(one_line(line.text, 1000), max(1, room)) if self.is_flat else one_line(line.text, 300)
             segments = [
                 mark,
-                Segment(indent, style(ground)),
-                Segment(f"{file.status} ", style(ground, f"-status-{file.status}")),
-                Segment(fit(name, max(1, room)), style(ground, "-quiet" if file.is_viewed else "-name")),
+                Segment(indent, style(background)),
+                Segment(f"{file.status} ", style(background, f"-status-{file.status}")),
+                Segment(fit(name, max(1, room)), style(background, "-quiet" if file.is_viewed else "-name")),
             ]
-        segments += [Segment(text, style(ground, name)) for text, name in badges]
-        return self.strip([*segments, Segment(" ", style(ground))], width)
+        segments += [Segment(text, style(background, name)) for text, name in badges]
+        return self.strip([*segments, Segment(" ", style(background))], width)
 
     # Moving.
 

@@ -127,11 +127,11 @@ _OVER = {flag: bytes(code | flag for code in range(256)) for flag in (WORD, MATC
 MOST_LINES = 50
 """Lines on the screen that one long line may take."""
 
-Ink = Callable[[int, int], Style]
-"""The style of a ground (see `Ground`) and a letter's number."""
+StyleOf = Callable[[int, int], Style]
+"""The style of a letter, from the number of its background (see `LineBackground`) and its own number."""
 
 
-class LineGround(NamedTuple):
+class LineBackground(NamedTuple):
     """What a line is drawn on: 0 same, 1 added, 2 removed, 3 nothing, 4 and 5 added and removed by a move.
 
     The state: 0 plain, 1 cursor, 2 selected.
@@ -155,7 +155,7 @@ class CodeLine(NamedTuple):
     shown: Shown
     letters: bytes
     """A number a letter: its colour, and what lies over it."""
-    ground: LineGround
+    background: LineBackground
     tail: str = ""
     """A mark behind the end: no newline, another line ending."""
 
@@ -232,10 +232,10 @@ def _fitting(text: str, start: int, room: int) -> tuple[int, int]:
 
 
 def drawn(
-    side: CodeLine, width: int, ink: Ink, *, left: int = 0, wrap: bool = False, mark: str = " "
+    side: CodeLine, width: int, style_of: StyleOf, *, left: int = 0, wrap: bool = False, mark: str = " "
 ) -> list[list[Segment]]:
     """The lines on the screen that a line takes, each exactly `width` cells."""
-    ground = side.ground.number
+    background = side.background.number
     gutter = len(mark) + len(side.number) + len(side.sign)
     room = max(1, width - gutter)
     found: list[list[Segment]] = []
@@ -244,28 +244,28 @@ def drawn(
     for at, (start, full, width_of_part) in enumerate(parts):
         end, taken = full, width_of_part
         if at:
-            line = [Segment(" " * gutter, ink(ground, NUMBER))]
+            line = [Segment(" " * gutter, style_of(background, NUMBER))]
         else:
             line = [
-                Segment(mark, ink(ground, MARK)),
-                Segment(side.number, ink(ground, NUMBER)),
-                Segment(side.sign, ink(ground, SIGN)),
+                Segment(mark, style_of(background, MARK)),
+                Segment(side.number, style_of(background, NUMBER)),
+                Segment(side.sign, style_of(background, SIGN)),
             ]
         is_cut = not wrap and end < len(text)
         if is_cut and taken >= room:
             end, taken = _shorter(text, start, end, taken)
         for run in _RUNS.finditer(codes, start, end):
             first, last = run.span()
-            line.append(Segment(text[first:last], ink(ground, codes[first])))
+            line.append(Segment(text[first:last], style_of(background, codes[first])))
         rest = room - taken
         if is_cut and rest:
-            line.append(Segment(" " * (rest - 1) + "›", ink(ground, NUMBER)))  # noqa: RUF001 - more to the right
+            line.append(Segment(" " * (rest - 1) + "›", style_of(background, NUMBER)))  # noqa: RUF001 - more to the right
             rest = 0
         elif side.tail and at == len(parts) - 1 and rest >= len(side.tail):
-            line.append(Segment(side.tail, ink(ground, NUMBER)))
+            line.append(Segment(side.tail, style_of(background, NUMBER)))
             rest -= len(side.tail)
         if rest:
-            line.append(Segment(" " * rest, ink(ground, 0)))
+            line.append(Segment(" " * rest, style_of(background, 0)))
         found.append(line)
     return found
 

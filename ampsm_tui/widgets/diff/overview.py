@@ -67,8 +67,8 @@ class Overview(LineWidget):
         cell = self._cells[y] if y < len(self._cells) else ("-track", "", " ")
         strip = self._strips.get(cell)
         if strip is None:
-            ground, over, letter = cell
-            strip = self._strips[cell] = self.strip([Segment(letter, self.blended.style(ground, over))], 1)
+            background, over, letter = cell
+            strip = self._strips[cell] = self.strip([Segment(letter, self.blended.style(background, over))], 1)
         return strip
 
     def forget(self) -> None:

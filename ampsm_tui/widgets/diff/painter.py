@@ -20,7 +20,7 @@ from ampsm_tui.widgets.diff.lines import (
     UNSEEN,
     WORD,
     CodeLine,
-    LineGround,
+    LineBackground,
     Shown,
     drawn,
     letters,
@@ -77,7 +77,7 @@ class HeadPainter:
     def head(self, file: int, state: int, width: int) -> list[Segment]:
         """The line that names a file; `state` 1: the cursor is on it."""
         one = self._document.files[file]
-        ground = ("-head", "-cursor-head" if state else "")
+        background = ("-head", "-cursor-head" if state else "")
         badges = _counts(one)
         folder, _, name = one_line(one.path, 1000).rpartition("/")
         folder = f"{folder}/" if folder else ""
@@ -94,10 +94,10 @@ class HeadPainter:
             folder = "…" + _end(folder, room - cells(name) - 1) if room - cells(name) > 8 else ""
         left += [(folder, "-head-folder"), (cut(name, max(1, room - cells(folder))), "-head-name")]
         gap = width - sum(cells(text) for text, _ in left) - sum(cells(text) + 1 for text, _ in badges)
-        line = [Segment(text, self._named(*ground, style)) for text, style in left if text]
-        line.append(Segment(" " * max(0, gap), self._named(*ground)))
+        line = [Segment(text, self._named(*background, style)) for text, style in left if text]
+        line.append(Segment(" " * max(0, gap), self._named(*background)))
         for text, style in badges:
-            line += [Segment(text, self._named(*ground, style)), Segment(" ", self._named(*ground))]
+            line += [Segment(text, self._named(*background, style)), Segment(" ", self._named(*background))]
         return line
 
     def _hunk(self, row: Row, state: int, width: int) -> list[Segment]:
@@ -134,18 +134,18 @@ class HeadPainter:
 
     def _text_row(self, text: str, style: str, state: int, width: int, *, indent: int = 2) -> list[Segment]:
         mark = "▌" if state else " "
-        ground = (style, f"-cursor{style}" if state else "")
+        background = (style, f"-cursor{style}" if state else "")
         shown = cut(text, max(1, width - indent - 1))
         rest = width - indent - 1 - cells(shown)
         return [
-            Segment(mark, self._named(*ground, "-mark-here")),
-            Segment(" " * indent + shown + " " * max(0, rest), self._named(*ground)),
+            Segment(mark, self._named(*background, "-mark-here")),
+            Segment(" " * indent + shown + " " * max(0, rest), self._named(*background)),
         ]
 
     def _note(self, row: Row, state: int, width: int) -> list[list[Segment]]:
         notes = self._source.notes.get(row.file, ())
         note = notes[row.a] if row.a < len(notes) else Note("", "", "", "open")
-        ground = ("-note", "-cursor-note" if state else "")
+        background = ("-note", "-cursor-note" if state else "")
         room = max(10, min(width - 6, 100))
         head = f"{_MARKS.get(note.mark, '◆')} {one_line(note.title, 200)}"
         texts = [(head, "-note-title"), *((line, "") for line in wrapped(many_lines(note.text, 20_000), room))]
@@ -153,9 +153,9 @@ class HeadPainter:
         return [
             [
                 Segment("   ", self._named("-same")),
-                Segment(f"{bar} ", self._named(*ground, "-note-bar")),
+                Segment(f"{bar} ", self._named(*background, "-note-bar")),
                 Segment(
-                    (shown := cut(text, room)) + " " * max(0, width - 5 - cells(shown)), self._named(*ground, style)
+                    (shown := cut(text, room)) + " " * max(0, width - 5 - cells(shown)), self._named(*background, style)
                 ),
             ]
             for text, style in texts
@@ -270,23 +270,23 @@ class DiffPainter:
         self.source = source
         self.manner = Manner()
         self._named = named
-        self._inks: dict[int, Style] = {}
+        self._mixed_styles: dict[int, Style] = {}
         self._heads = HeadPainter(document, source, named)
 
-    def ink(self, ground: int, letter: int) -> Style:
-        """The style of a letter on a ground."""
-        key = ground << 8 | letter
-        found = self._inks.get(key)
+    def style_of(self, background: int, letter: int) -> Style:
+        """The style of a letter on a background."""
+        key = background << 8 | letter
+        found = self._mixed_styles.get(key)
         if found is None:
-            found = self._inks[key] = self._mixed(ground, letter)
+            found = self._mixed_styles[key] = self._mixed(background, letter)
         return found
 
     def forget(self) -> None:
         """Mix the colours again: the theme has changed."""
-        self._inks.clear()
+        self._mixed_styles.clear()
 
-    def _mixed(self, ground: int, letter: int) -> Style:
-        kind, state = KINDS[ground // 3], STATES[ground % 3]
+    def _mixed(self, background: int, letter: int) -> Style:
+        kind, state = KINDS[background // 3], STATES[background % 3]
         names = [f"-{kind}", f"-{state}-{kind}" if state else ""]
         over = letter & 0xE0 if letter not in (NUMBER, SIGN, MARK) else 0
         code = letter & 0x1F
@@ -325,11 +325,13 @@ class DiffPainter:
         sign = SIGNS[kind]
         numbers = manner.numbers(old.rjust(room), new.rjust(room), (new or old).rjust(room))
         sign += manner.gap
-        side = self._side(row.file, row.a, line, LineGround(kind, state), (numbers, sign))
+        side = self._side(row.file, row.a, line, LineBackground(kind, state), (numbers, sign))
         mark = CURSOR_MARK if state else STAGED_MARK if row.a in file.staged_rows else " "
-        return drawn(side, manner.width, self.ink, left=manner.left, wrap=manner.wrap, mark=mark)
+        return drawn(side, manner.width, self.style_of, left=manner.left, wrap=manner.wrap, mark=mark)
 
-    def _side(self, file: int, at: int, line: PatchLine, ground: LineGround, column: tuple[str, str]) -> CodeLine:
+    def _side(
+        self, file: int, at: int, line: PatchLine, background: LineBackground, column: tuple[str, str]
+    ) -> CodeLine:
         """`column`: the line numbers and the sign."""
         source = self.source
         raw, length = uncut(line.text) if len(line.text) > 4096 else (line.text, 0)
@@ -339,12 +341,12 @@ class DiffPainter:
         # Places are counted in letters of UTF-8, or in bytes of what is not.
         is_placed = not encoding or has_one_byte_a_letter(encoding)
         spans = source.spans(file, is_new=is_new, number=line.new if is_new else line.old) if is_placed else ()
-        words = source.words(file, at) if ground.kind in MOVED and is_placed else ()
+        words = source.words(file, at) if background.kind in MOVED and is_placed else ()
         return CodeLine(
             *column,
             text,
             letters(text, spans, words, self._matches(file, at, raw)),
-            ground,
+            background,
             self._tail(file, line, raw),
         )
 
@@ -369,9 +371,12 @@ class DiffPainter:
         left = self._half(row, row.a, body, state, half, is_new=False)
         right = self._half(row, row.b, body, state, width - half - 1, is_new=True)
         tall = max(len(left), len(right))
-        nothing = LineGround(3, state).number
+        nothing = LineBackground(3, state).number
         rule = Segment("│", self._named("-rule"))
-        blank = Segment(" " * half, self.ink(nothing, 0)), Segment(" " * (width - half - 1), self.ink(nothing, 0))
+        blank = (
+            Segment(" " * half, self.style_of(nothing, 0)),
+            Segment(" " * (width - half - 1), self.style_of(nothing, 0)),
+        )
         left += [[blank[0]]] * (tall - len(left))
         right += [[blank[1]]] * (tall - len(right))
         return [[*one, rule, *other] for one, other in zip(left, right, strict=True)]
@@ -381,14 +386,14 @@ class DiffPainter:
         is_staged = at in self.document.files[row.file].staged_rows
         mark = "" if is_new else CURSOR_MARK if state else STAGED_MARK if is_staged else " "
         if at < 0:
-            side = CodeLine(" " * room, "   ", _EMPTY, b"", LineGround(3, state))
-            return drawn(side, width, self.ink, mark=mark)
+            side = CodeLine(" " * room, "   ", _EMPTY, b"", LineBackground(3, state))
+            return drawn(side, width, self.style_of, mark=mark)
         line = body.line(at)
         kind = 1 if line.kind == PLUS else 2 if line.kind == MINUS else 0
         kind = MOVED[kind] if at in self.document.files[row.file].moved else kind
         numbers = str(line.new if is_new else line.old).rjust(room)
-        side = self._side(row.file, at, line, LineGround(kind, state), (numbers, f" {SIGNS[kind]} "))
-        return drawn(side, width, self.ink, left=self.manner.left, wrap=self.manner.wrap, mark=mark)
+        side = self._side(row.file, at, line, LineBackground(kind, state), (numbers, f" {SIGNS[kind]} "))
+        return drawn(side, width, self.style_of, left=self.manner.left, wrap=self.manner.wrap, mark=mark)
 
     def _grown(self, row: Row, state: int) -> list[list[Segment]]:
         file = self.document.files[row.file]
@@ -401,16 +406,18 @@ class DiffPainter:
             half = (manner.width - 1) // 2
             sides = []
             for number, is_new, width in ((row.a, False, half), (row.b, True, manner.width - half - 1)):
-                side = self._side(row.file, -1 - row.b, line, LineGround(0, state), (str(number).rjust(room), "   "))
+                side = self._side(
+                    row.file, -1 - row.b, line, LineBackground(0, state), (str(number).rjust(room), "   ")
+                )
                 sides.append(
-                    drawn(side, width, self.ink, left=manner.left, wrap=manner.wrap, mark="" if is_new else mark)
+                    drawn(side, width, self.style_of, left=manner.left, wrap=manner.wrap, mark="" if is_new else mark)
                 )
             rule = Segment("│", self._named("-rule"))
             return [[*one, rule, *other] for one, other in zip(*sides, strict=False)]
         old, new = (str(number).rjust(room) for number in row[2:])
         column = manner.numbers(old, new, new), f" {manner.gap}"
-        side = self._side(row.file, -1 - row.b, line, LineGround(0, state), column)
-        return drawn(side, manner.width, self.ink, left=manner.left, wrap=manner.wrap, mark=mark)
+        side = self._side(row.file, -1 - row.b, line, LineBackground(0, state), column)
+        return drawn(side, manner.width, self.style_of, left=manner.left, wrap=manner.wrap, mark=mark)
 
     def _body(self, file: int) -> Body:
         body = self.document.files[file].body

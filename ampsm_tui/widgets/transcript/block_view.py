@@ -249,10 +249,10 @@ class BlockView(ScrollView, can_focus=True):
 
     def style_of(self, name: str) -> Style:
         """The style of that name, without the background that everything has."""
-        whole, ground = self.get_component_rich_style(f"blocks--{name}"), self.rich_style.bgcolor
+        whole, background = self.get_component_rich_style(f"blocks--{name}"), self.rich_style.bgcolor
         return Style(
             color=whole.color,
-            bgcolor=None if whole.bgcolor == ground else whole.bgcolor,
+            bgcolor=None if whole.bgcolor == background else whole.bgcolor,
             bold=whole.bold,
             italic=whole.italic,
             underline=whole.underline,
