@@ -24,8 +24,8 @@ _EXAMPLE = r".+\.(example|sample|template|tmpl|dist)(\.\w{1,10})?"
 """`.env.example` and its like are written to be committed."""
 
 _NAMES = r"""
-      \.env (\..*|rc|[-_].*)? | .+\.env | \.dev\.vars (\..*)?                     # dotenv, direnv, wrangler
-    | .*\.(pem|key|p12|pfx|pkcs12|p8|jks|jceks|bks|keystore|keytab|kdbx?|ppk|ovpn|agekey|kubeconfig)
+      \.env (rc)? ([._-].*)? | .+\.env | \.dev\.vars (\..*)?                     # dotenv, direnv, wrangler
+    | .*\.(pem|key|p12|pfx|pkcs12|p8|jks|jceks|bks|keystore|keytab|kdbx?|ppk|snk|ovpn|agekey|kubeconfig)
     | (id|ssh_host|.*[-_.])_?(rsa|dsa|ecdsa|ed25519)(_sk)?(_key)? (?!\.pub$)(\.(old|bak|backup|orig|\d+))?
     | (id|ssh_host)_(rsa|dsa|ecdsa|ed25519)(_sk)?(_key)? (?!\.pub$)(\..*)?
     | (.*[-_.])?deploy[-_]?key(s)? (\.txt)?
@@ -47,8 +47,18 @@ _DOUBTFUL = r"""
     | local\.properties | settings\.xml | wp-config.*\.php | (.*[-_.])?database\.ya?ml | s?ftp(-config)?\.json
     | appsettings\..+\.json | (application|bootstrap)[-_.].+\.(properties|ya?ml) | .+\.tfvars(\.json)?
     | (.*[-_.])?(auth|o?auth2?|tokens?|creds?|keys?|account|secrets?|adminsdk|config|config\.local)\.json
-    | .*([-_.]key|serviceaccountkey)\.json
+    | .*([-_.]key|serviceaccountkey)\.json | .*accesstokens?\.json | msal_token_cache.*\.json | .+\.jwks?(\.json)?
+    | \.?mcp(\.local)?\.json | claude_desktop_config\.json | \.claude\.json | settings\.local\.json
+    | (.*[-_.])?(keystore|key|signing|release|secrets?)\.properties | (local_settings|settings_local)\.py
+    | hosts\.ya?ml | vault\.ya?ml | wg\d+\.conf | \.renviron | .+\.asc | secring\.gpg
+    | \.(ba|z|da|k)?sh_history | \.(psql|mysql|sqlite|rediscli|python|irb|node_repl|dbshell)_history
     """
+
+_COPY = r"(?:~|\.(?:bak|backup|old|orig|save|saved|copy|swp|swo|tmp|\d{1,8}|\d{4}-\d\d-\d\d))+$"
+"""What editors and people put behind the name of a file that they keep a copy of."""
+
+_CONFIG_FOLDERS = r"(?i)(?:^|/)(?:\.kube|\.aws|\.oci|\.docker)/config$"
+"""Files with a name that says nothing, in a folder that does."""
 
 _ENCRYPTED = rb"ENC\[AES256_GCM|\$ANSIBLE_VAULT;|kind: SealedSecret|-----BEGIN AGE ENCRYPTED FILE"
 _SECRETIVE = (
@@ -93,8 +103,16 @@ class Added(NamedTuple):
 
 def is_secret(path: str) -> bool:
     """Whether the name of a file says that it holds secrets: `.env*`, private keys, key stores, credentials."""
+    return any(_is_called(_NAMES, name) and not _is_called(_EXAMPLE, name) for name in _names(path))
+
+
+def _names(path: str) -> tuple[str, ...]:
+    """The name of a file, for a copy of one those that its original may have: `.env~`, `#.env#`, `.auth.json.swp`."""
     name = path.rpartition("/")[2]
-    return _is_called(_NAMES, name) and not _is_called(_EXAMPLE, name)
+    if name.startswith("#") and name.endswith("#"):
+        return (name[1:-1],)
+    original = re.sub(_COPY, "", name, flags=re.IGNORECASE) or name
+    return (original, original.removeprefix(".")) if name.endswith((".swp", ".swo")) else (original,)
 
 
 def _is_called(pattern: str, name: str) -> bool:
@@ -107,10 +125,10 @@ def is_secret_file(worktree: Path, path: str) -> bool:
 
     A file that is encrypted for being committed (sops, Ansible's vault, sealed secrets) is none.
     """
-    name = path.rpartition("/")[2]
     if is_secret(path):
         return not _is_encrypted(worktree / path)
-    if not _is_called(_DOUBTFUL, name) or _is_called(_EXAMPLE, name):
+    is_doubtful = any(_is_called(_DOUBTFUL, name) and not _is_called(_EXAMPLE, name) for name in _names(path))
+    if not is_doubtful and not re.search(_CONFIG_FOLDERS, path):
         return False
     content = _read(worktree / path)
     return bool(content) and not re.search(_ENCRYPTED, content) and _holds_secret(content)

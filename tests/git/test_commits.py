@@ -166,6 +166,9 @@ def test_own_files_that_the_agent_committed_are_taken_out_again(sandbox: Sandbox
         ("rootkey.csv", True), ("me_accessKeys.csv", True), (".vault-token", True), ("vault_password.txt", True),
         ("k8s/credentials.yaml", True), ("krb5.keytab", True), (".pgpass", True), ("pgpass.conf", True),
         ("terraform.tfvars.example", False), (".dev.vars.example", False), ("deploy_key.pub", False), ("credentials.py", False),
+        (".env~", True), ("#.env#", True), ("..env.swp", True), (".env.swp", True), (".envrc.local", True), ("id_rsa~", True),
+        ("credentials.json.bak", True), ("server.key.old", True), ("terraform.tfvars.2024-01-31", True), ("app.snk", True),
+        (".env.example.bak", False), ("id_rsa.pub.bak", False), ("README.md~", False), ("~", False), ("#", False), ("v1.2.3", False),
         (".secrets.baseline", False), ("secrets_test.go", False), ("credentials.example.json", False), ("deploy_keys.py", False),
         ("appsettings.json", False), ("variables.tf", False), ("rsa.py", False), ("deploy.key.md", False), ("tfvars.md", False),
     ],
@@ -207,6 +210,15 @@ CONTENTS = {
         "db:\n  password: hunter2\n",
         "password: ENC[AES256_GCM,data:abc,iv:x,tag:y,type:str]\nsops:\n  version: 3\n",
     ),
+    ".kube/config": ("users:\n- user:\n    token: hunter2hunter2hunter2\n", "current-context: kind\n"),
+    ".aws/config": ("[default]\naws_secret_access_key = hunter2hunter2\n", "[default]\nregion = eu-west-1\n"),
+    ".mcp.json": (
+        '{"mcpServers": {"x": {"command": "npx", "env": {"API_KEY": "hunter2-hunter2"}}}}',
+        '{"mcpServers": {"x": {"command": "npx", "env": {"API_KEY": "${API_KEY}"}}}}',
+    ),
+    ".zsh_history": ("mysql -u root -phunter2\n", "ls\nmake test\n"),
+    "key.properties": ("storePassword=hunter2\nkeyAlias=upload\n", "keyAlias=upload\n"),
+    ".npmrc.bak": ("//registry.npmjs.org/:_authToken=abcdefgh-1234\n", "save-exact=true\n"),
     "terraform.tfvars": ('region = "eu"\n', "$ANSIBLE_VAULT;1.1;AES256\n6136\n"),
 }
 
