@@ -6,7 +6,8 @@
     sessions runs logs diff reviews merging trash watch numbers train batch maintenance settings schema demo
                   the commands, one file a family
     arguments     parameters that several commands share, and their completion
-    engine_access, session_views   what needs no parser: the engine as a command opens it, ls and show
+    engine_access, session_views, session_start, merge_run
+                  what needs no parser: the engine as a command opens it, ls and show, a new session, a merge
     output        all of stdout; documents, tables, listing, session_details, iteration_text: what is shown there
     diagnostics   all of stderr, and the exit codes
     tmux_status   `ampsm status --tmux`, on its own

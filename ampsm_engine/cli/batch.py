@@ -12,7 +12,7 @@ from ampsm_engine import naming, timestamps
 from ampsm_engine.cli import arguments, batch_text, diagnostics, documents, numbers, output, parameters
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command, Group
-from ampsm_engine.cli.setup import trusting
+from ampsm_engine.cli.session_start import trusting
 from ampsm_engine.errors import Failed, NotFound
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import BatchState, ItemState

@@ -9,6 +9,9 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
+_NEW_SWITCHES = {"--no-run", "--json"}
+_NEW_VALUES = {"--name", "--repo"}
+_PROMPT = "PROMPT"
 _MERGE_SWITCHES = {"--no-ff", "--no-squash", "--yes", "--json"}
 
 
@@ -29,6 +32,8 @@ def command(arguments: list[str], screens: Callable[..., int] | None) -> Callabl
         ):
             if len(set(rest)) == len(rest) and set(rest) <= _MERGE_SWITCHES:
                 found = partial(_merge, reference, message, frozenset(rest))
+        case ["new", *words]:
+            found = _new(words)
     return found
 
 
@@ -52,6 +57,34 @@ def _review(screens: Callable[..., int], reference: str) -> int:
 
     startup.recovered = diagnostics.note
     return screens(review=startup.open_engine().store.sessions.resolve(reference).id)
+
+
+def _new(words: list[str]) -> Callable[[], int] | None:
+    """The function that makes a session; None unless each word is a switch, a value of an option or the one prompt."""
+    given: dict[str, str] = {}
+    left = iter(words)
+    for word in left:
+        key, value = word, word
+        if word in _NEW_VALUES:
+            value = next(left, "")
+        elif word not in _NEW_SWITCHES:
+            key = _PROMPT
+        if key in given or not (word in _NEW_SWITCHES or (_is_plain(value) and value.strip())):
+            return None
+        given[key] = value
+    folder = given.get("--repo", ".")
+    if not {_PROMPT, "--no-run"} & given.keys() or not (os.path.isdir(folder) and os.access(folder, os.R_OK)):  # noqa: PTH112
+        return None
+    return partial(_begin, given.get(_PROMPT), given.get("--name"), folder, frozenset(given))
+
+
+def _begin(prompt: str | None, name: str | None, folder: str, switches: frozenset[str]) -> int:
+    from pathlib import Path
+
+    from ampsm_engine.cli import session_start
+
+    run = "--no-run" not in switches
+    return session_start.begin(Path(folder), prompt, name=name, run=run, as_json="--json" in switches)
 
 
 def _list(*, as_json: bool) -> int:

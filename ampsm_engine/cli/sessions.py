@@ -1,18 +1,15 @@
 """The commands new, ls, show, edit and adopt."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from ampsm_engine.cli import arguments, diagnostics, output, parameters, session_views
+from ampsm_engine.cli import arguments, diagnostics, output, parameters, session_start, session_views
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command
-from ampsm_engine.cli.setup import trusting
-from ampsm_engine.model import FILES_COPIED, LACKS, Iteration, Session, SetupState, Status
-
-if TYPE_CHECKING:
-    from ampsm_engine.context import Engine
+from ampsm_engine.cli.session_start import trusting
+from ampsm_engine.model import Status
 
 TAG = parameters.Tag()
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -103,9 +100,6 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
     With --wait the exit code is that of the outcome: 0 done, 1 failed, stopped or crashed,
     5 amp is missing or not logged in. A failing script does not change it.
     """
-    from ampsm_engine.context import engine_at
-    from ampsm_engine.engine import sessions, startup
-
     if no_run and wait:
         raise click.UsageError("--no-run leaves nothing to --wait for.")
     if pr is not None:
@@ -129,30 +123,22 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
         given = {"repo": str(repo), "prompt": text or "", "name": name or "", "base_branch": base}
         given |= {"folder": folder, "script_command": script}
         return _fan_out(given, modes, copies, trust_setup=trust_setup, wait=wait, as_json=as_json)
-    startup.recovered = diagnostics.note
-    engine = engine_at()  # sessions.new opens the store while git fills the worktree
-
-    def make() -> "tuple[Session, Iteration | None]":
-        with diagnostics.working("Making the worktree"):
-            return sessions.new(
-                engine,
-                path=repo,
-                prompt=text,
-                name=name,
-                base=base,
-                branch=branch,
-                folder=folder,
-                script=script,
-                mode=mode,
-                thread=thread,
-                run=not no_run,
-                with_setup=not no_setup,
-            )
-
-    session, iteration = trusting(make, yes=trust_setup)
-    if iteration:
-        diagnostics.warn_of_login()
-    return _report_new(engine, session, iteration, wait=wait, as_json=as_json)
+    return session_start.begin(
+        repo,
+        text,
+        wait=wait,
+        as_json=as_json,
+        trust_setup=trust_setup,
+        name=name,
+        base=base,
+        branch=branch,
+        folder=folder,
+        script=script,
+        mode=mode,
+        thread=thread,
+        run=not no_run,
+        with_setup=not no_setup,
+    )
 
 
 def _refuse_beside(pr: str, base: str | None, branch: str | None, *, are_variants: bool) -> None:
@@ -188,29 +174,7 @@ def _new_from_pull_request(
         session, iteration = pull_requests.begin(engine, repo, reference, prompt=text, **given)
     if iteration:
         diagnostics.warn_of_login()
-    return _report_new(engine, session, iteration, wait=wait, as_json=as_json)
-
-
-def _report_new(engine: "Engine", session: Session, iteration: Iteration | None, *, wait: bool, as_json: bool) -> int:
-    for fact in engine.store.facts.read(session_id=session.id, kinds=(*LACKS, FILES_COPIED, SetupState.WAITS)):
-        (diagnostics.warning if fact.kind == "worktree" else diagnostics.note)(fact.text)
-    if wait and iteration:
-        from ampsm_engine.cli.runs import wait_for
-
-        if not as_json:
-            _print_new(session, iteration)
-        code = wait_for(engine, (session.id,), iteration_id=iteration.id)
-        if as_json:
-            _print_json(engine, session.id)
-        return code
-    if as_json:
-        _print_json(engine, session.id)
-    else:
-        _print_new(session, iteration)
-        diagnostics.hint(
-            f"ampsm log --follow {session.id}" if iteration else f"ampsm iterate {session.id} 'what amp is to do'"
-        )
-    return diagnostics.OK
+    return session_start.report(engine, session, iteration, wait=wait, as_json=as_json)
 
 
 def _refuse_variants(*, is_other: bool, thread: str | None) -> None:
@@ -230,24 +194,6 @@ def _fan_out(
     engine = arguments.open_engine()
     batch = trusting(lambda: runs.fan_out(engine, ItemSpec(**given), modes=modes, copies=copies), yes=trust_setup)
     return begun(engine, batch, wait=wait, as_json=as_json)
-
-
-def _print_new(session: Session, iteration: Iteration | None) -> None:
-    output.line(output.Styled(one_line(session.name), "bold"))
-    output.fields(
-        (
-            ("session", session.id),
-            ("branch", f"{session.branch_name} (from {session.base_branch})"),
-            ("worktree", session.worktree_path),
-            ("iteration", f"{iteration.number} {iteration.state.value}" if iteration else "none yet"),
-        )
-    )
-
-
-def _print_json(engine: "Engine", session_id: str) -> None:
-    from ampsm_engine.cli.session_details import print_session
-
-    print_session(engine, session_id)
 
 
 @click.command(cls=Command, short_help="List the sessions, newest first.")
@@ -369,7 +315,7 @@ def edit_command(
         archived=archived,
     )
     if as_json:
-        _print_json(engine, session.id)
+        session_start.print_json(engine, session.id)
     else:
         output.line(f"Changed {one_line(changed.name)} ({changed.id}).")
     return diagnostics.OK
@@ -418,8 +364,8 @@ def adopt_command(  # noqa: PLR0917 - one parameter an option; click names each
         session = sessions.adopt(engine, path, **given, shared=True)
     diagnostics.warn_of_modes([mode])
     if as_json:
-        _print_json(engine, session.id)
+        session_start.print_json(engine, session.id)
     else:
-        _print_new(session, None)
+        session_start.print_new(session, None)
         diagnostics.hint(f"ampsm iterate {session.id} 'what amp is to do'")
     return diagnostics.OK

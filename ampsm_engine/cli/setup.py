@@ -1,49 +1,17 @@
-"""The commands setup and trust, and asking for trust in a command of a repository."""
+"""The commands setup and trust: setting a worktree up again, and trust in a command of a repository."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import click
 
 from ampsm_engine.cli import arguments, diagnostics, output
 from ampsm_engine.cli.output import clean, one_line
 from ampsm_engine.cli.root import Command
+from ampsm_engine.cli.session_start import ask_for_trust, trusting
 from ampsm_engine.errors import Refused
-from ampsm_engine.trusted_commands import UntrustedCommand
-
-T = TypeVar("T")
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
-QUESTION = "Trust it? It runs with your rights, and whatever of the repository it calls runs with it."
-
-
-def trusting(act: Callable[[], T], *, yes: bool = False, again: str = "ampsm new --trust-setup") -> T:
-    """Act; where that needs trust in a command of the repository, ask for it at the terminal (`yes`: it is given).
-
-    UntrustedCommand where there is no terminal, Refused where the answer is no. `again`: how to say yes without one.
-    """
-    from ampsm_engine.context import engine_at
-    from ampsm_engine.engine import setup
-
-    try:
-        return act()
-    except UntrustedCommand as asked:
-        if not yes:
-            _ask(asked.root, asked.command, asked.origin, UntrustedCommand(asked.message, f"{asked.hint}, or: {again}"))
-        setup.trust(engine_at(), asked.root, asked.command)
-    return act()
-
-
-def _ask(root: str, text: str, origin: str, otherwise: Refused) -> None:
-    """Return only on a yes; `otherwise` where nobody can be asked, Refused on a no."""
-    shown = "\n".join(f"    {line}" for line in text.splitlines())
-    answer = diagnostics.confirmed(f"{origin} says how a new worktree of {root} is set up:\n\n{shown}\n\n{QUESTION}")
-    if answer is None:
-        raise otherwise
-    if not answer:
-        raise Refused("It is not trusted, and nothing was done.", "ampsm new --no-setup begins without it.")
 
 
 @click.command(cls=Command, short_help="Set a session's worktree up again, or go on without.")
@@ -127,7 +95,7 @@ def trust_command(repo: Path, base: str | None, folder: str | None, *, forget: b
     if not offered.is_trusted:
         message = f"The setup command of this repository is not trusted yet: {one_line(offered.command)[:200]}"
         if not yes:
-            _ask(offered.root, offered.command, offered.origin, Refused(message, "ampsm trust --yes"))
+            ask_for_trust(offered.root, offered.command, offered.origin, Refused(message, "ampsm trust --yes"))
         setup.trust(engine, offered.root, offered.command)
     said = f"Trusted: {one_line(offered.command)}"
     return _answer(as_json=as_json, root=offered.root, text=offered.command, trusted=True, said=said)

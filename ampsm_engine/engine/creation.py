@@ -9,11 +9,14 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ampsm_engine import file_lock
 from ampsm_engine.errors import AmpsmError, NotFound
 from ampsm_engine.home import PRIVATE_FOLDER, Home, open_private
-from ampsm_engine.store import Store
+
+if TYPE_CHECKING:
+    from ampsm_engine.store import Store
 
 
 class Creation:
@@ -80,7 +83,7 @@ def has_interrupted(home: Home) -> bool:
     return any(True for _ in file_lock.abandoned(home.creations))
 
 
-def roll_back_interrupted(home: Home, store: Store) -> tuple[str, ...]:
+def roll_back_interrupted(home: Home, store: "Store") -> tuple[str, ...]:
     """Remove what killed processes left half-made; a sentence for each.
 
     What was changed since is left in place, where `repair` finds it.
@@ -100,7 +103,7 @@ def roll_back_interrupted(home: Home, store: Store) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _roll_back(home: Home, store: Store, session_id: str, known: dict[str, object]) -> str:
+def _roll_back(home: Home, store: "Store", session_id: str, known: dict[str, object]) -> str:
     from ampsm_engine.git import orphaned_processes, repository, worktrees
 
     root = Path(str(known["root"]))

@@ -4,8 +4,9 @@ import contextlib
 import importlib
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import (
     beginnings,
     own_files,
+    program,
     repository,
     setup_source,
     worktree_preparation,
@@ -85,30 +87,33 @@ def new(
     check_mode(mode)
     repo, checked_out = repository.locate_with_head(path)
     start = checked_out if base is None and checked_out is not None else repository.base(repo, base)
-    common = start.commit if head is None else _common_commit(repo.root, start, head)
-    thread_id = _thread_id(thread) if thread else None
+    copied_from = worktree_preparation.source(repo, start.name)
+    # git is at it while this process loads and asks.
+    with worktree_preparation.begin_reading_checkout(copied_from.checkout) as looking:
+        common = start.commit if head is None else _common_commit(repo.root, start, head)
+        thread_id = _thread_id(thread) if thread else None
 
-    def aimed(at: str) -> tuple[str, SetupSource]:
-        within = beginnings.folder_in(repo, head or at, path, folder) if folder else ""
-        return within, setup.of_new_session(engine, repo.root, at, within) if with_setup else SetupSource()
+        def aimed(at: str) -> tuple[str, SetupSource]:
+            within = beginnings.folder_in(repo, head or at, path, folder) if folder else ""
+            return within, setup.of_new_session(engine, repo.root, at, within) if with_setup else SetupSource()
 
-    # Before there is a store, unless that has to say whose the branch is.
-    within, source = ("", SetupSource()) if branch else aimed(common)
-    if not is_ready:
-        startup.make_ready(engine)
-    if thread_id:
-        _refuse_shared_thread(engine, thread_id)
-    on = existing_branches.free_branch(engine, repo, branch, start.name) if branch else None
-    if on:
-        common = on.commit
-        within, source = aimed(common)
-    begun = Base(start.name, head or common)
-    session_id = session_id or new_id()
-    settings = engine.settings
-    repo = worktree_preparation.source(repo, start.name)
-    state = worktree_preparation.read_checkout_state(
-        repo.checkout, templates.inner_folder(settings.needed("worktree.place"))
-    )
+        # Before there is a store, unless that has to say whose the branch is.
+        within, source = ("", SetupSource()) if branch else aimed(common)
+        if not is_ready:
+            startup.make_ready(engine)
+        if thread_id:
+            _refuse_shared_thread(engine, thread_id)
+        on = existing_branches.free_branch(engine, repo, branch, start.name) if branch else None
+        if on:
+            common = on.commit
+            within, source = aimed(common)
+        begun = Base(start.name, head or common)
+        session_id = session_id or new_id()
+        settings = engine.settings
+        hidden = templates.inner_folder(settings.needed("worktree.place"))
+        redact.load()
+        state = worktree_preparation.checkout_state(looking.wait(program.READ_LIMIT), hidden)
+    repo = copied_from
     checkout_secrets.learn(engine, repo, state)
     check_script(script)  # again: it may hold one of those
     title = _safe_title(name, prompt)
@@ -140,11 +145,11 @@ def new(
             facts = [(LEFT_BEHIND, text) for text in worktree_preparation.left_behind(repo, start, state)]
             if note := pending.finish().note:
                 facts.append(("worktree", note))
-            with contextlib.suppress(AmpsmError, OSError):
-                _note_made(pending.path, session_id)
-            facts += _prepare(engine, repo, pending.path, source, state.ignored, session_id=session_id)
-            given = prompt if run else None
-            return _enter(engine, session, given, facts, pull_request=pull_request)
+            with worktree_status.begin_looking_at_new(pending.path) as looking:  # of which git compares each file
+                facts += _prepare(engine, repo, pending.path, source, state.ignored, session_id=session_id)
+                settle = partial(_note_made, looking, pending.path, session_id)
+                given = prompt if run else None
+                return _enter(engine, session, given, facts, pull_request=pull_request, settle=settle)
         except BaseException:
             pending.undo()
             raise
@@ -212,12 +217,16 @@ def _hide_copied_secrets(checkout: Path, worktree: Path, session_id: str) -> Non
         redact.note_files(session_id, (folder / path for path in secret for folder in (worktree, checkout)))
 
 
-def _note_made(worktree: Path, session_id: str) -> None:
-    """Note what a worktree that was made just now has uncommitted already: hooks and filters did that, not a person."""
-    if worktree_status.entries_of_new(worktree):
+def _note_made(looking: program.Running, worktree: Path, session_id: str) -> None:
+    """Note what a worktree that was made just now has uncommitted already: hooks and filters did that, not a person.
+
+    `looking`: git, which looks for that. Where it finds something, or cannot tell, all is looked at once more.
+    """
+    if not worktree_status.is_clean(looking.wait(program.READ_LIMIT)):
         from ampsm_engine.git import hand_edits  # all that commits, for the few that need it
 
-        hand_edits.note_left(worktree, session_id, session_id)
+        with contextlib.suppress(AmpsmError, OSError):
+            hand_edits.note_left(worktree, session_id, session_id)
 
 
 def _check(engine: Engine, prompt: str | None, name: str | None, *, run: bool) -> None:
@@ -266,15 +275,18 @@ def _enter(
     facts: Sequence[tuple[str, str]] = (),
     *,
     pull_request: "PullRequest | None" = None,
+    settle: Callable[[], object] = lambda: None,
 ) -> tuple[Session, Iteration | None]:
     """Store the session and write its context into the worktree; the row is removed again when that fails.
 
-    `facts`: what the new worktree was given and lacks, for the session's history and for amp.
+    `facts`: what the new worktree was given and lacks, for the session's history and for amp. `settle` is called once
+    there is nothing left to do but to store it: a session that is stored is whole.
     """
     from ampsm_engine.worker import agent_context
 
     store, iteration = engine.store, None
     made = agent_context.contents(session, (), (), [text for kind, text in facts if kind in LACKS], pull_request)
+    settle()
     store.sessions.add(session, pull_request, facts)
     try:
         if note := agent_context.write_files(session, made):

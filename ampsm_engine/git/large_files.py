@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 from pathlib import Path
 
 from ampsm_engine.git import program, records
@@ -24,6 +23,8 @@ def lacking(worktree: Path, common_dir: Path) -> str:
     if not found:
         return ""
     pull = f"git -C {worktree} lfs pull"
+    import shutil  # for the few that have pointers
+
     if shutil.which("git-lfs") is None:
         why, way = "git-lfs is not installed", "Install it, then: git lfs install && "
     elif not program.write(worktree, "config", "--get-regexp", r"^filter\.lfs\.(process|smudge)$").ok:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, Self
 
 from ampsm_engine import identity
 from ampsm_engine.errors import AmpsmError, Failed, Unfit
@@ -290,6 +290,12 @@ class Running:
         self._out.close()
         self._err.close()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
     def _kill(self) -> None:
         """Ask first, so that it removes its lock files; a hook that does not listen outlives its git otherwise."""
         if self._process.poll() is None:
@@ -316,8 +322,15 @@ def read(where: Path, *arguments: Argument, feed: bytes | None = None, variables
 
     Configured filters do run where git must compare contents.
     """
+    return begin_reading(where, *arguments, feed=feed, variables=variables).wait(READ_LIMIT)
+
+
+def begin_reading(
+    where: Path, *arguments: Argument, feed: bytes | None = None, variables: Variables | None = None
+) -> Running:
+    """Let git begin to answer a question, and come back at once; READ_LIMIT is what it may be waited for."""
     environ = environment(reading=True, variables=variables)
-    return Running((*_GUARDS, *_sense(where), "-C", where, *arguments), environ, feed).wait(READ_LIMIT)
+    return Running((*_GUARDS, *_sense(where), "-C", where, *arguments), environ, feed)
 
 
 def converse(where: Path, *arguments: Argument, variables: Variables | None = None) -> subprocess.Popen[bytes]:
@@ -340,13 +353,9 @@ def parts(where: Path, *arguments: Argument, variables: Variables | None = None)
     pipe open.
     """
     environ = environment(reading=True, variables=variables)
-    running = Running((*_GUARDS, *_sense(where), "-C", where, *arguments), environ, None, piped=True)
-    try:
+    with Running((*_GUARDS, *_sense(where), "-C", where, *arguments), environ, None, piped=True) as running:
         yield from running.parts()
-    except BaseException:
-        running.end()
-        raise
-    return running.wait(READ_LIMIT)
+        return running.wait(READ_LIMIT)
 
 
 def query(where: Path, *arguments: Argument, feed: bytes | None = None, variables: Variables | None = None) -> bytes:

@@ -54,8 +54,10 @@ def read(root: Path, commit: str, folder: str = "") -> SetupSource:
     Of a session about a `folder` that is the file in there, or the nearest one above it, whose command runs where it
     stands. A command of git's configuration runs at the top.
     """
-    found = of_commit(root, commit, folder)
-    own = _configured(root)
+    asked = ("config", "--show-scope", "--show-origin", "-z", "--get-all", VARIABLE)
+    with program.begin_reading(root, *asked) as asking:
+        found = of_commit(root, commit, folder)
+        own = _configured(root, asking.wait(program.READ_LIMIT))
     if own is None:
         return found
     text, place, is_foreign = own
@@ -77,9 +79,8 @@ def why_unfit(command: str) -> str:
     return "it holds a secret" if redact.text(command) != command else ""
 
 
-def _configured(root: Path) -> tuple[str, str, bool] | None:
+def _configured(root: Path, answer: program.Answer) -> tuple[str, str, bool] | None:
     """The command of git's configuration, where it stands, and whether that is a file of the repository; or None."""
-    answer = program.read(root, "config", "--show-scope", "--show-origin", "-z", "--get-all", VARIABLE)
     fields = program.text(answer.output).split("\0")
     if not answer.ok or len(fields) < 4:
         return None

@@ -115,12 +115,22 @@ class CheckoutState(NamedTuple):
 
 
 def read_checkout_state(checkout: Path, *hidden: str) -> CheckoutState:
-    """What stands in a checkout; nothing where git cannot tell, as in a bare repository.
+    """What stands in a checkout; `hidden`: as `checkout_state`."""
+    with begin_reading_checkout(checkout) as looking:
+        return checkout_state(looking.wait(program.READ_LIMIT), *hidden)
+
+
+def begin_reading_checkout(checkout: Path) -> program.Running:
+    """Let git begin to tell what stands in a checkout; `checkout_state` takes its answer."""
+    asked = ("--porcelain", "-z", "--no-renames", "--ignore-submodules=dirty", "--untracked-files=normal", "--ignored")
+    return program.begin_reading(checkout, "status", *asked)
+
+
+def checkout_state(answer: program.Answer, *hidden: str) -> CheckoutState:
+    """What stands in a checkout, by git's answer; nothing where git cannot tell, as in a bare repository.
 
     `hidden`: folders at its top of which nothing counts, beside ampsm's own.
     """
-    asked = ("--porcelain", "-z", "--no-renames", "--ignore-submodules=dirty", "--untracked-files=normal", "--ignored")
-    answer = program.read(checkout, "status", *asked)
     found = [(record[:2], record[3:]) for record in records.split(answer.output)] if answer.ok else []
     found = [(kind, path) for kind, path in found if path.partition("/")[0] not in (*own_files.FOLDERS, *hidden)]
     return CheckoutState(

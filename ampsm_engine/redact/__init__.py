@@ -62,6 +62,11 @@ def note_files(owner: str, paths: "Iterable[Path]") -> None:
     _default().note(owner, paths)
 
 
+def load() -> None:
+    """Load the rules now, while something else has to be waited for."""
+    _default().redactor()
+
+
 def refresh() -> None:
     """Learn what noted files hold now; otherwise that is learned within a second."""
     _default().refresh()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.cli import entry_point, plain_arguments
+from ampsm_engine.cli import entry_point, plain_arguments, session_start
 from ampsm_engine.cli.root import MODULES
 from tests.cli.conftest import Ampsm, Shelf, program
 
@@ -88,12 +88,57 @@ def test_plain_arguments_mean_the_same_to_the_parser(
         *(["show", "--help"], ["show", "-h"], ["show", "--", "x"], ["show", ""], ["show", "x\udc80"], ["show", "x\n"]),
         *(["merge", "x"], ["merge", "x", "-m"], ["merge", "x", "-m", " "], ["merge", "x", "-m", "-y"]),
         *(["merge", "x", "-m", "y", "--no-f"], ["merge", "x", "-m", "y", "-y"], ["merge", "x", "-m", "y", "z"]),
+        *(
+            ["new"],
+            ["new", ""],
+            ["new", " "],
+            ["new", "--json"],
+            ["new", "x", "y"],
+            ["new", "x", "--name"],
+            ["new", "-h"],
+        ),
+        *(["new", "x", "--name", " "], ["new", "x", "--name", "y", "--name", "z"], ["new", "x", "--repo", "nowhere"]),
+        *(
+            ["new", "x", "--wait"],
+            ["new", "x", "--no-r"],
+            ["new", "x\ny"],
+            ["new", "--", "x"],
+            ["new", "x", "--mode", "y"],
+        ),
         *(["--help"], ["-h"], ["l"], ["events", "--json"], ["show", "--json", "x"], ["review", "x"], []),
     ],
     ids=repr,
 )
 def test_what_is_not_plain_is_left_to_the_parser(arguments: list[str]) -> None:
     assert plain_arguments.command(arguments, None) is None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["Fix it"], ["Fix it", "--name", "fix"], ["--name", "fix", "--no-run"], ["--json", "Fix it", "--no-run"]),
+        *(["--repo", ".", "Fix it", "--name", "ls", "--json"], ["ls"], ["\u00e9t\u00e9", "--name", "\u00e9t\u00e9"]),
+    ],
+    ids=" ".join,
+)
+def test_a_plain_new_session_means_the_same_to_the_parser(
+    ampsm: Ampsm, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    begun: list[dict[str, object]] = []
+
+    def begin(path: Path, prompt: str | None, **given: object) -> int:
+        as_given = {key: value for key, value in given.items() if value is not None}
+        begun.append(
+            {"wait": False, "trust_setup": False, "with_setup": True, "path": path, "prompt": prompt} | as_given
+        )
+        return 0
+
+    monkeypatch.setattr(session_start, "begin", begin)
+    assert plain_arguments.command(["new", *arguments], None) is not None
+    ampsm("new", *arguments)
+    monkeypatch.setattr(plain_arguments, "command", lambda *_: None)
+    ampsm("new", *arguments)
+    assert begun[0] == begun[1]
 
 
 @pytest.mark.parametrize("command", [*([name] for name in MODULES), *NESTED], ids=" ".join)

@@ -117,7 +117,7 @@ def test_what_the_checkout_and_the_remote_have_more_is_said(tmp_path: Path) -> N
 def test_pointers_of_large_file_storage_are_said_where_its_program_is_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(large_files.shutil, "which", lambda _: None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
     root = tmp_path / "shop"
     first_commits(root, ({".gitattributes": "# filter=lfs\n*.txt text\n", "a.bin": pointer}, "Begin"))
