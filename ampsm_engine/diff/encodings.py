@@ -16,7 +16,15 @@ UTF16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 MOST_HIGH = 3
 """A text in an alphabet with few letters beyond ASCII has them in one of so many bytes at most."""
 
+JAPANESE = ("cp932", "euc_jp")
+"""The encodings of Japanese text that are told by their kana: no other text has so many in such places."""
+
+LEAST_KANA = 4
+"""One of so many letters beyond ASCII is kana in Japanese text, at the least."""
+
 _HIGH = bytes(range(0x80, 0x100))
+_KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa\u30fc]")
+_HEADINGS = re.compile(rb"(?m)^@@ .*$")
 _UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 
 _ONE_BYTE = frozenset({*(f"iso8859-{number}" for number in range(1, 17)), *(f"cp125{number}" for number in range(9))})
@@ -38,25 +46,37 @@ def has_one_byte_a_letter(encoding: str) -> bool:
     return encoding == LATIN or encoding in _ONE_BYTE | _ONE_BYTE_MORE
 
 
+def is_utf8(data: bytes) -> bool:
+    """Whether a content is text in UTF-8, without NUL characters."""
+    return b"\0" not in data and (data.isascii() or _decodes(data, "utf-8"))
+
+
 def of_lines(data: bytes, attribute: str = "") -> str:
-    """The encoding of a patch's lines; empty for UTF-8, and where they are neither that nor anything likely."""
-    if data.isascii():
+    """The encoding of the lines of a patch or a file; empty for UTF-8, and where they are in nothing likely."""
+    if data.isascii() or _decodes(data, "utf-8"):
         return ""
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
-    else:
+    data = _HEADINGS.sub(b"", data)  # git cuts what it says a hunk is in, also in the middle of a letter
+    if data.isascii() or _decodes(data, "utf-8"):
         return ""
     said = named(attribute) if attribute else ""
     if said and not said.startswith("utf-16") and _decodes(data, said):
         return said
+    if japanese := next((one for one in JAPANESE if _has_kana(data, one)), ""):
+        return japanese
     high = len(data) - len(data.translate(None, _HIGH))
     if high * MOST_HIGH > len(data) or _UNDEFINED.search(data):
         return ""
     text = data.decode("utf-8", "surrogateescape")
     # Letters in UTF-8 beside others: the file is damaged, or both, and each byte is to be seen.
     return "" if re.search("[\u0080-\ud7ff\ue000-\U0010ffff]", text) else LATIN
+
+
+def _has_kana(data: bytes, encoding: str) -> bool:
+    """Whether a text is Japanese if it is in an encoding."""
+    if not _decodes(data, encoding):
+        return False
+    text = data.decode(encoding)
+    return len(_KANA.findall(text)) * LEAST_KANA > sum(not letter.isascii() for letter in text)
 
 
 def _decodes(data: bytes, encoding: str) -> bool:
@@ -86,6 +106,14 @@ def as_utf8(content: bytes, encoding: str) -> bytes | None:
 
 def shown_name(encoding: str) -> str:
     """An encoding as people call it."""
-    return {LATIN: "Latin-1 (windows-1252)", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16 (big-endian)"}.get(
-        encoding, encoding
-    )
+    return _NAMES.get(encoding, encoding)
+
+
+_NAMES = {
+    LATIN: "Latin-1 (windows-1252)",
+    "utf-16-le": "UTF-16",
+    "utf-16-be": "UTF-16 (big-endian)",
+    "cp932": "Shift-JIS",
+    "shift_jis": "Shift-JIS",
+    "euc_jp": "EUC-JP",
+}

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine.diff.encodings import LATIN, of_lines
 from ampsm_tui.differ.client import Differ
 from ampsm_tui.differ.review import Review
 from tests.differ.oracle import whole
@@ -61,6 +62,30 @@ async def test_other_encodings_are_read_and_said(differ: Differ, sandbox: Sandbo
     # Damaged, or more than one: each byte is shown. NULs are no text, whoever says so; ASCII is what it is.
     assert [_patch(review, path).encoding for path in ("both.txt", "binary", "plain.txt")] == ["", "", ""]
     assert _patch(review, "binary").binary
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "expected"),
+    [
+        ("日本語のテキストとひらがな\n", "shift_jis", "cp932"),
+        ("日本語のテキストとひらがな\n", "euc_jp", "euc_jp"),
+        ("été à la plage, ça va\n", "latin-1", LATIN),
+        ("Größe, Straße, Übermut\n", "cp1252", LATIN),
+        ("“quotes” and €\n", "cp1252", LATIN),
+        ("Привет, мир: это текст\n", "cp1251", ""),
+        ("Привет, мир: это текст\n", "koi8-r", ""),
+        ("中文的文字没有假名\n", "gbk", ""),
+        ("日本語のテキスト\n", "utf-8", ""),
+    ],
+)
+def test_what_nobody_says_is_told_from_the_text(text: str, encoding: str, expected: str) -> None:
+    assert of_lines(b"@@ -0,0 +1 @@\n+" + text.encode(encoding)) == expected
+
+
+def test_a_letter_that_git_has_cut_behind_a_heading_says_nothing_of_the_encoding() -> None:
+    heading = "@@ -1 +1 @@ def naïveté".encode()[:-1]
+    assert of_lines(heading + b"\n-a\n+b\n") == ""
+    assert of_lines(heading + b"\n-a\n+\xe9t\xe9 \n") == LATIN
 
 
 async def test_the_commits_of_a_submodule_are_listed(differ: Differ, sandbox: Sandbox, tmp_path: Path) -> None:

@@ -44,6 +44,29 @@ def test_sides_are_decoded_as_a_review_decodes_them(desk: Desk) -> None:
     assert (Path(session.worktree_path) / "x.txt").read_bytes() == texts["theirs"]
 
 
+ENCODED = {"UTF-16LE": "utf-16-le", "UTF-16": "utf-16", "SHIFT-JIS": "shift_jis"}
+"""What the attribute working-tree-encoding says, and what Python calls it."""
+
+
+@pytest.mark.parametrize("said", ENCODED)
+def test_markers_are_seen_in_a_file_that_git_writes_in_another_encoding(desk: Desk, said: str) -> None:
+    desk.base({".gitattributes": f"x.txt working-tree-encoding={said}\n"})
+    texts = {name: lines(_3=f"日本の {name}").encode(ENCODED[said]) for name in ("before", "ours", "theirs")}
+    session, at = in_conflict_in(desk, "x.txt", **texts)
+    (file,) = open_conflict.conflicts(desk.engine, session.id).files
+    assert [(hunk.ours, hunk.theirs) for hunk in file.hunks] == [("日本の ours\n", "日本の theirs\n")]
+    shown, _ = open_conflict.readable_file(at, "x.txt")
+    assert shown.split("\n")[2:5:2] == ["<<<<<<< HEAD", "======="]
+    with pytest.raises(MarkersLeft, match="lines 3, 5, 7"):
+        open_conflict.resolve(desk.engine, session.id, "x.txt", "edited")
+    open_conflict.resolve(desk.engine, session.id, "x.txt", {1: "theirs"})
+    assert (at / "x.txt").read_bytes() == texts["theirs"]
+    assert git(at, "show", ":x.txt") == lines(_3="日本の theirs")
+    open_conflict.reopen(desk.engine, session.id, "x.txt")
+    open_conflict.resolve(desk.engine, session.id, "x.txt", "both")
+    assert (at / "x.txt").read_bytes() == lines(_3="日本の ours\n日本の theirs").encode(ENCODED[said])
+
+
 STYLES = ("merge", "diff3", "zdiff3")
 MARKERS = [(style, *marks) for style in STYLES for marks in ((7, "\n"), (15, "\n"), (15, "\r\n"), (3, "\n"))]
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ampsm_engine.diff.content import is_binary, lines_of
 from ampsm_engine.diff.encodings import of_lines
 from ampsm_engine.errors import Refused
-from ampsm_engine.git import program, records
+from ampsm_engine.git import program, records, worktree_texts
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.outcomes import Choice, ConflictFile, ConflictHunk, LaidOut, Stage
 from ampsm_engine.git.integrate.trees import FOLDER, Entry
@@ -94,7 +94,7 @@ def in_worktree(worktree: Path, laid: LaidOut, paths: Iterable[str]) -> dict[str
     """The files of a worktree that hold conflict markers as they lie there, each with the lines that are markers."""
     objects = ObjectStore(worktree)
     trees = [bytes.fromhex(objects.tree_of(one)) for one in (laid.onto, laid.commit)]
-    contents = {path: _content(worktree / path) for path in paths}
+    contents = {path: _content(worktree, path) for path in paths}
     likely = [path for path, content in contents.items() if _may_have_markers(content)]
     sizes = sizes_of(worktree, likely)
     found = {}
@@ -154,10 +154,11 @@ def _sizes(laid: LaidOut, path: str, now: int) -> frozenset[int]:
     return frozenset({now, *(file.marker_size for file in laid.files if file.path == path)})
 
 
-def _content(file: Path) -> bytes:
+def _content(worktree: Path, path: str) -> bytes:
+    file = worktree / path
     if file.is_symlink() or not file.is_file():
         return b""
-    return file.read_bytes()
+    return worktree_texts.read(worktree, path)
 
 
 def _may_have_markers(content: bytes) -> bool:
@@ -212,10 +213,15 @@ def file_parts(content: bytes, size: int = SIZE, sides: ConflictSides | None = N
     return found
 
 
-def conflict_hunks(content: bytes, size: int = SIZE, sides: ConflictSides | None = None) -> tuple[ConflictHunk, ...]:
-    """The conflicts of a file, numbered from 1, decoded as a review does; bytes that are no letters are surrogates."""
+def conflict_hunks(
+    content: bytes, size: int = SIZE, sides: ConflictSides | None = None, *, encoding: str = ""
+) -> tuple[ConflictHunk, ...]:
+    """The conflicts of a file, numbered from 1, decoded as a review does; bytes that are no letters are surrogates.
+
+    `encoding`: what attributes say that the file is in.
+    """
     conflicts = [part for part in file_parts(content, size, sides) if part.is_conflict]
-    encoding = of_lines(content) or "utf-8"
+    encoding = of_lines(content, encoding) or "utf-8"
     return tuple(
         ConflictHunk(
             number,

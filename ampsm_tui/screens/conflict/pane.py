@@ -128,14 +128,25 @@ class ConflictPane:
             self.path, self.at = next((file.path for file in state.files), next(iter(self.paths), "")), 0
         file = self.file
         self.at = max(0, min(self.at, len(file.hunks) - 1)) if file else 0
-        found = await asyncio.to_thread(_lines_of, Path(state.worktree) / self.path) if file else ((), "")
-        self._around, self._encoding = found
+        self._around, self._encoding = await self._read_file(Path(state.worktree)) if file else ((), "")
         if file is None or file.hunks != self._worded:
             self._worded, self._words = file.hunks if file else (), ()
         self._seen = self.file_times()
         self.show()
         if file is not None and file.hunks and not self._words:
             run_while_open(self._screen, self._fetch_words(file), group="words", exclusive=True)
+
+    async def _read_file(self, worktree: Path) -> tuple[Sequence[str], str]:
+        """The lines of the file that is looked at, and what they are in, as a review has it."""
+        content = await asyncio.to_thread(_content_of, worktree / self.path)
+        if not content:
+            return (), ""
+        if encodings.is_utf8(content):
+            return content.decode().split("\n"), ""
+        from ampsm_engine.merging import open_conflict
+
+        text, encoding = await ask(open_conflict.readable_file, worktree, self.path)
+        return text.split("\n") if text else (), encoding
 
     async def _fetch_words(self, file: "OpenFile") -> None:
         """Ask which words the sides changed: they are marked when they are known."""
@@ -271,16 +282,13 @@ def _changed_at(path: Path) -> tuple[int, int]:
     return found.st_mtime_ns, found.st_size
 
 
-def _lines_of(path: Path) -> tuple[Sequence[str], str]:
-    """The lines of a file, where it is one and not too long, and the encoding that they are in, as a review has it."""
+def _content_of(path: Path) -> bytes:
+    """The content of a file, where it is one and not too long; else nothing."""
     try:
         if path.is_symlink() or not path.is_file():
-            return (), ""
+            return b""
         with path.open("rb") as file:
             content = file.read(MOST_READ + 1)
     except (OSError, ValueError):
-        return (), ""
-    if len(content) > MOST_READ:
-        return (), ""
-    encoding = encodings.of_lines(content)
-    return content.decode(encoding or "utf-8", "surrogateescape").split("\n"), encoding
+        return b""
+    return content if len(content) <= MOST_READ else b""
