@@ -122,6 +122,11 @@ class FilePatch:
     """Whether the data is in UTF-8 although the file is not: such data is for reading, not for applying."""
 
     @property
+    def line_encoding(self) -> str:
+        """What the lines of the data are in, where it is not UTF-8."""
+        return "" if self.is_converted else self.encoding
+
+    @property
     def hidden(self) -> bool:
         """Whether the file starts folded."""
         return bool(self.fold)

@@ -16,7 +16,7 @@ from ampsm_engine.diff import hunks
 from ampsm_engine.diff.chosen_lines import ChosenLines
 from ampsm_engine.engine import reviews, views
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import commits, hunk_changes, lock, pinned_refs, repository
+from ampsm_engine.git import commits, hunk_changes, lock, pinned_refs, repository, worktree_texts
 from ampsm_engine.git.hunk_changes import HunkPlan, StagedChanges
 from ampsm_engine.git.worktree_entries import Scratch, scratch
 from ampsm_engine.lean_dataclass import replace
@@ -62,7 +62,7 @@ def reject(
         plan = hunk_changes.rejecting(at, path, change, old_path=old_path, old=ends.old, new=ends.new)
         hunk_changes.check(at, plan)
         rejection = replace(
-            _rejection(session, path, old_path, reason, quote=_quote(at, plan, change), key=key),
+            _rejection(session, path, old_path, reason, quote=_quote(at, path, plan, change), key=key),
             state=RejectionState.DOING,
             tree=hunk_changes.kept(at, plan),
             note=plan.note,
@@ -123,7 +123,7 @@ def _queue(
     with scratch(worktree) as at:
         plan = hunk_changes.rejecting(at, path, hunk, old_path=old_path, old=ends.old, new=ends.new)
         made = replace(
-            _rejection(session, path, old_path, reason, quote=_quote(at, plan, hunk), key=key),
+            _rejection(session, path, old_path, reason, quote=_quote(at, path, plan, hunk), key=key),
             state=RejectionState.QUEUED,
             hunk=at.blob(given) if given is not None else None,
             old_end=ends.old,
@@ -346,7 +346,7 @@ def _edited(hunk: hunks.Hunk, written: bytes) -> hunks.Hunk:
     return made
 
 
-def _quote(at: Scratch, plan: HunkPlan, hunk: hunks.Hunk | ChosenLines | None) -> str:
+def _quote(at: Scratch, path: str, plan: HunkPlan, hunk: hunks.Hunk | ChosenLines | None) -> str:
     """The change as a patch writes it, for the prompt."""
     if isinstance(hunk, ChosenLines):
         text = hunk.quote()
@@ -355,4 +355,5 @@ def _quote(at: Scratch, plan: HunkPlan, hunk: hunks.Hunk | ChosenLines | None) -
     else:
         whole = at.patch(plan.work.then, plan.work.now)
         text = whole[start:] if (start := whole.find(b"\n@@ ") + 1) else b""
-    return text[:MOST_QUOTED].decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")
+    shown = worktree_texts.decoded(at.worktree, path, text[:MOST_QUOTED])
+    return shown.replace("\r\n", "\n").rstrip("\n")

@@ -153,6 +153,18 @@ def test_comments_come_back_touched_untouched_or_gone(bench: Bench) -> None:
     assert f"Line 10 [{again.id}]:" in comments.draft(engine, session.id).text
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "shift_jis"])
+def test_what_is_quoted_is_read_in_the_encoding_of_its_file(bench: Bench, encoding: str) -> None:
+    line = {"latin-1": "Café olé", "shift_jis": "ひらがなのテキスト"}[encoding]
+    session = bench.new(None)
+    (Path(session.worktree_path) / "text.txt").write_bytes(f"first\n{line}\nlast\n".encode(encoding))
+    made = comments.add_comment(bench.engine, session.id, "text.txt", (2, 2), "Translate it")
+    assert (made.quote, made.context.split("\n")) == (line, ["first", line, "last"])
+    assert line in comments.draft(bench.engine, session.id).text
+    rejected = hunk_actions.reject(bench.engine, session.id, "text.txt", None)
+    assert rejected.quote.split("\n")[1:] == ["+first", f"+{line}", "+last"]
+
+
 def test_what_amp_says_of_a_comment_stands_beside_what_git_says_and_the_two_may_differ(bench: Bench) -> None:
     session, other = work(bench, {"app.py": APP}), work(bench, {"b.py": APP})
     engine = bench.engine

@@ -247,3 +247,14 @@ def test_pasted_text_is_looked_for_as_it_is() -> None:
     line = "(a" * 600
     needle = SearchPattern(line)
     assert needle.count(Body.whole(f"@@ -0,0 +1,2 @@\n+{line}\n+a\n".encode())) == 1
+
+
+def test_letters_are_found_in_the_encoding_that_lines_are_in() -> None:
+    latin = Body.whole("@@ -1 +1,2 @@\n-café\n+thé\n+tea\n".encode("latin-1"), "windows-1252")
+    assert [SearchPattern(text).count(latin) for text in ("é", "thé", "t")] == [2, 1, 2]
+    assert SearchPattern("THÉ").next_row(latin, 0, 1) is None
+    assert SearchPattern("thé").next_row(latin, 0, 1) == 2
+    # The second byte of the first letter is that of an A.
+    japanese = Body.whole("@@ -0,0 +1,2 @@\n+アイ\n+A\n".encode("cp932"), "cp932")
+    assert [SearchPattern(text).count(japanese) for text in ("A", "アイ")] == [1, 1]
+    assert SearchPattern("A").next_row(japanese, 0, 1) == 2

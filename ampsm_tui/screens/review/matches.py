@@ -86,10 +86,10 @@ class MatchIndex:
                 for row in self._rows_from(body, part.first - 1):
                     if row >= part.first + part.rows:
                         break
-                    yield row, len(self.needle.spans(body.line(row).text))
+                    yield row, len(self.needle.spans(body.line(row).text, body.encoding))
             elif part.kind is RowKind.GROWN:
                 for number in range(part.first, part.first + part.rows):
-                    if found := self.needle.spans(lines.get(number, b"")):
+                    if found := self.needle.spans(lines.get(number, b""), body.encoding):
                         yield -1 - number, len(found)
 
     def _rows_from(self, body: Body, row: int) -> Iterator[int]:
@@ -108,8 +108,9 @@ class MatchIndex:
             return []
         body = file.body
         if at < 0:
-            return self.needle.spans(self._source.grown_of(index).get(-1 - at, b""))
-        return self.needle.spans(body.line(at).text) if body is not None and at < len(body.kinds) else []
+            return self.needle.spans(self._source.grown_of(index).get(-1 - at, b""), file.line_encoding)
+        known = body is not None and at < len(body.kinds)
+        return self.needle.spans(body.line(at).text, body.encoding) if body is not None and known else []
 
     def row(self, index: int, at: int) -> int:
         """The row of the diff that a place has now."""

@@ -84,7 +84,7 @@ class DiffReading:
         for index in range(len(self.review.files)):
             patch = self.review.patch(index)
             if patch is not None and len(patch.data) <= BIG and index < AT_ONCE:
-                self._put(index, Body.whole(patch.data))
+                self._put(index, Body.whole(patch.data, patch.line_encoding))
             elif patch is not None:
                 self._waiting.append(index)
         self._more.set()
@@ -152,7 +152,7 @@ class DiffReading:
             patch = self.review.patch(index)
             if patch is None:
                 continue
-            body = Body(patch.data)
+            body = Body(patch.data, patch.line_encoding)
             if len(patch.data) > BIG:
                 for _ in iter(body.read, True):
                     await asyncio.sleep(0)  # keys and frames have their turn

@@ -351,7 +351,7 @@ class DiffPainter:
         )
 
     def _matches(self, file: int, at: int, raw: bytes) -> Sequence[tuple[int, int, bool]]:
-        found = list(self.source.matches(raw))
+        found = list(self.source.matches(raw, self.document.files[file].line_encoding))
         if not found:
             return ()
         here = self.source.here

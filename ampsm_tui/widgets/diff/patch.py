@@ -64,8 +64,10 @@ class _Page(NamedTuple):
 class Body:
     """A patch from its first `@@` on. `read` until it answers True; then the rest may be asked."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, encoding: str = "") -> None:
         self.data = data
+        self.encoding = encoding
+        """What its lines are in; empty for UTF-8."""
         self.kinds = b""
         self.hunks: tuple[PatchHunk, ...] = ()
         self._pages = array("Q", [0])
@@ -76,9 +78,9 @@ class Body:
         self._cut: dict[int, _Page] = {}
 
     @classmethod
-    def whole(cls, data: bytes) -> "Body":
+    def whole(cls, data: bytes, encoding: str = "") -> "Body":
         """A patch, read at once."""
-        body = cls(data)
+        body = cls(data, encoding)
         while not body.read():
             pass
         return body

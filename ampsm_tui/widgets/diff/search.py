@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, AnyStr
 
+from ampsm_engine.diff.encodings import has_one_byte_a_letter
 from ampsm_tui.widgets.diff.patch import AT, NO_EOL, PAGE, Body
 
 if TYPE_CHECKING:
@@ -99,9 +100,12 @@ class SearchPattern:
     def __bool__(self) -> bool:
         return bool(self.text)
 
-    def spans(self, raw: bytes) -> list[tuple[int, int]]:
-        """The places of the pattern in a line without sign, in characters of that line; empty ones do not count."""
-        line = raw.decode("utf-8", "surrogateescape")
+    def spans(self, raw: bytes, encoding: str = "") -> list[tuple[int, int]]:
+        """The places of the pattern in a line without sign, in characters of that line; empty ones do not count.
+
+        `encoding`: what the line is in, where it is not UTF-8.
+        """
+        line = raw.decode(encoding or "utf-8", "surrogateescape")
         if self._literal and self._literal.decode() not in (line if self.is_sensitive else line.lower()):
             return []
         return self._found(self._lines, line)
@@ -117,14 +121,17 @@ class SearchPattern:
         if self._is_bytewise(body):
             cut = body.offset(row)
             return self._count(body, body.data[:cut]) - self._count(body, _headings(body, row))
-        return sum(len(self.spans(line)) for at, line in _lines(body) if at < row)
+        return sum(len(self.spans(line, body.encoding)) for at, line in _lines(body) if at < row)
 
     def _is_bytewise(self, body: Body) -> bool:
-        return bool(self._literal) or (self._bytes is not None and body.is_ascii)
+        if self._literal:
+            # In Shift-JIS the second half of a letter may be the byte of another one.
+            return not body.encoding or has_one_byte_a_letter(body.encoding)
+        return self._bytes is not None and body.is_ascii
 
     def _count(self, body: Body, data: bytes) -> int:
         if not self._is_bytewise(body):
-            return sum(len(self.spans(line)) for _, line in _lines(body)) if data is body.data else 0
+            return sum(len(self.spans(line, body.encoding)) for _, line in _lines(body)) if data is body.data else 0
         searched = data if self.is_sensitive else data.lower()
         if self._literal:
             return searched.count(self._literal)
@@ -144,7 +151,8 @@ class SearchPattern:
             order = range(len(lines)) if way > 0 else range(len(lines) - 1, -1, -1)
             for inside in order:
                 at = start + inside
-                if (at - row) * way > 0 and body.kinds[at] not in (AT, NO_EOL) and self.spans(lines[inside][1:]):
+                is_beyond = (at - row) * way > 0 and body.kinds[at] not in (AT, NO_EOL)
+                if is_beyond and self.spans(lines[inside][1:], body.encoding):
                     return at
         return None
 

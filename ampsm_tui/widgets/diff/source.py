@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from ampsm_engine.differ.protocol import FileEntry
     from ampsm_tui.differ.review import Review
 
-Matches = Callable[[bytes], Iterable[tuple[int, int]]]
-"""The places in a line, in letters of the raw line, that are looked for."""
+Matches = Callable[[bytes, str], Iterable[tuple[int, int]]]
+"""The places in a line, in letters of the raw line, that are looked for; and what it is in, where not UTF-8."""
 
 
 class Note(NamedTuple):
@@ -26,7 +26,7 @@ class Note(NamedTuple):
     """`note`, `open`, `sent`, `submitted`, `resolved`, `touched`, `untouched`, `gone`, `differs`."""
 
 
-def nowhere(_: bytes) -> tuple[tuple[int, int], ...]:
+def nowhere(_: bytes, _encoding: str) -> tuple[tuple[int, int], ...]:
     """No matches: nothing is searched for."""
     return ()
 
