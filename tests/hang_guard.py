@@ -6,9 +6,9 @@ import gc
 import os
 import re
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic  # a test may replace those of the module, which threads would meet as well
 
 import pytest
 
@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Note when a test begins; those of the soak may take their time."""
     if not item.get_closest_marker("soak"):
-        _running[:] = [(item.nodeid, time.monotonic())]
+        _running[:] = [(item.nodeid, monotonic())]
     try:
         return (yield)
     finally:
@@ -41,10 +41,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 def _watch(reports: Path) -> None:
-    while True:
-        time.sleep(1)
+    pause = threading.Event()
+    while not pause.wait(1):
         for test, began in _running[:]:
-            if time.monotonic() - began > LIMIT:
+            if monotonic() - began > LIMIT:
                 _report(reports, test)
                 os._exit(70)
 
