@@ -38,6 +38,13 @@ def query(environ: Mapping[str, str]) -> Tmux | None:
     return Tmux(*parts) if len(parts) == len(_FIELDS) else None
 
 
+def has_cursor(environ: Mapping[str, str]) -> bool:
+    """Whether what is typed goes to our pane: it is the one that the current window has chosen, and in no mode."""
+    pane = environ.get("TMUX_PANE")
+    question = ("display-message", "-t", pane or "", "-p", "#{pane_active}#{window_active}#{pane_in_mode}")
+    return bool(pane) and (_asked(environ, question) or "").strip() == "110"
+
+
 def publish(environ: Mapping[str, str], options: Mapping[str, str | None]) -> bool:
     """Set user options of the whole tmux server, None unsets; whether it took them.
 

@@ -213,7 +213,7 @@ class AmpsmApp(App[int]):
         """Open the list, and begin to follow."""
         if not self.is_headless:
             exit_on_signals(self, lambda: self.driver)
-        self.screen_change_signal.subscribe(self, lambda _: self.watch_app_focus())
+        self.screen_change_signal.subscribe(self, lambda _: self._notifier and self._notifier.update_viewed())
         self.screen_change_signal.subscribe(self, lambda _: self.on_diff_view_moved())
         if self.board is not None:
             self.watch_board(None, self.board)
@@ -264,7 +264,7 @@ class AmpsmApp(App[int]):
     def watch_app_focus(self) -> None:
         """Let others know what is looked at; who looks away is notified."""
         if self._notifier is not None:
-            self._notifier.update_viewed()
+            self._notifier.take_focus()
 
     def watch_board(self, before: Board | None, after: Board | None) -> None:
         """Notify of what has happened where nobody looks; explain ampsm to whoever has no session yet."""

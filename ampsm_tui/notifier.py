@@ -8,8 +8,8 @@ one of each session: redacted, made inert and bounded, in base64, so that none e
 import asyncio
 import base64
 from collections.abc import Callable, Mapping
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache, partial
+from typing import Any
 
 from textual.app import App
 
@@ -23,9 +23,7 @@ from ampsm_tui import terminal
 from ampsm_tui.ask import run_while_open
 from ampsm_tui.clean import one_line
 from ampsm_tui.delayed_call import call_after
-
-if TYPE_CHECKING:
-    from ampsm_tui.driver.status_records import StatusRecords
+from ampsm_tui.driver.status_records import StatusRecords, may_ask
 
 GATHERING = 0.7
 """Seconds in which further news join the first: several at once are one notice."""
@@ -42,7 +40,7 @@ class Notifier:
         *,
         settings: Callable[[], Settings],
         write: Callable[[str], None],
-        status: "StatusRecords | None" = None,
+        status: StatusRecords | None = None,
     ) -> None:
         self._app = app
         self._environ = environ
@@ -59,6 +57,15 @@ class Notifier:
         self._shown: dict[str, str] = {}
         self._is_publishing = False
         self._status_bar: tmux.StatusBarEntry | None = None
+        if status is not None and environ.get("TMUX"):
+            run_while_open(app, self._ask_through_tmux(status), group="telling")
+
+    async def _ask_through_tmux(self, status: StatusRecords) -> None:
+        """Ask the terminal around tmux about the status, where it gets the question and we its answer."""
+        around = await asyncio.to_thread(tmux.query, self._environ)
+        is_passed_on = around is not None and around.passes_notifications and may_ask({"TERM": around.client_name})
+        if is_passed_on and await asyncio.to_thread(tmux.has_cursor, self._environ):
+            status.ask_through(partial(terminal.wrap_for_multiplexer, inside="tmux"))
 
     def update_viewed(self) -> None:
         """Find out which session the person here has before them, be it below a dialog; none while they are away."""
@@ -69,6 +76,12 @@ class Notifier:
             if viewed or not screen.is_modal:
                 break
         self._hold_viewer_lock(viewed)
+
+    def take_focus(self) -> None:
+        """Take that the person here came back or went away: what is viewed, and what tmux dropped meanwhile."""
+        self.update_viewed()
+        if self._status is not None and self._app.app_focus:
+            self._status.show_what_was_dropped()
 
     def _hold_viewer_lock(self, session_id: str | None) -> None:
         """Hold the lock that says that a session is viewed: nobody need notify of it, here or elsewhere."""
@@ -82,7 +95,7 @@ class Notifier:
     def take_board(self, before: Board | None, after: Board) -> None:
         """Take a change of the board, and notify of it soon."""
         if self._status is not None:
-            self._status.show(records(after))
+            self._status.show(partial(records, after))
         fresh = notices.news(before, after, self._settings(), looked_at=self._viewed)
         if fresh and not self._news:
             call_after(self._app, GATHERING, self._notify)
@@ -96,8 +109,6 @@ class Notifier:
     def close(self) -> None:
         """View nothing any more, and take our entry out of tmux's status bar: the app has ended."""
         self._hold_viewer_lock(None)
-        if self._status is not None:
-            self._status.clear()
         if self._status_bar is not None:
             self._status_bar.end()
 

@@ -64,13 +64,18 @@ class _TerminalDriver(Driver):
                 super().process_message(one)
 
     def start_application_mode(self) -> None:
-        """Take the terminal, and ask it what it can do."""
+        """Take the terminal, and ask it what it can do; what it held of the status it gets again."""
         super().start_application_mode()  # type: ignore[safe-super]
+        self.output.status.show_again()
         if sys.__stdin__ is not None and sys.__stdin__.isatty():
             self.output.probe()
 
     def disable_input(self) -> None:
-        """Stop reading, once what the terminal still answers has come: whoever reads next did not ask."""
+        """Stop reading, once what the terminal still answers has come: whoever reads next did not ask.
+
+        The terminal forgets the status, which nobody brings up to date from now on.
+        """
+        self.output.status.clear()
         self.output.finish_questions()
         super().disable_input()  # type: ignore[safe-super]
 

@@ -7,11 +7,15 @@ from textual import events
 
 from ampsm_engine.model import Status
 from ampsm_tui import notifier
+from ampsm_tui.driver import status_records
 from ampsm_tui.driver.status_records import QUESTION, StatusRecords, may_ask
 from tests.tui.builders import a_board, a_session
 
 ANSWER = "^]7501;?^\\"
 """As Textual hands on an answer that it does not know: ESC becomes a circumflex."""
+
+ANSWER_ALONE = "^]7501;?\\"
+"""The same where nothing follows for a moment: its last ESC is gone then."""
 
 
 def keys(text: str) -> list[events.Key]:
@@ -35,19 +39,19 @@ class Terminal:
                 self.records.understood()
 
 
-@pytest.mark.parametrize("answer", [ANSWER, "^]7501;?\x07", "^]7501;?:revision=5^\\"])
+@pytest.mark.parametrize("answer", [ANSWER, "^]7501;?\x07", "^]7501;?:revision=5^\\", ANSWER_ALONE])
 def test_a_terminal_that_answers_gets_what_is_new_and_nobody_types_its_answer(answer: str) -> None:
     terminal = Terminal()
     assert terminal.records.ask() == QUESTION
-    terminal.records.show({"": "state=idle:app=ampsm", "a": "state=working:id=a"})
+    terminal.records.show(lambda: {"": "state=idle:app=ampsm", "a": "state=working:id=a"})
     assert terminal.seen == ""
     terminal.says(*keys(answer), events.CursorPosition(0, 1), *keys("xy"))
     assert terminal.typed == "xy"
     assert terminal.seen == "\x1b]7501;state=idle:app=ampsm\x1b\\\x1b]7501;state=working:id=a\x1b\\"
     terminal.seen = ""
-    terminal.records.show({"": "state=idle:app=ampsm", "a": "state=working:id=a"})
+    terminal.records.show(lambda: {"": "state=idle:app=ampsm", "a": "state=working:id=a"})
     assert terminal.seen == ""
-    terminal.records.show({"": "state=done:app=ampsm"})
+    terminal.records.show(lambda: {"": "state=done:app=ampsm"})
     assert terminal.seen == "\x1b]7501;state=clear:id=a\x1b\\\x1b]7501;state=done:app=ampsm\x1b\\"
     terminal.seen = ""
     terminal.records.clear()
@@ -57,11 +61,44 @@ def test_a_terminal_that_answers_gets_what_is_new_and_nobody_types_its_answer(an
 def test_a_terminal_that_does_not_answer_gets_nothing_and_no_key_is_lost() -> None:
     terminal = Terminal()
     terminal.records.ask()
-    terminal.records.show({"": "state=idle"})
+    terminal.records.show(lambda: {"": "state=idle"})
     terminal.says(*keys("a^b^]75x"), *keys("^]7"), events.CursorPosition(0, 1), *keys("^]7501;?^\\"))
     terminal.records.clear()
     assert terminal.seen == ""
     assert terminal.typed == "a^b^]75x^]7^]7501;?^\\"
+
+
+def test_what_was_cleared_for_another_program_comes_back_with_the_terminal_and_not_before() -> None:
+    terminal = Terminal()
+    terminal.records.ask()
+    terminal.records.show(lambda: {"": "state=idle"})
+    terminal.says(*keys(ANSWER))
+    terminal.records.clear()
+    terminal.seen = ""
+    terminal.records.show(lambda: {"": "state=done"})
+    assert terminal.seen == ""
+    terminal.records.show_again()
+    assert terminal.seen == "\x1b]7501;state=done\x1b\\"
+
+
+def test_through_a_multiplexer_each_terminal_answers_once_and_none_is_awaited_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(status_records, "monotonic", lambda: now[0])
+    terminal = Terminal()
+    terminal.records.ask_through(lambda sequence: f"<{sequence}>")
+    terminal.records.show(lambda: {"": "state=idle"})
+    assert terminal.seen == f"<{QUESTION}>"
+    terminal.says(*keys("a^"), events.CursorPosition(0, 1), *keys("b"), *keys(ANSWER_ALONE), *keys("cd"), *keys(ANSWER))
+    assert terminal.typed == "a^bcd"
+    assert terminal.seen == f"<{QUESTION}><\x1b]7501;state=idle\x1b\\>"
+    terminal.seen = ""
+    terminal.records.show_what_was_dropped()
+    assert terminal.seen == "<\x1b]7501;state=idle\x1b\\>"
+    now[0] += status_records.ANSWER_SECONDS + 1
+    terminal.says(*keys("^]7501;?"))
+    assert terminal.typed == "a^bcd^]7501;?"
 
 
 def test_terminals_that_would_show_the_question_are_not_asked() -> None:

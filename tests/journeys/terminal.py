@@ -45,8 +45,11 @@ class Terminal:
         size: tuple[int, int] = (80, 24),
         environ: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        answers: Mapping[bytes, str] | None = None,
     ) -> None:
         width, height = size
+        self._answers = {b"\x1b[?2026$p": "\x1b[?2026;2$y"} | dict(answers or {})
+        """What it answers to which question, before it says where its cursor is."""
         # The size is there before the program is, as with a real terminal; pexpect would set it afterwards.
         sized = ["/bin/sh", "-c", 'stty cols "$0" rows "$1"; shift; exec "$@"', str(width), str(height)]
         # No variable of the terminal that the tests run in: its multiplexer is not ours, nor is its size.
@@ -100,8 +103,9 @@ class Terminal:
         unfinished = _UNFINISHED.search(data)
         cut = unfinished.start() if unfinished else len(data)
         self._rest = data[cut:]
-        if b"\x1b[?2026$p" in data[:cut]:
-            self._answer("\x1b[?2026;2$y")
+        for question, answer in self._answers.items():
+            if question in data[:cut]:
+                self._answer(answer)
         self._stream.feed(_UNKNOWN_TO_PYTE.sub(b"", data[:cut]))
 
     def _answer(self, text: str) -> None:
