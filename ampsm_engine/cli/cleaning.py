@@ -37,7 +37,7 @@ def clean_command(repo: Path | None, *, fetch: bool, dry_run: bool, yes: bool, a
       ampsm clean --dry-run
       ampsm clean --fetch
     """
-    from ampsm_engine.engine import bases, merged_elsewhere
+    from ampsm_engine.engine import bases, merged_elsewhere, session_trash
 
     engine = arguments.open_engine()
     root = engine_access.repository_root(engine, repo) if repo is not None else None
@@ -55,7 +55,8 @@ def clean_command(repo: Path | None, *, fetch: bool, dry_run: bool, yes: bool, a
     if found.merged and not (dry_run or yes):
         many = "it" if len(found.merged) == 1 else f"these {len(found.merged)}"
         command = f"ampsm clean{f' --repo {root}' if root else ''}"
-        diagnostics.ask(f"Move {many} to the trash?", command, otherwise="Nothing was removed.")
+        open_ones = session_trash.describe_comments(engine, [one.session_id for one in found.merged])
+        diagnostics.ask(f"{open_ones} Move {many} to the trash?".strip(), command, otherwise="Nothing was removed.")
     removed, stayed = ([], []) if dry_run else _removed(engine, found)
     if as_json:
         parts = {"landed": found.merged, "staying": (*found.staying, *stayed), "removed": removed}

@@ -13,11 +13,13 @@ from typing import NamedTuple
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import merged_check, session_trash
 from ampsm_engine.engine.session_trash import Removed
-from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import records, repository
+from ampsm_engine.git.integrate.proof import reverted_files
 from ampsm_engine.home import PRIVATE_FOLDER, write_private
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging import publish, pull_requests, session_branches
+from ampsm_engine.merging.pull_requests import MergedRequest
 from ampsm_engine.model import Session, State, Status
 from ampsm_engine.plain_text import list_some
 
@@ -33,7 +35,7 @@ class MergedSession:
     how: str
     """How that is known, in a few words."""
     note: str = ""
-    """What the trash would not keep of its worktree, in a sentence; empty when there is nothing."""
+    """What the trash would not keep of its worktree, and comments that nobody sent, in sentences; empty for neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +82,18 @@ def _judge(engine: Engine, session: Session, *, ask_hosts: bool = True) -> Merge
     proven = merged_check.prove(engine, session)
     in_base = proven.in_base and _is_merged(session, proven)
     how = proven.text if in_base and not proven.taken_back and not proven.uncommitted else ""
-    if not proven.in_base and not proven.uncommitted and ask_hosts:
-        how = _at_host(engine, session)
+    if not proven.in_base and not proven.uncommitted and ask_hosts and (merged := _at_host(engine, session)):
+        how = f"its pull request was merged: {merged.url}"
+        if why := _why_reverted(session, merged):
+            return KeptSession(session.id, session.name, why)
     if not (in_base or how) or not _has_work(session):
         return None
     if not how:
         return KeptSession(session.id, session.name, proven.text)
     if kept := proven.inventory.whole:
         return KeptSession(session.id, session.name, f"only its worktree has {list_some(kept)}")
-    return MergedSession(session.id, session.name, how, proven.warning)
+    notes = (proven.warning, session_trash.describe_comments(engine, [session.id]))
+    return MergedSession(session.id, session.name, how, " ".join(filter(None, notes)))
 
 
 def remove_merged(engine: Engine, session_id: str) -> Removed:
@@ -134,25 +139,38 @@ def _is_merged(session: Session, proven: merged_check.Proven) -> bool:
     return bool(records.changed(root, before, after))
 
 
-def _at_host(engine: Engine, session: Session) -> str:
-    """What the host says of a merged pull request whose last commit is the session's; empty without any."""
+def _at_host(engine: Engine, session: Session) -> MergedRequest | None:
+    """The pull request whose last commit is the session's and that its host has merged; None without any."""
     root, branch = Path(session.repo_root), session.branch_name
     known = engine.store.reviews.pull_request(session.id)
     pushed = [full for full in repository.refs(root, "refs/remotes/") if full.partition("/")[2].endswith(f"/{branch}")]
     tip = repository.branch_tip(root, branch)
     if tip is None or not (known or pushed):
-        return ""
+        return None
     forge, remote = pull_requests.forge_of(root, session.base_branch)
     place = publish.base_repository(root, publish.head_remote(root, branch, session.base_branch) if pushed else remote)
     owner = place.removeprefix(f"{forge.host}/").partition("/")[0]
     found = pull_requests.merged_one(forge, known.number if known else None, owner, branch)
-    if found is None or not (found[1] == tip or _is_in(root, tip, found[1])):
+    return found if found and (found.head == tip or _is_in(root, tip, found.head)) else None
+
+
+def _why_reverted(session: Session, merged: MergedRequest) -> str:
+    """Why a merged pull request is in no base any more, as the end of a sentence; empty where nothing says so."""
+    root = Path(session.repo_root)
+    if not merged.commit or not repository.resolves(root, merged.commit):
         return ""
-    return f"its pull request was merged: {found[0]}"
+    for name in (session.base_branch, *merged_check.upstreams(root, session.base_branch)):
+        with contextlib.suppress(NotFound):
+            base = repository.resolve(root, name)
+            if _is_in(root, merged.commit, base) and (
+                files := reverted_files(root, f"{merged.commit}^", merged.commit, base)
+            ):
+                return f"its pull request was merged ({merged.url}), and {name} took {list_some(files)} back since"
+    return ""
 
 
 def _is_in(root: Path, tip: str, head: str) -> bool:
-    return repository.ref_commit(root, head) is not None and repository.is_ancestor(root, tip, head)
+    return repository.resolves(root, head) and repository.is_ancestor(root, tip, head)
 
 
 def update_merged_marks(engine: Engine, *, budget: float = 60.0) -> int:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ampsm_engine import unsent_texts
@@ -13,6 +13,7 @@ from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
 from ampsm_engine.git import lock, pinned_refs, repository, trash, worktree_status, worktrees
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Session
+from ampsm_engine.plain_text import plural
 
 _IS_BACK = " is back from the trash"
 
@@ -68,15 +69,24 @@ def describe_loss(engine: Engine, session_id: str) -> str:
     try:
         proven = merged_check.prove(engine, session)
     except AmpsmError as reason:
-        return f"{session.name} goes to the trash; what it holds cannot be told: {reason}"
+        sentence = f"{session.name} goes to the trash; what it holds cannot be told: {reason}"
+        return f"{sentence} {describe_comments(engine, [session.id])}".rstrip()
+    comments = describe_comments(engine, [session.id])
     stays = "" if session.owns_branch else f" Its branch {session.branch_name} is not ampsm's, and stays."
-    warning = (f" {proven.warning}" if proven.warning else "") + stays
+    warning = "".join(f" {one}" for one in (proven.warning, comments) if one) + stays
     changed = _outside(engine, session)
     outside = f" What is outside of its worktree stays as it is: {' '.join(changed)}" if changed else ""
     if proven.in_base and not proven.uncommitted and not proven.taken_back:
         known = proven.text if proven.warning else f"nothing is lost: {proven.text}"
         return f"{session.name} goes to the trash; {known}.{warning}{outside}"
     return f"{session.name} goes to the trash with {proven.text}; ampsm trash restore brings it back.{warning}{outside}"
+
+
+def describe_comments(engine: Engine, session_ids: Sequence[str]) -> str:
+    """A sentence about comments of a review that nobody has sent, in all of these sessions; empty without any."""
+    count = sum(engine.store.reviews.counts(one).unsent for one in session_ids)
+    goes = "goes" if count == 1 else "go"
+    return f"{plural(count, 'open comment')}, sent to nobody, {goes} to the trash as well." if count else ""
 
 
 def _outside(engine: Engine, session: Session) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlencode
 
 from ampsm_engine import redact
@@ -130,8 +130,18 @@ def _of_gitlab(found: Any, forge: Forge, remote: str, number: int) -> PullReques
     )
 
 
-def merged_one(forge: Forge, number: int | None, owner: str, branch: str) -> tuple[str, str] | None:
-    """Address and last commit of the merged pull request of that number or, without one, of that branch."""
+class MergedRequest(NamedTuple):
+    """A pull request that its host has merged."""
+
+    url: str
+    head: str
+    """The last commit that it brought."""
+    commit: str
+    """The commit that is its merge, its squash, or the last of those that were rebased; empty where nobody says."""
+
+
+def merged_one(forge: Forge, number: int | None, owner: str, branch: str) -> MergedRequest | None:
+    """The merged pull request of that number or, without one, of that branch; None where none was merged."""
     is_gitlab = forge.name == "glab"
     kind = "merge_requests" if is_gitlab else "pulls"
     ways = (
@@ -143,7 +153,9 @@ def merged_one(forge: Forge, number: int | None, owner: str, branch: str) -> tup
         is_merged = known.get("state") == "merged" if is_gitlab else bool(known.get("merged_at"))
         head = known.get("sha") if is_gitlab else (known.get("head") or {}).get("sha")
         if is_merged and isinstance(head, str) and _SHA.fullmatch(head):
-            return printable(str(known.get("web_url") or known.get("html_url") or "")), head
+            commit = str(known.get("merge_commit_sha") or known.get("squash_commit_sha") or "")
+            url = printable(str(known.get("web_url") or known.get("html_url") or ""))
+            return MergedRequest(url, head, commit if _SHA.fullmatch(commit) else "")
     return None
 
 

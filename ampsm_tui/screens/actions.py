@@ -196,10 +196,11 @@ class SessionActions:
         more = len(sessions) - len(sessions[:5])
         if more:
             sentences.append(f"{more} more go with {'it' if more == 1 else 'them'}.")
+            sentences.append(await ask(session_trash.describe_comments, engine, [one.id for one in sessions[5:]]))
         _confirm(
             self._screen,
             title,
-            in_app(self._screen, "\n".join(sentences)),
+            in_app(self._screen, "\n".join(filter(None, sentences))),
             yes,
             lambda: self._ask_each(
                 merged_elsewhere.remove_merged if merged else session_trash.remove, sessions, done=done, on_answer=warn

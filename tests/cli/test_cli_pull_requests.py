@@ -328,8 +328,11 @@ def test_a_merged_pull_request_is_known_where_git_does_not_tell(
         "merge_requests/7", {"state": "merged"}
     )  # fmt: skip
     host.says("GET", number, json.loads(host.dialogue[0]["out"]) | merged)
+    commented(ampsm, session["id"])
     refused = ampsm("clean")
     assert (refused.code, "ampsm clean --yes" in refused.err) == (4, True)
+    assert "5 open comments, sent to nobody, go to the trash as well." in refused.err
+    assert "5 open comments, sent to nobody" in ampsm("rm", session["id"]).err
     assert ampsm("clean", "--dry-run").code == 0
     assert len(ampsm("ls", "--json").json["sessions"]) == 1
     ran = ampsm("clean", "--yes", "--json")
@@ -337,6 +340,32 @@ def test_a_merged_pull_request_is_known_where_git_does_not_tell(
     assert "pull request was merged: https://" in ran.json["landed"][0]["how"]
     assert [one["session"]["id"] for one in ran.json["removed"]] == [session["id"]]
     assert ampsm("trash", "restore", session["id"]).code == 0
+
+
+@pytest.mark.parametrize("which", ["github", "gitlab"])
+def test_a_merged_pull_request_that_was_reverted_is_not_cleaned_up(
+    ampsm: Ampsm, request: pytest.FixtureRequest, tmp_path: Path, which: str
+) -> None:
+    host: Host = request.getfixturevalue(which)
+    begun(ampsm, host)
+    fork, is_github = tmp_path / "fork", which == "github"
+    git(fork, "fetch", "-q", "origin")
+    git(fork, "switch", "-q", "--detach", "origin/main")
+    (fork / "new.py").write_text("squashed, and changed on the way\n")
+    git(fork, "add", "-A")
+    git(fork, "commit", "-q", "-m", "Squashed (#7)")
+    merged = {"merged_at": "2026-11-01"} if is_github else {"state": "merged"}
+    merged |= {("merge" if is_github else "squash") + "_commit_sha": git(fork, "rev-parse", "HEAD").strip()}
+    host.says("GET", "pulls/7" if is_github else "merge_requests/7", json.loads(host.dialogue[0]["out"]) | merged)
+    for change, is_there in ((None, True), ("HEAD", False), ("HEAD", True)):
+        if change:
+            git(fork, "revert", "--no-edit", change)
+        git(fork, "push", "-q", "origin", "HEAD:main")
+        git(host.repo, "fetch", "-q", "origin")
+        found = ampsm("clean", "--dry-run", "--json").json
+        assert [bool(found[kind]) for kind in ("landed", "staying")] == [is_there, not is_there]
+        if not is_there:
+            assert "/7), and origin/main took new.py back since" in found["staying"][0]["why"]
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,8 @@ class RunActions:
         sentences = [await ask(session_trash.describe_loss, engine, one.id) for one in sessions[:NAMED]]
         if more := len(sessions) - len(sentences):
             sentences.append(f"{more} more go with {'it' if more == 1 else 'them'}.")
-        text = in_app(self._screen, "\n".join(sentences)) or "It has no sessions to lose."
+            sentences.append(await ask(session_trash.describe_comments, engine, [one.id for one in sessions[NAMED:]]))
+        text = in_app(self._screen, "\n".join(filter(None, sentences))) or "It has no sessions to lose."
 
         def go() -> None:
             run_while_open(self._screen, self._remove(batch, sessions))
