@@ -213,7 +213,6 @@ class AmpsmApp(App[int]):
         """Open the list, and begin to follow."""
         if not self.is_headless:
             exit_on_signals(self, lambda: self.driver)
-        self.screen_change_signal.subscribe(self, lambda _: self._notifier and self._notifier.update_viewed())
         self.screen_change_signal.subscribe(self, lambda _: self.on_diff_view_moved())
         if self.board is not None:
             self.watch_board(None, self.board)
@@ -239,9 +238,10 @@ class AmpsmApp(App[int]):
 
         home = self.engine.home if self.engine else None
         status = self.output.status if self.output is not None else None
-        self._notifier = Notifier(
+        self._notifier = notifier = Notifier(
             self, os.environ, home, settings=lambda: self.settings, write=self.write_ours, status=status
         )
+        self.screen_change_signal.subscribe(self, lambda _: notifier.update_viewed())
         if self.board is not None:
             self._notifier.take_board(None, self.board)
         self.watch_app_focus()
