@@ -32,6 +32,7 @@ from ampsm_engine.plain_text import plural
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ampsm_engine.cli.patch_encodings import PatchEncodings
     from ampsm_engine.engine.views import SessionDiff
     from ampsm_engine.git.entities import FileChange
     from ampsm_engine.redact.window import SafeStream
@@ -116,7 +117,7 @@ def diff_command(
                 for part in _first_awaited(parts):
                     output.untouched(part)
             else:
-                _print_patch(parts, session.id, paged=not no_pager)
+                _print_patch(parts, session.id, view.place, paged=not no_pager)
         return diagnostics.OK
     with diagnostics.working("Comparing"):
         files = tuple(filter(view.is_within, view.files()))
@@ -233,9 +234,8 @@ def _print_stat(files: "tuple[FileChange, ...]") -> None:
     output.line(f"{plural(len(files), 'file')}, +{added} -{deleted}")
 
 
-def _print_patch(parts: Iterator[bytes], session_id: str, *, paged: bool) -> None:
-
-    patch = PatchText()
+def _print_patch(parts: Iterator[bytes], session_id: str, place: Path, *, paged: bool) -> None:
+    patch = PatchText(place)
     is_terminal = sys.stdout.isatty()
     pieces = _first_awaited(patch.pieces(without_binaries(parts) if is_terminal else parts))
     if output.coloured():
@@ -248,6 +248,8 @@ def _print_patch(parts: Iterator[bytes], session_id: str, *, paged: bool) -> Non
     altered = []
     if patch.hides_secrets:
         altered.append("secrets are hidden")
+    if patch.shows_encodings:
+        altered.append("text in other encodings is shown in UTF-8")
     if patch.shows_pictures:
         altered.append("control characters and bytes that are no text are made visible")
     if altered:
@@ -339,14 +341,23 @@ BINARY = b"\nGIT binary patch\n"
 _SIZE_LINES, _SIZE_LINE_ROOM = 2, 200
 """What of a binary content says how large it is: lines, and bytes."""
 
+_NO_UTF8 = re.compile("[\udc80-\udcff]")
+"""Bytes that are no UTF-8, as they are decoded."""
+
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 _STYLES = {"+": "green", "-": "red"}
 
 
 class PatchText:
-    """Makes a patch fit to be shown, and knows afterwards in what it differs from what git gave."""
+    """Makes a patch fit to be shown, and knows afterwards in what it differs from what git gave.
 
-    def __init__(self) -> None:
+    `worktree` has the attributes that say which encodings its files are in.
+    """
+
+    def __init__(self, worktree: Path | None = None) -> None:
+        self._worktree = worktree
+        self._encodings: PatchEncodings | None = None
+        self.shows_encodings = False
         self.hides_secrets = False
         self.shows_pictures = False
         """Whether control characters, or bytes that are no text, were made visible."""
@@ -366,13 +377,28 @@ class PatchText:
             held += decoder.decode(part)
             end = held.rfind(HEADER) + 1
             if end:
-                yield self._redacted(held[:end], stream)
+                yield self._redacted(self._readable(held[:end]), stream)
                 held, stream = held[end:], None
             elif len(held) > LARGE:
                 stream = stream or redact.stream()
-                yield stream.feed(held)
+                yield stream.feed(self._readable(held))
                 held = ""
-        yield self._redacted(held + decoder.decode(b"", final=True), stream)
+        yield self._redacted(self._readable(held + decoder.decode(b"", final=True)), stream)
+
+    def _readable(self, text: str) -> str:
+        """The text with its lines in UTF-8, whatever their files are in."""
+        if _NO_UTF8.search(text) is None:
+            self._encodings = None  # what it knew is of a file that has ended
+            return text
+        if self._encodings is None:
+            from ampsm_engine.cli.patch_encodings import PatchEncodings
+
+            self._encodings = PatchEncodings(self._worktree)
+        readable = self._encodings.read(text)
+        self.shows_encodings |= readable != text
+        shown = _NO_UTF8.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", readable)
+        self.shows_pictures |= shown != readable
+        return shown
 
     def _redacted(self, text: str, stream: "SafeStream | None") -> str:
         """The text that ends a file's patch, whose beginning may be in a stream."""

@@ -294,7 +294,10 @@ def _print_reversal(merge: "Merge", facts: "Sequence[Fact]") -> None:
 
 def _show_conflict(engine: "Engine", session: "Session", *, as_json: bool) -> int:
     """Show what is left of a conflict and, where amp resolved it, the diff of its resolution."""
+    from pathlib import Path
+
     from ampsm_engine import redact
+    from ampsm_engine.cli.diff import PatchText
     from ampsm_engine.merging import open_conflict
 
     found = open_conflict.conflicts(engine, session.id)
@@ -317,7 +320,8 @@ def _show_conflict(engine: "Engine", session: "Session", *, as_json: bool) -> in
         else:
             output.line(Styled("✓", "green"), f" {one_line(path)}{edited}")
     if reviewed is not None:
-        output.line(redact.bytes_(reviewed.patch).decode("utf-8", "replace").rstrip("\n"))
+        for piece in PatchText(Path(found.worktree)).pieces((reviewed.patch,)):
+            output.write(piece)
         diagnostics.hint(f"ampsm merge {session.id} --continue --accept, or: --reject, --abort")
     else:
         diagnostics.note(f"The files lie in {found.worktree}.")

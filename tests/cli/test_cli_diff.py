@@ -99,6 +99,20 @@ def test_what_a_diff_hides_is_said(ampsm: Ampsm, changed: tuple[str, Path], repo
     assert f"ampsm diff {session} --exact" in ran.err
 
 
+def test_text_in_other_encodings_is_read_as_in_the_app(ampsm: Ampsm, changed: tuple[str, Path]) -> None:
+    session, worktree = changed
+    texts = {"latin.txt": ("Café olé", "latin-1"), "kana.txt": ("ひらがなのテキスト", "shift_jis")}
+    texts["said.txt"] = ("Привет", "koi8-r")
+    for name, (text, encoding) in texts.items():
+        (worktree / name).write_bytes(f"{text}\n".encode(encoding))
+    (worktree / "mixed.txt").write_bytes("é".encode() + b" \xe9\n")
+    (worktree / ".gitattributes").write_text("said.txt encoding=koi8-r\n")
+    ran = ampsm("diff", session)
+    assert all(f"\n+{text}\n" in ran.out for text, _ in texts.values())
+    assert "\n+é \\xe9\n" in ran.out
+    assert "Not for `git apply`: text in other encodings is shown in UTF-8, control characters and" in ran.err
+
+
 def test_secrets_in_names_of_files_are_hidden(ampsm: Ampsm, changed: tuple[str, Path]) -> None:
     session, worktree = changed
     (worktree / f"{KEY}.txt").write_text("x\n")
