@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from ampsm_engine.context import Engine
     from ampsm_tui.differ.client import Differ
     from ampsm_tui.notifier import Notifier
+    from ampsm_tui.widgets.line_drag import LineDrag
 
 SOON = 0.1
 """Seconds after the start at which the board is read again."""
@@ -145,6 +146,7 @@ class AmpsmApp(App[int]):
         self.add_mode("list", self.opener.make_list)
         self.engine = engine
         self.key_hold = KeyHold()
+        self.drag: LineDrag | None = None
         self.read_only = read_only
         self.settings = settings or Settings()
         self.clock = clock
@@ -336,12 +338,11 @@ class AmpsmApp(App[int]):
     def action_interrupt(self) -> None:
         """Ctrl+c: copy what is selected; else ask whether to leave, and the second time leave."""
         from ampsm_tui.screens.dialog import ConfirmScreen
+        from ampsm_tui.widgets.line_drag import copy_selection
 
-        widget = self.focused
-        if getattr(widget, "selected_text", "") or self.screen.get_selected_text():
-            copy = getattr(widget, "action_copy", None) if getattr(widget, "selected_text", "") else None
-            (copy or self.screen.action_copy_text)()
-        elif isinstance(self.screen, ConfirmScreen) and self.screen.id == LEAVING:
+        if copy_selection(self):
+            return
+        if isinstance(self.screen, ConfirmScreen) and self.screen.id == LEAVING:
             self.screen.action_answer(True)
         else:
             sentence = "What runs goes on, and what you wrote is kept."

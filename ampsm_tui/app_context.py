@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from textual.dom import DOMNode
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ampsm_engine.last_places import LastPlace
     from ampsm_engine.model import Board, Session
     from ampsm_tui.differ.client import Differ
+    from ampsm_tui.widgets.line_drag import LineDrag
 
 
 HOLD_PATIENCE = 3.0
@@ -87,6 +88,14 @@ class Opener(Protocol):
         """The numbers of a batch run, or of all that ran."""
 
 
+@runtime_checkable
+class CopiesSelection(Protocol):
+    """A screen that has a way of its own to select."""
+
+    def copy_selection(self) -> bool:
+        """Copy what is selected; False where nothing is."""
+
+
 class AppContext(Protocol):
     """The app, as far as it is anybody's business."""
 
@@ -97,6 +106,8 @@ class AppContext(Protocol):
     clock: Callable[[], datetime]
     opener: "Opener"
     key_hold: KeyHold
+    drag: "LineDrag | None"
+    """Where text was selected by dragging last."""
     store_changed: "Signal[None]"
     """Published whenever any process has changed the store, also what the board does not have."""
 

@@ -2,15 +2,17 @@
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 from rich.style import Style
 from textual import events
+from textual.app import App
+from textual.dom import DOMNode
 from textual.strip import Strip
 from textual.widget import Widget
 
 from ampsm_engine.errors import AmpsmError
-from ampsm_tui import clipboard
-from ampsm_tui.app_context import app_of
+from ampsm_tui.app_context import CopiesSelection, app_of
 from ampsm_tui.ask import show_error
 
 Place = tuple[int, int]
@@ -28,7 +30,7 @@ class LineDrag:
     def __init__(
         self, widget: Widget, line: Callable[[int], Strip], top: Callable[[], int], scroll: Callable[[int], object]
     ) -> None:
-        self._widget = widget
+        self.widget = widget
         self._line = line
         self._top = top
         self._scroll = scroll
@@ -39,30 +41,33 @@ class LineDrag:
         """Whether the button that was let go last had selected something: that was no click."""
 
     def press(self, event: events.MouseDown) -> None:
-        """The left button goes down: what was selected is so no more."""
-        self.clear()
+        """The left button goes down: what was selected, here or in another widget, is so no more."""
+        app = app_of(self.widget)
+        if app.drag is not None:
+            app.drag.clear()
+        app.drag = self
         self.was_dragged = False
         if event.button == 1:
             self._begun = self._place(event)
-            self._widget.capture_mouse()
+            self.widget.capture_mouse()
 
     def move(self, event: events.MouseMove) -> None:
         """The mouse moves; with the button down, to the end of what is selected."""
         if self._begun is None:
             return
-        height = self._widget.content_size.height
-        y = event.y - self._widget.gutter.top
+        height = self.widget.content_size.height
+        y = event.y - self.widget.gutter.top
         if y < 0 or y >= height:
             self._scroll(-1 if y < 0 else 1)
         to = self._place(event)
         if to != self._begun or self._to is not None:
             self._from, self._to = self._begun, to
-            self._widget.refresh()
+            self.widget.refresh()
 
     def release(self) -> None:
         """The button is let go."""
         if self._begun is not None:
-            self._widget.release_mouse()
+            self.widget.release_mouse()
         self._begun = None
         self.was_dragged = self._to is not None
 
@@ -70,12 +75,12 @@ class LineDrag:
         """Take the selection of lines away."""
         if self._to is not None:
             self._to = None
-            self._widget.refresh()
+            self.widget.refresh()
 
     @property
     def text(self) -> str:
-        """What is selected, lines without the blanks at their ends; empty when nothing is."""
-        if self._to is None:
+        """What is selected and seen, lines without the blanks at their ends; empty when nothing is."""
+        if self._to is None or not self.widget.is_attached or not self.widget.screen.is_current:
             return ""
         first, last = sorted((self._from, self._to))
         lines = []
@@ -104,9 +109,29 @@ class LineDrag:
         return min(begin, width), min(end, width)
 
     def _place(self, event: events.MouseEvent) -> Place:
-        gutter, size = self._widget.gutter, self._widget.content_size
+        gutter, size = self.widget.gutter, self.widget.content_size
         y = min(max(event.y - gutter.top, 0), max(0, size.height - 1))
         return self._top() + y, max(0, event.x - gutter.left)
+
+
+class DraggedText:
+    """A widget of which lines are selected by dragging; it makes `drag`, and paints its lines by `drag.marked`."""
+
+    ALLOW_SELECT = False  # Textual knows no text in lines that a widget paints by itself
+
+    drag: LineDrag
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Begin a selection where the button went down."""
+        self.drag.press(event)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Let the selection reach to where the mouse is."""
+        self.drag.move(event)
+
+    def on_mouse_up(self) -> None:
+        """Leave selected what is, until the next click."""
+        self.drag.release()
 
 
 def wheel_lines(event: events.MouseScrollDown | events.MouseScrollUp, lines: int) -> int:
@@ -115,8 +140,22 @@ def wheel_lines(event: events.MouseScrollDown | events.MouseScrollUp, lines: int
     return lines if isinstance(event, events.MouseScrollDown) else -lines
 
 
-def copy_selected(widget: Widget, text: str) -> None:
+def copy_selection(app: App[Any]) -> bool:
+    """Copy what is selected in a box, by dragging, or in the screen's own way; False where nothing is."""
+    box, screen, drag = app.focused, app.screen, app_of(app).drag
+    if getattr(box, "selected_text", "") and (copy := getattr(box, "action_copy", None)):
+        copy()
+    elif text := (drag.text if drag is not None else "") or screen.get_selected_text():
+        copy_selected(screen, text)
+    else:
+        return isinstance(screen, CopiesSelection) and screen.copy_selection()
+    return True
+
+
+def copy_selected(widget: DOMNode, text: str) -> None:
     """Put a selected text into the clipboard of the terminal, and say so."""
+    from ampsm_tui import clipboard
+
     try:
         clipboard.copy(widget.app, text, os.environ)
     except AmpsmError as refusal:

@@ -11,6 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ampsm_tui.clean import cells, cut
+from ampsm_tui.widgets.line_drag import DraggedText, LineDrag
 
 
 class Piece(NamedTuple):
@@ -62,7 +63,7 @@ class BlendedStyles:
         return Strip(segments).adjust_cell_length(width, self.style())
 
 
-class TextLine(Widget):
+class TextLine(DraggedText, Widget):
     """One line: pieces at the left, and pieces at the right where there is room. Repainted only when it changes."""
 
     DEFAULT_CSS = "TextLine { height: 1; width: 1fr; }"
@@ -73,6 +74,7 @@ class TextLine(Widget):
         self._blended = BlendedStyles(self)
         self._left: tuple[Piece, ...] = ()
         self._right: tuple[Piece, ...] = ()
+        self.drag = LineDrag(self, self._line, lambda: 0, lambda _lines: None)
 
     def set_pieces(self, left: Sequence[Piece], right: Sequence[Piece] = ()) -> None:
         """Show these pieces at both ends; `right` only where there is room for it."""
@@ -87,6 +89,9 @@ class TextLine(Widget):
 
     def render_line(self, y: int) -> Strip:
         """The pieces in the first line, blanks in any other."""
+        return self.drag.marked(self._line(y), y)
+
+    def _line(self, y: int) -> Strip:
         width = self.size.width
         if y:
             return Strip.blank(width, self._blended.style())

@@ -220,6 +220,8 @@ _SERIES = tuple(f"series-{at}" for at in range(len(FILLS)))
 class PlotView(Widget):
     """A plot, drawn anew for its size; a note where there is nothing to draw."""
 
+    ALLOW_SELECT = False
+
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"-{word}" for word in ("quiet", "name", "value", *_SERIES, *SHOWN)}
     DEFAULT_CSS = """
     PlotView {

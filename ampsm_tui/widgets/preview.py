@@ -17,6 +17,7 @@ from ampsm_tui.hints import in_app
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets import session_columns
 from ampsm_tui.widgets.forecast import Forecasts, forecast_lines
+from ampsm_tui.widgets.line_drag import DraggedText, LineDrag
 from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece
 from ampsm_tui.widgets.session_columns import Subject
 
@@ -34,7 +35,7 @@ GAP = 3
 _STYLES = ("title", "label", "quiet", "text", "added", "deleted", *STATES)
 
 
-class Preview(Widget):
+class Preview(DraggedText, Widget):
     """What one would ask next about a session."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"-{word}" for word in _STYLES}
@@ -59,6 +60,7 @@ class Preview(Widget):
         super().__init__()
         self._blended = BlendedStyles(self)
         self._lines: list[Painted] = []
+        self.drag = LineDrag(self, self._line, lambda: 0, lambda _lines: None)
 
     def watch_board(self) -> None:
         """Show what is true now."""
@@ -99,6 +101,9 @@ class Preview(Widget):
 
     def render_line(self, y: int) -> Strip:
         """One line of the preview as cells, cut at the right edge."""
+        return self.drag.marked(self._line(y), y)
+
+    def _line(self, y: int) -> Strip:
         return self._blended.strip(self._lines[y] if y < len(self._lines) else (), self.size.width)
 
     def _lay_out(self, row: BoardRow) -> list[Painted]:

@@ -25,6 +25,8 @@ MOST = 4
 class QueuedPrompts(Widget, can_focus=True):
     """The queued iterations of a session, with a cursor."""
 
+    ALLOW_SELECT = False
+
     COMPONENT_CLASSES: ClassVar[set[str]] = {"queued-prompts--label", "queued-prompts--text", "queued-prompts--cursor"}
     DEFAULT_CSS = f"""
     QueuedPrompts {{

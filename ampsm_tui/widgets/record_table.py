@@ -179,14 +179,14 @@ class RecordTable(TableView, Generic[Record]):
         if at is not None and self.viewport.height:
             self.viewport.scroll_to(at, at)
 
-    def render_line(self, y: int) -> Strip:
-        """One line as it is seen."""
+    def fit(self) -> None:
+        """Choose the columns for the width as it is now."""
+        if self.size.width != self._width:
+            self._lay_out()
+
+    def paint_line(self, index: int) -> Strip:
+        """A record or, below the last, nothing."""
         width = self.size.width
-        if width != self._width:
-            self._lay_out()  # the first frame comes before the event of the first size
-        if y < self.viewport.titles:
-            return self._titles(width)
-        index = self.viewport.index_at(y)
         if index < len(self.rows):
             return self._row(self.rows[index], width)
         if index and not self.rows and self.records is not None:
@@ -194,7 +194,8 @@ class RecordTable(TableView, Generic[Record]):
             return note(text, index - 1, width, self.blended.style("-quiet"))
         return Strip.blank(width, self.blended.style())
 
-    def _titles(self, width: int) -> Strip:
+    def paint_titles(self, width: int) -> Strip:
+        """The titles of the columns; that by which the records are sorted has a mark."""
         how = self.arrangement
         parts = []
         for column, room in self._columns:

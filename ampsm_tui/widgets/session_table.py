@@ -284,14 +284,18 @@ class SessionTable(TableView):
         if at is not None and self.viewport.height:
             self.viewport.scroll_to(self._lines.last_of(at), self._lines.top_of(at))
 
-    def render_line(self, y: int) -> Strip:
-        """One line as it is seen."""
+    def fit(self) -> None:
+        """Choose the columns for the width as it is now."""
+        if self.size.width != self._painter.width:
+            self._lay_out()
+
+    def paint_titles(self, width: int) -> Strip:
+        """The titles of the columns."""
+        return self._painter.titles(width)
+
+    def paint_line(self, index: int) -> Strip:
+        """A session, the second line of one, a heading or, below the last, nothing."""
         width = self.size.width
-        if width != self._painter.width:
-            self._lay_out()  # the first frame comes before the event of the first size
-        if y < self.viewport.titles:
-            return self._painter.titles(width)
-        index = self.viewport.index_at(y)
         if index >= len(self._lines):
             if index and not self._lines.rows and self.board is not None:
                 return note(_empty_note(self), index - 1, width, self.blended.style("-quiet"))

@@ -15,6 +15,7 @@ from textual.strip import Strip
 
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, cut, fit, wrapped
+from ampsm_tui.widgets.line_drag import DraggedText, LineDrag
 from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece
 from ampsm_tui.widgets.record_columns import GAP
 
@@ -125,7 +126,7 @@ class ListViewport:
             self._widget.scroll_to(y=index - self.height + 1, animate=False, immediate=True)
 
 
-class TableView(ScrollView, can_focus=True):
+class TableView(DraggedText, ScrollView, can_focus=True):
     """A table with a cursor and marks, which are keys of its rows; a line each, below the titles of the columns."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -144,7 +145,31 @@ class TableView(ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.blended = BlendedStyles(self)
-        self.viewport = ListViewport(self)
+        self.viewport = viewport = ListViewport(self)
+        self.drag = LineDrag(self, self.paint_line, lambda: viewport.top - viewport.titles, self._scroll_by)
+
+    @abstractmethod
+    def fit(self) -> None:
+        """Lay the columns out for the width as it is now; the first frame comes before the event of the first size."""
+
+    @abstractmethod
+    def paint_titles(self, width: int) -> Strip:
+        """The line of titles."""
+
+    @abstractmethod
+    def paint_line(self, index: int) -> Strip:
+        """A line of the list, without what is selected of it; blank where there is none."""
+
+    def render_line(self, y: int) -> Strip:
+        """One line as it is seen."""
+        self.fit()
+        if y < self.viewport.titles:
+            return self.paint_titles(self.size.width)
+        index = self.viewport.index_at(y)
+        return self.drag.marked(self.paint_line(index), index)
+
+    def _scroll_by(self, lines: int) -> None:
+        self.scroll_to(y=self.scroll_offset.y + lines, animate=False, immediate=True)
 
     @abstractmethod
     def row_key(self, index: int) -> str | None:
@@ -172,6 +197,8 @@ class TableView(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """The first click moves the cursor, a second one opens."""
+        if self.drag.was_dragged:
+            return
         key = self.row_key(self.viewport.index_at(event.y)) if self.viewport.titles <= event.y else None
         if key is not None:
             self.cursor = key

@@ -16,7 +16,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line, wrapped
 from ampsm_tui.hints import in_app
-from ampsm_tui.widgets.line_drag import LineDrag, copy_selected, wheel_lines
+from ampsm_tui.widgets.line_drag import DraggedText, LineDrag, wheel_lines
 from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece
 
 PieceLine = tuple[Piece, ...]
@@ -31,10 +31,8 @@ _STYLES = (
 WHEEL = 3
 
 
-class TextView(ScrollView, can_focus=True):
+class TextView(DraggedText, ScrollView, can_focus=True):
     """The lines that a function gives for the width; asked for anew when the width is another."""
-
-    ALLOW_SELECT = False  # Textual knows no text in lines that a widget paints by itself
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"-{word}" for word in _STYLES}
     DEFAULT_CSS = """
@@ -81,12 +79,7 @@ class TextView(ScrollView, can_focus=True):
         self.lines: Sequence[PieceLine] = ()
         """The lines that are shown, wrapped for the width."""
         self._width = 0
-        self._drag = LineDrag(self, self._line, lambda: round(self.scroll_y), self.action_by)
-
-    @property
-    def selected_text(self) -> str:
-        """What was selected by dragging."""
-        return self._drag.text
+        self.drag = LineDrag(self, self._line, lambda: round(self.scroll_y), self.action_by)
 
     def show_lines(self, lay_out: LayOut, *, top: bool = False) -> None:
         """Show the lines that `lay_out` gives from now on; `top` goes to the first."""
@@ -148,26 +141,10 @@ class TextView(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line of what is shown as cells."""
         at = y + round(self.scroll_y)
-        return self._drag.marked(self._line(at), at)
+        return self.drag.marked(self._line(at), at)
 
     def _line(self, at: int) -> Strip:
         return self._blended.strip(self.lines[at] if at < len(self.lines) else (), self._width)
-
-    def action_copy(self) -> None:
-        """Copy what was selected."""
-        copy_selected(self, self._drag.text)
-
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Begin a selection where the button went down."""
-        self._drag.press(event)
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Let the selection reach to where the mouse is."""
-        self._drag.move(event)
-
-    def on_mouse_up(self) -> None:
-        """What is selected stays so until the next click."""
-        self._drag.release()
 
     def action_by(self, lines: int) -> None:
         """Scroll down by so many lines; up where `lines` is negative."""

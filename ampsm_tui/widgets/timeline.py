@@ -24,6 +24,7 @@ from ampsm_engine.plain_text import plural
 from ampsm_engine.state_styles import STATES
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, cut, fit, one_line
+from ampsm_tui.widgets.line_drag import DraggedText, LineDrag
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.history import Commit, History
@@ -175,7 +176,7 @@ def _height(entry: TimelineEntry) -> int:
 STYLES = ("queued", "running", "idle", "error", "done", "commit", "hand", "note", "fact", "title", "quiet", "cursor")
 
 
-class Timeline(ScrollView, can_focus=True):
+class Timeline(DraggedText, ScrollView, can_focus=True):
     """Entries with a cursor; Enter opens."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"timeline--{name}" for name in STYLES}
@@ -220,6 +221,7 @@ class Timeline(ScrollView, can_focus=True):
         self._lines: list[tuple[int, int]] = []
         self._cursor = ""
         self._at: datetime | None = None
+        self.drag = LineDrag(self, self._line, lambda: self.scroll_offset.y, self._scroll_by)
 
     @property
     def entry(self) -> TimelineEntry | None:
@@ -241,6 +243,12 @@ class Timeline(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line of the view."""
         line = y + self.scroll_offset.y
+        return self.drag.marked(self._line(line), line)
+
+    def _scroll_by(self, lines: int) -> None:
+        self.scroll_to(y=self.scroll_offset.y + lines, animate=False, immediate=True)
+
+    def _line(self, line: int) -> Strip:
         width = self.scrollable_content_region.width
         if line >= len(self._lines):
             return Strip.blank(width, self.rich_style)
@@ -314,7 +322,7 @@ class Timeline(ScrollView, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """Open what is clicked."""
         line = event.y + self.scroll_offset.y
-        if line < len(self._lines):
+        if line < len(self._lines) and not self.drag.was_dragged:
             self.action_step(self._lines[line][0] - self._index())
             self.action_open()
 

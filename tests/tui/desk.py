@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from textual._compositor import Compositor
+from textual.widget import Widget
 from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
 import ampsm_engine
@@ -189,6 +190,13 @@ class Desk:
         for key in keys:
             await self.pilot.press(key)
             await self._taken()
+        await self.settle()
+
+    async def drag(self, widget: Widget, first: tuple[int, int], last: tuple[int, int]) -> None:
+        """Drag the mouse over a widget, from one of its cells to another, and wait until all is settled."""
+        await self.pilot.mouse_down(widget, offset=first)
+        await self.pilot.hover(widget, offset=last)
+        await self.pilot.mouse_up(widget, offset=last)
         await self.settle()
 
     async def _taken(self) -> None:

@@ -478,7 +478,8 @@ async def test_from_the_review_one_key_writes_to_amp_and_one_leads_to_the_merge(
 async def test_lines_are_selected_by_dragging(reviewed: Reviewed) -> None:
     async with reviewed.open((100, 40)) as desk:
         view = desk.app.screen.view  # type: ignore[attr-defined]
-        await desk.pilot.mouse_down(view, offset=(20, 3))
-        await desk.pilot.hover(view, offset=(20, 5))
-        await desk.pilot.mouse_up(view, offset=(20, 5))
+        await desk.drag(view, (20, 3), (20, 5))
         assert (view.selected_from, view.cursor) == (3, 5)
+        await desk.press("ctrl+c")
+        desk.sees("Copied 3 lines")
+        desk.sees_not("Leave ampsm?")

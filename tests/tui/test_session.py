@@ -454,11 +454,8 @@ async def test_text_is_selected_by_dragging_and_copied(desk: Desk) -> None:
     async with opened(desk, a_row()):
         view = desk.app.screen.query_one(TranscriptView)
         folded = [block.is_open for block in view.blocks]
-        await desk.pilot.mouse_down(view, offset=(2, 1))
-        await desk.pilot.hover(view, offset=(8, 2))
-        await desk.pilot.mouse_up(view, offset=(8, 2))
-        await desk.settle()
-        selected = view.selected_text
+        await desk.drag(view, (2, 1), (8, 2))
+        selected = view.drag.text
         assert selected.count("\n") == 1
         assert [block.is_open for block in view.blocks] == folded, "a drag is no click"
         await desk.press("ctrl+c")

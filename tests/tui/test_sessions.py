@@ -14,7 +14,8 @@ from ampsm_engine import list_memory
 from ampsm_engine.list_memory import ChangeCounts
 from ampsm_engine.model import State
 from ampsm_tui.screens import list_updates
-from ampsm_tui.screens.sessions import SessionsScreen
+from ampsm_tui.screens.sessions import SessionsScreen, SummaryBar
+from ampsm_tui.widgets.preview import Preview
 from ampsm_tui.widgets.session_table import SessionTable
 from tests.tui.builders import AWAITING, IDLE, RUNNING, a_board, a_day, a_days_counts, a_session, some_counts
 from tests.tui.conftest import Camera
@@ -310,6 +311,29 @@ async def test_the_mouse_works_but_is_never_needed(desk: Desk) -> None:
         await desk.pilot.click(SessionTable, offset=(10, 3), times=2)
         await desk.settle()
         assert getattr(desk.app.screen, "session_id", None) == "third"
+
+
+async def test_text_of_the_list_and_beside_it_is_selected_by_dragging(desk: Desk) -> None:
+    rows = [a_session(name, id=name) for name in ("first", "second", "third")]
+    async with desk.open(a_board(*rows), size=(150, 30)):
+        view = table(desk)
+        await desk.drag(view, (0, 1), (90, 2))
+        assert view.cursor == "first", "a drag is no click"
+        await desk.press("ctrl+c")
+        first, second = desk.app.clipboard.split("\n")
+        assert "first" in first
+        assert "second" in second
+        desk.sees("Copied what is selected")
+        preview = desk.app.screen.query_one(Preview)
+        await desk.drag(preview, (2, 0), (40, 0))
+        await desk.press("ctrl+c")
+        assert desk.app.clipboard == "first", "what is selected is the text that is seen, and that of one widget alone"
+        await desk.drag(desk.app.screen.query_one(SummaryBar), (1, 0), (6, 0))
+        await desk.press("ctrl+c")
+        assert desk.app.clipboard == "ampsm"
+        await desk.pilot.click(view, offset=(10, 2))
+        await desk.press("ctrl+c")
+        desk.sees("Leave ampsm?")
 
 
 @pytest.mark.parametrize("sessions", [1, 20])

@@ -42,6 +42,13 @@ class ReviewExternal:
             return
         self._reopen()
 
+    def copy_selected(self) -> bool:
+        """Copy the selected lines; False where none are."""
+        if self._view.selected_from is None:
+            return False
+        self.copy()
+        return True
+
     def copy(self) -> None:
         """Copy the selected lines, the line, or, on its heading, the hunk as a patch."""
         row, view = self._pane.row, self._view

@@ -388,6 +388,10 @@ class ReviewScreen(DiffScreen):
         if not self.comments.edit():
             super().action_open()
 
+    def copy_selection(self) -> bool:
+        """Copy the selected lines, as its key does; False where none are."""
+        return self.external.copy_selected()
+
     def action_leave(self) -> None:
         """Leave the review; comments that were not sent are asked about."""
         run_holding_keys(self, self.prompt.leave(lambda: self.dismiss(None)))

@@ -22,7 +22,7 @@ from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_tui import clipboard
 from ampsm_tui.ask import show_error
 from ampsm_tui.bindings import bind
-from ampsm_tui.widgets.line_drag import LineDrag, copy_selected, wheel_lines
+from ampsm_tui.widgets.line_drag import DraggedText, LineDrag, copy_selected, wheel_lines
 from ampsm_tui.widgets.transcript.blocks import FOLDED, Block
 from ampsm_tui.widgets.transcript.layout import TranscriptLayout
 from ampsm_tui.widgets.transcript.painter import PALETTE_NAMES, TranscriptPainter, TranscriptStyles
@@ -172,7 +172,7 @@ class BlockViewport:
         self._view.virtual_size = Size(self.width + GUTTER, self.layout.total)
 
 
-class BlockView(ScrollView, can_focus=True):
+class BlockView(DraggedText, ScrollView, can_focus=True):
     """Blocks with a cursor; Enter opens and closes the one it is on."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"blocks--{name}" for name in PALETTE_NAMES}
@@ -225,7 +225,7 @@ class BlockView(ScrollView, can_focus=True):
         self.painter = TranscriptPainter(TranscriptStyles())
         self.viewport = BlockViewport(self)
         self.cursor: Block | None = None
-        self._drag = LineDrag(self, self._line, lambda: self.scroll_offset.y, self.viewport.scroll)
+        self.drag = LineDrag(self, self._line, lambda: self.scroll_offset.y, self.viewport.scroll)
 
     @property
     def blocks(self) -> list[Block]:
@@ -259,15 +259,10 @@ class BlockView(ScrollView, can_focus=True):
             reverse=whole.reverse,
         )
 
-    @property
-    def selected_text(self) -> str:
-        """What was selected by dragging."""
-        return self._drag.text
-
     def render_line(self, y: int) -> Strip:
         """One line of the view."""
         line = self.scroll_offset.y + y
-        return self._drag.marked(self._line(line), line)
+        return self.drag.marked(self._line(line), line)
 
     def _line(self, line: int) -> Strip:
         layout = self.viewport.layout
@@ -400,8 +395,8 @@ class BlockView(ScrollView, can_focus=True):
 
     def action_copy(self) -> None:
         """Copy what is selected, else what the block with the cursor says."""
-        if self._drag.text:
-            copy_selected(self, self._drag.text)
+        if self.drag.text:
+            copy_selected(self, self.drag.text)
         elif self.blocks:
             text = self.blocks[self.cursor_index()].searched
             if CUT in text:
@@ -414,21 +409,9 @@ class BlockView(ScrollView, can_focus=True):
             else:
                 self.notify("Copied, where the terminal allows it", markup=False)
 
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Begin a selection where the button went down."""
-        self._drag.press(event)
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Let the selection reach to where the mouse is."""
-        self._drag.move(event)
-
-    def on_mouse_up(self) -> None:
-        """What is selected stays so until the next click."""
-        self._drag.release()
-
     def on_click(self, event: events.Click) -> None:
         """Open or close what one clicks on."""
-        if self._drag.was_dragged:
+        if self.drag.was_dragged:
             return
         line = self.scroll_offset.y + event.y
         if line < self.viewport.layout.total:
