@@ -85,7 +85,7 @@ def classify(
     """
     seen = _Evidence(we_stopped, timed_out, silent, fold, exit_code, mask_login(without_escapes(stderr)), head)
     if needs_login(head.encode("utf-8", "replace")):
-        return _failed(FAILURES[2])
+        return _failed(FAILURES["not-logged-in"])
     if (finished := _finished(seen)) is not None:
         return finished
     if we_stopped or timed_out or silent:
@@ -102,7 +102,7 @@ def _finished(seen: _Evidence) -> Ending | None:
         return Ending(Outcome.DONE, warning=_warning(seen))
     cancelled = result is not None and is_cancelled(result)
     if cancelled and seen.fold.ended_turn:
-        return Ending(Outcome.DONE, warning=FAILURES[15].meaning)
+        return Ending(Outcome.DONE, warning=FAILURES["stopped-late"].meaning)
     return None
 
 
@@ -110,14 +110,14 @@ def _warning(seen: _Evidence) -> str | None:
     code = seen.exit_code
     told = []
     if seen.we_stopped:
-        told.append(FAILURES[15].meaning)
+        told.append(FAILURES["stopped-late"].meaning)
     elif code is not None and code < 0:
-        told.append(FAILURES[19].meaning)
+        told.append(FAILURES["lingered"].meaning)
     elif code:
         told.append(f"amp said that it succeeded, and exited with code {code}.")
     if refusals := seen.fold.tally.refusals:
         calls = "one tool call" if refusals == 1 else f"{refusals} tool calls"
-        told.append(f"Permission rules turned {calls} away ({FAILURES[25].hint}).")
+        told.append(f"Permission rules turned {calls} away ({FAILURES['tool-refused'].hint}).")
     return " ".join(told) or None
 
 
@@ -125,7 +125,7 @@ def _ended_by_us(seen: _Evidence) -> Ending:
     if seen.timed_out:
         return _failed(TIMEOUT)
     if seen.we_stopped:
-        return Ending(Outcome.STOPPED, hint=FAILURES[14].hint)
+        return Ending(Outcome.STOPPED, hint=FAILURES["stopped-from-outside"].hint)
     return _failed(_why_silent(seen))
 
 
@@ -133,28 +133,30 @@ def _why_silent(seen: _Evidence) -> Failure:
     """What silence most likely means: these hang for ever and say nothing."""
     fold = seen.fold
     if lost_connection(seen.stderr):
-        return FAILURES[22]
+        return FAILURES["lost-connection"]
     if not fold.open_tools and fold.last_turn is not None and fold.last_turn.stop_reason in (None, "max_tokens"):
-        return FAILURES[23]
+        return FAILURES["output-limit"]
     if _FILE_TOOLS.intersection(fold.open_tool_names):
-        return FAILURES[26]  # writing a file takes no time: amp waits for an answer
+        return FAILURES["guarded-file"]  # writing a file takes no time: amp waits for an answer
     if "Bash" in fold.open_tool_names:
-        return FAILURES[24]  # only versions that ask have this name, and it waits for an answer
-    return FAILURES[21]
+        return FAILURES["needs-approval"]  # only versions that ask have this name, and it waits for an answer
+    return FAILURES["silent"]
 
 
 def _by_result(seen: _Evidence, result: RunResult) -> Ending:
     error = mask_login(result.error or result.text)
     if is_cancelled(result):
-        return _failed(FAILURES[22] if lost_connection(seen.stderr) else FAILURES[14])
+        return _failed(
+            FAILURES["lost-connection"] if lost_connection(seen.stderr) else FAILURES["stopped-from-outside"]
+        )
     known = (failure for failure in FAILURES.values() if failure.in_result and failure.in_result.search(error))
-    return _failed(next(known, FAILURES[13]), error)
+    return _failed(next(known, FAILURES["provider-error"]), error)
 
 
 def _without_result(seen: _Evidence) -> Ending:
     code, fold = seen.exit_code, seen.fold
     if code is not None and code < 0:
-        return _crashed(FAILURES[16], f"amp was killed by signal {-code}{_signal_name(-code)}.")
+        return _crashed(FAILURES["killed"], f"amp was killed by signal {-code}{_signal_name(-code)}.")
     if fold.ended_turn and code == 0:  # an end that nobody saw may be that of a full disk, or of the machine
         return Ending(Outcome.DONE, warning="amp finished its turn; its result line is missing.")
     if (known := _known_in(seen.stderr)) is not None and (code or not fold.prompted):
@@ -162,8 +164,8 @@ def _without_result(seen: _Evidence) -> Ending:
     if code is None:
         return _crashed(VANISHED, VANISHED.meaning)
     if code == 0:
-        return _failed(FAILURES[17])
-    return _failed(FAILURES[18], seen.stderr or f"amp exited with code {code} and said nothing.")
+        return _failed(FAILURES["no-result"])
+    return _failed(FAILURES["exited"], seen.stderr or f"amp exited with code {code} and said nothing.")
 
 
 def _known_in(stderr: str) -> Failure | None:

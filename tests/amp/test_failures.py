@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ampsm_engine.amp import failures
+from ampsm_engine.amp import failures, symptoms
 from ampsm_engine.amp.failures import FAILURES, classify, lost_connection, mask_login, needs_login, unknown_option
 from ampsm_engine.amp.stream import attempt_line
 from ampsm_engine.amp.tally import Fold
@@ -32,130 +32,126 @@ WORK = (prompt("p"), assistant(tool_use("t"), usage={"output_tokens": 1}), tool_
 TURN_OVER = (prompt("p"), assistant(text("ok"), stop="end_turn"))
 CANCELLED = failure("User cancelled (SIGINT/SIGTERM)")
 
+RETRIED = {"service-trouble": 1, "rate-limit": 3, "archived": 1, "open-elsewhere": 1}
+"""How often each failure is tried again that may pass by itself."""
+
 
 def judged(folded=None, code=0, stderr="", head="", **why):
     why = {"we_stopped": False, "timed_out": False, "silent": False, **why}
     return classify(fold=folded or Fold(), exit_code=code, stderr=stderr, head=head, **why)
 
 
-def test_all_38_rows_are_there_named_explained_and_hinted():
-    assert sorted(FAILURES) == list(range(1, 39))
-    for row, known in FAILURES.items():
-        assert known.number == row
+def test_each_failure_is_named_explained_and_hinted():
+    assert len(FAILURES) == len(symptoms._FAILURES), "no two share a name"
+    for name, known in FAILURES.items():
+        assert known.name == name
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", known.name)
         assert known.meaning.endswith(".")
         assert known.hint
 
 
 def test_only_what_can_pass_by_itself_is_tried_again():
-    assert {known.number: known.retries for known in FAILURES.values() if known.retries} == {7: 1, 11: 3, 28: 1, 31: 1}
-    assert {known.number: known.remedy for known in FAILURES.values() if known.remedy} == {
-        8: "drop-option",
-        28: "unarchive",
+    assert {name: known.retries for name, known in FAILURES.items() if known.retries} == RETRIED
+    assert {name: known.remedy for name, known in FAILURES.items() if known.remedy} == {
+        "unknown-option": "drop-option",
+        "archived": "unarchive",
     }
 
 
 @pytest.mark.parametrize(
-    ("row", "name", "stderr", "hint"),
+    ("name", "stderr", "hint"),
     [
-        (2, "not-logged-in", "Login failed: That code looks incomplete.", "amp login"),
-        (3, "not-logged-in", "Error: Not logged in. Run 'amp login' first.", "amp login"),
-        (4, "bad-key", "Error: Invalid or missing API key", "KEY"),
-        (4, "bad-key", "Error: Access token expired", "KEY"),
+        ("not-logged-in", "Login failed: That code looks incomplete.", "amp login"),
+        ("not-logged-in", "Error: Not logged in. Run 'amp login' first.", "amp login"),
+        ("bad-key", "Error: Invalid or missing API key", "KEY"),
+        ("bad-key", "Error: Access token expired", "KEY"),
         (
-            5,
             "offline",
             "Error: Couldn't connect to the Amp server at https://ampcode.com/.\n\nCheck your network",
             REACH,
         ),
-        (5, "offline", "Error: Cannot reach Amp servers. Are you offline?", REACH),
-        (5, "offline", "Error: Failed to unarchive thread: getaddrinfo ENOTFOUND ampcode.com", REACH),
-        (5, "offline", "Error: Failed to unarchive thread: Unable to connect. Is the computer able to", REACH),
-        (6, "amp-too-old", "Error: request failed: 426", "amp update"),
-        (6, "amp-too-old", "This version is too old. Run amp update.", "amp update"),
-        (7, "service-trouble", "Error: Amp server returned an error. Try again in a moment.", AGAIN),
-        (7, "service-trouble", "Error: Unexpected error inside Amp CLI.", AGAIN),
-        (8, "unknown-option", "Error: error: unknown option '--no-ide'", "ampsm doctor"),
+        ("offline", "Error: Cannot reach Amp servers. Are you offline?", REACH),
+        ("offline", "Error: Failed to unarchive thread: getaddrinfo ENOTFOUND ampcode.com", REACH),
+        ("offline", "Error: Failed to unarchive thread: Unable to connect. Is the computer able to", REACH),
+        ("amp-too-old", "Error: request failed: 426", "amp update"),
+        ("amp-too-old", "This version is too old. Run amp update.", "amp update"),
+        ("service-trouble", "Error: Amp server returned an error. Try again in a moment.", AGAIN),
+        ("service-trouble", "Error: Unexpected error inside Amp CLI.", AGAIN),
+        ("unknown-option", "Error: error: unknown option '--no-ide'", "ampsm doctor"),
         (
-            9,
             "bad-settings",
             "Error: Invalid JSON in settings file /s.json\n\nFix the JSON syntax errors.",
             "Mend SETTINGS",
         ),
-        (9, "bad-settings", "Error: Invalid --mcp-config value", "Mend SETTINGS"),
-        (10, "no-credit", "Error: out_of_credits", "https://ampcode.com/pay"),
-        (11, "rate-limit", "Error: 429 Too Many Requests", AGAIN),
-        (18, "exited", "Error: something nobody has seen", "ampsm log SESSION"),
-        (24, "needs-approval", "Error: The following tools require user approval", "amp.allow-all true"),
+        ("bad-settings", "Error: Invalid --mcp-config value", "Mend SETTINGS"),
+        ("no-credit", "Error: out_of_credits", "https://ampcode.com/pay"),
+        ("rate-limit", "Error: 429 Too Many Requests", AGAIN),
+        ("exited", "Error: something nobody has seen", "ampsm log SESSION"),
+        ("needs-approval", "Error: The following tools require user approval", "amp.allow-all true"),
         (
-            26,
             "guarded-file",
             "Error: guarded file .git/hooks needs approval; no interactive UI",
             "amp.guardedFiles.allowlist",
         ),
-        (28, "archived", "Error: This thread is archived and cannot be continued", AGAIN),
-        (29, "thread-gone", "Thread https://ampcode.com/threads/T-1 does not exist.", "ampsm new"),
-        (30, "bad-thread-id", "Error: Invalid thread URL or ID: T-1", "ampsm doctor"),
-        (31, "open-elsewhere", "Error: This thread is already open and active in another Amp", AGAIN),
-        (32, "bad-prompt", ABOUT["local-2026-09-stdin-over-1mib.jsonl"]["stderr"], "--prompt-file"),
-        (32, "bad-prompt", "Error: User message must be provided through stdin or as argument", "--prompt-file"),
-        (32, "bad-prompt", "Error: Standard input is not valid UTF-8 and may contain binary data.", "--prompt-file"),
-        (35, "bad-visibility", "Error: Invalid visibility: workspace", "Mend SETTINGS"),
+        ("archived", "Error: This thread is archived and cannot be continued", AGAIN),
+        ("thread-gone", "Thread https://ampcode.com/threads/T-1 does not exist.", "ampsm new"),
+        ("bad-thread-id", "Error: Invalid thread URL or ID: T-1", "ampsm doctor"),
+        ("open-elsewhere", "Error: This thread is already open and active in another Amp", AGAIN),
+        ("bad-prompt", ABOUT["local-2026-09-stdin-over-1mib.jsonl"]["stderr"], "--prompt-file"),
+        ("bad-prompt", "Error: User message must be provided through stdin or as argument", "--prompt-file"),
+        ("bad-prompt", "Error: Standard input is not valid UTF-8 and may contain binary data.", "--prompt-file"),
+        ("bad-visibility", "Error: Invalid visibility: workspace", "Mend SETTINGS"),
         (
-            37,
             "worktree-gone",
             "error: The current working directory was deleted, so that command didn't work.",
             "ampsm repair",
         ),
         (
-            38,
             "in-orb",
             "Error: This thread is already running in an orb, so this Amp cannot run it.",
             "ampsm new --base BRANCH",
         ),
     ],
 )
-def test_what_amp_says_before_it_gives_up_names_the_failure(row, name, stderr, hint):
+def test_what_amp_says_before_it_gives_up_names_the_failure(name, stderr, hint):
     ending = judged(code=1, stderr=f"\x1b[=0u\x1b[<u\x1b[?25h{stderr}\r\n")
     assert (ending.outcome, ending.failure) == (Outcome.FAILED, name)
-    assert FAILURES[row].name == name
     assert hint in ending.hint
     assert ending.error == stderr.strip()
-    assert ending.retry is (row in {7, 11, 28, 31})
+    assert ending.retry is (name in RETRIED)
 
 
 @pytest.mark.parametrize(
-    ("row", "name", "error", "hint"),
+    ("name", "error", "hint"),
     [
-        (4, "bad-key", "Invalid or missing API key", "KEY"),
-        (10, "no-credit", "Execute mode (amp -x) and the Amp SDK require paid credits and", "ampcode.com/pay"),
-        (10, "no-credit", "Out of Credits Add credits to keep using Amp.", AGAIN),
-        (11, "rate-limit", '429 {"type":"error","error":{"type":"rate_limit_error"}}', AGAIN),
-        (11, "rate-limit", "Model Provider Overloaded Try again in a few seconds.", AGAIN),
-        (11, "rate-limit", "Rate limit reached", AGAIN),
-        (12, "context-full", "Context Limit Reached This conversation has reached", "ampsm new --base BRANCH"),
-        (12, "context-full", '413 {"message":"Prompt is too long"}', "ampsm new"),
-        (13, "provider-error", '{"type":"error","message":"nobody knows"}', AGAIN),
-        (13, "provider-error", "line 12429: odd", AGAIN),
-        (22, "lost-connection", "Cannot reach Amp servers", REACH),
-        (24, "needs-approval", "The following tools require user approval, which is not supported", "allow-all"),
-        (26, "guarded-file", "guarded file needs approval", "allowlist"),
-        (27, "asked-user", "tool ask_user_choice is not supported in stream mode", "ampsm log"),
-        (28, "archived", "This thread is archived and cannot be continued", AGAIN),
-        (29, "thread-gone", "Thread T-1 does not exist.", "ampsm new"),
-        (31, "open-elsewhere", "already open and active in another Amp", AGAIN),
-        (33, "bad-input", "Invalid JSON on stdin line 2: JSON Parse error", AGAIN),
-        (33, "bad-input", "Invalid message format on stdin line 1", AGAIN),
-        (33, "bad-input", "No valid messages found in stdin", AGAIN),
-        (32, "bad-prompt", "Execute mode input is too large to send safely: 1100027 UTF-8 bytes", "--prompt-file"),
+        ("bad-key", "Invalid or missing API key", "KEY"),
+        ("no-credit", "Execute mode (amp -x) and the Amp SDK require paid credits and", "ampcode.com/pay"),
+        ("no-credit", "Out of Credits Add credits to keep using Amp.", AGAIN),
+        ("rate-limit", '429 {"type":"error","error":{"type":"rate_limit_error"}}', AGAIN),
+        ("rate-limit", "Model Provider Overloaded Try again in a few seconds.", AGAIN),
+        ("rate-limit", "Rate limit reached", AGAIN),
+        ("context-full", "Context Limit Reached This conversation has reached", "ampsm new --base BRANCH"),
+        ("context-full", '413 {"message":"Prompt is too long"}', "ampsm new"),
+        ("provider-error", '{"type":"error","message":"nobody knows"}', AGAIN),
+        ("provider-error", "line 12429: odd", AGAIN),
+        ("lost-connection", "Cannot reach Amp servers", REACH),
+        ("needs-approval", "The following tools require user approval, which is not supported", "allow-all"),
+        ("guarded-file", "guarded file needs approval", "allowlist"),
+        ("asked-user", "tool ask_user_choice is not supported in stream mode", "ampsm log"),
+        ("archived", "This thread is archived and cannot be continued", AGAIN),
+        ("thread-gone", "Thread T-1 does not exist.", "ampsm new"),
+        ("open-elsewhere", "already open and active in another Amp", AGAIN),
+        ("bad-input", "Invalid JSON on stdin line 2: JSON Parse error", AGAIN),
+        ("bad-input", "Invalid message format on stdin line 1", AGAIN),
+        ("bad-input", "No valid messages found in stdin", AGAIN),
+        ("bad-prompt", "Execute mode input is too large to send safely: 1100027 UTF-8 bytes", "--prompt-file"),
     ],
 )
-def test_the_error_of_a_result_names_the_failure_though_the_exit_code_is_0(row, name, error, hint):
+def test_the_error_of_a_result_names_the_failure_though_the_exit_code_is_0(name, error, hint):
     ending = judged(fold(*WORK, failure(error)), code=0, stderr="Error: Cannot reach Amp servers")
     assert (ending.outcome, ending.failure, ending.error) == (Outcome.FAILED, name, error)
-    assert FAILURES[row].name == name
     assert hint in ending.hint
-    assert ending.retry is (row in {11, 28, 31})
+    assert ending.retry is (name in RETRIED)
 
 
 @pytest.mark.parametrize(
@@ -192,8 +188,8 @@ def test_every_recorded_success_is_done_and_nothing_else_is():
 
 
 def test_1_the_missing_program_is_a_row_with_the_command_that_installs_it():
-    assert FAILURES[1].name == "not-installed"
-    assert "npm install -g @ampcode/cli" in FAILURES[1].hint
+    assert FAILURES["not-installed"].name == "not-installed"
+    assert "npm install -g @ampcode/cli" in FAILURES["not-installed"].hint
 
 
 LOGIN = recorded("login-flow").decode()
@@ -313,9 +309,9 @@ def test_18_exit_1_after_some_lines_gives_what_amp_said():
 def test_19_a_result_stands_though_amp_had_to_be_ended():
     ending = judged(fold(*TURN_OVER, success()), code=-9)
     assert ending.outcome is Outcome.DONE
-    assert ending.warning == FAILURES[19].meaning
+    assert ending.warning == FAILURES["lingered"].meaning
     late = judged(fold(*TURN_OVER, success()), code=-15, we_stopped=True)
-    assert (late.outcome, late.warning) == (Outcome.DONE, FAILURES[15].meaning)
+    assert (late.outcome, late.warning) == (Outcome.DONE, FAILURES["stopped-late"].meaning)
 
 
 def test_21_success_and_exit_1_is_a_success_that_is_noted():
@@ -384,7 +380,7 @@ def test_time_over_goes_before_all_but_finished_work():
 
 def test_an_error_without_words_gets_ours():
     ending = judged(fold(failure(None)))
-    assert (ending.failure, ending.error) == ("provider-error", FAILURES[13].meaning)
+    assert (ending.failure, ending.error) == ("provider-error", FAILURES["provider-error"].meaning)
     assert judged(fold(success("only text", is_error=True))).error == "only text"
 
 
