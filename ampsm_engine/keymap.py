@@ -113,7 +113,7 @@ SIDES = Gesture("vertical_line", "side by side")
 WRAP = Gesture("w", "wrap long lines")
 WHITESPACE = Gesture("W", "leave out white space")
 WORDS = Gesture("I", "mark changed words")
-RADAR = Gesture("asterisk", "where sessions meet")
+RADAR = Gesture("asterisk", "where sessions overlap")
 RUNS = Gesture("B", "batch runs")
 NUMBERS = Gesture("number_sign", "numbers")
 UPKEEP = Gesture("H", "what there is besides the sessions")
@@ -199,7 +199,7 @@ KEYS: dict[str, Key] = {
         Key("list.sort", (SORT,), _LIST, "sort in the next way"),
         Key("list.group", (GROUP,), _LIST, "group by repository, or by tag"),
         Key("list.here", (HERE,), _LIST, "only this repository"),
-        Key("list.radar", (RADAR,), _LIST, "which sessions meet, and if all that are ready work together"),
+        Key("list.radar", (RADAR,), _LIST, "which sessions overlap, and if all ready ones work together"),
         Key("list.preview", (BESIDE,), _LIST, "show or hide the preview"),
         Key("list.next-match", (NEXT,), ("filtered list",), "to the next session that the filter found"),
         Key("list.match-before", (BEFORE,), ("filtered list",), "to the one before"),

@@ -67,7 +67,7 @@ class Opener(Protocol):
         """Read what a session changed; `place`: where the cursor begins."""
 
     def open_radar(self) -> None:
-        """Show which sessions meet, and whether all that is ready works together."""
+        """Show which sessions overlap, and whether all that is ready works together."""
 
     def open_runs(self) -> None:
         """The list of the batch runs."""

@@ -84,7 +84,7 @@ class ScreenOpener:
         self._app.push_screen(MergeScreen(session))
 
     def open_radar(self) -> None:
-        """Show which sessions meet, and whether all that is ready works together."""
+        """Show which sessions overlap, and whether all that is ready works together."""
         from ampsm_tui.screens.radar import RadarScreen
 
         self._follow(RadarScreen)

@@ -29,7 +29,7 @@ _ANSWER_LIMIT = 1024 * 1024
 """Bytes of an answer that are read."""
 
 _MORE_ROUNDS = 4
-"""How often strays are looked for again: what is being ended may still start others."""
+"""How often leftover processes are looked for again: what is being ended may still start others."""
 
 
 class Child:
@@ -80,7 +80,7 @@ class Child:
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """SIGKILL to amp and its process group. Its tools have sessions of their own: see `end_strays`."""
+        """SIGKILL to amp and its process group. Its tools have sessions of their own: see `end_leftovers`."""
         if self.alive():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 if os.getpgid(self.pid) == self.pid:
@@ -210,7 +210,7 @@ def adopt(run: RunDirectory, iteration_id: str) -> Child | None:
     written = _written(run.process)
     if written is not None:
         return _child(written) if is_alive(written) else None
-    living = {process.pid: process for process in strays(iteration_id)}
+    living = {process.pid: process for process in leftover_processes(iteration_id)}
     leaders = [process for process in living.values() if _is_leader(process, living)]
     writers = [process for process in leaders if _writes_to(process.pid, run.stream)]
     chosen = min(writers if LINUX else leaders, key=lambda process: (process.create_time(), process.pid), default=None)
@@ -294,7 +294,7 @@ def busy_with(pid: int) -> str:
     return " ".join(named)
 
 
-def strays(iteration_id: str) -> "list[psutil.Process]":
+def leftover_processes(iteration_id: str) -> "list[psutil.Process]":
     """Every living process of this user's that carries a run's mark, but ourselves and our ancestors."""
     import psutil
 
@@ -305,11 +305,11 @@ def strays(iteration_id: str) -> "list[psutil.Process]":
     ]
 
 
-def end_strays(iteration_id: str, grace: float) -> list[str]:
-    """SIGTERM to all strays, SIGKILL to those that are left after `grace` seconds; answers their command lines."""
+def end_leftovers(iteration_id: str, grace: float) -> list[str]:
+    """SIGTERM to leftover processes, SIGKILL after `grace` seconds to those that stay; answers their command lines."""
     ended: dict[int, str] = {}
     for patience in (grace, *[0.0] * _MORE_ROUNDS):
-        found = strays(iteration_id)
+        found = leftover_processes(iteration_id)
         if not found:
             break
         ended |= {process.pid: _command(process) for process in found}

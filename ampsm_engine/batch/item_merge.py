@@ -85,7 +85,7 @@ class ItemMerge:
             self._end("pass", ItemState.SUCCESS, _merged(merge))
             return True
         for iteration in store.iterations.of(session.id)[-1:]:  # its script may run on, and would judge two things
-            process.end_strays(iteration.id, self.engine.settings.number("stop.terminate"))
+            process.end_leftovers(iteration.id, self.engine.settings.number("stop.terminate"))
         store.batches.end_try(left, "lost", "Its coordinator died.", step=progress.MERGE)
         return False
 

@@ -67,7 +67,7 @@ class _Expansion:
     def __init__(self, reader: PlanReader, defaults: Entry, axes: Entry | None) -> None:
         self._reader, self._defaults, self._axes = reader, defaults, axes
         self._found: dict[str, Repo | str] = {}
-        self._grounds: dict[tuple[str, str | None, str | None], tuple[str, str]] = {}
+        self._places: dict[tuple[str, str | None, str | None], tuple[str, str]] = {}
         """The field that does not fit, and why, by root, base and folder; the reason is empty where all do."""
 
     def items(self, entry: Entry, *, first: int) -> Iterator[PlannedItem]:
@@ -185,10 +185,10 @@ class _Expansion:
 
     def _is_good(self, entry: Entry, repo: "Repo", base: str | None, folder: str | None) -> bool:
         """Whether a repository has that base, and the base that folder."""
-        ground = (str(repo.root), base, folder)
-        if ground not in self._grounds:
-            self._grounds[ground] = _fault(repo, base, folder)
-        field, why = self._grounds[ground]
+        place = (str(repo.root), base, folder)
+        if place not in self._places:
+            self._places[place] = _fault(repo, base, folder)
+        field, why = self._places[place]
         if why:
             fields = ("baseBranch", "axes") if field == "baseBranch" else (field,)
             where = entry if set(fields) & entry.lines.keys() else self._defaults

@@ -36,7 +36,7 @@ manual_option = click.option(
 
 yes_option = click.option(
     "--yes", "-y", is_flag=True,
-    help="Do not ask: about work of others, secrets, rubbish, a script that does not pass.",
+    help="Do not ask: about work of others, secrets, unwanted files, a script that does not pass.",
 )  # fmt: skip
 
 

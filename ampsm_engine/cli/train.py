@@ -312,14 +312,14 @@ def _print_lines(name: str, lines: "GuiltyLines") -> None:
         output.line(Styled(f"      + {line}", "green"))
 
 
-@click.command(cls=Command, short_help="Show which sessions' changes meet, and in how many places.")
+@click.command(cls=Command, short_help="Show which sessions' changes overlap, and in how many places.")
 @click.option("--repo", metavar="P", type=click.Path(), help="Only of this repository.")
 @click.option("--watch", "-w", is_flag=True, help="Go on until Ctrl-C; with --json a line for each change.")
 @arguments.json_option
 def radar_command(repo: str | None, *, watch: bool, as_json: bool) -> int:
     """Show the sessions as a matrix: in how many places the changes of each two would conflict. Nothing is changed.
 
-    A number counts hunks that overlap; two sessions that change the same file elsewhere do not meet. The first
+    A number counts hunks that overlap; two sessions that change the same file elsewhere do not overlap. The first
     column is the base. What is not committed does not count.
 
       ampsm radar
@@ -392,7 +392,7 @@ def _radar_document(found: "Radar") -> documents.Document:
 
 
 def _print_radar(found: "Radar") -> None:
-    """Write a matrix for each repository and base, and below it where each two meet."""
+    """Write a matrix for each repository and base, and below it where each two overlap."""
     from itertools import groupby
 
     if not found.sessions:

@@ -143,7 +143,7 @@ def run_shown(
         ran = asyncio.run(begin(show_until_stopped()))
     finally:
         if not settings.switch("iteration.keep-strays"):
-            process.end_strays(mark, settings.number("stop.terminate"))
+            process.end_leftovers(mark, settings.number("stop.terminate"))
     with file.open("rb") as opened:
         opened.seek(shown)
         output(redact.bytes_(opened.read()))

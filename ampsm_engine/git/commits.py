@@ -35,7 +35,7 @@ from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.private_folder import private_folder
 
-STRAY_REFS = "refs/ampsm/stray"
+OFF_BRANCH_REFS = "refs/ampsm/stray"
 
 _WORDS = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
@@ -74,7 +74,7 @@ def commit_all(
     they are in `left_out`, and what the agent staged of them is unstaged. Own files that somebody committed since
     `base` are taken out again. Refused while an operation is in progress, with conflicts, with a locked index, and
     when git or a hook says no; everything stays in place then.
-    Where the agent switched to another branch, that branch does not move: see `keep_stray`.
+    Where the agent switched to another branch, that branch does not move: see `keep_commits_off_branch`.
     """
     git_dir = repository.linked_git_dir(worktree)
     why_not = lock.refusal(worktree, git_dir, patience)
@@ -243,7 +243,7 @@ def head(worktree: Path) -> Head:
     return Head(commit.line if commit.ok else "", repository.short(branch.line) if branch.ok else None)
 
 
-def keep_stray(worktree: Path, *, branch: str, start: str, iteration_id: str) -> str | None:
+def keep_commits_off_branch(worktree: Path, *, branch: str, start: str, iteration_id: str) -> str | None:
     """See to it that no commit of an iteration is lost, whatever the agent did to HEAD; a sentence to tell, or None.
 
     HEAD ahead of the branch: the branch moves up to it and HEAD is on it again. HEAD elsewhere: it stays, and is
@@ -258,7 +258,7 @@ def keep_stray(worktree: Path, *, branch: str, start: str, iteration_id: str) ->
     tip = now.commit if told is None else repository.branch_tip(worktree, branch)
     if tip in (None, start) or repository.is_ancestor(worktree, start, tip):
         return told
-    kept = f"{STRAY_REFS}/{iteration_id}-before"
+    kept = f"{OFF_BRANCH_REFS}/{iteration_id}-before"
     program.change(worktree, "update-ref", kept, start)
     rewritten = f"The branch {branch} was rewritten; where it stood before is kept as {kept}."
     return f"{told} {rewritten}" if told else rewritten
@@ -278,7 +278,7 @@ def _put_on_branch(worktree: Path, now: Head, branch: str, iteration_id: str) ->
         if not worktree_status.entries(worktree) and program.write(worktree, *options, *checkout).ok:
             return f"{stood} at an older commit; the worktree is on {branch} again."
         return f"{stood} at an older commit of {branch}, with changes there: see git -C {worktree} status."
-    kept = f"{STRAY_REFS}/{iteration_id}"
+    kept = f"{OFF_BRANCH_REFS}/{iteration_id}"
     program.change(worktree, "update-ref", kept, now.commit)
     return f"{stood}, away from {branch}; its commits are kept as {kept}."
 

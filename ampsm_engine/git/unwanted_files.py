@@ -187,7 +187,7 @@ def _texts(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def find_clutter(files: Iterable[Added], has: Callable[[str], bool]) -> tuple[str, ...]:
-    """What of it is rubbish, each with its size: `node_modules/ (600 files)`, `core (120 MB)`, `.venv (a link)`.
+    """The unwanted of these files, each with its size: `node_modules/ (600 files)`, `core (120 MB)`, `.venv (a link)`.
 
     `has` says whether the other side has a path already: a folder that is kept in a history on purpose is none.
     """

@@ -254,10 +254,10 @@ def orphans(repo: Repo, known: Collection[Path], branches: Collection[str] = ())
     mine = {path.resolve() for path in known}
     all_of_git = listed(repo)
     below, marked = places.hidden_folder(repo), _marked(repo)
-    stray = [tree for tree in all_of_git[1:] if tree.path.resolve() not in mine]
+    elsewhere = [tree for tree in all_of_git[1:] if tree.path.resolve() not in mine]
     found = [
         Orphan("worktree", tree.path, tree.branch, tree.prunable or f"at {tree.head[:12]}")
-        for tree in stray
+        for tree in elsewhere
         if tree.path in marked
         or (tree.path.parent == below and (repository.is_session_id(tree.path.name) or is_session_branch(tree.branch)))
     ]

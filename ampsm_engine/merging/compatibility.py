@@ -209,7 +209,7 @@ def _key(group: ReadyGroup, scripts: Sequence[FolderScript]) -> str:
 
 
 class _Check:
-    """One check under way: the ground that its candidates are sorted out on, which never moves."""
+    """One check under way: the oracle that its candidates are sorted out by, which never moves."""
 
     def __init__(
         self, engine: Engine, group: ReadyGroup, combined: Combination, judge: Trials, report: ReportLine
@@ -337,8 +337,8 @@ class _Check:
         return _shown(pieces[last_good(len(pieces), passes)]) if pieces else None
 
     def _conflict(self, one: str, pairs: Sequence[RadarPair], landed: Sequence[str]) -> UntriedSession:
-        meets = {(pair.session_id, pair.other) for pair in pairs} | {(pair.other, pair.session_id) for pair in pairs}
-        others = [self._candidates[other].name for other in landed if (one, other) in meets]
+        overlaps = {(pair.session_id, pair.other) for pair in pairs} | {(pair.other, pair.session_id) for pair in pairs}
+        others = [self._candidates[other].name for other in landed if (one, other) in overlaps]
         files = self._misfits[one].files
         where = list_some(others) if others else printable(self._group.target)
         return UntriedSession(one, f"conflicts with {where} in {list_some(files)}", files)

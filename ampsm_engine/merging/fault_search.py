@@ -66,8 +66,8 @@ class Fitting(Generic[T]):
     """Candidates that are out for good, for whatever reason of their own."""
 
 
-class Ground(Protocol[T]):
-    """What candidates are put onto: a base that moves as they land."""
+class Oracle(Protocol[T]):
+    """Says what candidates fit and pass: a base that moves as they land, or something that stands for one."""
 
     def fitting(self, candidates: Sequence[T]) -> Fitting[T]:
         """Put them onto what has landed, in order."""
@@ -92,21 +92,21 @@ class Fault(Generic[T]):
 
 @dataclass
 class Sorting(Generic[T]):
-    """How far candidates are sorted out. An error of the ground leaves it as it was before the round."""
+    """How far candidates are sorted out. An error of the oracle leaves it as it was before the round."""
 
     waiting: tuple[T, ...]
     landed: list[T] = field(default_factory=list)
     faults: list[Fault[T]] = field(default_factory=list)
     misfits: list[T] = field(default_factory=list)
 
-    def round(self, ground: Ground[T]) -> None:
+    def round(self, oracle: Oracle[T]) -> None:
         """Run what waits; land what passes, and set aside what does not go with it."""
-        fit = ground.fitting(self.waiting)
-        good = good_prefix(len(fit.chain), lambda count: ground.passes(fit.chain[:count]))
+        fit = oracle.fitting(self.waiting)
+        good = good_prefix(len(fit.chain), lambda count: oracle.passes(fit.chain[:count]))
         if fit.chain and good == 0:
-            ground.check()
+            oracle.check()
         if good:
-            ground.land(fit.chain[:good])
+            oracle.land(fit.chain[:good])
             self.landed += fit.chain[:good]
         if good == len(fit.chain):
             self.misfits += fit.misfits

@@ -19,7 +19,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, repository
 from ampsm_engine.git.entities import Repo
 from ampsm_engine.git.integrate import line_changes, rewrite
-from ampsm_engine.git.integrate.line_changes import Meeting
+from ampsm_engine.git.integrate.line_changes import ChangeOverlap
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.outcomes import ConflictFile
 from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
@@ -32,7 +32,7 @@ KEPT = 2_000
 """Answers of one kind that are kept beside those that were asked for; the oldest go first."""
 
 
-_Places = dict[ConflictFile, tuple[Meeting, ...]]
+_Places = dict[ConflictFile, tuple[ChangeOverlap, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ class SessionConflict:
     """The id of the other session; empty for the base."""
     files: tuple[ConflictFile, ...]
     """Path and kind of each; the sides are not looked up."""
-    places: tuple[tuple[Meeting, ...], ...] = ()
-    """Where in each of these files they meet, `ours` in the other side; none where it is no matter of lines."""
+    places: tuple[tuple[ChangeOverlap, ...], ...] = ()
+    """Where in each of these files they overlap, `ours` in the other side; none where it is no matter of lines."""
 
     @property
     def hunks(self) -> int:
-        """The number of places in which the two sides meet; a file without lines counts as one."""
-        return sum(max(len(meetings), 1) for meetings in self.places) or len(self.files)
+        """The number of places in which the two sides overlap; a file without lines counts as one."""
+        return sum(max(len(overlaps), 1) for overlaps in self.places) or len(self.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +221,7 @@ class _Repository:
         """
         start = theirs.start if theirs.start != start_of_ours else ""
         key = f"{ours}..{theirs.commit} {start}".rstrip()
-        known = self._known.get("meetings", key)
+        known = self._known.get("overlaps", key)
         if known is None:
             if not self._left.allows():
                 return {}
@@ -229,18 +229,20 @@ class _Repository:
                 found = rewrite.forecast(self._root, ours, theirs.commit, start).conflicts
             except AmpsmError:
                 found = ()  # no common history: what is wrong there, preflight tells
-            known = [[file.path, file.kind, self._meetings(file)] for file in found]
-            self._known.put("meetings", key, known)
-        return {ConflictFile(str(path), kind): tuple(Meeting(*one) for one in places) for path, kind, places in known}
+            known = [[file.path, file.kind, self._overlaps(file)] for file in found]
+            self._known.put("overlaps", key, known)
+        return {
+            ConflictFile(str(path), kind): tuple(ChangeOverlap(*one) for one in places) for path, kind, places in known
+        }
 
-    def _meetings(self, file: ConflictFile) -> tuple[Meeting, ...]:
+    def _overlaps(self, file: ConflictFile) -> tuple[ChangeOverlap, ...]:
         try:
-            return line_changes.conflict_meetings(self._objects, file)
+            return line_changes.conflict_overlaps(self._objects, file)
         except AmpsmError:
             return ()  # a side that git made for this merge alone
 
     def _touched(self, tip: _Tip) -> frozenset[str] | None:
-        """What a session changes, and whatever else could meet it; None when that is left open."""
+        """What a session changes, and whatever else could overlap with it; None when that is left open."""
         key = f"{tip.start or tip.base}...{tip.commit}"
         known = self._known.get("touched", key)
         if known is None:

@@ -254,7 +254,7 @@ def _conflicts(now: Situation, conflicts: tuple[ConflictFile, ...]) -> Iterator[
 
 
 def _incoming(now: Situation, span: SessionSpan, objects: ObjectStore) -> Iterator[Finding]:
-    """Secrets and rubbish: of the work as a whole, and of its commits, which other ways than one squash bring in."""
+    """Secrets and unwanted files: of the work as a whole, and of its commits, which all but one squash bring in."""
     target = objects.tree_of(now.base_tip)
     whole = Change(objects.tree_of(now.fork), objects.tree_of(now.branch_tip))
     each = [change_of(objects, commit.sha) for commit in span.commits if not commit.merge]
@@ -273,8 +273,8 @@ def _incoming(now: Situation, span: SessionSpan, objects: ObjectStore) -> Iterat
         yield Finding("secrets", "warn", f"only the first {READ >> 20} MB were looked through for secrets", asks)
     else:
         yield Finding("secrets", "ok", "none foreseen")
-    if rubbish := at_end.rubbish or between.rubbish:
-        text = f"what rarely belongs in a history would be merged: {list_some(rubbish)}"
+    if unwanted := at_end.unwanted or between.unwanted:
+        text = f"what rarely belongs in a history would be merged: {list_some(unwanted)}"
         hint = f"git -C {now.worktree} rm -r --cached PATH, and a line in .gitignore. {asks}"
         yield Finding("rubbish", "warn", text, hint)
 

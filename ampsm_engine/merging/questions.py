@@ -1,6 +1,6 @@
 """What a person is asked before an operation goes on: nothing of it happens without a yes.
 
-Work of others in the session's branch, secrets and rubbish that would become reachable, a script that does not pass.
+Work of others in the branch, secrets and unwanted files that would become reachable, a script that does not pass.
 """
 
 import re
@@ -99,9 +99,9 @@ def of_incoming(found: Incoming, kind: str) -> Iterator[Question]:
     if found.secrets:
         text = f"Something that looks like a secret would be {done}, in {list_some(found.secrets)}"
         yield Question("secrets", text, found.secrets)
-    if found.rubbish:
-        text = f"What rarely belongs in a history would be {done}: {list_some(found.rubbish)}"
-        yield Question("rubbish", text, found.rubbish)
+    if found.unwanted:
+        text = f"What rarely belongs in a history would be {done}: {list_some(found.unwanted)}"
+        yield Question("rubbish", text, found.unwanted)
     if not found.is_whole:
         text = f"It is so much that it was not looked through for secrets to its end, and would be {done}"
         yield Question("unread", text, ("rest",))
@@ -127,8 +127,8 @@ def of_resolution(now: Situation, options: Options, laid: LaidOut, commit: str) 
     found = search_incoming(objects, changes, objects.tree_of(laid.onto))
     before = {_where(answer) for answer in options.answered}
     secrets = tuple(item for item in found.secrets if _where(f"secrets {item}") not in before)
-    rubbish = tuple(item for item in found.rubbish if _where(f"rubbish {item}") not in before)
-    return tuple(of_incoming(Incoming(secrets, rubbish, found.is_whole), options.kind))
+    unwanted = tuple(item for item in found.unwanted if _where(f"rubbish {item}") not in before)
+    return tuple(of_incoming(Incoming(secrets, unwanted, found.is_whole), options.kind))
 
 
 def _where(answer: str) -> str:

@@ -1,4 +1,4 @@
-"""The radar: a matrix of sessions, with the number of places in which the changes of each two meet. Reads only.
+"""The radar: a matrix of sessions, with the number of places in which the changes of each two overlap. Reads only.
 
 It marks what git would call a conflict: hunks that overlap, not files that both change.
 """
@@ -14,7 +14,7 @@ from ampsm_engine.model import Session
 
 @dataclass(frozen=True, slots=True)
 class RadarFile:
-    """A file in which two sides meet."""
+    """A file in which two sides overlap."""
 
     path: str
     kind: str
@@ -24,13 +24,13 @@ class RadarFile:
 
     @property
     def hunks(self) -> int:
-        """The number of places in which the two sides meet; a file without lines counts as one."""
+        """The number of places in which the two sides overlap; a file without lines counts as one."""
         return max(len(self.lines), 1)
 
 
 @dataclass(frozen=True, slots=True)
 class RadarPair:
-    """Two sides that meet: a session and its base, or two sessions."""
+    """Two sides that overlap: a session and its base, or two sessions."""
 
     session_id: str
     other: str
@@ -39,13 +39,13 @@ class RadarPair:
 
     @property
     def hunks(self) -> int:
-        """The number of places in which the two sides meet, over all files."""
+        """The number of places in which the two sides overlap, over all files."""
         return sum(file.hunks for file in self.files)
 
 
 @dataclass(frozen=True, slots=True)
 class Radar:
-    """All sessions of a store with work that their base lacks, and which of them meet."""
+    """All sessions of a store with work that their base lacks, and which of them overlap."""
 
     sessions: tuple[Session, ...]
     """By repository and base, then in the order in which they were made."""
@@ -73,8 +73,8 @@ def made_of(sessions: Sequence[Session], found: SessionConflicts) -> Radar:
 def _pair(found: SessionConflict) -> RadarPair:
     places = found.places or ((),) * len(found.files)
     files = tuple(
-        RadarFile(file.path, file.kind, tuple((one.theirs, one.ours) for one in meetings))
-        for file, meetings in zip(found.files, places, strict=True)
+        RadarFile(file.path, file.kind, tuple((one.theirs, one.ours) for one in overlaps))
+        for file, overlaps in zip(found.files, places, strict=True)
     )
     return RadarPair(found.session_id, found.other, files)
 
@@ -89,13 +89,13 @@ def counts(pairs: Iterable[RadarPair]) -> Mapping[tuple[str, str], int]:
     return found
 
 
-def proposed_order(session_ids: Sequence[str], meeting: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """An order of merges in which few conflict with what comes before: those that meet the fewest others come first.
+def proposed_order(session_ids: Sequence[str], overlapping: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """An order of merges in which few conflict with what comes before: those with the fewest overlaps come first.
 
-    Each one that is placed takes those that it meets to the end. `meeting`: pairs of ids; an empty second one is the
-    base, and puts its session behind all that come in without a hand.
+    Each one that is placed takes those that overlap with it to the end. `overlapping`: pairs of ids; an empty
+    second one is the base, and puts its session behind all that come in without a hand.
     """
-    pairs = tuple(meeting)
+    pairs = tuple(overlapping)
     with_base = {one for one, other in pairs if not other}
     others: dict[str, set[str]] = {one: set() for one in session_ids}
     for one, other in pairs:
@@ -110,7 +110,7 @@ def proposed_order(session_ids: Sequence[str], meeting: Iterable[tuple[str, str]
         one = min(left, key=lambda each: (each in with_base, len(others[each] & left), place[each]))
         left.remove(one)
         (behind if one in with_base else first).append(one)
-        meets = sorted(others[one] & left, key=place.__getitem__)
-        behind += meets
-        left.difference_update(meets)
+        overlaps = sorted(others[one] & left, key=place.__getitem__)
+        behind += overlaps
+        left.difference_update(overlaps)
     return (*first, *behind)

@@ -97,7 +97,7 @@ def _take_away(repo: "Repo", path: Path, mark: str) -> None:
     from ampsm_engine.amp import process
     from ampsm_engine.git import lock, places, worktrees
 
-    process.end_strays(mark, _GRACE)
+    process.end_leftovers(mark, _GRACE)
     with lock.writer(repo.common_dir, mark):
         worktrees.erase(repo.common_dir, path)
         places.leave(repo, path)

@@ -126,7 +126,7 @@ def run(
 
 
 class _Train:
-    """One train under way: the ground that its candidates are sorted out on."""
+    """One train under way: the oracle that its candidates are sorted out by."""
 
     def __init__(
         self,

@@ -277,10 +277,10 @@ async def end(child: Child, settings: Settings) -> None:
     await child.end(settings.number("stop.interrupt"), settings.number("stop.terminate"))
 
 
-def end_strays(iteration_id: str, settings: Settings) -> list[str]:
+def end_leftovers(iteration_id: str, settings: Settings) -> list[str]:
     """End what an iteration's programs left running, unless the settings keep it; answers their command lines.
 
     It blocks the event loop: nothing else has to be looked after then.
     """
     keeps = settings.switch("iteration.keep-strays")
-    return [] if keeps else process.end_strays(iteration_id, settings.number("stop.terminate"))
+    return [] if keeps else process.end_leftovers(iteration_id, settings.number("stop.terminate"))

@@ -87,7 +87,7 @@ class Run:
             self.child = process.adopt(self.directory, self.iteration.id)
             if self.child is None and self._never_started():
                 # A setup command: whoever stops or drops what is queued does not look for processes.
-                process.end_strays(self.iteration.id, self.settings.number("stop.terminate"))
+                process.end_leftovers(self.iteration.id, self.settings.number("stop.terminate"))
                 self.store.queue.requeue(self.iteration.id)
                 if self.store.iterations.get(self.iteration.id).state is State.SETTLED:  # it was to stop
                     session = self.store.sessions.get(self.iteration.session_id)
@@ -121,7 +121,7 @@ class Run:
         child = self.child or process.adopt(self.directory, self.iteration.id)
         if child is not None:
             await attempt.end(child, self.settings)
-        process.end_strays(self.iteration.id, self.settings.number("stop.terminate"))
+        process.end_leftovers(self.iteration.id, self.settings.number("stop.terminate"))
 
     def _never_started(self) -> bool:
         """Whether nothing of amp was ever seen: then running it again can lose and cost nothing."""
@@ -244,7 +244,7 @@ class Run:
         tokens = session_limits.tokens_left(self.store, self.settings, self.iteration)
         monitor = AmpMonitor(output, self.store, self.settings, self.iteration, self.stop, self._report_silence, tokens)
         reason = await monitor.until_gone(self.child) if self.child else None
-        attempt.end_strays(self.iteration.id, self.settings)
+        attempt.end_leftovers(self.iteration.id, self.settings)
         output.read_to_end()
         monitor.record()
         self.output = output

@@ -95,7 +95,7 @@ class Settlement:
     async def judge_work(self, output: Transcript | None) -> None:
         """What amp left: its last words, its changes, and what the script says to them."""
         # A script of a worker that died in the middle of settling, and what amp left in the background.
-        for command_line in attempt.end_strays(self.iteration.id, self.settings):
+        for command_line in attempt.end_leftovers(self.iteration.id, self.settings):
             self.facts.append(("stray", f"ended what was left running: {command_line}"))
         result = self._last_words(output)
         # Of a worker that was killed: what is half taken back would be committed as amp's.
@@ -189,13 +189,15 @@ class Settlement:
             return
         branch, start, iteration_id = self.session.branch_name, self._start, self.iteration.id
         try:
-            rescued = commits.keep_stray(self.worktree, branch=branch, start=start, iteration_id=iteration_id)
+            rescued = commits.keep_commits_off_branch(
+                self.worktree, branch=branch, start=start, iteration_id=iteration_id
+            )
             if rescued:
                 self.facts.append(("branch", rescued))
             committed = self._commit(result)
             if committed:
                 # Once more: a commit made just now on another branch than the session's is kept by a ref, too.
-                commits.keep_stray(self.worktree, branch=branch, start=start, iteration_id=iteration_id)
+                commits.keep_commits_off_branch(self.worktree, branch=branch, start=start, iteration_id=iteration_id)
             head = commits.head(self.worktree)
             if head.branch != branch and not repository.is_ancestor(self.worktree, head.commit, branch):
                 self.commit_refused = True  # it is safe, but not where a merge would find it: a person has to look
@@ -275,7 +277,7 @@ class Settlement:
             else:
                 columns = {"test_exit_code": ran.exit_code, "script_ms": round(ran.seconds * 1000)}
                 self.store.iterations.update(iteration.id, test_result=ran.result, **columns)
-        attempt.end_strays(iteration.id, self.settings)
+        attempt.end_leftovers(iteration.id, self.settings)
         self.iteration = self.store.iterations.get(iteration.id)
 
     def _note_left(self) -> None:

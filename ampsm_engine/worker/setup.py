@@ -97,7 +97,7 @@ class SetupPhase:
                 source, self.session, output, environment=environment, settings=self.settings, stop=stop.wait()
             )
         if not self.settings.switch("iteration.keep-strays"):
-            process.end_strays(self.iteration.id, self.settings.number("stop.terminate"))
+            process.end_leftovers(self.iteration.id, self.settings.number("stop.terminate"))
         return ran
 
     @property
@@ -153,7 +153,7 @@ def end_run_by_hand(store: Store, session: Session, grace: float) -> None:
     """
     last = store.facts.read(session_id=session.id, limit=1, kinds=(STARTED, *SetupState))
     if last and last[0].kind == STARTED and last[0].iteration_id is None:
-        process.end_strays(mark_by_hand(session), grace)
+        process.end_leftovers(mark_by_hand(session), grace)
 
 
 def last_line(output: Path, *, is_whole: bool = True) -> str:

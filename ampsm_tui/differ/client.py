@@ -162,9 +162,9 @@ class Differ:
         asked, base = review.request, self._bases.get(review.number)
         pinned = [review.old_tree, review.new_tree] if review.is_open else None
         options = [asked.ignore_whitespace, asked.context, asked.order]
-        ground = [asked.worktree, asked.repo_root]
+        place = [asked.worktree, asked.repo_root]
         before = base.number if base else 0
-        self.send("open", review.number, ground, [asked.old, asked.new], options, before, pinned)
+        self.send("open", review.number, place, [asked.old, asked.new], options, before, pinned)
 
     def _take_message(self, header: Any, body: bytes) -> None:
         self._silent = 0

@@ -30,7 +30,7 @@ class Transport:
 
     def __init__(self, folder: str = "") -> None:
         environment = dict(os.environ)
-        environment.pop(RUN_MARK, None)  # inside an iteration it must not be taken for one of that iteration's strays
+        environment.pop(RUN_MARK, None)  # inside an iteration it must not be ended as one of that iteration's leftovers
         command = [sys.executable, "-P", "-c", _SERVER, *([folder] if folder else [])]
         try:
             self._process = subprocess.Popen(

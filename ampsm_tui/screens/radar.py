@@ -1,4 +1,4 @@
-"""The radar: which sessions meet, and whether all that is ready works together, which a key finds out.
+"""The radar: which sessions overlap, and whether all that is ready works together, which a key finds out.
 
 The check runs detached: closing the screen does not end it, and opening it again shows how far it is.
 """
@@ -40,7 +40,7 @@ EVERY = 0.4
 
 
 class RadarScreen(AppScreen[None]):
-    """A matrix of all sessions with work of their own, and below it where each two meet."""
+    """A matrix of all sessions with work of their own, and below it where each two overlap."""
 
     CSS_PATH = "radar.tcss"
     TITLE = "radar"

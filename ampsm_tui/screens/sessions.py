@@ -274,7 +274,7 @@ class SessionsScreen(SessionActionsScreen):
             app_of(self).show_toast(f"{one_line(str(Path.cwd()), 200)} is in no repository with a session")
 
     def action_open(self, what: str) -> None:
-        """Open the radar (which sessions meet), the batch runs, the numbers of all that ran, or the upkeep."""
+        """Open the radar (which sessions overlap), the batch runs, the numbers of all that ran, or the upkeep."""
         opener = app_of(self).opener
         {
             "radar": opener.open_radar,

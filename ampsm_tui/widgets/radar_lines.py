@@ -1,4 +1,4 @@
-"""The lines of the radar: a matrix of sessions with counts, where two meet, and if all work together. Pure."""
+"""The lines of the radar: a matrix of sessions with counts, where two overlap, and if all work together. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
@@ -75,7 +75,7 @@ def _cell(count: int, width: int) -> Piece:
 
 
 def pair_lines(sessions: Sequence[Session], pairs: Sequence[RadarPair], width: int) -> list[PieceLine]:
-    """Each two that meet, and in which files and lines."""
+    """Each two that overlap, and in which files and lines."""
     names = {one.id: one_line(one.name, 60) for one in sessions}
     bases = {one.id: one_line(one.base_branch, 60) for one in sessions}
     lines: list[PieceLine] = []

@@ -22,7 +22,7 @@ from ampsm_engine.naming import new_id
 from tests.waiting import DEADLINE, until
 
 ID = new_id()
-"""This process's own: other test runs on this machine look for their strays, too."""
+"""This process's own: other test runs on this machine look for their leftovers, too."""
 
 ROOT = Path(__file__).parents[2]
 
@@ -186,7 +186,7 @@ async def test_an_amp_that_could_not_be_written_down_does_not_run_on(run, worktr
     monkeypatch.setattr(process, "write_private", full)
     with pytest.raises(Failed, match="No space left"):
         await process.start(sh(SLEEP), run, worktree, environ)
-    until(lambda: process.strays(ID) == [])
+    until(lambda: process.leftover_processes(ID) == [])
 
 
 async def test_an_earlier_attempts_record_does_not_hide_a_later_amp(run, worktree, environ, monkeypatch):
@@ -201,7 +201,7 @@ async def test_28_an_output_held_open_by_a_grandchild_holds_up_nobody(run, workt
     child = await process.start(sh("sleep 1000 & echo done"), run, worktree, environ)
     assert await ended(child) == 0
     assert run.stream.read_text() == "done\n"
-    assert len(process.end_strays(ID, 5)) == 1
+    assert len(process.end_leftovers(ID, 5)) == 1
 
 
 async def test_34_a_prompt_that_nobody_reads_breaks_nothing(run, worktree, environ):
@@ -244,7 +244,7 @@ async def test_kill_ends_the_group_but_not_sessions_of_their_own(run, worktree, 
     child.kill()
     assert await ended(child) == -9
     until(lambda: not is_alive(identify(same)))
-    assert [stray.pid for stray in process.strays(ID)] == [tool]
+    assert [left.pid for left in process.leftover_processes(ID)] == [tool]
 
 
 ORPHAN = """
@@ -310,7 +310,7 @@ def test_without_a_record_amp_itself_is_adopted_and_not_one_of_its_tools(run, wo
     pid = orphan(run, worktree, environ, f"{CHILD} sleep 1002 & {READY} wait", record=False)
     pid_in(tmp_path / "tool")
     says(run)
-    assert len(process.strays(ID)) == 3
+    assert len(process.leftover_processes(ID)) == 3
     assert process.adopt(run, ID).pid == pid
     run.process.write_text('{"pid": 5, "tok')
     assert process.adopt(run, ID).pid == pid
@@ -323,7 +323,7 @@ def test_a_tool_that_outlives_amp_is_never_taken_for_amp(run, worktree, environ,
     os.kill(pid, signal.SIGKILL)
     until(lambda: not is_alive(identify(pid)))
     assert process.adopt(run, ID) is None
-    assert [stray.pid for stray in process.strays(ID)] == [tool]
+    assert [left.pid for left in process.leftover_processes(ID)] == [tool]
 
 
 def test_an_amp_that_is_a_zombie_is_gone(run, environ):
@@ -372,10 +372,10 @@ def test_a_broken_record_is_no_record(run, content):
 def test_no_run_no_amp(run):
     assert process.adopt(run, ID) is None
     assert process.adopt(run, "") is None
-    assert process.strays("") == []
+    assert process.leftover_processes("") == []
 
 
-async def test_strays_are_those_with_exactly_this_mark(run, worktree, environ):
+async def test_leftovers_are_those_with_exactly_this_mark(run, worktree, environ):
     mine = await process.start(sh(f"{READY} {SLEEP}"), run, worktree, environ)
     others = [
         subprocess.Popen(["sleep", "1000"], env={**environ, "AMPSM_RUN_ID": name})
@@ -385,9 +385,9 @@ async def test_strays_are_those_with_exactly_this_mark(run, worktree, environ):
         ["sleep", "1000"], env={name: value for name, value in environ.items() if name != "AMPSM_RUN_ID"}
     )
     says(run)
-    assert [stray.pid for stray in process.strays(ID)] == [mine.pid]
+    assert [left.pid for left in process.leftover_processes(ID)] == [mine.pid]
     until(lambda: "1000" in psutil.Process(mine.pid).cmdline())
-    assert any("sleep 1000" in command for command in process.end_strays(ID, 5))
+    assert any("sleep 1000" in command for command in process.end_leftovers(ID, 5))
     for other in (*others, unmarked):
         assert other.poll() is None
         other.kill()
@@ -399,12 +399,12 @@ import os, subprocess, sys
 from ampsm_engine.amp import process
 if len(sys.argv) == 1:
     sys.exit(subprocess.run([sys.executable, "-c", os.environ["CODE"], "inner"]).returncode)
-assert process.strays(os.environ["AMPSM_RUN_ID"]) == [], process.strays(os.environ["AMPSM_RUN_ID"])
-assert process.end_strays(os.environ["AMPSM_RUN_ID"], 1) == []
+assert process.leftover_processes(os.environ["AMPSM_RUN_ID"]) == [], process.leftover_processes(os.environ["AMPSM_RUN_ID"])
+assert process.end_leftovers(os.environ["AMPSM_RUN_ID"], 1) == []
 """
 
 
-def test_neither_we_nor_our_ancestors_are_strays(environ):
+def test_neither_we_nor_our_ancestors_are_leftovers(environ):
     """A worker that was itself started by a run of amp does not end itself, nor who waits for it."""
     done = subprocess.run(
         [sys.executable, "-c", SPARED],
@@ -417,7 +417,7 @@ def test_neither_we_nor_our_ancestors_are_strays(environ):
     assert done.returncode == 0, done.stderr
 
 
-async def test_strays_are_asked_then_killed_and_their_last_children_too(run, worktree, environ, tmp_path):
+async def test_leftovers_are_asked_then_killed_and_their_last_children_too(run, worktree, environ, tmp_path):
     body = (
         f"{CHILD}"
         "setsid sh -c 'trap \"\" TERM INT HUP; echo $$ > $TEST_PLACE/stubborn; while :; do sleep 0.05; done' >/dev/null & "
@@ -425,10 +425,10 @@ async def test_strays_are_asked_then_killed_and_their_last_children_too(run, wor
     )
     await ended(await process.start(sh(body), run, worktree, environ))
     pids = {pid_in(tmp_path / name) for name in ("tool", "stubborn", "breeder")}
-    assert len(process.end_strays(ID, 0.5)) >= 3
+    assert len(process.end_leftovers(ID, 0.5)) >= 3
     assert not [pid for pid in pids if is_alive(identify(pid))]
-    assert process.strays(ID) == []
-    assert process.end_strays(ID, 0.5) == []
+    assert process.leftover_processes(ID) == []
+    assert process.end_leftovers(ID, 0.5) == []
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def play(run, argv, environ, *, until_login=False):
     """Run amp and judge it as a worker does."""
     run.settings.write_bytes(command.settings(environ))
     code = asyncio.run(played(run, argv, environ, until_login))
-    assert process.end_strays(ID, 1) == []
+    assert process.end_leftovers(ID, 1) == []
     folded, reader = Fold(ID), EventReader()
     folded.add_all(reader.feed(run.stream.read_bytes()) + reader.close())
     stderr, head = transcript.tail(run.stderr), run.stream.read_bytes().decode()

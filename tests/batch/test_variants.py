@@ -1,4 +1,4 @@
-"""Variants of one prompt compared: what each changed, where they meet, and the diff between two of them."""
+"""Variants of one prompt compared: what each changed, where they overlap, and the diff between two of them."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

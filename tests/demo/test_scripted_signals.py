@@ -123,7 +123,7 @@ def test_a_lost_connection_is_said_once_and_can_be_stopped(amp):
     assert amp.end(process).result["error"] == "User cancelled (SIGINT/SIGTERM)"
 
 
-@pytest.mark.parametrize("scenario", ["strays", "holds-stdout"])
+@pytest.mark.parametrize("scenario", ["leaves-processes", "holds-stdout"])
 def test_what_it_leaves_behind_carries_the_mark(amp, scenario):
     process = amp.start(scenario)
     process.wait(timeout=60)

@@ -68,7 +68,7 @@ def test_a_thread_open_elsewhere_is_refused_until_that_one_is_gone(amp):
     assert amp.run("ok", again(thread)).result["result"] == "ok"
 
 
-def test_a_stray_of_the_run_does_not_keep_the_thread_open(amp):
+def test_a_leftover_of_the_run_does_not_keep_the_thread_open(amp):
     thread = amp.run([{"background": "sleep 5"}, {"say": "ok"}]).thread
     assert amp.run("ok", again(thread)).result["result"] == "ok"
 

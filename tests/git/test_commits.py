@@ -562,7 +562,7 @@ class TestStanding:
         assert made.sha
         assert "develop" in (made.note or "")
         assert sandbox.git("rev-parse", "develop") == develop
-        told = commits.keep_stray(at, branch=worktree.branch, start=worktree.head, iteration_id="it1")
+        told = commits.keep_commits_off_branch(at, branch=worktree.branch, start=worktree.head, iteration_id="it1")
         # develop holds the branch's start, so the work can go to the session's branch
         assert worktree.branch in (told or "")
         assert sandbox.git("rev-parse", worktree.branch) == made.sha
@@ -579,19 +579,21 @@ class TestStanding:
         at = worktree.path
         sandbox.git("checkout", "--quiet", "--detach", at=at)
         tip = sandbox.commit({"x": "1"}, at=at)
-        told = commits.keep_stray(at, branch=worktree.branch, start=worktree.head, iteration_id="it1")
+        told = commits.keep_commits_off_branch(at, branch=worktree.branch, start=worktree.head, iteration_id="it1")
         assert told == f"HEAD was detached; the work there is on {worktree.branch} again."
         assert commits.head(at) == commits.Head(tip, worktree.branch)
         assert sandbox.git("status", "--porcelain", at=at) == ""
         assert sandbox.git("rev-list", f"{worktree.head}..{worktree.branch}", at=at) == tip
-        assert commits.keep_stray(at, branch=worktree.branch, start=worktree.head, iteration_id="it1") is None
+        assert (
+            commits.keep_commits_off_branch(at, branch=worktree.branch, start=worktree.head, iteration_id="it1") is None
+        )
 
     def test_work_elsewhere_is_kept_under_a_ref(self, sandbox: Sandbox, worktree: Worktree) -> None:
         at = worktree.path
         on_branch = sandbox.commit({"x": "1"}, at=at)
         sandbox.git("checkout", "--quiet", "--detach", "HEAD~1", at=at)
         apart = sandbox.commit({"y": "1"}, at=at)
-        told = commits.keep_stray(at, branch=worktree.branch, start=worktree.head, iteration_id="it1")
+        told = commits.keep_commits_off_branch(at, branch=worktree.branch, start=worktree.head, iteration_id="it1")
         assert "refs/ampsm/stray/it1" in (told or "")
         assert sandbox.git("rev-parse", "refs/ampsm/stray/it1") == apart
         assert sandbox.git("rev-parse", worktree.branch) == on_branch
@@ -603,7 +605,7 @@ class TestStanding:
         sandbox.git("checkout", "--quiet", "--detach", "HEAD~1", at=at)
         if dirty:
             sandbox.write({"y": "1"}, at)
-        assert commits.keep_stray(at, branch=worktree.branch, start=worktree.head, iteration_id="it1")
+        assert commits.keep_commits_off_branch(at, branch=worktree.branch, start=worktree.head, iteration_id="it1")
         assert (commits.head(at).branch is None) is dirty
         assert (at / "x").exists() is not dirty
 
@@ -611,7 +613,7 @@ class TestStanding:
         at = worktree.path
         start = sandbox.commit({"x": "1"}, at=at)
         sandbox.git("commit", "--quiet", "--amend", "-m", "rewritten", at=at)
-        told = commits.keep_stray(at, branch=worktree.branch, start=start, iteration_id="it1")
+        told = commits.keep_commits_off_branch(at, branch=worktree.branch, start=start, iteration_id="it1")
         assert "was rewritten" in (told or "")
         assert sandbox.git("rev-parse", "refs/ampsm/stray/it1-before") == start
 
@@ -619,7 +621,7 @@ class TestStanding:
         at = worktree.path
         sandbox.git("branch", "-m", "feature/mine", at=at)
         tip = sandbox.commit({"x": "1"}, at=at)
-        assert commits.keep_stray(at, branch=worktree.branch, start=worktree.head, iteration_id="it1")
+        assert commits.keep_commits_off_branch(at, branch=worktree.branch, start=worktree.head, iteration_id="it1")
         assert sandbox.git("rev-parse", worktree.branch) == tip
         assert commits.head(at).branch == worktree.branch
 

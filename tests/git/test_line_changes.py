@@ -1,4 +1,4 @@
-"""Changes in pieces: put together they are the change, and where none of two meet git merges without a conflict."""
+"""Changes in pieces: put together they are the change, and where none of two overlap git merges without a conflict."""
 
 import subprocess
 from pathlib import Path
@@ -51,8 +51,8 @@ def test_where_git_sees_a_conflict_the_changes_meet(tmp_path: Path, base: bytes,
     done = subprocess.run(
         ["git", "merge-file", "-p", "--diff3", "ours", "base", "theirs"], cwd=tmp_path, capture_output=True, check=False
     )
-    found = line_changes.meetings(base, ours, theirs)
+    found = line_changes.overlaps(base, ours, theirs)
     assert found or done.returncode == 0
     assert list(found) == sorted(found)
-    swapped = line_changes.meetings(base, theirs, ours)
+    swapped = line_changes.overlaps(base, theirs, ours)
     assert len(swapped) == len(found)

@@ -12,7 +12,9 @@ from tests.git.sandboxes import SESSION, Sandbox
 
 VERBS: dict[str, Callable[[Path, str], object]] = {
     "commit": lambda at, branch: commits.commit_all(at, branch=branch, subject="x", body="", hooks=True),
-    "keep stray": lambda at, branch: commits.keep_stray(at, branch=branch, start="HEAD", iteration_id="i"),
+    "keep commits": lambda at, branch: commits.keep_commits_off_branch(
+        at, branch=branch, start="HEAD", iteration_id="i"
+    ),
     "head": lambda at, _: commits.head(at),
     "status": lambda at, _: changes.status(at),
     "diff": lambda at, _: changes.patch(at, "HEAD", None),
@@ -34,7 +36,7 @@ def test_a_missing_link_is_told(sandbox: Sandbox, worktree: Worktree, verb: str)
     assert changes.status(worktree.path) == ()
 
 
-@pytest.mark.parametrize("verb", ["commit", "keep stray", "trash"])
+@pytest.mark.parametrize("verb", ["commit", "keep commits", "trash"])
 def test_a_repository_in_its_place_is_not_written(sandbox: Sandbox, worktree: Worktree, verb: str) -> None:
     (worktree.path / ".git").unlink()
     sandbox.git("init", "--quiet", at=worktree.path)

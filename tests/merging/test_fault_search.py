@@ -13,11 +13,11 @@ from ampsm_engine.merging.fault_search import Fitting, Sorting, good_prefix, las
 from ampsm_engine.merging.radar import proposed_order
 
 
-class Ground:
-    """Numbers that land on each other: `bad` sets fail together, `meets` pairs conflict."""
+class ScriptedOracle:
+    """Numbers that land on each other: `bad` sets fail together, `overlaps` pairs conflict."""
 
-    def __init__(self, bad: Sequence[frozenset[int]], meets: Sequence[frozenset[int]] = ()) -> None:
-        self.bad, self.meets = bad, meets
+    def __init__(self, bad: Sequence[frozenset[int]], overlaps: Sequence[frozenset[int]] = ()) -> None:
+        self.bad, self.overlaps = bad, overlaps
         self.landed: tuple[int, ...] = ()
         self.stood: list[tuple[int, ...]] = [()]
         self.passed: list[tuple[int, ...]] = [()]
@@ -28,7 +28,7 @@ class Ground:
         misfits: list[int] = []
         for one in candidates:
             below = {*self.landed, *chain}
-            (misfits if any(one in pair and pair - {one} <= below for pair in self.meets) else chain).append(one)
+            (misfits if any(one in pair and pair - {one} <= below for pair in self.overlaps) else chain).append(one)
         return Fitting(tuple(chain), tuple(misfits))
 
     def passes(self, candidates: Sequence[int]) -> bool:
@@ -60,39 +60,40 @@ SIZES = st.integers(0, 70)
 
 
 @st.composite
-def grounds(draw: st.DrawFn) -> tuple[int, Ground]:
+def cases(draw: st.DrawFn) -> tuple[int, ScriptedOracle]:
     count = draw(SIZES)
     numbers = st.integers(0, max(count - 1, 0))
     several = st.lists(st.frozensets(numbers, min_size=1, max_size=4), max_size=6)
     pairs = st.lists(st.frozensets(numbers, min_size=2, max_size=2), max_size=4)
-    return count, Ground(draw(several), draw(pairs) if count > 1 else ())
+    return count, ScriptedOracle(draw(several), draw(pairs) if count > 1 else ())
 
 
-@given(grounds())
-def test_what_comes_in_has_passed_and_none_that_could_is_left_out(case: tuple[int, Ground]) -> None:
-    count, ground = case
-    sorting = ground.sort_out(count)
-    assert set(ground.stood) <= set(ground.passed), "each place where the base stood passed just so"
+@given(cases())
+def test_what_comes_in_has_passed_and_none_that_could_is_left_out(case: tuple[int, ScriptedOracle]) -> None:
+    count, oracle = case
+    sorting = oracle.sort_out(count)
+    assert set(oracle.stood) <= set(oracle.passed), "each place where the base stood passed just so"
     everyone = [*sorting.landed, *(one.candidate for one in sorting.faults), *sorting.misfits]
     assert sorted(everyone) == list(range(count)), "each one exactly once"
-    assert list(ground.landed) == sorting.landed
+    assert list(oracle.landed) == sorting.landed
     for fault in sorting.faults:
-        assert ground.judged(frozenset(fault.below))
-        assert not ground.judged({*fault.below, fault.candidate})
+        assert oracle.judged(frozenset(fault.below))
+        assert not oracle.judged({*fault.below, fault.candidate})
     for one in sorting.misfits:
-        assert any(one in pair and pair - {one} <= set(sorting.landed) for pair in ground.meets)
-    assert ground.runs <= worst_case(count, len(sorting.faults))
+        assert any(one in pair and pair - {one} <= set(sorting.landed) for pair in oracle.overlaps)
+    assert oracle.runs <= worst_case(count, len(sorting.faults))
 
 
 @given(SIZES, st.integers(0, 10_000))
 def test_an_oracle_that_contradicts_itself_lets_nothing_in_that_did_not_pass(count: int, seed: int) -> None:
     dice = Random(seed)
-    ground = Ground(())
-    ground.judged = lambda now: not now or dice.random() < 0.6  # type: ignore[method-assign]
-    sorting = ground.sort_out(count)
-    assert set(ground.stood) <= set(ground.passed)
+    oracle = ScriptedOracle(())
+    oracle.judged = lambda now: not now or dice.random() < 0.6  # type: ignore[method-assign]
+    oracle.check = lambda: None  # type: ignore[method-assign] - whether the base passes is another question
+    sorting = oracle.sort_out(count)
+    assert set(oracle.stood) <= set(oracle.passed)
     assert len(sorting.landed) + len(sorting.faults) == count
-    assert ground.runs <= worst_case(count, len(sorting.faults))
+    assert oracle.runs <= worst_case(count, len(sorting.faults))
 
 
 @given(st.integers(1, 5000), st.data())
@@ -115,10 +116,10 @@ def test_the_first_that_does_not_go_along_is_found_in_the_logarithm(count: int, 
 
 
 def test_a_base_that_does_not_pass_makes_nobody_guilty() -> None:
-    ground = Ground([frozenset()])
+    oracle = ScriptedOracle([frozenset()])
     with pytest.raises(Refused, match="itself"):
-        ground.sort_out(9)
-    assert ground.landed == ()
+        oracle.sort_out(9)
+    assert oracle.landed == ()
 
 
 @given(st.integers(0, 12), st.data())
@@ -131,12 +132,12 @@ def test_the_order_has_everyone_once_and_those_first_that_meet_nobody_before_the
     )
     order = proposed_order(numbers, pairs)
     assert sorted(order) == sorted(numbers)
-    meets = {frozenset(pair) for pair in pairs if pair[1] and pair[0] != pair[1]}
+    overlaps = {frozenset(pair) for pair in pairs if pair[1] and pair[0] != pair[1]}
     with_base = {one for one, other in pairs if not other}
     free = [
         place
         for place, one in enumerate(order)
-        if one not in with_base and not any(frozenset((one, other)) in meets for other in order[:place])
+        if one not in with_base and not any(frozenset((one, other)) in overlaps for other in order[:place])
     ]
     if any(one not in with_base for one in order):
         assert free
@@ -159,10 +160,10 @@ def test_the_most_runs_are_told_to_the_letter(count: int, faults: int, runs: int
 @given(st.integers(1, 32), st.data())
 def test_faults_in_combination_alone_cost_no_more_than_the_bound(count: int, data: st.DataObject) -> None:
     groups = st.frozensets(st.integers(0, count - 1), min_size=min(2, count), max_size=3)
-    ground = Ground(data.draw(st.lists(groups, max_size=5)))
-    sorting = ground.sort_out(count)
-    assert ground.runs <= worst_case(count, len(sorting.faults))
-    assert set(ground.stood) <= set(ground.passed), "each base in between has passed"
+    oracle = ScriptedOracle(data.draw(st.lists(groups, max_size=5)))
+    sorting = oracle.sort_out(count)
+    assert oracle.runs <= worst_case(count, len(sorting.faults))
+    assert set(oracle.stood) <= set(oracle.passed), "each base in between has passed"
 
 
 def test_no_search_finds_one_fault_with_fewer_runs() -> None:

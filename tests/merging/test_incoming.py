@@ -1,4 +1,4 @@
-"""What would become reachable is looked through: secrets in the middle, in messages, in resolutions, and rubbish."""
+"""What would become reachable is looked through: secrets in the middle, in messages, in resolutions, and unwanted files."""
 
 import shlex
 import subprocess
@@ -142,7 +142,7 @@ def test_a_first_push_is_looked_through(desk: Desk, tmp_path: Path, monkeypatch:
     assert git(desk.repo, "ls-remote", "origin", "main").split()[0] == desk.sha("main")
 
 
-def test_rubbish_is_named_and_asked_about(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unwanted_files_are_named_and_asked_about(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unwanted_files, "LARGE", 5_000_000)
     session = desk.session()
     at = Path(session.worktree_path)
@@ -162,7 +162,7 @@ def test_rubbish_is_named_and_asked_about(desk: Desk, monkeypatch: pytest.Monkey
     desk.merge(session)
 
 
-def test_what_a_history_keeps_on_purpose_is_no_rubbish(desk: Desk) -> None:
+def test_what_a_history_keeps_on_purpose_is_not_unwanted(desk: Desk) -> None:
     desk.base({"node_modules/own/index.js": "1\n"})
     session = desk.session()
     desk.amp(session, {"node_modules/own/index.js": "2\n", "node_modules/own/more.js": "3\n"})
@@ -182,7 +182,7 @@ def test_more_than_can_be_looked_through_is_asked_about(desk: Desk, monkeypatch:
     assert "not looked through" in asked(desk, session)
 
 
-def test_an_iteration_tells_of_rubbish(bench: Bench) -> None:
+def test_an_iteration_tells_of_unwanted_files(bench: Bench) -> None:
     bench.scenario({"shell": "mkdir node_modules && echo 1 > node_modules/a.js && echo x > app.py"}, {"say": "Done."})
     session = bench.new("Install it")
     bench.settled(session)

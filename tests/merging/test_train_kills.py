@@ -94,9 +94,9 @@ def test_while_the_script_runs(yard: Yard) -> None:
     script = f"echo $$ > {pid}; echo out; kill -KILL $PPID; exec sleep 600"
     assert killed(lambda: train.run(desk.engine, ids, options("", answered=(ALL,)), script=script), 9999)
     (left,) = (desk.repo / ".worktrees").glob("check-*")
-    assert process.strays(left.name)
+    assert process.leftover_processes(left.name)
     open_engine()
-    assert not process.strays(left.name)
+    assert not process.leftover_processes(left.name)
     assert list((desk.engine.home.cache / scratch.LOGS).iterdir()) == []
     yard.holds()
     assert desk.sha("main") == yard.start

@@ -136,7 +136,7 @@ def test_an_iteration_over_its_time_is_ended_and_its_work_kept(bench: Bench) -> 
 
 
 def test_a_session_that_an_agent_starts_outlives_the_agents_own_iteration(bench: Bench) -> None:
-    """The inner worker must not carry the outer iteration's mark: it would be ended as its stray."""
+    """The inner worker must not carry the outer iteration's mark: it would be ended as its leftover."""
     code = (
         "import sys; from pathlib import Path; from ampsm_engine.engine import sessions;"
         "from ampsm_engine.engine.startup import open_engine;"

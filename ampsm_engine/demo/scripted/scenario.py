@@ -8,7 +8,7 @@ Each step is an object; its first key is the verb, more keys are options.
 What the agent does. Neighbours think, say, tool make one assistant line, as with the real program; several
 tools in one line are {"message": [blocks...]}. Any of them takes "usage": {...} or null.
     say TEXT            Markdown; {prompt} stands for the prompt           think TEXT
-    shell COMMAND       timeout S, workdir P, asks true (needs approval)   background COMMAND   a stray
+    shell COMMAND       timeout S, workdir P, asks true (needs approval)   background COMMAND   left running
     create_file PATH    content                                            edit_file PATH       old, new
     apply_patch TEXT    delete PATH    commit MESSAGE    detach true       switch BRANCH        create true
     task DESCRIPTION    prompt, steps, answer, printed (else as the version does)

@@ -1,4 +1,4 @@
-"""What would become reachable, looked through before it does: secrets, rubbish, commits of submodules nobody else has.
+"""What would become reachable, looked through before: secrets, unwanted files, commits of submodules nobody else has.
 
 Blobs are read, and no diffs: attributes hide nothing here.
 """
@@ -40,7 +40,7 @@ class Incoming(NamedTuple):
 
     secrets: tuple[str, ...] = ()
     """Files and messages with something that looks like a secret, each with its commit where one has it."""
-    rubbish: tuple[str, ...] = ()
+    unwanted: tuple[str, ...] = ()
     is_whole: bool = True
     """Whether all of it was looked through."""
 

@@ -1,4 +1,4 @@
-"""Changes taken apart into runs of lines: which of two changes meet, and what a tree is with some of a change in it.
+"""Changes taken apart into runs of lines: which of two changes overlap, and what a tree is with some of a change in it.
 
 Blobs and trees only; git says whether two commits conflict, this says where and lets a change in piece by piece.
 """
@@ -28,8 +28,8 @@ class LineChange(NamedTuple):
     """Where the new lines begin in the new content, counted from 1."""
 
 
-class Meeting(NamedTuple):
-    """A place where two changes of one content meet: the first line of each, in its own version, counted from 1."""
+class ChangeOverlap(NamedTuple):
+    """A place where two changes of one content overlap: the first line of each, in its own version, counted from 1."""
 
     ours: int
     theirs: int
@@ -65,31 +65,31 @@ def line_changes(old: bytes, new: bytes) -> tuple[LineChange, ...]:
     return tuple(found)
 
 
-def meetings(base: bytes, ours: bytes, theirs: bytes) -> tuple[Meeting, ...]:
+def overlaps(base: bytes, ours: bytes, theirs: bytes) -> tuple[ChangeOverlap, ...]:
     """The places where two versions of a content change the same lines, or lines side by side, each in its own way."""
     others = line_changes(base, theirs)
-    found: list[Meeting] = []
+    found: list[ChangeOverlap] = []
     until = -1
     for one in line_changes(base, ours):
         for other in others:
-            meet = one.start <= other.end and other.start <= one.end
+            overlap = one.start <= other.end and other.start <= one.end
             same = one[:3] == other[:3]
-            if meet and not same:
+            if overlap and not same:
                 if min(one.start, other.start) > until or not found:
-                    found.append(Meeting(one.at, other.at))
+                    found.append(ChangeOverlap(one.at, other.at))
                 until = max(until, one.end, other.end)
     return tuple(found)
 
 
-def conflict_meetings(objects: ObjectStore, file: ConflictFile) -> tuple[Meeting, ...]:
-    """Where the sides of a conflict meet; none where lines are not what it is about."""
+def conflict_overlaps(objects: ObjectStore, file: ConflictFile) -> tuple[ChangeOverlap, ...]:
+    """Where the sides of a conflict overlap; none where it is not about lines."""
     if file.kind not in ("content", "add/add") or file.ours is None or file.theirs is None:
         return ()
     stages = [file.base, file.ours, file.theirs]
     base, ours, theirs = (objects.database.read("blob", one.object) if one else b"" for one in stages)
     if any(_has_no_lines(one) for one in (base, ours, theirs)):
         return ()
-    return meetings(base, ours, theirs)
+    return overlaps(base, ours, theirs)
 
 
 def pieces(objects: ObjectStore, old: str, new: str) -> tuple[ChangePiece, ...]:

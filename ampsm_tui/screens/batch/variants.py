@@ -1,4 +1,4 @@
-"""The variants of one prompt side by side: what each changed, in which files they meet, what it took; one is kept."""
+"""The variants of one prompt side by side: what each changed, where they overlap, what it took; one is kept."""
 
 from typing import TYPE_CHECKING, ClassVar
 
