@@ -75,6 +75,14 @@ class RunDirectory(NamedTuple):
         return self.path / "script.lease"
 
     @property
+    def script_by_hand(self) -> Path:
+        """Locked by the program that runs a session's script by hand, and removed by it: one that is killed leaves it.
+
+        In the directory that has the session's id.
+        """
+        return self.path / "script.by-hand"
+
+    @property
     def script_end(self) -> Path:
         """How a script that was run by hand ended (JSON)."""
         return self.path / "script.end"

@@ -83,23 +83,25 @@ def run_script(
     run = engine.home.run(last.id if last else session.id)
     run.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     _keep_earlier_output(engine, session.id, last, run)
-    began, settings, mark = datetime.now(UTC), engine.settings, last.id if last else session.id
+    began, settings, mark = datetime.now(UTC), engine.settings, script.mark_by_hand(session.id)
     place = session_problems.working_folder(Path(session.worktree_path), session.folder)
-    ran = run_shown(
-        lambda stopping: script.run(
-            session.script_command or "",
-            place,
+    script.end_run_by_hand(engine.home, session.id, settings.number("stop.terminate"))
+    with script.run_by_hand(engine.home, session.id):
+        ran = run_shown(
+            lambda stopping: script.run(
+                session.script_command or "",
+                place,
+                run.script_output,
+                command.environment(os.environ, mark),
+                limit=settings.number("script.timeout") if limit is None else limit,
+                stop=stopping,
+            ),
             run.script_output,
-            command.environment(os.environ, mark),
-            limit=settings.number("script.timeout") if limit is None else limit,
-            stop=stopping,
-        ),
-        run.script_output,
-        output,
-        stop=stop,
-        settings=settings,
-        mark=mark,
-    )
+            output,
+            stop=stop,
+            settings=settings,
+            mark=mark,
+        )
     redact.file(run.script_output)
     if not ran.stopped:
         _record_script(engine, session, last, ran, began)

@@ -37,6 +37,7 @@ from ampsm_engine.worker import (
     outside,
     rejections,
     run_directory,
+    script,
     session_limits,
     setup,
 )
@@ -155,6 +156,7 @@ class Run:
         if first and worktree.is_dir():
             await phases.run("waiting for a review or a setup by hand to end", self._wait_for_others, worktree)
             setup.end_run_by_hand(self.store, session, self.settings.number("stop.terminate"))
+            script.end_run_by_hand(self.home, session.id, self.settings.number("stop.terminate"))
             with contextlib.suppress(AmpsmError, OSError):  # where that cannot be, a commit leaves them out
                 agent_context.hide(session)
             await self._end_rejections(phases, session)

@@ -9,12 +9,14 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ampsm_engine import file_lock
+from ampsm_engine.amp import process
 from ampsm_engine.errors import Failed
-from ampsm_engine.home import open_private
+from ampsm_engine.home import Home, open_private
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import ScriptResult
 from ampsm_engine.worker.phases import first
@@ -61,6 +63,34 @@ class ScriptRun:
         if self.stopped:
             return f"{what} was stopped"
         return f"{what} {'passed' if self.exit_code == 0 else f'failed with exit code {self.exit_code}'}"
+
+
+def mark_by_hand(session_id: str) -> str:
+    """What the processes of a script that is run by hand are known by."""
+    return f"script-{session_id}"
+
+
+@contextlib.contextmanager
+def run_by_hand(home: Home, session_id: str) -> Iterator[None]:
+    """Let the next iteration know, while the block lasts, that the script is run by hand.
+
+    That stays known when the program is killed: nobody else would end the script before amp begins.
+    """
+    run = home.run(session_id)
+    run.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with file_lock.locked(run.script_by_hand, 0):
+        try:
+            yield
+        finally:
+            run.script_by_hand.unlink(missing_ok=True)
+
+
+def end_run_by_hand(home: Home, session_id: str, grace: float) -> None:
+    """End a script that was run by hand and whose program was killed; its processes have `grace` seconds."""
+    left = home.run(session_id).script_by_hand
+    if left.exists() and not file_lock.is_held(left):
+        process.end_strays(mark_by_hand(session_id), grace)
+        left.unlink(missing_ok=True)
 
 
 async def run(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import runs, setup
+from ampsm_engine.engine import runs, scripts, sessions, setup
 from ampsm_engine.model import Outcome, SetupState, State, Status
 from ampsm_engine.trusted_commands import UntrustedCommand
 from ampsm_engine.worker import agent_context, run
@@ -128,6 +128,24 @@ def test_amp_does_not_begin_beside_one_by_hand_whose_program_was_killed(bench: B
     bench.iterate(session)
     assert bench.settled(session).outcome is Outcome.DONE
     assert marked("AMPSM_RUN_ID", f"setup-{session.id}") == []
+
+
+def test_amp_does_not_begin_beside_a_script_by_hand_whose_program_was_killed(bench: Bench) -> None:
+    bench.scenario({"say": "Done."})
+    session = bench.new(None)
+    again = f"test -e {bench.flag('begun')} || {{ touch {bench.flag('begun')}; sleep 600; }}"
+    sessions.edit(bench.engine, session.id, script=again)
+    child = os.fork()
+    if not child:
+        scripts.run_script(bench.engine, session.id, lambda _: None)
+        os._exit(0)
+    until(bench.flag("begun").exists, "the script to begin")
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert marked("AMPSM_RUN_ID", f"script-{session.id}")
+    bench.iterate(session)
+    assert bench.settled(session).outcome is Outcome.DONE
+    assert marked("AMPSM_RUN_ID", f"script-{session.id}") == []
 
 
 def test_a_creation_that_was_killed_does_not_forget_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
