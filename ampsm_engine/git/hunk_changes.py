@@ -73,8 +73,7 @@ def carried(
         return now
     if now is None or before is None or after is None or not (now.is_file and before.is_file and after.is_file):
         raise Conflict
-    if now.mode not in (before.mode, after.mode):
-        raise Conflict
+    # The change may be of lines alone: whatever the mode is, it stays then.
     mode = after.mode if before.mode != after.mode else now.mode
     merged = scratch.merged(*(scratch.content(entry) for entry in (now, before, after)))
     if merged is None:
@@ -135,7 +134,12 @@ def _entry(
     known = now or was or there
     if known is None or (not content and (was is None or there is None)):
         return None
-    return TreeEntry(known.mode, scratch.blob(content))
+    return _with_mode(TreeEntry(known.mode, scratch.blob(content)), there)
+
+
+def _with_mode(entry: TreeEntry, there: TreeEntry | None) -> TreeEntry:
+    """An entry of the index, with the mode of the worktree's file once it has all of its lines."""
+    return there if there is not None and there.is_file and there.blob == entry.blob else entry
 
 
 def restoring(scratch: Scratch, tree: str) -> HunkPlan:
@@ -419,6 +423,8 @@ def _bring(scratch: Scratch, path: str, before: TreeEntry | None, after: TreeEnt
     except Conflict as reason:
         message = f"The index has other lines of {path} there."
         raise Refused(message, f"git -C {scratch.worktree} diff --cached") from reason
+    if then is not None and then != now:
+        then = _with_mode(then, scratch.in_worktree(path))
     if then != now:
         scratch.enter({path: then})
         refresh(scratch, (path,))

@@ -24,6 +24,30 @@ def patch(at: Path, old: str, path: str, *options: str) -> bytes:
     return subprocess.run(command, cwd=at, capture_output=True, check=True).stdout
 
 
+def between(folder: Path, old: bytes, new: bytes) -> bytes:
+    """The hunks between two contents."""
+    folder.mkdir(exist_ok=True)
+    (folder / "old").write_bytes(old)
+    (folder / "new").write_bytes(new)
+    command = ["git", "diff", "--no-index", "--text", "old", "new"]
+    told = subprocess.run(command, cwd=folder, capture_output=True, check=False).stdout
+    return told[told.find(b"\n@@ ") + 1 :]
+
+
+def first_rows(patch: bytes) -> list[int]:
+    """The row of each hunk's first line; the row of the first heading is 0."""
+    return [row + 1 for row, line in enumerate(patch.split(b"\n")) if line.startswith(b"@@ ")]
+
+
+def rows_of(hunk: Hunk, first: int) -> list[int]:
+    """The row of each line of a hunk, the first of which is known."""
+    found = []
+    for line in hunk.lines:
+        found.append(first)
+        first += 1 + (not line.endswith(b"\n"))
+    return found
+
+
 def moved(at: Path, old: str) -> bytes:
     """The hunks between a commit and the worktree of the one file that git takes for renamed."""
     command = ["git", "-c", "core.quotePath=true", "diff", "-M", "--diff-filter=R", old]

@@ -7,8 +7,13 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
+from ampsm_engine.diff import hunks
+from ampsm_engine.diff.chosen_lines import ChosenLines
+from ampsm_engine.diff.deltas import Side
 from ampsm_engine.errors import Refused
+from ampsm_engine.git import hunk_changes
 from ampsm_engine.git.entities import Worktree
+from ampsm_engine.git.worktree_entries import scratch
 from tests.conftest import examples
 from tests.git import hunks_of
 from tests.git.sandboxes import Sandbox
@@ -48,6 +53,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox, W
     sandbox.check()
 
 
+def begin(at: Path) -> None:
+    """The file as the example before left it is none that may be run."""
+    (at / "file.txt").touch()
+    (at / "file.txt").chmod(0o644)
+
+
+def hash_of(sandbox: Sandbox, at: Path, content: bytes) -> str:
+    return sandbox.git("hash-object", "--stdin", feed=content, at=at)
+
+
 @settings(max_examples=examples(40))
 @given(contents=texts(), data=st.data())
 def test_a_rejected_hunk_is_what_git_apply_takes_back(
@@ -56,9 +71,12 @@ def test_a_rejected_hunk_is_what_git_apply_takes_back(
     sandbox, worktree, folder = place
     at = worktree.path
     was, committed, live = contents
+    begin(at)
     old = sandbox.commit({"file.txt": was, "other.txt": was}, at=at)
     sandbox.commit({"file.txt": committed, "other.txt": committed}, at=at)
     sandbox.write({"file.txt": live, "other.txt": live}, at=at)
+    mode = data.draw(st.sampled_from([0o644, 0o755]), "mode")
+    (at / "file.txt").chmod(mode)
     if data.draw(st.booleans(), "staged"):
         sandbox.git("add", "file.txt", at=at)
     found = hunks_of.shown(sandbox, at, old, "file.txt")
@@ -69,8 +87,9 @@ def test_a_rejected_hunk_is_what_git_apply_takes_back(
     wanted = hunks_of.applied(live, hunk, folder / "oracle", reverse=True)
     sha, kept = hunks_of.reject(worktree, "file.txt", hunk, old)
     assert (at / "file.txt").read_bytes() == wanted
+    assert (at / "file.txt").stat().st_mode & 0o777 == mode
     assert (at / "other.txt").read_bytes() == live
-    if live == committed:
+    if live == committed and mode == 0o644:
         assert sha
         assert not sandbox.git("status", "--porcelain", "--", "file.txt", at=at)
     if was == committed:
@@ -87,8 +106,10 @@ def test_a_staged_hunk_is_what_git_apply_puts_into_the_index(
     sandbox, worktree, folder = place
     at = worktree.path
     was, _, live = contents
+    begin(at)
     sandbox.commit({"file.txt": was}, at=at)
     sandbox.write({"file.txt": live}, at=at)
+    (at / "file.txt").chmod(data.draw(st.sampled_from([0o644, 0o755]), "mode"))
     found = list(hunks_of.shown(sandbox, at, "HEAD", "file.txt"))
     if not found:
         return
@@ -96,8 +117,10 @@ def test_a_staged_hunk_is_what_git_apply_puts_into_the_index(
     hunk = data.draw(st.sampled_from(found), "hunk")
     wanted = hunks_of.applied(was, hunk, folder / "oracle", reverse=False)
     hunks_of.stage(worktree, "file.txt", hunk)
-    assert sandbox.git("rev-parse", ":file.txt", at=at) == sandbox.git("hash-object", "--stdin", feed=wanted, at=at)
+    assert sandbox.git("rev-parse", ":file.txt", at=at) == hash_of(sandbox, at, wanted)
     hunks_of.unstage(worktree, "file.txt", hunk)
+    assert sandbox.git("rev-parse", ":file.txt", at=at) == hash_of(sandbox, at, was)
+    hunks_of.unstage(worktree, "file.txt", None)
     assert hunks_of.index_tree(sandbox, at) == empty
     refused = False
     for each in data.draw(st.permutations(found), "order"):
@@ -108,3 +131,41 @@ def test_a_staged_hunk_is_what_git_apply_puts_into_the_index(
     assert (at / "file.txt").read_bytes() == live
     if not refused:
         assert not sandbox.git("diff", "--name-only", "--", "file.txt", at=at)
+
+
+@settings(max_examples=examples(40))
+@given(contents=texts(), data=st.data())
+def test_chosen_lines_of_any_kind_of_change_are_staged_as_git_apply_does_it(
+    place: tuple[Sandbox, Worktree, Path], contents: tuple[bytes, bytes, bytes], data: st.DataObject
+) -> None:
+    sandbox, worktree, folder = place
+    at, path = worktree.path, "file.txt"
+    kind = data.draw(st.sampled_from(["edit", "new", "deleted"]), "kind")
+    was, live = (b"" if kind == "new" else contents[0]), (b"" if kind == "deleted" else contents[2])
+    begin(at)
+    sandbox.commit({path: contents[0]}, at=at)
+    if kind == "new":
+        (at / path).unlink()
+        sandbox.commit(at=at)
+    sandbox.write({path: live}, at=at)
+    if kind == "deleted":
+        (at / path).unlink()
+    patch = hunks_of.between(folder / "sides", was, live)
+    rows = [row for row, line in enumerate(patch.split(b"\n")) if line[:1] in (b"+", b"-")]
+    if not rows:
+        return
+    lines = ChosenLines(patch, data.draw(st.sets(st.sampled_from(rows), min_size=1), "rows"))
+    wanted = was
+    for hunk, first in reversed([*zip(hunks.split(patch), hunks_of.first_rows(patch), strict=True)]):
+        chosen = {index for index, row in enumerate(hunks_of.rows_of(hunk, first)) if row in lines.rows}
+        if chosen:
+            wanted = hunks_of.applied(wanted, hunks.select(hunk, chosen, Side.OLD), folder / "oracle", reverse=False)
+    empty = hunks_of.index_tree(sandbox, at)
+    with scratch(at) as work:
+        hunk_changes.stage_lines(work, path, lines, None, is_put_in=True)
+    in_index = sandbox.git("ls-files", "--stage", "--", path, at=at).split()[1:2]
+    assert sorted(lines.put_in(was).split(b"\n")) == sorted(wanted.split(b"\n")), "the lines that git takes, too"
+    assert in_index == ([hash_of(sandbox, at, lines.put_in(was))] if wanted or kind == "edit" else [])
+    with scratch(at) as work:
+        hunk_changes.stage_lines(work, path, lines, None, is_put_in=False)
+    assert hunks_of.index_tree(sandbox, at) == empty

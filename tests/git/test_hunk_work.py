@@ -153,6 +153,31 @@ def test_lines_of_a_hunk_are_rejected_and_staged(sandbox: Sandbox, worktree: Wor
     assert not sandbox.git("diff", "--cached", at=at), "it was taken out of the index, too"
 
 
+def test_a_mode_goes_with_the_last_lines_and_keeps_no_line_from_going(
+    sandbox: Sandbox, worktree: Worktree, at: Path
+) -> None:
+    old = base(sandbox, at)
+    (at / "text.txt").write_text(changed(TEXT, l3="three\n", l25="twenty-five\n"))
+    (at / "text.txt").chmod(0o755)
+    first, second = hunks_of.shown(sandbox, at, old, "text.txt")
+    listing = ("diff", "--summary", "--cached")
+    hunks_of.stage(worktree, "text.txt", first)
+    assert not sandbox.git(*listing, at=at)
+    hunks_of.stage(worktree, "text.txt", second)
+    assert "100644 => 100755" in sandbox.git(*listing, at=at)
+    assert not sandbox.git("diff", "--name-only", at=at), "all of it is staged, as the head of the file says"
+    hunks_of.unstage(worktree, "text.txt", first)
+    assert sandbox.git("show", ":text.txt", at=at) + "\n" == changed(TEXT, l25="twenty-five\n")
+    hunks_of.unstage(worktree, "text.txt", None)
+    assert not sandbox.git("diff", "--name-only", "--cached", at=at)
+    with scratch(at) as place:
+        plan = hunk_changes.rejecting(place, "text.txt", first, old_path=None, old=old, new=None)
+    assert plan.note is None, "nothing of it is committed or staged"
+    hunks_of.reject(worktree, "text.txt", first, old)
+    assert (at / "text.txt").read_text() == changed(TEXT, l25="twenty-five\n")
+    assert (at / "text.txt").stat().st_mode & 0o111
+
+
 def test_what_is_staged_otherwise_is_told(sandbox: Sandbox, worktree: Worktree, at: Path) -> None:
     old = base(sandbox, at)
     (at / "text.txt").write_text(changed(TEXT, l3="staged\n"))
