@@ -267,11 +267,19 @@ def restore(engine: Engine, session_id: str) -> Session:
         if not session.trashed_at:
             message = f"Session {session.name} is not in the trash."
             raise Refused(message, "ampsm trash ls")
-        note = _restore_files(session)
+        notes = [_restore_files(session), _told_shared_thread(engine, session)]
         back = store.sessions.update(session.id, trashed_at=None)
-    text = f"{session.name}{_IS_BACK}" + (f"; {note}" if note else "")
+    text = "; ".join([f"{session.name}{_IS_BACK}", *(note for note in notes if note)])
     store.facts.add("restored", text, session_id=session.id)
     return back
+
+
+def _told_shared_thread(engine: Engine, session: Session) -> str | None:
+    """A note where another session went on with the thread meanwhile: amp lets one program at a time drive it."""
+    for other in engine.store.sessions.all():
+        if session.thread_id and other.thread_id == session.thread_id:
+            return f"its thread is that of session {other.name} ({other.id}), too: let only one of them go on with it"
+    return None
 
 
 def restore_note(engine: Engine, session: Session) -> str:

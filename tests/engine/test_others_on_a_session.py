@@ -83,6 +83,10 @@ def test_a_worktree_of_amps_runner_is_taken_in_with_its_thread_and_survives_the_
     assert (session.branch_name, session.base_branch, session.thread_id) == ("fix-login", "main", THREAD)
     with pytest.raises(Refused, match="goes on with thread"):
         sessions.adopt(bench.engine, of_a_runner(bench.repo, "other"), thread=THREAD)
+    session_trash.remove(bench.engine, session.id)
+    twin = sessions.adopt(bench.engine, of_a_runner(bench.repo, "twin"), thread=THREAD)
+    back = session_trash.restore(bench.engine, session.id)
+    assert f"its thread is that of session {twin.name}" in session_trash.restore_note(bench.engine, back)
     cleaned_up(bench.repo, str(place), "fix-login")
     assert any(one.mended for one in repair.find_disagreements(bench.engine, apply=True))
     assert git(place, "symbolic-ref", "--short", "HEAD").strip() == "fix-login"
