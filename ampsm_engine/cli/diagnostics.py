@@ -71,6 +71,11 @@ def wrong_usage(message: str, advice: str) -> None:
     _write_error("usage", message, advice)
 
 
+def fault(message: str) -> None:
+    """Write that ampsm itself is at fault."""
+    _write_error("failed", message, "")
+
+
 def _write_error(kind: str, message: str, advice: str) -> None:
     from ampsm_engine import redact
 

@@ -192,7 +192,8 @@ def report_fault(traceback: str, kind: str = "") -> None:
     content = redact.text(traceback).encode("utf-8", "replace")
     report = _save_report(f"fault-{timestamps.now().replace(':', '')}.txt", content)
     where = f" The details are in {report}." if report else " There is no room to keep the details."
-    diagnostics.note(f"error: ampsm has a fault: {kind}.{where}")
+    _flush(sys.stdout)
+    diagnostics.fault(f"ampsm has a fault: {kind}.{where}")
     _flush(sys.stderr)
 
 

@@ -38,12 +38,21 @@ class Utf8Text(click.types.StringParamType):
 
     def shell_complete(
         self,
-        ctx: click.Context,  # noqa: ARG002 - click's signature
-        param: click.Parameter,  # noqa: ARG002
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002 - click's signature
         incomplete: str,
     ) -> list[CompletionItem]:
-        """What completes the word that is typed, as click asks for it."""
-        return list(self.completions(incomplete))
+        """What completes the word that is typed, as click asks for it.
+
+        Nothing where that cannot be known: an error would be written over what is being typed.
+        """
+        with suppress(AmpsmError, OSError):
+            return list(self.completions_after(ctx, incomplete))
+        return []
+
+    def completions_after(self, ctx: click.Context, incomplete: str) -> Iterable[CompletionItem]:  # noqa: ARG002
+        """What completes the word that is typed, where it depends on what stands before it; else as `completions`."""
+        return self.completions(incomplete)
 
     def completions(self, incomplete: str) -> Iterable[CompletionItem]:  # noqa: ARG002 - of those that have some
         """What completes the word that is typed: nothing known."""
@@ -109,18 +118,14 @@ def _known_store() -> "Store | None":
     database = home().database
     if not database.exists():
         return None
-    from ampsm_engine.store import Store
+    from ampsm_engine.store import ReadOnlyStore
 
-    with suppress(AmpsmError):
-        return Store(database)
-    return None
+    return ReadOnlyStore(database)
 
 
 def _known_sessions(*, trashed: bool = False) -> tuple[Session, ...]:
     store = _known_store()
-    with suppress(AmpsmError):
-        return store.sessions.all(trashed=trashed) if store is not None else ()
-    return ()
+    return store.sessions.all(trashed=trashed) if store is not None else ()
 
 
 class SettingName(Utf8Text):
@@ -143,18 +148,16 @@ class SettingValue(Utf8Text):
 
     name = "value"
 
-    def shell_complete(
-        self,
-        ctx: click.Context,
-        param: click.Parameter,  # noqa: ARG002 - click's signature
-        incomplete: str,
-    ) -> list[CompletionItem]:
+    def completions_after(self, ctx: click.Context, incomplete: str) -> Iterable[CompletionItem]:
         """The words that the setting takes; where it takes any, the one that ampsm comes with."""
         setting = SETTINGS.get(str(ctx.params.get("name")))
         if setting is None:
             return []
+        if setting.name == "amp.mode":
+            return AmpMode().completions(incomplete)
         words = ("true", "false") if isinstance(setting.default, bool) else setting.choices
-        return _beginning(dict.fromkeys(words or (setting.written(setting.default),), ""), incomplete)
+        named = dict.fromkeys(words or (setting.written(setting.default),), "")
+        return _beginning({word: text for word, text in named.items() if word}, incomplete)
 
 
 class Revision(Utf8Text):
@@ -162,18 +165,17 @@ class Revision(Utf8Text):
 
     name = "revision"
 
-    def shell_complete(
-        self,
-        ctx: click.Context,
-        param: click.Parameter,  # noqa: ARG002 - click's signature
-        incomplete: str,
-    ) -> list[CompletionItem]:
+    def completions_after(self, ctx: click.Context, incomplete: str) -> Iterable[CompletionItem]:
         """Branches and tags of the session's repository, else of the one that is named, or stood in."""
         from ampsm_engine.git import program
 
-        named = ctx.params.get("reference") or next(iter(ctx.params.get("references") or ()), None)
-        found = next((one.repo_root for one in _known_sessions() if named in (one.id, one.name)), None)
-        place = Path(found or ctx.params.get("repo") or ctx.params.get("path") or ".")
+        given = ctx.params
+        # Where an option is last that lacks its value, click leaves the arguments before it unread.
+        named = {given.get("reference"), *(given.get("references") or ()), *ctx.args}
+        found = None
+        with suppress(AmpsmError):  # a store that cannot be read has no say in what branches there are
+            found = next((one.repo_root for one in _known_sessions() if named & {one.id, one.name}), None)
+        place = Path(found or given.get("repo") or given.get("path") or ".")
         kinds = ("refs/heads", "refs/remotes", "refs/tags")
         answer = program.read(place, "for-each-ref", "--format=%(refname:short)", *kinds)
         names = answer.output.decode("utf-8", "replace").split("\n") if answer.ok else ()
@@ -231,6 +233,16 @@ class PlaceInFile(Utf8Text):
         return [CompletionItem(incomplete, type="file")]
 
 
+class FolderInRepository(Utf8Text):
+    """A folder of the repository."""
+
+    name = "folder"
+
+    def completions(self, incomplete: str) -> Iterable[CompletionItem]:
+        """Folders, as the shell completes them."""
+        return [CompletionItem(incomplete, type="dir")]
+
+
 def _beginning(named: Mapping[str, str], incomplete: str) -> list[CompletionItem]:
     """The words that begin with what is typed, each with what it means."""
     return [CompletionItem(name, help=text or None) for name, text in named.items() if name.startswith(incomplete)]
@@ -248,8 +260,5 @@ class AmpMode(Utf8Text):
 
         engine = engine_at()
         before, comma, begun = incomplete.rpartition(",")
-        try:
-            listed = program.modes(program.find(engine.settings, os.environ), engine.home.cache, os.environ)
-        except AmpsmError:
-            return []
+        listed = program.modes(program.find(engine.settings, os.environ), engine.home.cache, os.environ)
         return [CompletionItem(f"{before}{comma}{mode}") for mode in listed if mode.startswith(begun)]

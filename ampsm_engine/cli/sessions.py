@@ -31,7 +31,7 @@ folder_option = click.option(
     "--in",
     "folder",
     metavar="D",
-    type=arguments.TEXT,
+    type=parameters.FolderInRepository(),
     help="The folder that it is about: amp and the script work there.",
 )
 thread_option = click.option(
@@ -252,7 +252,7 @@ def show_command(reference: str, *, as_json: bool) -> int:
 @click.command(cls=Command, short_help="Change a session's name, notes, tags, base, script or mode.")
 @arguments.session_argument
 @name_option
-@click.option("--base", metavar="REF", type=arguments.TEXT, help="What it is compared with and merged into.")
+@click.option("--base", metavar="REF", type=parameters.Revision(), help="What it is compared with and merged into.")
 @click.option("--notes", metavar="T", type=arguments.TEXT, help="Notes of your own.")
 @arguments.script_option
 @arguments.mode_option

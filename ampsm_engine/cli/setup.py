@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ampsm_engine.cli import arguments, diagnostics, output
+from ampsm_engine.cli import arguments, diagnostics, output, parameters
 from ampsm_engine.cli.output import clean, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.cli.session_start import ask_for_trust, trusting
@@ -61,8 +61,10 @@ def setup_command(reference: str, *, skip: bool, as_json: bool) -> int:
 
 @click.command(cls=Command, short_help="Trust a repository's setup command, or none of them any more.")
 @click.option("--repo", metavar="P", type=FOLDER, default=Path(), help="Any folder of the repository. [default: here]")
-@click.option("--base", metavar="REF", type=arguments.TEXT, help="The commit whose .ampsm.toml is meant.")
-@click.option("--in", "folder", metavar="D", type=arguments.TEXT, help="The folder that sessions are about.")
+@click.option("--base", metavar="REF", type=parameters.Revision(), help="The commit whose .ampsm.toml is meant.")
+@click.option(
+    "--in", "folder", metavar="D", type=parameters.FolderInRepository(), help="The folder that sessions are about."
+)
 @click.option("--forget", is_flag=True, help="Trust no command of this repository any more.")
 @arguments.yes_option
 @arguments.json_option

@@ -149,13 +149,17 @@ class Database:
         """
         with self._translating():
             self._connections.leave_parent()
-            self._recover_lost()
-            with migrations.ready(self.path):
-                connection = self._connections.connect(self.busy_seconds)
+            connection = self._prepared()
             self._connections.replace_all(connection)
             self._is_open = True
             self._file = self._file_now()
             self._opened += 1
+
+    def _prepared(self) -> sqlite3.Connection:
+        """A connection to a database that is there and of this version."""
+        self._recover_lost()
+        with migrations.ready(self.path):
+            return self._connections.connect(self.busy_seconds)
 
     def _recover_lost(self) -> None:
         """Unfit when there was a database and it is gone or empty: what could be recovered is in its place then."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ampsm_engine import timestamps
-from ampsm_engine.errors import AmpsmError
+from ampsm_engine.errors import AmpsmError, Unfit
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Board
 from ampsm_engine.store.batches import Batches
@@ -94,6 +94,22 @@ class Store(Database):
         from ampsm_engine.store.predecessor_history import ImportedHistory
 
         return ImportedHistory(self)
+
+
+class ReadOnlyStore(Store):
+    """A store for who must change nothing: a database is read as it is, or not at all.
+
+    None is made, brought to this version or recovered, which the next command does and tells.
+    """
+
+    def _prepared(self) -> sqlite3.Connection:
+        connection = self._connections.connect(self.busy_seconds)
+        connection.execute("PRAGMA query_only = 1")
+        return connection
+
+    def confirm_corrupt(self, reason: Exception) -> AmpsmError:
+        """The error of a database that seems corrupt, which stays where it is."""
+        return Unfit(f"The database {self.path} seems corrupt: {reason}.", "ampsm doctor")
 
 
 def is_passing(reason: BaseException | None) -> bool:

@@ -1,5 +1,6 @@
 """Every way to end has its exit code, and says why in one sentence."""
 
+import json
 import os
 import signal
 import stat
@@ -12,6 +13,7 @@ import pytest
 from ampsm_engine.cli import diagnostics
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 from ampsm_engine.model import State
+from tests.cli import answers
 from tests.cli.conftest import Ampsm, Shelf, program
 
 
@@ -139,13 +141,14 @@ def test_likely_commands_are_named(ampsm: Ampsm) -> None:
     assert "Did you mean iterate?" in ampsm("iterte", "x").err
 
 
-def test_a_fault_is_one_sentence_and_a_private_report(hermetic: Path) -> None:
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_fault_is_one_sentence_and_a_private_report(hermetic: Path, *, as_json: bool) -> None:
     code = (
         "import sys; from ampsm_engine.cli import entry_point, sessions, main\n"
         "import ampsm_engine.cli.engine_access as a\n"
         "def broken(): raise RuntimeError('it broke')\n"
         "a.open_engine = broken\n"
-        "sys.argv = ['ampsm', 'show', 'x']\n"
+        f"sys.argv = ['ampsm', 'show', 'x', *{['--json'] * as_json}]\n"
         "main()\n"
     )
     import sys
@@ -159,7 +162,12 @@ def test_a_fault_is_one_sentence_and_a_private_report(hermetic: Path) -> None:
         env=os.environ | {"MY_SECRET_TOKEN": secret},
     )
     assert done.returncode == 1
-    assert done.stdout == ""
+    if as_json:
+        error = json.loads(done.stdout)["error"]
+        assert (error["kind"], error["message"]) == ("failed", done.stderr.removeprefix("error: ").strip())
+        answers.hold(("show", "x", "--json"), done.stdout)
+    else:
+        assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
     (report,) = (hermetic / "ampsm").glob("fault-*.txt")

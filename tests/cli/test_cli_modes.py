@@ -25,6 +25,8 @@ __all__ = ["bench"]
 def test_modes_are_completed_as_amp_lists_them(bench: Bench, typed: str, offered: list[str]) -> None:
     found = ShellComplete(root, {}, "ampsm", "_AMPSM_COMPLETE").get_completions(["new", "Do it", "--mode"], typed)
     assert [item.value for item in found] == offered
+    found = ShellComplete(root, {}, "ampsm", "_AMPSM_COMPLETE").get_completions(["config", "set", "amp.mode"], typed)
+    assert [item.value for item in found] == offered
 
 
 def test_a_mode_that_amp_does_not_list_is_warned_of_and_used(bench: Bench, ampsm: Ampsm) -> None:
