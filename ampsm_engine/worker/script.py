@@ -89,7 +89,7 @@ def end_run_by_hand(home: Home, session_id: str, grace: float) -> None:
     """End a script that was run by hand and whose program was killed; its processes have `grace` seconds."""
     left = home.run(session_id).script_by_hand
     if left.exists() and not file_lock.is_held(left):
-        process.end_strays(mark_by_hand(session_id), grace)
+        process.end_leftovers(mark_by_hand(session_id), grace)
         left.unlink(missing_ok=True)
 
 
