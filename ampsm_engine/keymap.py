@@ -71,6 +71,9 @@ REDRAW = Gesture("ctrl+l", "paint anew")
 
 DOWN = Gesture("j,down", "down")
 UP = Gesture("k,up", "up")
+FIELD_DOWN = Gesture("down", "down")
+"""Among boxes to write in, where letters are text."""
+FIELD_UP = Gesture("up", "up")
 FIRST = Gesture("g,home", "to the first")
 LAST = Gesture("G,end", "to the last")
 HALF_DOWN = Gesture("ctrl+d", "half a screen down")
@@ -178,6 +181,8 @@ _UPKEEP = ("upkeep",)
 _TABLES = (*_RUNS, *_COMPARE, *_METRICS, *_UPKEEP)
 _PAGES = (*_SESSION, *_TABLES, *_KEYS_LIST)
 _MOVING = (*_PAGES, *_REVIEW)
+_LISTS = ("help", "menu", "choice")
+"""Where there is little but lines to go through."""
 
 
 KEYS: dict[str, Key] = {
@@ -233,12 +238,12 @@ KEYS: dict[str, Key] = {
         Key("metrics.by", (GROUP,), _METRICS, "by the next thing: day, mode, repository, session, tool"),
         Key("metrics.since", (SINCE,), _METRICS, "of the next span of time"),
         Key("metrics.plot", (BESIDE,), _METRICS, "show or hide the plot"),
-        Key("move.down", (DOWN,), (*_MOVING, *_TELLING), "down"),
-        Key("move.up", (UP,), (*_MOVING, *_TELLING), "up"),
-        Key("move.first", (FIRST,), _MOVING, "to the first"),
-        Key("move.last", (LAST,), _MOVING, "to the last"),
-        Key("move.page-down", (HALF_DOWN, PAGE_DOWN), _PAGES, "half a screen down"),
-        Key("move.page-up", (HALF_UP, PAGE_UP), _PAGES, "half a screen up"),
+        Key("move.down", (DOWN,), (*_MOVING, *_TELLING, *_LISTS), "down"),
+        Key("move.up", (UP,), (*_MOVING, *_TELLING, *_LISTS), "up"),
+        Key("move.first", (FIRST,), (*_MOVING, "help"), "to the first"),
+        Key("move.last", (LAST,), (*_MOVING, "help"), "to the last"),
+        Key("move.page-down", (HALF_DOWN, PAGE_DOWN), (*_PAGES, "help"), "half a screen down"),
+        Key("move.page-up", (HALF_UP, PAGE_UP), (*_PAGES, "help"), "half a screen up"),
         Key("session.new", (NEW,), _LIST, "new session"),
         Key("session.new-from", (NEW_FROM,), _LIST, "new session with the settings of this one"),
         Key("session.message", (MESSAGE,), _SESSION, "send a follow-up"),
@@ -334,8 +339,8 @@ KEYS: dict[str, Key] = {
         Key("new.file", (FROM_FILE,), _FORM, "the prompt from a file"),
         Key("new.reset", (RESET,), _FORM, "begin anew, without what was typed before"),
         Key("first.look", (REFRESH,), ("first run",), "look again what is missing"),
-        Key("settings.next", (TAB, DOWN), ("settings",), "to the next setting"),
-        Key("settings.previous", (TAB_BACK, UP), ("settings",), "to the setting before"),
+        Key("settings.next", (TAB, FIELD_DOWN), ("settings",), "to the next setting"),
+        Key("settings.previous", (TAB_BACK, FIELD_UP), ("settings",), "to the setting before"),
         Key("settings.turn", (SPACE, ENTER, LEFT, RIGHT), ("settings",), "on or off"),
         Key("choice.list", (ENTER, SPACE), ("choice",), "list what may be chosen"),
         Key("settings.default", (RESET,), ("settings",), "as ampsm comes"),
@@ -409,12 +414,14 @@ LAYOUTS: dict[str, dict[Gesture, str]] = {
         SCROLL_DOWN: "ctrl+n",
         SCROLL_UP: "ctrl+p",
         SIDES: "underscore",
-        NUMBERS: "dollar_sign",
+        NUMBERS: "percent_sign",
         NOTIFICATIONS: "quotation_mark",
     },
     "emacs": {
         DOWN: "ctrl+n,j,down",
         UP: "ctrl+p,k,up",
+        FIELD_DOWN: "ctrl+n,down",
+        FIELD_UP: "ctrl+p,up",
         FIRST: "less_than_sign,g,home",
         LAST: "greater_than_sign,G,end",
         PAGE_DOWN: "ctrl+v,pagedown",
@@ -422,6 +429,9 @@ LAYOUTS: dict[str, dict[Gesture, str]] = {
         RIGHT: "ctrl+f,l,right",
         SEEK: "ctrl+s,slash",
         UNDO: "ctrl+underscore,u",
+        # Who knows Emacs presses ctrl+g to call a thing off: it must not be what begins a merge.
+        BACK: "escape,ctrl+g",
+        GO: "ctrl+right_square_bracket",
     },
 }
 """What other keyboards and habits press for a gesture, by the setting `keys.layout`."""

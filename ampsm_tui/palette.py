@@ -17,7 +17,7 @@ _LEFT_OUT = frozenset({"app.command_palette", "command_palette"})
 
 _ALSO_CALLED = {
     "quit": "exit leave close",
-    "settings": "config configuration preferences options",
+    "settings": "config configuration preferences options keyboard layout vim emacs iso mouse theme colours",
     "redraw": "refresh repaint",
     "session.message": "iterate follow-up prompt reply",
     "session.review": "diff changes read",
@@ -26,7 +26,7 @@ _ALSO_CALLED = {
     "session.retry": "rerun again",
     "session.script": "test check",
     "session.setup": "install prepare trust",
-    "session.about": "rename name title notes edit",
+    "session.about": "rename name title notes edit archive unarchive tags labels base script mode",
     "session.trash": "delete remove rm",
     "session.undo": "restore revert",
     "session.new": "create start add",
@@ -93,8 +93,8 @@ class ScreenActions(Provider):
         """The actions that match the query by name, by another name or by their sentence, the likeliest first."""
         match = self.matcher(query).fuzzy_search.match
         for entry in self._all():
+            # By single letters in the name alone: a sentence has those of nearly every word.
             by_letters, offsets = match(query, entry.name)
-            by_letters = max(by_letters, match(query, entry.sentence)[0])
             if score := _worth(query, entry) or by_letters / (by_letters + 1):
                 yield Hit(score, _row(entry, offsets), entry.do, text=entry.name, help=one_line(entry.sentence))
 
@@ -105,12 +105,13 @@ class ScreenActions(Provider):
 
 
 def _worth(query: str, entry: PaletteEntry) -> int:
-    """What it is worth that the query stands in an entry as it was typed: in its name most; 0 where it does not."""
+    """What it is worth that an entry has the query: as typed, in its name most, or its words anywhere; 0 without."""
     typed = query.strip().casefold()
-    if entry.name.casefold().startswith(typed):
-        return 4
-    texts = (entry.name, entry.also, entry.sentence)
-    return next((3 - at for at, text in enumerate(texts) if typed in text.casefold()), 0)
+    texts = [text.casefold() for text in (entry.name, entry.also, entry.sentence)]
+    if texts[0].startswith(typed):
+        return 5
+    scattered = int(all(word in " ".join(texts) for word in typed.split()))
+    return next((4 - at for at, text in enumerate(texts) if typed in text), scattered)
 
 
 def _row(entry: PaletteEntry, matched: Sequence[int] = ()) -> Content:

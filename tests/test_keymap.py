@@ -98,3 +98,9 @@ def test_a_layout_is_one_setting_and_a_key_of_ones_own_goes_before_it(tmp_path: 
 
 def test_the_screens_have_the_layouts_of_the_setting() -> None:
     assert config.SETTINGS["keys.layout"].choices == tuple(keymap.LAYOUTS)
+
+
+def test_the_key_by_which_emacs_calls_a_thing_off_does_nothing_else_in_its_layout() -> None:
+    moved = keymap.in_layout("emacs")
+    on_it = {key.id for key in keymap.KEYS.values() if "ctrl+g" in moved.get(key.id, key.keys).split(",")}
+    assert on_it == {key.id for key in keymap.KEYS.values() if keymap.BACK in key.gestures}

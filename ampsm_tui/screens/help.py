@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, NamedTuple
 
 from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.dom import DOMNode
@@ -62,12 +62,12 @@ class HelpScreen(Dialog[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("help.close", "cancel", "Close"),
-        Binding("j,down", "scroll('down')", "Down", show=False),
-        Binding("k,up", "scroll('up')", "Up", show=False),
-        Binding("ctrl+d", "scroll('page_down')", show=False),
-        Binding("ctrl+u", "scroll('page_up')", show=False),
-        Binding("g", "scroll('home')", show=False),
-        Binding("G", "scroll('end')", show=False),
+        bind("move.down", "scroll('down')"),
+        bind("move.up", "scroll('up')"),
+        bind("move.page-down", "scroll('page_down')"),
+        bind("move.page-up", "scroll('page_up')"),
+        bind("move.first", "scroll('home')"),
+        bind("move.last", "scroll('end')"),
     ]
 
     def __init__(self, about: Screen[Any]) -> None:

@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import one_line
 from ampsm_tui.widgets.inputs import LineInput
 
@@ -44,7 +45,7 @@ class Choice(Vertical):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "walk(1)", "Choices", show=False),
         Binding("up", "walk(-1)", show=False),
-        Binding("escape", "close", show=False),
+        bind("back", "close"),
         Binding("enter", "take", show=False, priority=True),
         Binding("tab", "take_and_go", show=False, priority=True),
     ]

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.command import CommandInput, CommandPalette
 
 from ampsm_tui.bindings import bind
@@ -15,7 +15,7 @@ class CommandBox(CommandPalette):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("menu.take", "command_list('select')", "Choose", priority=True),
-        Binding("escape", "escape", "Cancel"),
+        bind("back", "escape", "Cancel"),
     ]
 
     def compose(self) -> ComposeResult:

@@ -76,7 +76,7 @@ class PassingLine(LineInput):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Keep", key_display="enter"),
-        Binding("escape", "leave", "Clear"),
+        bind("back", "leave", "Clear"),
     ]
 
     def show(self) -> None:
@@ -101,12 +101,12 @@ def edited(box: Widget, text: str) -> str | None:
 
 
 class Menu(OptionList):
-    """A list to choose a line from, walked with j and k, too."""
+    """A list to choose a line from, walked with the keys of every list, too."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("menu.take", "select", "Choose"),
-        Binding("j", "cursor_down", show=False),
-        Binding("k", "cursor_up", show=False),
+        bind("move.down", "cursor_down"),
+        bind("move.up", "cursor_up"),
     ]
 
 

@@ -42,10 +42,10 @@ class PickOne(Vertical, can_focus=True):
         bind("choice.list", "list", "List"),
         Binding("right", "walk(1)", "Other"),
         Binding("left", "walk(-1)", show=False),
-        Binding("down,j", "move(1)", show=False, priority=True),
-        Binding("up,k", "move(-1)", show=False, priority=True),
+        bind("move.down", "move(1)", priority=True),
+        bind("move.up", "move(-1)", priority=True),
         Binding("enter,space", "take", show=False, priority=True),
-        Binding("escape", "close", show=False, priority=True),
+        bind("back", "close", priority=True),
     ]
 
     class Picked(Message):

@@ -75,6 +75,9 @@ async def test_the_palette_does_what_is_chosen_by_name(desk: Desk, snapshot_svg:
         ("session.stop", "session.stop"),
         ("diff", "session.review"),
         ("take back the merge", "session.undo"),
+        ("undo merge", "session.undo"),
+        ("archive", "session.about"),
+        ("layout", "settings"),
     ],
 )
 async def test_the_palette_finds_by_name_id_other_name_and_sentence(desk: Desk, typed: str, first: str) -> None:
@@ -82,6 +85,34 @@ async def test_the_palette_finds_by_name_id_other_name_and_sentence(desk: Desk, 
         hits = [hit async for hit in ScreenActions(desk.app.screen).search(typed)]
         best = max(hits, key=lambda hit: hit.score)
         assert best.help == KEYS[first].meaning
+
+
+async def test_the_palette_finds_nothing_by_letters_that_are_strewn_over_a_sentence(desk: Desk) -> None:
+    async with desk.open(a_board(a_session("fix login", id="s000000001"))):
+        assert [hit async for hit in ScreenActions(desk.app.screen).search("frobnitz")] == []
+        found = [hit.help async for hit in ScreenActions(desk.app.screen).search("archive")]
+        assert KEYS["quit"].meaning not in found
+
+
+async def test_a_layout_holds_in_lists_boxes_menus_and_help(desk: Desk) -> None:
+    settings = Settings({"keys.layout": "emacs"})
+    rows = (a_session("first", id="s000000001"), a_session("second", id="s000000002"))
+    async with desk.open(a_board(*rows), size=(100, 70), settings=settings):
+        await desk.press("question_mark")
+        assert "^n j ↓" in desk.line_with("move.down")
+        await desk.press("ctrl+n", "ctrl+g")
+        desk.sees_not("move.down")
+        await desk.press("ctrl+n", "m")
+        await desk.type("Now the tests")
+        desk.sees("enter send")
+        await desk.press("ctrl+g")
+        desk.asked_not("iterate")
+        await desk.press("m", "ctrl+right_square_bracket")
+        desk.asked("iterate", desk.engine, "s000000002", "Now the tests")
+        await desk.press("E", "ctrl+n", "enter")
+        desk.sees("Notes on second")
+        await desk.press("ctrl+g", "A", "tab")
+        desk.sees("^] start")
 
 
 async def test_a_theme_chosen_in_the_palette_is_remembered(desk: Desk) -> None:

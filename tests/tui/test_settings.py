@@ -118,6 +118,14 @@ async def test_a_theme_is_seen_before_it_is_chosen_and_only_then_kept(real: Desk
         assert real.app.theme == config.load(real.engine.config)["ui.theme"] == "ampsm-light"
 
 
+async def test_a_letter_never_leads_from_a_switch_into_a_box_where_it_is_text(real: Desk) -> None:
+    async with real.open(a_board(a_session()), settings=config.load(real.engine.config)):
+        await real.press("comma", "tab", "tab", "tab")
+        assert "○ off" in real.line_with("amp.allow-all")
+        await real.press("k", "k", "j", "j", "j", "j", "escape")
+        assert not real.engine.config.exists(), "nothing was typed anywhere"
+
+
 async def keys(desk: Desk) -> OptionList:
     """The list of the keys, by the way that leads there."""
     await desk.press("comma", "shift+tab")
