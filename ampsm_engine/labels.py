@@ -155,10 +155,15 @@ def history_text(one: Fact) -> str:
     )
 
 
+_ADVICE = ("run ", "try ", "check ", "please ", "see ", "hint:")
+"""How a line begins, in lower case, that says what to do and not what is wrong."""
+
+
 def key_line(text: str) -> str:
-    """The most telling line of a long message: the last one with a letter or a digit."""
+    """The most telling line of a long message: the last one with a letter or a digit, but for advice at its end."""
     lines = [line.strip() for line in text.splitlines() if any(map(str.isalnum, line))]
-    return lines[-1] if lines else text.strip()
+    problems = [line for line in lines if not line.lower().startswith(_ADVICE)]
+    return (problems or lines or [text.strip()])[-1]
 
 
 def outcome_text(iteration: Iteration, *, uncommitted: bool = False) -> str:

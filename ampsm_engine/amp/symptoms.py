@@ -62,11 +62,12 @@ _PROMPT = _any(
 )
 
 _FAILURES = (
+    # Before the one about the login, which amp advises here as well.
+    Failure("bad-key", "amp's key is not valid, or no longer.", "KEY", in_result=_KEY, in_stderr=_KEY),
     Failure(
         *("not-logged-in", "amp is not logged in.", LOGIN),
         in_stderr=_any(r"^Login failed:", r"no api key found", r"not logged in", r"run 'amp login'"),
     ),
-    Failure("bad-key", "amp's key is not valid, or no longer.", "KEY", in_result=_KEY, in_stderr=_KEY),
     Failure("amp-too-old", "The server no longer takes this version of amp.", "amp update", _OLD, _OLD),
     Failure(
         *("unknown-option", "This amp does not know an option that ampsm gave it.", "ampsm doctor"),

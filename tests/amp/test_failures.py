@@ -64,6 +64,7 @@ def test_only_what_can_pass_by_itself_is_tried_again():
         ("not-logged-in", "Login failed: That code looks incomplete.", "amp login"),
         ("not-logged-in", "Error: Not logged in. Run 'amp login' first.", "amp login"),
         ("bad-key", "Error: Invalid or missing API key", "KEY"),
+        ("bad-key", "Error: Invalid or missing API key. Run 'amp login' to authenticate.", "KEY"),
         ("bad-key", "Error: Access token expired", "KEY"),
         (
             "offline",

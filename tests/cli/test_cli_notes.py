@@ -123,9 +123,15 @@ def test_the_whole_error_is_read_in_show_and_log_and_its_gist_in_lists(ampsm: Am
 
 
 @pytest.mark.parametrize(
-    ("text", "gist"), [("one", "one"), ("a\nb\n---\n\n", "b"), ("", ""), ("!!\n??", "!!\n??"), (" x \r\n ", "x")]
+    ("text", "gist"),
+    [
+        *[("one", "one"), ("a\nb\n---\n\n", "b"), ("", ""), ("!!\n??", "!!\n??"), (" x \r\n ", "x")],
+        ("Error: Couldn't connect.\n\nRun `pnpm dev`, then try again.", "Error: Couldn't connect."),
+        ("error: failed to push\nhint: Updates were rejected", "error: failed to push"),
+        ("Run it again.", "Run it again."),
+    ],
 )
-def test_the_gist_is_the_last_line_that_says_something(text: str, gist: str) -> None:
+def test_the_gist_is_the_last_line_that_says_what_is_wrong(text: str, gist: str) -> None:
     assert labels.key_line(text) == gist
 
 

@@ -147,7 +147,9 @@ def test_a_session_goes_on_with_a_thread_that_was_begun_elsewhere(bench: Bench) 
 
 
 def test_a_key_that_the_server_refuses_names_the_variable_that_holds_it(bench: Bench) -> None:
-    bench.scenario(runs=[[{"stderr": "Error: Invalid or missing API key\n"}, {"exit": 1}]])
+    bench.scenario(
+        runs=[[{"stderr": "Error: Invalid or missing API key. Run 'amp login' to authenticate.\n"}, {"exit": 1}]]
+    )
     last = bench.settled(bench.new())
     assert (last.outcome, last.failure) == (Outcome.FAILED, "bad-key")
     assert "AMP_API_KEY" in (last.hint or "")
