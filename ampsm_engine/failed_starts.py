@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from ampsm_engine import redact
-from ampsm_engine.home import Home, write_private
+from ampsm_engine.home import Home, write_json_object
 from ampsm_engine.plain_text import printable
 
 LEAST = 2
@@ -89,4 +89,4 @@ def clear(home: Home) -> None:
 
 def _write(home: Home, found: FailedStarts) -> None:
     with suppress(OSError):
-        write_private(home.failed_starts, json.dumps(found._asdict()).encode(), lasting=False)
+        write_json_object(home.failed_starts, found._asdict())

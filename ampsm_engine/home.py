@@ -1,12 +1,13 @@
 """The paths of ampsm's files: the database, the run directories, the slots.
 
-No other module knows a path below the home. Nothing here reads or writes what the files hold.
+No other module knows a path below the home, and this one not what the files hold.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ampsm_engine import folders
 from ampsm_engine.errors import Unfit
@@ -283,3 +284,18 @@ def write_private(path: Path, content: bytes, *, lasting: bool = True) -> None:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; an empty one where there is no file, or it holds anything else."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def write_json_object(path: Path, content: Mapping[str, object]) -> None:
+    """Replace a file that may be lost, private to its owner, its folder made; OSError when it cannot be written."""
+    path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    write_private(path, json.dumps(content).encode(), lasting=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ampsm_engine import identity
-from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
+from ampsm_engine.home import Home, write_json_object
 from ampsm_engine.identity import Identity
 
 
@@ -44,10 +44,9 @@ def keep(home: Home, place: LastPlace | None) -> None:
     if place is None:
         file.unlink(missing_ok=True)
         return
-    file.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     me = identity.identify(os.getpid())
     content = {"pid": me.pid, "token": me.token, "boot": me.boot, "place": place._asdict()}
-    write_private(file, json.dumps(content).encode(), lasting=False)
+    write_json_object(file, content)
 
 
 def left(home: Home) -> LeftPlace | None:

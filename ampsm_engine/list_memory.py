@@ -7,10 +7,9 @@ import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from ampsm_engine.git.entities import FileChange
-from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
+from ampsm_engine.home import Home, read_json_object, write_json_object
 from ampsm_engine.lean_dataclass import asdict, dataclass, replace
 
 _COUNTS, _CONFLICTS, _MARKS = "list-counts.json", "list-conflicts.json", "list-marks.json"
@@ -47,7 +46,7 @@ class ChangeCounts:
 def counts(home: Home) -> dict[str, ChangeCounts]:
     """The counts that were kept last, by session id."""
     found = {}
-    for name, fields in _read(home.cache / _COUNTS).items():
+    for name, fields in read_json_object(home.cache / _COUNTS).items():
         with suppress(TypeError, AttributeError, KeyError):  # another version wrote it
             listed = tuple(FileChange(**one) for one in fields.pop("listed"))
             found[name] = ChangeCounts(**fields, listed=listed)
@@ -56,7 +55,7 @@ def counts(home: Home) -> dict[str, ChangeCounts]:
 
 def keep_counts(home: Home, newer: Mapping[str, ChangeCounts], present: Iterable[str]) -> None:
     """Keep counts beside those of the other sessions that are still there; nothing happens where that does not work."""
-    there, before = set(present), _read(home.cache / _COUNTS)
+    there, before = set(present), read_json_object(home.cache / _COUNTS)
     merged = {name: fields for name, fields in before.items() if name in there}
     merged |= {
         name: json.loads(json.dumps(asdict(replace(one, listed=one.listed[:KEPT])))) for name, one in newer.items()
@@ -68,7 +67,7 @@ def keep_counts(home: Home, newer: Mapping[str, ChangeCounts], present: Iterable
 def conflicts(home: Home) -> Conflicts:
     """The conflicts that were foreseen when the list was last seen."""
     found: Conflicts = {}
-    for name, fields in _read(home.cache / _CONFLICTS).items():
+    for name, fields in read_json_object(home.cache / _CONFLICTS).items():
         with suppress(TypeError, ValueError):  # another version wrote it
             found[name] = tuple((str(other), tuple(map(str, paths))) for other, paths in fields)
     return found
@@ -81,7 +80,7 @@ def keep_conflicts(home: Home, foreseen: Conflicts) -> None:
 
 def marks(home: Home) -> frozenset[str]:
     """The ids of the sessions that were marked in the list when it was last seen."""
-    found = _read(home.cache / _MARKS).get("marked")
+    found = read_json_object(home.cache / _MARKS).get("marked")
     return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
 
 
@@ -90,15 +89,6 @@ def keep_marks(home: Home, marked: Iterable[str]) -> None:
     _write(home.cache / _MARKS, {"marked": sorted(marked)})
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _write(path: Path, content: object) -> None:
+def _write(path: Path, content: Mapping[str, object]) -> None:
     with suppress(OSError):
-        path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        write_private(path, json.dumps(content).encode(), lasting=False)
+        write_json_object(path, content)

@@ -6,7 +6,6 @@ here, and no key is ever read out.
 
 import contextlib
 import itertools
-import json
 import os
 import re
 import shutil
@@ -18,7 +17,7 @@ from ampsm_engine.amp import process
 from ampsm_engine.amp.command import environment
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import Unfit
-from ampsm_engine.home import PRIVATE_FOLDER, write_private
+from ampsm_engine.home import read_json_object, write_json_object
 from ampsm_engine.lean_dataclass import dataclass
 
 INSTALL = "npm install -g @ampcode/cli"
@@ -186,7 +185,7 @@ def _modes_in(text: str) -> tuple[str, ...]:
 
 
 def _kept(path: Path, cache: Path, identity: list[object]) -> _Abilities | None:
-    kept = _cached(cache).get(str(path))
+    kept = read_json_object(_cache_file(cache)).get(str(path))
     if not isinstance(kept, dict) or kept.get("identity") != identity:
         return None
     options, listed = kept.get("options"), kept.get("modes")
@@ -212,11 +211,7 @@ def login(environ: Mapping[str, str]) -> Login:
     data = Path(named) if Path(named).is_absolute() else _home(environ) / ".local" / "share"
     secrets = data / "amp" / "secrets.json"
     address = server(environ)
-    try:
-        kept = json.loads(secrets.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        kept = None
-    for key, value in kept.items() if isinstance(kept, dict) else ():
+    for key, value in read_json_object(secrets).items():
         if key.rstrip("/") == f"apiKey@{address}" and isinstance(value, str) and value:
             return Login(ok=True, how=f"a key for {address} is in {secrets}")
     return Login(ok=False, how=f"AMP_API_KEY is not set, and no key for {address} is in {secrets}")
@@ -255,18 +250,9 @@ def _cache_file(cache: Path) -> Path:
     return cache / "amp-options.json"
 
 
-def _cached(cache: Path) -> dict[str, object]:
-    try:
-        kept = json.loads(_cache_file(cache).read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return kept if isinstance(kept, dict) else {}
-
-
 def _remember(cache: Path, path: Path, identity: list[object], listed: _Abilities) -> None:
-    kept = {name: entry for name, entry in _cached(cache).items() if name != str(path)}
+    kept = {name: entry for name, entry in read_json_object(_cache_file(cache)).items() if name != str(path)}
     newest = dict(list(kept.items())[1 - _CACHED_PROGRAMS :])
     newest[str(path)] = {"identity": identity, "options": sorted(listed.options), "modes": listed.modes}
     with contextlib.suppress(OSError):  # asking again costs half a second, and nothing else
-        cache.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        write_private(_cache_file(cache), json.dumps(newest).encode())
+        write_json_object(_cache_file(cache), newest)

@@ -102,11 +102,6 @@ def coloured(content: bytes, language: str) -> Iterator[ColouredPart | None]:
     yield from _parts(lexer, text)
 
 
-def is_known(language: str) -> bool:
-    """Whether there is a lexer for a language of ours."""
-    return _lexer(language) is not None
-
-
 def _parts(lexer: Lexer, text: str) -> Iterator[ColouredPart | None]:
     offsets, spans, first = array("I", [0]), array("H"), 0
     column = position = tokens = 0

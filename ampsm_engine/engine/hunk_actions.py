@@ -270,14 +270,6 @@ def commit_staged(engine: Engine, session_id: str, message: str) -> str:
     return sha
 
 
-def place_of(engine: Engine, session_id: str, path: str) -> str:
-    """Where a file is, for an editor; NotFound when it is not in the worktree."""
-    place = Path(engine.store.sessions.get(session_id).worktree_path) / path
-    if not place.is_file():
-        raise NotFound(f"{printable(path)} is not in the worktree now.", f"ampsm diff {session_id} --name-only")
-    return str(place)
-
-
 @contextlib.contextmanager
 def _at_work(engine: Engine, session_id: str) -> Iterator[tuple[Session, Scratch]]:
     """Lock the repository against other writers; Refused while amp works in the session, which cannot begin then."""

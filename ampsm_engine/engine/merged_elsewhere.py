@@ -5,7 +5,6 @@ pull request. The marks of the list are looked for when branches have moved, nev
 """
 
 import contextlib
-import json
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +15,7 @@ from ampsm_engine.engine.session_trash import Removed
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import records, repository
 from ampsm_engine.git.integrate.proof import reverted_files
-from ampsm_engine.home import PRIVATE_FOLDER, write_private
+from ampsm_engine.home import read_json_object, write_json_object
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging import publish, pull_requests, session_branches
 from ampsm_engine.merging.pull_requests import MergedRequest
@@ -242,14 +241,10 @@ def _describe_merge(engine: Engine, session: Session) -> str:
 
 
 def _read(engine: Engine) -> dict[str, list[str]]:
-    try:
-        found = json.loads((engine.home.cache / _MEMORY).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return {name: one for name, one in found.items() if isinstance(one, list)} if isinstance(found, dict) else {}
+    found = read_json_object(engine.home.cache / _MEMORY)
+    return {name: one for name, one in found.items() if isinstance(one, list)}
 
 
 def _write(engine: Engine, content: dict[str, list[str]]) -> None:
     with contextlib.suppress(OSError):
-        engine.home.cache.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        write_private(engine.home.cache / _MEMORY, json.dumps(content).encode(), lasting=False)
+        write_json_object(engine.home.cache / _MEMORY, content)

@@ -4,18 +4,16 @@ Of equal lines an index does not tell which of them it has. What was chosen by l
 as long as HEAD, index and file have the contents that they had then.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.git import program, repository
 from ampsm_engine.git.object_reader import ObjectReader
 from ampsm_engine.git.records import TreeEntry
-from ampsm_engine.home import write_private
+from ampsm_engine.home import read_json_object, write_json_object
 from ampsm_engine.lean_dataclass import dataclass
 
 Ranges = tuple[tuple[int, int], ...]
@@ -60,16 +58,16 @@ def blobs(entries: Sequence[TreeEntry | None]) -> Blobs:
 
 def remember(git_dir: Path, path: str, at: Blobs, staged: StagedLines) -> None:
     """Remember which lines of a file are staged, by the worktree's git folder."""
-    known = _memory(git_dir)
+    known = read_json_object(git_dir / _MEMORY)
     known.pop(path, None)
     kept = dict([*known.items(), (path, [at, staged.removed, staged.missing])][-_MOST:])
-    write_private(git_dir / _MEMORY, json.dumps(kept).encode(), lasting=False)
+    write_json_object(git_dir / _MEMORY, kept)
 
 
 def remembered(git_dir: Path, path: str, at: Blobs) -> StagedLines | None:
     """What was remembered of a file; None where it is not as it was then."""
     try:
-        then, removed, missing = _memory(git_dir)[path]
+        then, removed, missing = read_json_object(git_dir / _MEMORY)[path]
         return StagedLines(_ranges(removed), _ranges(missing)) if tuple(then) == at else None
     except (KeyError, TypeError, ValueError):
         return None
@@ -78,7 +76,8 @@ def remembered(git_dir: Path, path: str, at: Blobs) -> StagedLines | None:
 def staged_lines(worktree: Path, path: str) -> StagedLines:
     """Which lines of a file are staged."""
     git_dir = repository.git_dir(worktree)
-    if path in _memory(git_dir) and (known := remembered(git_dir, path, _blobs_now(worktree, path))) is not None:
+    is_kept = path in read_json_object(git_dir / _MEMORY)
+    if is_kept and (known := remembered(git_dir, path, _blobs_now(worktree, path))) is not None:
         return known
     compared: list[Ranges] = []
     for side, options in ((Side.OLD, ("--cached",)), (Side.NEW, ())):
@@ -94,14 +93,6 @@ def _blobs_now(worktree: Path, path: str) -> Blobs:
         return "", "", ""
     was, now = ObjectReader(worktree).objects([f"HEAD:{path}", f":0:{path}"])
     return was or "", now or "", program.read(worktree, "hash-object", "--", path).line
-
-
-def _memory(git_dir: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((git_dir / _MEMORY).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _ranges(plain: Iterable[tuple[int, int]]) -> Ranges:

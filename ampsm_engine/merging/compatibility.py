@@ -17,7 +17,7 @@ from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git.integrate import line_changes
 from ampsm_engine.git.integrate.line_changes import ChangePiece
 from ampsm_engine.git.integrate.object_store import ObjectStore
-from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
+from ampsm_engine.home import Home, read_json_object, write_json_object
 from ampsm_engine.lean_dataclass import asdict, dataclass, field, replace
 from ampsm_engine.merging import combination, forecast, radar, train, trial
 from ampsm_engine.merging.combination import Candidate, Combination, Link, Misfit, Unsquashable
@@ -153,7 +153,7 @@ def _ready(engine: Engine, root: str, target: str, sessions: Sequence[Session]) 
 def kept_answer(engine: Engine, group: ReadyGroup, script: str = "") -> Compatibility | None:
     """What was found out about exactly these commits; None when that has to be asked."""
     scripts = train.scripts_of([one.now.session for one in group.candidates], script)
-    return _Answers(engine.home, group.repo_root).get(_key(group, scripts))
+    return _AnswerFile(engine.home, group.repo_root).get(_key(group, scripts))
 
 
 def unasked(group: ReadyGroup) -> Compatibility:
@@ -199,7 +199,7 @@ def check(
     objects = ObjectStore(repo.root, repo)
     with trial.trials(engine, repo, objects, scripts, fresh=fresh) as judge:
         answer = _Check(engine, group, Combination(objects), judge, report).run()
-    _Answers(engine.home, group.repo_root).put(_key(group, scripts), answer)
+    _AnswerFile(engine.home, group.repo_root).put(_key(group, scripts), answer)
     return answer
 
 
@@ -350,7 +350,7 @@ def _shown(piece: ChangePiece) -> GuiltyLines:
     return GuiltyLines(piece.path, piece.line, tuple(printable(line) for line in text.splitlines()))
 
 
-class _Answers:
+class _AnswerFile:
     """The answers about one repository by what they are about. What is no such file is an empty one."""
 
     def __init__(self, home: Home, root: str) -> None:
@@ -359,24 +359,15 @@ class _Answers:
 
     def get(self, key: str) -> Compatibility | None:
         try:
-            return _read(self._all()[key])
+            return _read(read_json_object(self._path)[key])
         except (KeyError, TypeError, ValueError):
             return None
 
     def put(self, key: str, answer: Compatibility) -> None:
-        known = self._all()
+        known = read_json_object(self._path)
         known.pop(key, None)
         known[key] = asdict(answer)
-        self._path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        kept = dict(list(known.items())[-KEPT:])
-        write_private(self._path, json.dumps(kept).encode(), lasting=False)
-
-    def _all(self) -> dict[str, Any]:
-        try:
-            found = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        write_json_object(self._path, dict(list(known.items())[-KEPT:]))
 
 
 def _read(plain: dict[str, Any]) -> Compatibility:

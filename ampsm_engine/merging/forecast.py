@@ -7,7 +7,6 @@ Reads only; what is not committed is not looked at.
 
 import hashlib
 import itertools
-import json
 import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -22,7 +21,7 @@ from ampsm_engine.git.integrate import line_changes, rewrite
 from ampsm_engine.git.integrate.line_changes import ChangeOverlap
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.outcomes import ConflictFile
-from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
+from ampsm_engine.home import Home, read_json_object, write_json_object
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging import situation
 from ampsm_engine.merging.situation import Situation
@@ -121,7 +120,7 @@ class _Repository:
         self._store = engine.store
         self._root = root
         self._left = left
-        self._known = _Answers(engine.home, root)
+        self._known = _ForecastCache(engine.home, root)
         self._remotes: dict[str, str] | None = None
         self.live: list[str] = []
         """The ids of the sessions that were looked at."""
@@ -288,7 +287,7 @@ def _touches(root: Path, tip: _Tip) -> frozenset[str]:
     return frozenset(names - {"."})
 
 
-class _Answers:
+class _ForecastCache:
     """Answers by a key that names commits, of several kinds. What is no such file is an empty one."""
 
     def __init__(self, home: Home, root: Path) -> None:
@@ -296,11 +295,10 @@ class _Answers:
         self._path = home.cache / f"forecast-{name}.json"
         self._used: set[tuple[str, str]] = set()
         self._is_new = False
-        try:
-            found = json.loads(self._path.read_bytes())
-            self._answers: dict[str, dict[str, Any]] = {kind: dict(answers) for kind, answers in found.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
-            self._answers = {}
+        found = read_json_object(self._path)
+        self._answers: dict[str, dict[str, Any]] = {
+            kind: answers for kind, answers in found.items() if isinstance(answers, dict)
+        }
 
     def get(self, kind: str, key: str) -> Any:
         """The answer as JSON; None when it is not known."""
@@ -325,5 +323,4 @@ class _Answers:
             }
             for kind, answers in self._answers.items()
         }
-        self._path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        write_private(self._path, json.dumps(kept).encode(), lasting=False)
+        write_json_object(self._path, kept)

@@ -6,7 +6,6 @@ A script that a signal ended from outside judges nothing: then the whole search 
 import asyncio
 import contextlib
 import hashlib
-import json
 import os
 import signal
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.errors import Failed
 from ampsm_engine.git.entities import Repo
 from ampsm_engine.git.integrate.object_store import ObjectStore
-from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
+from ampsm_engine.home import PRIVATE_FOLDER, Home, read_json_object, write_json_object, write_private
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging import scratch
 from ampsm_engine.merging.scratch import ScratchWorktree
@@ -207,15 +206,10 @@ class _PassedTrees:
         known.pop(self._key(tree), None)
         known[self._key(tree)] = datetime.now(UTC).isoformat()
         kept = dict(list(known.items())[-KEPT:])
-        self._path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        write_private(self._path, json.dumps(kept).encode(), lasting=False)
+        write_json_object(self._path, kept)
 
     def _key(self, tree: str) -> str:
         return f"{tree} {self._scripts}"
 
     def _read(self) -> dict[str, str]:
-        try:
-            found = json.loads(self._path.read_bytes())
-            return {str(key): str(value) for key, value in found.items()}
-        except (OSError, ValueError, AttributeError):
-            return {}
+        return {key: str(value) for key, value in read_json_object(self._path).items()}

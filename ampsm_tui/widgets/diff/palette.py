@@ -9,8 +9,6 @@ from typing import NamedTuple
 from rich.style import Style
 from textual.color import Color
 
-_PLAIN = Color(0, 0, 0, ansi=-1)
-
 
 class Tone(NamedTuple):
     """What a name adds: a foreground, a background, each with its share in percent, and a manner."""
