@@ -327,6 +327,9 @@ def _chosen(patch: bytes, rows: frozenset[int]) -> ChosenLines:
 
 
 def _edited(hunk: hunks.Hunk, written: bytes) -> hunks.Hunk:
+    nothing = Refused("Nothing is left of the hunk as it was edited: nothing is staged.", "")
+    if all(not line.strip() or line.startswith(b"#") for line in written.splitlines()):
+        raise nothing  # as git has it: an emptied file calls it off
     try:
         made = hunks.edited(hunk, written)
     except hunks.Misplaced as reason:
@@ -334,7 +337,7 @@ def _edited(hunk: hunks.Hunk, written: bytes) -> hunks.Hunk:
         hint = "Lines with a blank or - stay as they are (- may become a blank); lines with + are yours."
         raise Refused(message, hint) from reason
     if not hunks.is_change(made):
-        raise Refused("Nothing is left of the hunk as it was edited: nothing is staged.", "")
+        raise nothing
     return made
 
 

@@ -441,7 +441,9 @@ async def test_folded_and_listed(reviewed: Reviewed, snapshot_svg: Camera) -> No
 
 async def test_what_is_new_is_told_from_the_look_before_this_review(reviewed: Reviewed) -> None:
     reviewed.commit()
-    async with reviewed.open():
+    async with reviewed.open() as desk:
+        await reviewed.press("i")
+        desk.sees("Nothing was viewed here yet", "the whole session")
         await reviewed.press("T")
         reviews = reviewed.desk.engine.store.reviews
         await reviewed.until(lambda: reviews.looked_tree(reviewed.session.id) is not None, "the look to be kept")

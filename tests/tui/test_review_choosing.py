@@ -99,6 +99,32 @@ async def test_a_hunk_is_written_anew_before_it_is_staged(
         assert (worktree / "docs/last.txt").read_text() == "first\nthe very last"
 
 
+async def test_an_editor_that_fails_or_leaves_no_hunk_stages_nothing(
+    reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    worktree = reviewed.worktree
+    reviewed.commit()
+    put(worktree, "docs/last.txt", "first\nthe very last")
+    editor = tmp_path / "editor"
+    editor.write_text("")
+    editor.chmod(0o755)
+    monkeypatch.setenv("VISUAL", str(editor))
+    async with reviewed.open(range_="uncommitted") as desk:
+        monkeypatch.setattr(desk.app, "suspend", contextlib.nullcontext)
+        await reviewed.to("docs/last.txt", 0)
+        for does, told in (
+            ("exit 3", "ended with exit code 3"),
+            ('echo nonsense > "$1"', "as it was edited: it is not of the same"),
+            (': > "$1"', "nothing is staged"),
+            ('rm "$1"', "left nothing to read"),
+        ):
+            editor.write_text(f"#!/bin/sh\n{does}\n")
+            await reviewed.press("ctrl+e")
+            await desk.settle()
+            desk.sees(told)
+            assert not git(worktree, "diff", "--cached")
+
+
 async def test_folders_fold_with_their_counts_and_are_viewed_as_a_whole(
     reviewed: Reviewed, snapshot_svg: Camera
 ) -> None:

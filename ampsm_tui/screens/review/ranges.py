@@ -14,6 +14,7 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_holding_keys, run_while_open
 from ampsm_tui.clean import fit, one_line
 from ampsm_tui.differ.review import ends_of
+from ampsm_tui.hints import with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import Dialog
 from ampsm_tui.screens.review.loader import ReviewLoader
@@ -104,6 +105,10 @@ class ReviewRanges:
 
     def toggle_looked(self) -> None:
         """Show what changed since the last look, or the range from before."""
+        if self._marks.looked is None:
+            sentence = "Nothing was viewed here yet: {review.mark} ticks a hunk off, and what comes after that is new"
+            app_of(self._screen).show_toast(with_keys(self._screen, sentence))
+            return
         self._switch(self._before if self._pane.range == LOOKED else LOOKED)
 
     def _detail(self, choice: "RangeChoice") -> str:
