@@ -93,3 +93,11 @@ def test_every_file_that_a_page_links_to_is_there() -> None:
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
             if "://" not in target:
                 assert (page.parent / re.sub("%5B", "[", re.sub("%5D", "]", target))).exists(), f"{page.name}: {target}"
+
+
+def test_every_page_of_the_docs_is_named_by_the_first_one_and_by_the_site() -> None:
+    names = {page.name for page in (ROOT / "docs").glob("*.md")}
+    linked = set(re.findall(r"\]\(([\w-]+\.md)\)", (ROOT / "docs" / "index.md").read_text()))
+    listed = set(re.findall(r"[\w-]+\.md", (ROOT / "mkdocs.yml").read_text()))
+    assert linked == names - {"index.md"}
+    assert listed == names | {"commands.md"}
