@@ -210,9 +210,9 @@ class Settings:
         layout = self.text("keys.layout")
         if layout == SETTINGS["keys.layout"].default:
             return own
-        from ampsm_engine import keymap
+        from ampsm_engine import key_layouts
 
-        return keymap.in_layout(layout) | own
+        return key_layouts.in_layout(layout) | own
 
 
 def _is_key(name: str) -> bool:

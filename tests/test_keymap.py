@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ampsm_engine import config, keymap
+from ampsm_engine import config, key_layouts, keymap
 from ampsm_engine.errors import AmpsmError, Unfit
 
 
@@ -71,36 +71,37 @@ def test_the_defaults_do_not_clash() -> None:
         assert keymap.checked(key.id, key.keys) == key.keys
 
 
-@pytest.mark.parametrize("layout", keymap.LAYOUTS)
+@pytest.mark.parametrize("layout", key_layouts.LAYOUTS)
 def test_a_key_means_one_thing_on_all_screens(layout: str) -> None:
     """Boxes are apart: a question has yes and no of its own, and what is typed in the others is text."""
     on_screens = [key for key in keymap.KEYS.values() if not set(key.screens) <= keymap.BOXES]
     meanings: dict[str, set[str]] = {}
     for gesture in {gesture for key in on_screens for gesture in key.gestures}:
-        for one in keymap.LAYOUTS[layout].get(gesture, gesture.keys).split(","):
+        for one in key_layouts.LAYOUTS[layout].get(gesture, gesture.keys).split(","):
             meanings.setdefault(one, set()).add(gesture.words)
     assert {key: words for key, words in meanings.items() if len(words) > 1} == {}
 
 
-@pytest.mark.parametrize("layout", keymap.LAYOUTS)
+@pytest.mark.parametrize("layout", key_layouts.LAYOUTS)
 def test_a_layout_is_one_setting_and_a_key_of_ones_own_goes_before_it(tmp_path: Path, layout: str) -> None:
     path = tmp_path / "config.toml"
     assert config.store(path, "keys.layout", layout) == layout
     config.store(path, "keys.session.trash", "Q")
-    assert config.load(path).keys == {**keymap.in_layout(layout), "session.trash": "Q"}
+    assert config.load(path).keys == {**key_layouts.in_layout(layout), "session.trash": "Q"}
     assert config.load(path).problems == ()
-    for key_id, keys in keymap.in_layout(layout).items():
+    for key_id, keys in key_layouts.in_layout(layout).items():
         assert keymap.checked(key_id, keys) == keys
     assert (
-        keymap.clashes({key.id: keymap.in_layout(layout).get(key.id, key.keys) for key in keymap.KEYS.values()}) == ()
+        keymap.clashes({key.id: key_layouts.in_layout(layout).get(key.id, key.keys) for key in keymap.KEYS.values()})
+        == ()
     )
 
 
 def test_the_screens_have_the_layouts_of_the_setting() -> None:
-    assert config.SETTINGS["keys.layout"].choices == tuple(keymap.LAYOUTS)
+    assert config.SETTINGS["keys.layout"].choices == tuple(key_layouts.LAYOUTS)
 
 
 def test_the_key_by_which_emacs_calls_a_thing_off_does_nothing_else_in_its_layout() -> None:
-    moved = keymap.in_layout("emacs")
+    moved = key_layouts.in_layout("emacs")
     on_it = {key.id for key in keymap.KEYS.values() if "ctrl+g" in moved.get(key.id, key.keys).split(",")}
     assert on_it == {key.id for key in keymap.KEYS.values() if keymap.BACK in key.gestures}

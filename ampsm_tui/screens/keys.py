@@ -11,7 +11,8 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from ampsm_engine.keymap import KEYS, Key, in_layout
+from ampsm_engine.key_layouts import in_layout
+from ampsm_engine.keymap import KEYS, Key
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import in_background
 from ampsm_tui.bindings import bind
