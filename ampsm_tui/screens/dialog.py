@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self, TypeVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
@@ -67,6 +67,10 @@ class ConfirmScreen(Dialog[bool]):
         bind("dialog.yes", "answer(True)", "Yes"),
         bind("dialog.no", "answer(False)", "No"),
         Binding("left,right,h,l", "app.focus_next", show=False),
+        Binding("up,k", "scroll_text(-1)", show=False),
+        Binding("down,j", "scroll_text(1)", show=False),
+        Binding("pageup", "scroll_text(-1, True)", show=False),
+        Binding("pagedown,space", "scroll_text(1, True)", show=False),
     ]
 
     def __init__(
@@ -84,10 +88,26 @@ class ConfirmScreen(Dialog[bool]):
 
     def compose_body(self) -> ComposeResult:
         """The sentence, and the two answers for the mouse."""
-        yield Static(Content(many_lines(self._sentence, 2000)), id="sentence")
+        with VerticalScroll(id="text", can_focus=False):
+            yield Static(Content(many_lines(self._sentence, 2000)), id="sentence")
         with Horizontal(classes="buttons"):
             yield Button(f"{self._yes}  y", id="yes", variant="primary", compact=True)
             yield Button(f"{self._no}  n", id="no", compact=True)
+
+    def on_resize(self) -> None:
+        """Another size: what of the sentence has no room is scrolled to, and the answers stay."""
+        self.call_after_refresh(self._make_room)
+
+    def _make_room(self) -> None:
+        box, text = self.query_one("#box"), self.query_one("#text")
+        others = [one for one in (*box.children, self.query_one(KeyBar)) if one is not text and one.display]
+        taken = sum(one.outer_size.height + one.styles.margin.height for one in others)
+        text.styles.max_height = max(self.size.height - taken - box.gutter.height, 1)
+
+    def action_scroll_text(self, way: int, is_page: bool = False) -> None:
+        """Move through a sentence that is higher than its room, by a line or by what is seen of it."""
+        text = self.query_one("#text")
+        text.scroll_relative(y=way * (max(text.size.height - 1, 1) if is_page else 1), animate=False)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Answer by the button that was pressed, by mouse or by Tab and Enter."""

@@ -8,6 +8,7 @@ from ampsm_engine.model import Session
 from ampsm_engine.trusted_commands import UntrustedCommand
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open, show_error
+from ampsm_tui.clean import one_line
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import ConfirmScreen, LetterMenu, MenuLine
 from ampsm_tui.screens.script import ScriptScreen
@@ -58,9 +59,17 @@ class SessionSetup:
 
 
 class TrustScreen(ConfirmScreen):
-    """Begins at the no: Enter, typed ahead, trusts nothing."""
+    """Begins at the no: Enter, typed ahead, trusts nothing. A yes reads on until the end of the command was seen."""
 
     AUTO_FOCUS = "#no"
+
+    def action_answer(self, yes: bool) -> None:
+        """Close it with the answer; with a yes only where nothing of the command lies below what is seen."""
+        text = self.query_one("#text")
+        if yes and text.scroll_offset.y < text.max_scroll_y:
+            self.action_scroll_text(1, is_page=True)
+        else:
+            super().action_answer(yes)
 
 
 def ask_trust(
@@ -83,7 +92,8 @@ def ask_trust(
         elif answer is False and without is not None:
             without()
 
-    where = f"New worktrees of {asked.root} are set up as {asked.origin} says:"
+    # Cut, so that the command, which has its own limit, is never what has no room in the box.
+    where = f"New worktrees of {one_line(asked.root, 200)} are set up as {one_line(asked.origin, 300)} says:"
     risk = "It runs with your rights, and whatever of the repository it calls runs with it."
     no = "Begin without it" if without else "Cancel"
     question = TrustScreen(

@@ -88,6 +88,7 @@ def set_copies(app: AmpsmApp) -> None:
 
 REMOVED = {"remove": lambda _, one: ((), ()) if one.startswith("b") else None}
 LANDED = {"find_merged": lambda *_: MergedWork((MergedSession("s1", "fix login", "merged"),), ())}
+MANY = {"sessions_of_run": lambda *_: [a_session("x", id=f"s{number}").session for number in range(9)]}
 CONFLICTED = {"open_merges": lambda *_: {"s1": a_merge(MergeState.CONFLICTED)}}
 QUEUE = {"timeline": lambda *_: a_history(IDLE_ROW, an_iteration("s1", 1), WAITING)}
 AFTER_MERGE = {"last_undoable": lambda *_: a_merge()}
@@ -140,6 +141,7 @@ WAYS = (
     Way("run, resumed", ("B", "enter", "ctrl+g"), ("resume",)),
     Way("run, tried again", ("B", "enter", "G", "r"), ("retry",)),
     Way("run, removed", ("B", "G", "d", "y"), ("sessions_of_run", "describe_loss", "remove"), answers=REMOVED),
+    Way("run of many, removed", ("B", "G", "d"), ("describe_comments",), answers=MANY),
     Way("variants", ("B", "enter", "vertical_line"), ("compare_variants",)),
     Way("variants, one kept", ("B", "enter", "vertical_line", "ctrl+g", "y"), ("describe_loss", "remove")),
     Way("numbers", ("number_sign",), ("metrics_view",)),

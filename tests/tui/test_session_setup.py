@@ -51,6 +51,31 @@ async def test_the_form_shows_the_command_and_goes_on_after_a_yes(form: Desk, sn
         form.asked("iterate", "m000000001", "Fix it")
 
 
+@pytest.mark.parametrize("size", [(30, 20), (80, 24)])
+async def test_a_command_that_has_no_room_is_read_to_its_end_before_a_yes_counts(
+    form: Desk, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = "\n".join(f"echo step {number}" for number in range(1, 20)) + "\ntouch /tmp/the-end"
+    monkeypatch.setattr(ASKED, "args", ("", "", "/home/ada/shop", command, f"{'deep/' * 500}.ampsm.toml, line 1"))
+    async with form.open(a_board(), size=size):
+        await form.press("a")
+        await form.type("Fix it")
+        await form.press("ctrl+g")
+        form.sees("Trust this command?", "Trust it  y", "Begin without it  n")
+        form.sees_not("the-end")
+        await form.press("y")
+        form.asked_not("trust")
+        for _ in command.splitlines():
+            await form.press("down")
+        form.sees("the-end", "runs with your", "Begin without it  n")
+        form.sees_not("step 1 ")
+        form.asked_not("trust")
+        for _ in command.splitlines():
+            await form.press("pagedown")
+        await form.press("y")
+        form.asked("trust", "/home/ada/shop", command)
+
+
 async def test_no_goes_on_without_it_and_esc_leaves_the_form_as_it_is(form: Desk) -> None:
     async with form.open(a_board()):
         await form.press("a")
