@@ -21,7 +21,7 @@ lint: $(VENV)/.dev ## lint, format, strict types, import contracts
 
 check: lint test ## everything that must hold before a commit lands
 
-soak: $(VENV)/.dev ## the slow runs: kills in the hundreds (SOAK_KILLS, SOAK_MERGE_KILLS, SOAK_ITEMS, SOAK_SEED), races, new examples
+soak: $(VENV)/.dev ## the slow runs: kills in the hundreds (SOAK_KILLS, SOAK_MERGE_KILLS, SOAK_ITEMS, SOAK_JOURNEYS, SOAK_SEED), races, new examples
 	$(BIN)/pytest -m soak -p no:xdist
 	$(BIN)/pytest -n $(JOBS) -m "hypothesis and not soak" --hypothesis-profile=search
 

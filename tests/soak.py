@@ -16,6 +16,9 @@ MERGE_KILLS = int(os.environ.get("SOAK_MERGE_KILLS", "300"))
 ITEMS = int(os.environ.get("SOAK_ITEMS", "200"))
 """Items of a batch in which everything is mixed."""
 
+JOURNEYS = int(os.environ.get("SOAK_JOURNEYS", "1000"))
+"""Random journeys of fifty keys through the screens, in a terminal, in tmux and in GNU screen."""
+
 SEED = os.environ.get("SOAK_SEED", "0")
 
 

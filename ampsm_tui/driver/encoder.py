@@ -43,6 +43,9 @@ _MOST_STYLES = 60
 _SAME_STYLE = re.compile(r"(.)\1*", re.DOTALL)
 _ERASABLE = re.compile(f" {{{_BLANKS},}}")
 
+_BEGINNING = "\x1b[r\x1b[?6l\x1b[4l\x1b[0m"
+"""Takes back a scroll region, places counted from it, inserting and a style: whoever wrote before may have left any."""
+
 SYNC_BEGIN, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 
 
@@ -92,7 +95,7 @@ class _Text:
         """Whether every terminal has the cursor there: no character of another width stands before it."""
         self.style = style
         if style is None:
-            self._parts.append("\x1b[0m")
+            self._parts.append(_BEGINNING)
             self.style = DEFAULT
 
     def __str__(self) -> str:
@@ -352,8 +355,10 @@ class Encoder:
 
 
 def _steps_down(at: int, to: int) -> tuple[str, ...]:
-    """Ways to another row, in the same column."""
-    return ("",) if at == to else (f"\x1b[{_times(abs(to - at))}{'B' if to > at else 'A'}", f"\x1b[{to + 1}d")
+    """Ways to another row, in the same column. IND and RI scroll at a border, which no row of the picture is beyond."""
+    if abs(to - at) < 2:
+        return ("",) if at == to else ("\x1bD" if to > at else "\x1bM",)
+    return f"\x1b[{abs(to - at)}{'B' if to > at else 'A'}", f"\x1b[{to + 1}d"
 
 
 def _step_across(at: int, to: int) -> str:

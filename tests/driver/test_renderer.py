@@ -153,7 +153,7 @@ def test_the_cursor_goes_from_change_to_change_by_the_shortest_way() -> None:
     pair = Pair(ALL)
     pair.show(rows([[(" " * 30, None)]] * HEIGHT, 0, 0, WIDTH))
     figures = rows([[(" " * 30 + f"{at:03}", None)] for at in range(HEIGHT)], 0, 0, WIDTH)
-    assert pair.show(figures) < HEIGHT * len("\x1b[B\x1b[3D123") + 40, (
+    assert pair.show(figures) < HEIGHT * len("\x1bD\x1b[3D123") + 40, (
         "below each other, they need no place of their own"
     )
     assert not pair.ours.differs(pair.plain)
@@ -210,10 +210,11 @@ def test_the_cursor_is_where_textual_left_it() -> None:
 def test_a_terminal_on_which_another_program_wrote_is_painted_anew() -> None:
     pair = Pair(ALL)
     pair.show(rows(numbered(0), 0, 0, WIDTH))
-    pair.ours.feed("\x1b[H\x1b[31;1mrubbish\x1b[2J")
-    pair.renderer.forget()
-    pair.ours.feed(pair.renderer.frame())
-    assert not pair.ours.differs(pair.plain)
+    for left in ("\x1b[31;1mrubbish\x1b[2J", "\x1b[3;7r", "\x1b[3;7r\x1b[?6h", "\x1b[4h"):
+        pair.ours.feed(f"\x1b[H{left}")
+        pair.renderer.forget()
+        pair.ours.feed(pair.renderer.frame())
+        assert not pair.ours.differs(pair.plain)
 
 
 def test_another_size_waits_until_all_of_it_was_painted() -> None:

@@ -23,7 +23,7 @@ SEEN = "EVIL"
 
 _OURS = re.compile(
     rb"\x1b(?:\[[0-9;:]*m|\[[0-9;]*[HfABCDGJKXrtndsST]|\[\?[0-9;]+[hl]|\[\?[0-9;]+\$p|\[[<>=?][0-9;]*u|\[[0-9] q|\[>[0-9]*q"
-    rb"|\]7501;\?\x1b\\|\]22;[a-z-]*(?:\x1b\\|\x07)|\]8;[^\x1b\x07]*(?:\x1b\\|\x07)|[78=>]|\([B0])"
+    rb"|\]7501;\?\x1b\\|\]22;[a-z-]*(?:\x1b\\|\x07)|\]8;[^\x1b\x07]*(?:\x1b\\|\x07)|\[4l|[78=>DM]|\([B0])"
 )
 """What the driver and Textual themselves write after an ESC."""
 
