@@ -62,7 +62,7 @@ class FileEntry:
     old_oid: str
     new_oid: str
     fold: str = ""
-    """Why it starts folded, by its name alone: `generated`, `lock`, `attributes` (-diff in .gitattributes)."""
+    """Why it starts folded, by its name alone: `generated`, `lock`."""
     similarity: int = 0
     merged_into: int = -1
     """The file that this deleted one was renamed to; it is not to be shown any more."""
@@ -104,7 +104,9 @@ class FilePatch:
     """Bytes of the whole blob; -1 when it is absent or not known."""
     new_size: int
     fold: str = ""
-    """Why it starts folded: that of its entry, else `generated`, `minified`, `large`."""
+    """Why it starts folded: that of its entry, else by .gitattributes `generated` or `attributes` (-diff), else by its
+    content `generated`, `minified`, `large`.
+    """
     note: str = ""
     """Why there is no patch although something changed; a sentence for the reader."""
     lfs_old: int = -1

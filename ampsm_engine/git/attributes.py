@@ -5,8 +5,9 @@ never hide: an agent writes them.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
+from itertools import accumulate
 
 Facts = dict[str, bool | str | None]
 """Attributes by name: set, unset, their value, or None for left unspecified again."""
@@ -28,9 +29,12 @@ MOST = 256 << 10
 
 
 class Attributes:
-    """The attributes of one tree; `read` answers with a file's content by its path, or None."""
+    """The attributes of one tree, read for the paths that are asked about alone.
 
-    def __init__(self, read: Callable[[str], bytes | None]) -> None:
+    `read` answers with the contents of those of some files, given by their paths, that the tree has.
+    """
+
+    def __init__(self, read: Callable[[Collection[str]], Mapping[str, bytes]]) -> None:
         self._read = read
         self._folders: dict[str, list[tuple[re.Pattern[str] | None, str, Facts]]] = {}
 
@@ -48,19 +52,20 @@ class Attributes:
 
     def _facts(self, path: str) -> Facts:
         facts: Facts = {}
-        folder, name = "", path.rpartition("/")[2]
-        for part in ("", *path.split("/")[:-1]):
-            folder = f"{folder}{part}/" if part else folder
-            rules = self._folders.get(folder)
-            if rules is None:
-                rules = self._folders[folder] = self._parsed(folder)
-            for pattern, plain, said in rules:
+        name = path.rpartition("/")[2]
+        folders = list(accumulate((f"{part}/" for part in path.split("/")[:-1]), initial=""))
+        unknown = [folder for folder in folders if folder not in self._folders]
+        if unknown:
+            contents = self._read([f"{folder}.gitattributes" for folder in unknown])
+            for folder in unknown:
+                self._folders[folder] = self._parsed(contents.get(f"{folder}.gitattributes", b"")[:MOST])
+        for folder in folders:
+            for pattern, plain, said in self._folders[folder]:
                 if _matches(pattern, plain, path[len(folder) :], name):
                     facts.update(said)
         return facts
 
-    def _parsed(self, folder: str) -> list[tuple[re.Pattern[str] | None, str, Facts]]:
-        content = (self._read(f"{folder}.gitattributes") or b"")[:MOST]
+    def _parsed(self, content: bytes) -> list[tuple[re.Pattern[str] | None, str, Facts]]:
         found = []
         for line in content.decode("utf-8", "surrogateescape").split("\n"):
             words = _words(line)
@@ -73,17 +78,6 @@ class Attributes:
                 elif not pattern.endswith("/"):
                     found.append((_regex(pattern.removeprefix("/")), "", said))
         return found
-
-
-def files_about(paths: Iterable[str]) -> set[str]:
-    """The files of attributes that may say something about these paths."""
-    folders = {""}
-    for path in paths:
-        folder = path.rpartition("/")[0]
-        while folder and folder not in folders:
-            folders.add(folder)
-            folder = folder.rpartition("/")[0]
-    return {f"{folder}/.gitattributes" if folder else ".gitattributes" for folder in folders}
 
 
 def _matches(pattern: re.Pattern[str] | None, plain: str, path: str, name: str) -> bool:

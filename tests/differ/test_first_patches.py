@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from collections.abc import Iterable
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ampsm_engine.diff.deltas import Delta
+from ampsm_engine.differ.comparison import Comparison
 from ampsm_engine.git import diff_library, diff_program
 from tests.conftest import examples
 from tests.git.sandboxes import Sandbox
@@ -36,6 +39,33 @@ def test_the_first_patch_is_out_before_anything_slow_is_loaded(sandbox: Sandbox)
     command = [sys.executable, "-P", "-c", FIRST, str(sandbox.root), old, "HEAD", "path"]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     assert said == ["True 1", "[]"]
+
+
+def test_what_is_asked_for_the_first_patch_does_not_grow_with_the_folders(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = sandbox.git("rev-parse", "HEAD")
+    sandbox.commit({f"folder{number}/deep/f.py": "x = 1\n" for number in range(40)})
+    asked: list[str] = []
+    files = diff_program.Program.files
+
+    def recorded(source: diff_program.Program, tree: str, paths: Iterable[str]) -> dict[str, bytes]:
+        asked.extend(paths)
+        return files(source, tree, paths)
+
+    monkeypatch.setattr(diff_program.Program, "files", recorded)
+    source = diff_program.Program(sandbox.root, {})
+    made = Comparison(1, source, source.tree(old), source.tree("HEAD"), ignore_whitespace=False, context=3)
+    made.list_files()
+    for _ in range(2):
+        made.patch(made.next() or 0)
+    source.rest()
+    assert len(made.entries) == 40
+    assert asked == [f"{folder}.gitattributes" for folder in ("", *_folders(0), *_folders(1))]
+
+
+def _folders(number: int) -> tuple[str, str]:
+    return f"folder{number}/", f"folder{number}/deep/"
 
 
 def blob(sandbox: Sandbox, content: bytes) -> str:

@@ -61,8 +61,13 @@ def test_attributes_are_those_that_git_sees(
     (root / "a").mkdir()
     (root / ".gitattributes").write_text(written(top))
     (root / "a/.gitattributes").write_text(written(below))
-    attributes = Attributes(lambda path: (root / path).read_bytes() if (root / path).is_file() else None)
+    attributes = Attributes(lambda some: {one: (root / one).read_bytes() for one in some if (root / one).is_file()})
     assert {path: attributes.fold(path) for path in PATHS} == told_by_git(root)
+
+
+def read(content: bytes) -> Attributes:
+    """What a file of attributes at the top says."""
+    return Attributes(lambda _: {".gitattributes": content})
 
 
 def test_what_is_no_attribute_file_says_nothing() -> None:
@@ -74,14 +79,14 @@ def test_what_is_no_attribute_file_says_nothing() -> None:
         b"[z-a] -diff\n",
         b"[ -diff",
     ):
-        assert Attributes({".gitattributes": content}.get).fold("a/b") == ""
-    assert Attributes(lambda path: b'"a b" -diff\n' if path == ".gitattributes" else None).fold("x/a b") == "attributes"
+        assert read(content).fold("a/b") == ""
+    assert read(b'"a b" -diff\n').fold("x/a b") == "attributes"
 
 
 @pytest.mark.parametrize(
     "pattern", ["*a" * 40 + "b", "**/*a*" * 3 + "b", "/".join(["**/*a*a*a*a"] * 3) + "/b", "a*" * 60]
 )
 def test_no_pattern_takes_long(pattern: str) -> None:
-    told = Attributes(lambda path: f"{pattern} -diff\n".encode() if path == ".gitattributes" else None)
+    told = read(f"{pattern} -diff\n".encode())
     assert told.fold("a" * 200) == ("attributes" if pattern == "a*" * 60 else "")
     assert told.fold("/".join(["a" * 50] * 8)) == ""
