@@ -85,12 +85,28 @@ _COMMAND = re.compile(rf"ampsm ([a-z]+(?: [a-z]{{1,9}})?\b)((?: {_ARGUMENT})*)")
 """A command of ours, without the words of the sentence that follow it."""
 
 
+_ANSWERED = re.compile(r", or takes --yes\b")
+"""What says how a command is told the answer that a screen asks for."""
+
+_OPTION = re.compile(r"(?<![\w-])--(?:no-squash|manual keep)\b")
+_KEY_OF_OPTION = {"--no-squash": "merge.squash", "--manual keep": "merge.manual"}
+"""The id of the key that chooses what an option chooses."""
+
 _KEY_ID = re.compile(r"\{([a-z.-]+)\}")
 
 
 def in_app(node: DOMNode, text: str) -> str:
     """A hint or a sentence of the engine with keys in place of those commands that have one."""
-    return _COMMAND.sub(lambda found: _way(node, found), text) if "ampsm " in text else text
+    if "ampsm " in text:
+        text = _COMMAND.sub(lambda found: _way(node, found), text)
+    if "--" not in text or "ampsm " in text:  # what is left of a command is to be typed as it is
+        return text
+    return _OPTION.sub(lambda found: _choice(node, found[0]), _ANSWERED.sub("", text))
+
+
+def _choice(node: DOMNode, option: str) -> str:
+    key_id = _KEY_OF_OPTION[option]
+    return f"{key_name(node, key_id)} ({key_id.rpartition('.')[2]})"
 
 
 def _way(node: DOMNode, found: re.Match[str]) -> str:

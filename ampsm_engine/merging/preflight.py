@@ -329,7 +329,7 @@ def draft(commits: Sequence[PlannedCommit], prompts: Sequence[str], name: str, o
     subjects = [_words(commit, objects) for commit in plain]
     asked = [sentence for prompt in prompts for sentence in _sentences(prompt)[:1]]
     wanted = [*subjects, *asked[:1]] if len(subjects) == 1 else [*asked[:1], *subjects]
-    wholes = filter(None, (*map(_title, wanted), *map(_clause, wanted), _title(name)))
+    wholes = filter(None, (*(made(one) for one in wanted for made in (_title, _clause)), _title(name)))
     title = next(wholes, f"Bring in {plural(len(plain), 'commit')} of a session")
     listed = [f"- {subject}" for subject in dict.fromkeys(subjects)] if len(subjects) > 1 else []
     more = [f"- and {len(listed) - LISTED} more"] if len(listed) > LISTED else []

@@ -127,6 +127,17 @@ def test_a_draft_is_named_by_what_the_session_is_for_and_not_by_a_prompt_of_comm
     assert draft == "Rename the helpers\n\n- Begin it by hand\n- rename the rest"
 
 
+def test_a_long_prompt_gives_its_clause_and_not_the_subject_of_one_commit_of_several(desk: Desk) -> None:
+    prompt = (
+        "Make the login lead to the page that was asked for, and also mend the header of the settings, which overlaps."
+    )
+    session, _ = sessions.new(desk.engine, path=desk.repo, prompt=prompt, run=False)
+    desk.amp(session, {"one.txt": lines(_1="amp")}, "amp: begin with a test")
+    desk.amp(session, {"two.txt": lines(_1="amp")}, "amp: mend the header")
+    draft = preflight.plan(desk.engine, session.id, Options()).draft
+    assert draft.partition("\n")[0] == "Make the login lead to the page that was asked for"
+
+
 LONG = "Added a dark mode to the settings, so that nobody who works at night is blinded by a page of white any more."
 
 

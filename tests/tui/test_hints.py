@@ -49,6 +49,10 @@ async def test_a_command_becomes_its_key(desk: Desk) -> None:
             ("ampsm repair --apply takes it back", "in the list H, then ^g (repair) takes it back"),
             ("ampsm config set slots 4", ", (settings): slots 4"),
             ("git -C /x add, or: ampsm new 'what amp is to do' begins one", "git -C /x add, or: a (new) begins one"),
+            ("take it out and commit. A merge asks, or takes --yes", "take it out and commit. A merge asks"),
+            ("--manual keep leaves commits by hand alone", "4 (manual) leaves commits by hand alone"),
+            ("--no-squash or --manual keep may not", "3 (squash) or 4 (manual) may not"),
+            ("git rm --cached PATH", "git rm --cached PATH"),
             ("A rebase is in progress; ampsm did not begin it.", "A rebase is in progress; ampsm did not begin it."),
         ):
             assert in_app(desk.app.screen, hint) == here

@@ -114,7 +114,7 @@ class MergeRun:
             self._pane.options = replace(self._pane.options, answered=(*self._pane.options.answered, *asked.answers))
             self._carry_out()
 
-        self._choices.show_again(asked)
+        self._choices.show_again(Refused(asked.message, with_keys(self._screen, "{merge.begin} asks once more.")))
         kind = self._pane.options.kind.capitalize()
         confirm(self._screen, f"{kind} all the same?", asked.sentences, yes=kind, then=answered)
 
