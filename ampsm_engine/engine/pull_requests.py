@@ -59,7 +59,7 @@ def begin(
     engine.check_repository(path)
     repo = repository.locate(path)
     number = pull_requests.number_of(reference)
-    forge, remote = pull_requests.forge_of(repo.root, _checked_out(repo.root))
+    forge, remote = pull_requests.forge_of(repo.root, _checked_out(repo.root), number)
     found = pull_requests.read(forge, remote, number)
     if not pull_requests.is_meant(reference, found):
         mine = f"whose number {number} is {printable(found.url)}"

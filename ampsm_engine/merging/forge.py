@@ -21,6 +21,9 @@ _QUIET = {
     "GH_PROMPT_DISABLED": "1",
     "NO_PROMPT": "1",
     "NO_COLOR": "1",
+    # Both colour what they print, JSON too, and go before NO_COLOR.
+    "CLICOLOR_FORCE": "0",
+    "GH_FORCE_TTY": "",
     "GIT_TERMINAL_PROMPT": "0",
     "GH_PAGER": "cat",
 }
@@ -114,7 +117,8 @@ class Forge:
             return NotFound(f"{where} has no such thing. {told}", f"{self.name} auth status")
         if status is not None and status[1] in ("400", "422"):
             return Refused(told, "")
-        return Failed(told, f"{self.name} auth status")
+        has_no_login = "auth login" in answer.err or (status is not None and status[1] == "401")
+        return Failed(told, f"{self.name} auth {'login' if has_no_login else 'status'}")
 
 
 def _detail(out: str) -> str:

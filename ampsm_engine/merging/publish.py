@@ -6,6 +6,7 @@ Always asked for, never retried, and never a reason to take a merge back: what f
 import os
 import re
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from ampsm_engine import redact
@@ -175,18 +176,24 @@ def _why(answer: program.Answer) -> str:
     return redact.text(told)
 
 
-def tool_for(root: Path, remote: str) -> str:
-    """The program that opens pull requests at the host of a remote: its path; Unfit where it is not installed."""
+def tool_for(root: Path, remote: str, without: Mapping[str, str] | None = None) -> str:
+    """The program that opens pull requests at the host of a remote: its path; Unfit where it is not installed.
+
+    `without`: by the name of a program, a command that does what is wanted without it; None: a push is.
+    """
     import shutil
 
-    address = program.read(root, "remote", "get-url", "--push", remote).line.lower()
+    # As it is written, too: what the user has put in its place may be an alias.
+    written = [_configured(root, f"remote.{remote}.{name}") for name in ("pushurl", "url")]
+    address = " ".join((*written, program.read(root, "remote", "get-url", "--push", remote).line)).lower()
     wanted = ("glab", "gh") if "gitlab" in address else ("gh", "glab")
     known = any(host in address for host in ("gitlab", "github"))
     for name in wanted[:1] if known else wanted:
         if path := shutil.which(name):
             return path
     message = f"A pull request needs the program {wanted[0]}, which is not installed."
-    raise Unfit(message, f"Install {wanted[0]} and log in, or push the branch yourself: git -C {root} push {remote}")
+    other = f"push the branch yourself: git -C {root} push {remote}" if without is None else without.get(wanted[0])
+    raise Unfit(message, f"Install {wanted[0]} and log in{f', or {other}' if other else ''}")
 
 
 def pull_request(root: Path, branch: str, target: str, message: str) -> Published:

@@ -1,6 +1,7 @@
 """Pull requests of a host, merge requests of GitLab among them: read, fetched, and reviewed with comments on lines."""
 
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -64,13 +65,17 @@ def is_meant(reference: str, found: PullRequest) -> bool:
     return not is_address or re.match(re.escape(known) + r"(?![\w-])", given) is not None
 
 
-def forge_of(root: Path, branch: str) -> tuple[Forge, str]:
+def forge_of(root: Path, branch: str, number: int | None = None) -> tuple[Forge, str]:
     """The host that pull requests into a branch are at, and the remote that leads there.
 
-    Refused without a remote, or where it is not clear which; Unfit without the host's program.
+    Refused without a remote, or where it is not clear which; Unfit without the host's program, with the way to begin
+    from pull request `number` by git alone.
     """
     remote = publish.base_remote(root, branch)
-    tool = publish.tool_for(root, remote)
+    by_git = "by git alone: git -C {0} fetch {1} {2}:pr-{3} && ampsm new --repo {0} --branch pr-{3} PROMPT"
+    place = shlex.quote(str(root))
+    without = {tool: by_git.format(place, remote, _head(tool, number), number) for tool in ("gh", "glab") if number}
+    tool = publish.tool_for(root, remote, without)
     place = publish.base_repository(root, remote)
     if not place:
         message = f"The address of the remote {remote} does not say which repository it is at its host."
@@ -159,12 +164,17 @@ def merged_one(forge: Forge, number: int | None, owner: str, branch: str) -> Mer
     return None
 
 
+def _head(tool: str, number: int | None) -> str:
+    """The ref at a host that a pull request's commits stand at, those from a fork too."""
+    return f"refs/merge-requests/{number}/head" if tool == "glab" else f"refs/pull/{number}/head"
+
+
 def fetch(root: Path, wanted: PullRequest) -> str:
     """Fetch a pull request's commits and its base from the remote; the remote branch that is the base now.
 
     Failed where that cannot be, also when the pull request was changed since it was read.
     """
-    head = f"refs/merge-requests/{wanted.number}/head" if wanted.tool == "glab" else f"refs/pull/{wanted.number}/head"
+    head = _head(wanted.tool, wanted.number)
     base = f"refs/remotes/{wanted.remote}/{wanted.base_branch}"
     refs = (f"+refs/heads/{wanted.base_branch}:{base}", head)
     options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--")

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import shutil
 import stat
 import subprocess
 import sys
@@ -19,14 +21,15 @@ from tests.cli.conftest import Ampsm, Ran
 from tests.conftest import git
 
 TOOL = """#!{python}
-import json, sys
+import json, os, sys
+is_coloured = os.environ.get("CLICOLOR_FORCE", "0") not in ("", "0") or os.environ.get("GH_FORCE_TTY")
 calls, dialogue = open({calls!r}, "a"), json.load(open({dialogue!r}))
 body = json.loads(sys.stdin.read()) if "--input" in sys.argv else None
 print(json.dumps([sys.argv[1:], body]), file=calls)
 method, path = sys.argv[sys.argv.index("--method") + 1 :][:2]
 for one in dialogue:
     if (one["method"], one["path"]) == (method, path):
-        sys.stdout.write(one.get("out", ""))
+        sys.stdout.write("\\x1b[1m" * bool(is_coloured) + one.get("out", ""))
         sys.stderr.write(one.get("err", ""))
         sys.exit(one.get("code", 0))
 sys.stderr.write("gh: Not Found (HTTP 404)\\n")
@@ -373,7 +376,11 @@ def test_a_merged_pull_request_that_was_reverted_is_not_cleaned_up(
     [
         ({"path": "pulls/7", "code": 1, "err": "gh: Not Found (HTTP 404)\n"}, 3, "no such thing"),
         ({"path": "pulls/7", "code": 4, "err": "To get started: gh auth login\n"}, 1, "gh auth"),
+        ({"path": "pulls/7", "code": 1, "err": "gh: Bad credentials (HTTP 401)\n"}, 1, "hint: gh auth login"),
+        ({"path": "pulls/7", "code": 1, "err": "\x1b[31mgh: no\x1b[m\x07\n"}, 1, "hint: gh auth status"),
         ({"path": "pulls/7", "out": {"x": 1}}, 1, "no pull request"),
+        ({"path": "pulls/7", "out": [{"number": 7}]}, 1, "no pull request"),
+        ({"path": "pulls/7", "out": {"html_url": None, "title": None, "body": 1, "head": "x"}}, 1, "no pull request"),
         ({"path": "pulls/7", "out": "text"}, 1, "no pull request"),
     ],
 )
@@ -384,10 +391,33 @@ def test_a_host_that_refuses_leaves_nothing_behind(
     before = git(repo, "for-each-ref")
     ran = ampsm("new", "--repo", str(repo), "--pr", "7")
     assert (ran.code, words in ran.err) == (code, True), ran.err
+    assert "\x1b" not in ran.err
     assert ampsm("new", "--repo", str(repo), "--pr", "seven").code == 4
     assert ampsm("ls", "--json").json["sessions"] == []
     assert git(repo, "for-each-ref") == before
     assert not list((repo / ".worktrees").glob("*")) if (repo / ".worktrees").exists() else True
+
+
+@pytest.mark.parametrize("which", ["github", "gitlab"])
+def test_without_the_host_s_program_the_way_by_git_works(
+    ampsm: Ampsm, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    host: Host = request.getfixturevalue(which)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    ran = ampsm("new", "--repo", str(host.repo), "--pr", "7")
+    assert (ran.code, f"needs the program {host.name}, which is not installed" in ran.err) == (5, True)
+    fetch, _, new = ran.err.partition("by git alone: ")[2].strip().partition(" && ")
+    subprocess.run(shlex.split(fetch), check=True, capture_output=True)
+    made = ampsm(*shlex.split(new)[1:], "--no-run", "--json").json["session"]
+    assert git(host.repo, "rev-parse", made["branchName"]).strip() == host.head
+
+
+def test_json_is_read_where_the_user_has_programs_colour_all_they_print(
+    ampsm: Ampsm, github: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLICOLOR_FORCE", "1")
+    monkeypatch.setenv("GH_FORCE_TTY", "80")
+    assert begun(ampsm, github)["branchName"]
 
 
 def test_a_pull_request_whose_head_is_not_there_is_none(ampsm: Ampsm, github: Host, repo: Path) -> None:
