@@ -10,14 +10,16 @@ import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
-import pygit2
-from pygit2.enums import DiffOption, SortMode
-
 from ampsm_engine.diff.content import cut, is_binary
 from ampsm_engine.diff.deltas import SUBMODULE, BlobGone, Delta, Hunks, TooLarge
 from ampsm_engine.errors import NotFound
+from ampsm_engine.git import libgit2
 from ampsm_engine.git.diff_source import MANY_LINES
 from ampsm_engine.plain_text import printable
+
+libgit2.load()
+import pygit2  # noqa: E402 - loaded as it is elsewhere
+from pygit2.enums import DiffOption, SortMode  # noqa: E402
 
 MOST_COMMITS = 30
 """Commits of a submodule that are told."""

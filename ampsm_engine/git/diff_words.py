@@ -7,8 +7,11 @@ import re
 from array import array
 from collections.abc import Iterator
 
-import pygit2
-from pygit2.enums import DiffOption
+from ampsm_engine.git import libgit2
+
+libgit2.load()
+import pygit2  # noqa: E402 - loaded as it is elsewhere
+from pygit2.enums import DiffOption  # noqa: E402
 
 MOST = 6_000
 """Tokens of a block beyond which nobody looks for words."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ampsm_engine.diff.content import lines_of
-from ampsm_engine.git import records
+from ampsm_engine.git import libgit2, records
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.outcomes import ConflictFile
 from ampsm_engine.git.integrate.trees import FOLDER, Entry, serialized
@@ -52,6 +52,7 @@ class ChangePiece(NamedTuple):
 
 def line_changes(old: bytes, new: bytes) -> tuple[LineChange, ...]:
     """What becomes of the lines of a content, from the first on."""
+    libgit2.load()
     import pygit2
 
     lines = lines_of(new)
