@@ -64,8 +64,3 @@ def give_to_amp(engine: Engine, session_id: str, *, words: str = "") -> Iteratio
         raise
     open_conflict.given(engine, entry.id, iteration.id)
     return iteration
-
-
-def open_merges(engine: Engine) -> dict[str, Merge]:
-    """The operations that are running or have an open conflict, by session."""
-    return engine.store.merges.all_open()

@@ -11,6 +11,7 @@
     open_conflict  a conflict that waits in the session's worktree: looked at, resolved, given to amp
     recovery       finishing or rolling back what a killed process left
     forecast       which sessions would conflict with their base or with each other, and where
+    session_conflicts the values of a forecast
     radar          the same as a matrix, and an order of merges
     preparation    what is made of a session before its work is brought anywhere
     combination    several sessions put onto one base, as objects

@@ -24,6 +24,7 @@ from ampsm_engine.git.integrate.outcomes import ConflictFile
 from ampsm_engine.home import Home, read_json_object, write_json_object
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging import situation
+from ampsm_engine.merging.session_conflicts import SessionConflict, SessionConflicts
 from ampsm_engine.merging.situation import Situation
 from ampsm_engine.model import Session
 
@@ -32,35 +33,6 @@ KEPT = 2_000
 
 
 _Places = dict[ConflictFile, tuple[ChangeOverlap, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class SessionConflict:
-    """Two sides that would conflict: a session and its base, or two sessions."""
-
-    session_id: str
-    other: str
-    """The id of the other session; empty for the base."""
-    files: tuple[ConflictFile, ...]
-    """Path and kind of each; the sides are not looked up."""
-    places: tuple[tuple[ChangeOverlap, ...], ...] = ()
-    """Where in each of these files they overlap, `ours` in the other side; none where it is no matter of lines."""
-
-    @property
-    def hunks(self) -> int:
-        """The number of places in which the two sides overlap; a file without lines counts as one."""
-        return sum(max(len(overlaps), 1) for overlaps in self.places) or len(self.files)
-
-
-@dataclass(frozen=True, slots=True)
-class SessionConflicts:
-    """The conflicts that sessions would have with their base and each other, as far as they are known yet."""
-
-    conflicts: tuple[SessionConflict, ...]
-    pending: int = 0
-    """Questions that the budget left open: ask again."""
-    sessions: tuple[str, ...] = ()
-    """The ids of the sessions that it is about: those with work that their base does not have."""
 
 
 @dataclass(frozen=True, slots=True)

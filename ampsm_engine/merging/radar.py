@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ampsm_engine.context import Engine
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging import forecast
-from ampsm_engine.merging.forecast import SessionConflict, SessionConflicts
+from ampsm_engine.merging.session_conflicts import SessionConflict, SessionConflicts
 from ampsm_engine.model import Session
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from textual.dom import DOMNode
 
 from ampsm_engine import list_memory
+from ampsm_engine.engine import session_list
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, BoardRow
 from ampsm_tui.app_context import app_of
@@ -25,7 +26,7 @@ from ampsm_tui.widgets.forecast import ConflictForecast, ForecastConflict, Forec
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
     from ampsm_engine.list_memory import ChangeCounts
-    from ampsm_engine.merging.forecast import SessionConflicts
+    from ampsm_engine.merging.session_conflicts import SessionConflicts
     from ampsm_engine.model import Merge
 
 AT_ONCE = 8
@@ -167,8 +168,6 @@ class ChangeCounter:
         return due[: AT_ONCE if is_first_round else FEW] or unsure[:FEW]
 
     async def _count_all(self) -> None:
-        from ampsm_engine.engine import diff_stat
-
         try:
             while wanted := self._next(self._waits()):
                 changed = self._stale.intersection(wanted)
@@ -176,7 +175,7 @@ class ChangeCounter:
                 self._unsure.difference_update(wanted)
                 self._asked.update(wanted)
                 found, seconds = await ask_until_answered(
-                    diff_stat.measured_changes, self._complain, self._engine, wanted
+                    session_list.measured_changes, self._complain, self._engine, wanted
                 )
                 self._counts |= found
                 self._show(dict(self._counts))
@@ -202,9 +201,7 @@ class ChangeCounter:
             await watch_folders(self._shown_ids, self._list_folders, self._mark_changed, self._mark_unsure)
 
     async def _list_folders(self, session_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
-        from ampsm_engine.engine import diff_stat
-
-        return await ask_until_answered(diff_stat.folders, ignore, self._engine, session_ids)
+        return await ask_until_answered(session_list.folders, ignore, self._engine, session_ids)
 
     def _mark_unsure(self, session_ids: set[str]) -> None:
         self._unsure |= session_ids
@@ -268,25 +265,21 @@ class ForecastWatcher:
     async def _follow(self) -> None:
         try:
             await asyncio.sleep(0 if self._shown else QUIET)
-            # They load all that merges, 50 ms: the first frame is on the screen by then.
-            from ampsm_engine.engine import merged_elsewhere, merges
-            from ampsm_engine.merging import forecast
-
             if self._shown:
-                self._update(await ask_until_answered(merges.open_merges, ignore, self._engine))
+                self._update(await ask_until_answered(session_list.open_merges, ignore, self._engine))
                 await asyncio.sleep(QUIET)
             while True:
                 began = time.monotonic()
-                self._update(await ask_until_answered(merges.open_merges, ignore, self._engine))
-                self._found = await ask_until_answered(forecast.forecast_conflicts, ignore, self._engine, budget=BUDGET)
-                self._update(await ask_until_answered(merges.open_merges, ignore, self._engine))
+                self._update(await ask_until_answered(session_list.open_merges, ignore, self._engine))
+                self._found = await ask_until_answered(
+                    session_list.forecast_conflicts, ignore, self._engine, budget=BUDGET
+                )
+                self._update(await ask_until_answered(session_list.open_merges, ignore, self._engine))
                 took = time.monotonic() - began
                 pending = self._found.pending if self._found else 0
                 if not pending and not app_of(self._node).read_only:
                     pending = (
-                        await ask_until_answered(
-                            merged_elsewhere.update_merged_marks, ignore, self._engine, budget=BUDGET
-                        )
+                        await ask_until_answered(session_list.update_merged_marks, ignore, self._engine, budget=BUDGET)
                         or 0
                     )
                 await asyncio.sleep(max(QUIET, FORECAST_REST * took) if pending else max(BY_HAND, AGAIN * took))

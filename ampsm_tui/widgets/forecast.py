@@ -7,7 +7,7 @@ from ampsm_tui.clean import one_line, wrapped
 from ampsm_tui.widgets.line_widgets import Piece
 
 if TYPE_CHECKING:
-    from ampsm_engine.merging.forecast import SessionConflict
+    from ampsm_engine.merging.session_conflicts import SessionConflict
     from ampsm_engine.model import Merge
 
 NAMED = 4

@@ -10,9 +10,9 @@ import pytest
 from ampsm_engine.engine import scripts
 from ampsm_engine.errors import Refused
 from ampsm_engine.git.integrate.outcomes import ConflictFile
-from ampsm_engine.merging.forecast import SessionConflict, SessionConflicts
 from ampsm_engine.merging.questions import Question, Unanswered
 from ampsm_engine.merging.results import Finding, MergeResult, Options, Published
+from ampsm_engine.merging.session_conflicts import SessionConflict, SessionConflicts
 from ampsm_engine.model import MergeState, Session
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.clean import cells

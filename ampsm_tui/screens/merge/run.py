@@ -68,12 +68,12 @@ class MergeRun:
         run_while_open(self._screen, self._resume())
 
     async def _resume(self) -> None:
-        from ampsm_engine.engine import merges
+        from ampsm_engine.engine import session_list
         from ampsm_engine.merging import operations
 
         engine, session = app_of(self._screen).engine, self._pane.session
         self._pane.text.show_text("Looking at the session …")
-        merge = (await ask(merges.open_merges, engine) or {}).get(session.id)
+        merge = (await ask(session_list.open_merges, engine) or {}).get(session.id)
         if merge is not None and merge.state is MergeState.CONFLICTED:
             self._open_conflicts()
             return
@@ -89,9 +89,9 @@ class MergeRun:
 
     async def _open_merge(self, trouble: Callable[[AmpsmError], None]) -> Merge | None:
         """The session's merge that is open now; `trouble` hears why there is no answer yet."""
-        from ampsm_engine.engine import merges
+        from ampsm_engine.engine import session_list
 
-        found = await ask_until_answered(merges.open_merges, trouble, app_of(self._screen).engine)
+        found = await ask_until_answered(session_list.open_merges, trouble, app_of(self._screen).engine)
         return (found or {}).get(self._pane.session.id)
 
     def begin(self) -> None:

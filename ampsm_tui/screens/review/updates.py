@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 
+from ampsm_engine.engine import session_list
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, State
 from ampsm_tui.app_context import app_of
@@ -113,9 +114,7 @@ class ReviewUpdates:
             await watch_folders([self._pane.session.id], self._list_folders, self._schedule, self._schedule)
 
     async def _list_folders(self, session_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
-        from ampsm_engine.engine import diff_stat
-
-        return await ask_until_answered(diff_stat.folders, ignore, app_of(self._screen).engine, session_ids)
+        return await ask_until_answered(session_list.folders, ignore, app_of(self._screen).engine, session_ids)
 
     def _schedule(self, _ids: set[str]) -> None:
         wanted = self._loader.wanted
