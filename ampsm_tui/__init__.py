@@ -11,6 +11,7 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
                            verbs in a side process | the terminal: what is written, keys | colours
                            | changes by hand in worktrees
     differ                 the screens' end of the diff process: its pipes, and reviews as they arrive
+    process_pool           the side processes that answer verbs
     clean | bindings | side_process
                            foreign text made inert | bindings made of the table of keys | what runs in a side process
 

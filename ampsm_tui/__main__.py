@@ -1,6 +1,6 @@
 """The front door: arguments go to the command line, and it opens the screens by what is handed to it here.
 
-Nothing slow is imported before it is needed; a side process of `ask` runs this file too.
+Nothing slow is imported before it is needed.
 """
 
 

@@ -6,12 +6,10 @@ nothing comes back to widgets that are not there any more, and an error becomes 
 """
 
 import asyncio
-import contextlib
 import contextvars
 import functools
-import os
-import weakref
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+import pickle
+from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from textual.app import App
@@ -19,7 +17,6 @@ from textual.dom import DOMNode, NoScreen
 from textual.worker import Worker, active_worker
 
 from ampsm_engine.errors import AmpsmError, Failed, Unfit
-from ampsm_tui import side_process
 from ampsm_tui.app_context import app_of
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.hints import in_app
@@ -27,15 +24,6 @@ from ampsm_tui.hints import in_app
 P = ParamSpec("P")
 T = TypeVar("T")
 Node = TypeVar("Node", bound=DOMNode)
-
-AT_ONCE = 3
-"""Side processes at most: one for a long diff, one for counts, one for what a key press asked for."""
-
-SPARE = 5
-"""Seconds after which side processes end that nothing was asked of, but for one: each holds some 30 MB."""
-
-STARTS = 3
-"""How often a side process is started for a question before that is given up."""
 
 AGAIN = 3.0
 """Seconds after which a verb that failed is asked again for who follows its answer."""
@@ -76,64 +64,14 @@ def ignore(_: AmpsmError) -> None:
 
 async def call_side_process(question: Callable[[], T]) -> T:
     """Carry a question to a side process and its answer back; tests put a recorder in its place."""
-    from anyio import BrokenWorkerProcess, to_process  # not before the first frame
+    from ampsm_tui.process_pool import running_pool  # not before the first frame
 
-    to_process.current_default_process_limiter().total_tokens = AT_ONCE
-    to_process.WORKER_MAX_IDLE_TIME = SPARE
-    os.environ.setdefault(*side_process.SAFE_PATH)
-    with _spares():
-        for _ in range(STARTS):
-            try:
-                return await to_process.run_sync(side_process.answer, question, cancellable=True)
-            except BrokenWorkerProcess as reason:
-                raise Failed("The side process ended before it had an answer.", "Try again") from reason
-            except ProcessLookupError:
-                continue  # it ended while it started, as when a hangup reaches it then: nothing was asked yet
-    raise Failed("The side process could not be started.", "Try again")
-
-
-class _Spares:
-    """Ends the side processes of one event loop that nothing is asked of, but for one."""
-
-    def __init__(self) -> None:
-        self.asking = 0
-        """Questions that have no answer yet."""
-        self.timer: asyncio.TimerHandle | None = None
-        self.ending: asyncio.Task[int] | None = None
-
-    def end_later(self) -> None:
-        loop = asyncio.get_running_loop()
-        self.timer = loop.call_later(2 * SPARE, self._end, loop)
-
-    def _end(self, loop: asyncio.AbstractEventLoop) -> None:
-        """anyio ends them at the next question: so one is asked, which costs nothing."""
-        from anyio import to_process
-
-        self.ending = loop.create_task(to_process.run_sync(os.getpid, cancellable=True), name="end spare processes")
-        self.ending.add_done_callback(lambda done: done.cancelled() or done.exception())
-
-
-_SPARES: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Spares]" = weakref.WeakKeyDictionary()
-
-
-@contextlib.contextmanager
-def _spares() -> Iterator[None]:
-    """While a question is asked nothing is ended; SPARE seconds after the last answer the spare ones are."""
-    spares = _SPARES.setdefault(asyncio.get_running_loop(), _Spares())
-    spares.asking += 1
-    if spares.timer is not None:
-        spares.timer.cancel()
-    try:
-        yield
-    finally:
-        spares.asking -= 1
-        if not spares.asking:
-            spares.end_later()
-
-
-def without_safe_path(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a program of the user's: what was set for our own side processes is left out."""
-    return {key: value for key, value in environ.items() if (key, value) != side_process.SAFE_PATH}
+    asked = pickle.dumps(question, pickle.HIGHEST_PROTOCOL)
+    answer, error = pickle.loads(await running_pool().ask(asked))  # noqa: S301 - of a process of ours
+    if error is not None:
+        raise error
+    found: T = answer
+    return found
 
 
 # Work in the background.

@@ -1,31 +1,38 @@
-"""What runs in a side process of the screens: it loads a verb of the engine and nothing of the screens themselves.
+"""A side process of the screens: it answers verbs of the engine, one after the other, and loads nothing of the screens.
 
-With Textual in it, which a question about `ask` itself would bring along, it took half as much memory again and a
-third of a second more to start.
+With Textual in it, or with asyncio, it took half as much memory again and a third of a second more to start.
 """
 
 import os
-from collections.abc import Callable
-from typing import TypeVar
+import pickle
+import struct
 
-T = TypeVar("T")
+LENGTH = struct.Struct(">Q")
+"""How long a question or an answer is, in bytes; each of them stands behind its own."""
 
-SAFE_PATH = ("PYTHONSAFEPATH", "ampsm")
-"""Keeps Python from looking for modules in the current folder, which may be a hostile repository: anyio starts its
-processes with `-m` and without `-P`. The value says that it is ours, and that nobody else's program is to get it."""
+COMMAND = ("-P", "-c", "from ampsm_tui.side_process import main; main()")
+"""What Python is started with. Without `-P` it would look for modules in the current folder first, which may be a
+hostile repository."""
 
 
-def answer(question: Callable[[], T]) -> T:
-    """Runs in the side process. Its standard error is our terminal, so nothing may be written there.
+def main() -> None:
+    """Answer what comes by standard input until that is closed, as by a holder that has died."""
+    # The pipes are for questions and answers alone: nothing that a verb prints or starts may come in between.
+    questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    while len(head := questions.read(LENGTH.size)) == LENGTH.size:
+        answer = _answer(questions.read(*LENGTH.unpack(head)))
+        answers.write(LENGTH.pack(len(answer)))
+        answers.write(answer)
+        answers.flush()
 
-    Nor does it belong to that terminal: who makes a worktree, and git that fills it, must not die with it.
-    """
-    if os.getsid(0) != os.getpid():
-        os.setsid()
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-    name, ours = SAFE_PATH
-    if os.environ.get(name) == ours:
-        del os.environ[name]  # workers, amp and scripts are started from here
-    return question()
+
+def _answer(question: bytes) -> bytes:
+    """What a pickled question returns and None, or None and what it raises, pickled."""
+    try:
+        asked = pickle.loads(question)  # noqa: S301 - of the process that started this one
+        return pickle.dumps((asked(), None), pickle.HIGHEST_PROTOCOL)
+    except Exception as error:  # noqa: BLE001 - it is raised where the question was asked
+        return pickle.dumps((None, error), pickle.HIGHEST_PROTOCOL)

@@ -20,7 +20,6 @@ from textual.app import App, SuspendNotSupported
 
 from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.private_folder import private_folder
-from ampsm_tui.ask import without_safe_path
 
 if TYPE_CHECKING:
     from textual.driver import Driver
@@ -49,7 +48,7 @@ def run_in_terminal(app: App[object], command: Sequence[str], folder: Path) -> N
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         with app.suspend():
-            environ = without_safe_path(os.environ) | {"PWD": str(folder)}
+            environ = os.environ | {"PWD": str(folder)}
             code = subprocess.run(command, cwd=folder, env=environ, check=False).returncode
     except SuspendNotSupported as reason:
         message = "This terminal cannot be given to another program."
