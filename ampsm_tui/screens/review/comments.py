@@ -458,6 +458,7 @@ class ReviewPrompt:
             return
         from ampsm_tui.screens.dialog import confirm
 
-        were = f"{count} comment{'s were' if count != 1 else ' was'} not sent to amp."
-        sentence = f"{were} They are kept; {key_name(self._screen, 'review.send')} here sends them."
+        were, are, them = ("s were", "They are", "them") if count != 1 else (" was", "It is", "it")
+        sends = f"{key_name(self._screen, 'review.send')} here sends {them}"
+        sentence = f"{count} comment{were} not sent to amp. {are} kept; {sends}."
         confirm(self._screen, "Leave the review?", sentence, yes="Leave", then=leave)

@@ -44,6 +44,8 @@ class DiffPane:
         self.files = FileTree()
         self.head = ReviewHead()
         self.overview = Overview()
+        self.is_opening = False
+        """Whether it is not decided yet what is shown first: that there is nothing is not said before."""
         self.ignores_whitespace = False
         self.unsent = 0
         """Comments that were not sent to amp."""
@@ -146,7 +148,7 @@ class DiffPane:
     def _note_nothing(self, reading: DiffReading) -> None:
         """Say in the place of the diff that there is none, and let the line of keys know it."""
         text = ""
-        if reading.is_complete and not reading.document.files:
+        if reading.is_complete and not (reading.document.files or self.is_opening):
             since = "Nothing has changed since you looked; {review.since} shows what was before."
             text = with_keys(self._screen, since) if self.range == LOOKED else "Nothing has changed."
         if text != self.view.note:

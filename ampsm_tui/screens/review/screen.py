@@ -292,6 +292,7 @@ class ReviewScreen(DiffScreen):
 
     async def _begin(self) -> None:
         is_asked_for = bool(self.pane.range)
+        self.pane.is_opening = True
         frames = ExitStack()
         frames.enter_context(self.app.batch_update())  # the diff is on its way: it is to be in the first frame
 
@@ -307,6 +308,8 @@ class ReviewScreen(DiffScreen):
             if self.pane.range == LOOKED and not (is_asked_for or len(self.view.document)):
                 await self.loader.open(WHOLE)  # nothing is new: what was not viewed is still to be read
         finally:
+            self.pane.is_opening = False
+            self.pane.update_counts()
             timer.cancel()
             paint()
         self.call_after_refresh(self._complete)
