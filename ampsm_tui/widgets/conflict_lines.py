@@ -226,9 +226,9 @@ def _keys(file: "OpenFile", sides: SideNames, keys: KeyNames) -> list[tuple[str,
         found.append(
             (keys(f"conflict.{one}"), f"take {name}: " + ("the file is deleted" if stage is None else _taken(stage)))
         )
-    if file.kind in ("modify/delete", "rename/delete", "directory/file"):
+    if (file.ours is None) != (file.theirs is None):
         found.append((both, "keep the file that is there"))
-    elif file.kind not in ("binary", "submodule"):
+    elif file.ours is not None and file.kind not in ("binary", "submodule"):
         found.append((both, "both, where git can lay them one after the other"))
     found.append((as_is, "as it lies in the worktree now" + (": your rerere has resolved it" if file.rerere else "")))
     found.append((edit, f"edit it, or put another file there, then {as_is}"))

@@ -344,6 +344,21 @@ def test_what_nobody_sees_of_a_conflict_is_shown() -> None:
     assert "▌   9   last" in texts
 
 
+@pytest.mark.parametrize(
+    ("sides", "both"),
+    [((True, True), "both, where git can"), ((True, False), "keep the file that is there"), ((False, False), "")],
+)
+def test_both_is_offered_where_there_is_more_than_one_way(sides: tuple[bool, bool], both: str) -> None:
+    """Of a file that both sides renamed otherwise each name is a file of one side, and the old name of none."""
+    stage = Stage("100644", "ab" * 20)
+    file = OpenFile("c.txt", "rename/rename", stage, *(stage if there else None for there in sides))
+    found = conflict_lines.choices(file, SideNames("main", "fix login"), 80, str)
+    texts = ["".join(piece.text for piece in line) for line in found]
+    offered = [text for text in texts if text.startswith("conflict.both")]
+    assert len(offered) == bool(both)
+    assert all(both in text for text in offered)
+
+
 async def test_keys_ask_for_what_they_say(desk: Desk) -> None:
     on_paper(desk)
     async with desk.open(a_board(a_session("fix login", id="s1")), size=(110, 30)):

@@ -142,11 +142,11 @@ class ConflictPane:
         if not content:
             return (), ""
         if encodings.is_utf8(content):
-            return content.decode().split("\n"), ""
+            return _split(content.decode()), ""
         from ampsm_engine.merging import open_conflict
 
         text, encoding = await ask(open_conflict.readable_file, worktree, self.path)
-        return text.split("\n") if text else (), encoding
+        return _split(text), encoding
 
     async def _fetch_words(self, file: "OpenFile") -> None:
         """Ask which words the sides changed: they are marked when they are known."""
@@ -280,6 +280,10 @@ def _changed_at(path: Path) -> tuple[int, int]:
     except (OSError, ValueError):
         return 0, 0
     return found.st_mtime_ns, found.st_size
+
+
+def _split(text: str) -> Sequence[str]:
+    return text.removesuffix("\n").split("\n") if text else ()
 
 
 def _content_of(path: Path) -> bytes:
