@@ -156,10 +156,14 @@ class Walk:
         """The process of the app."""
         return psutil.Process(self.terminal.pid)
 
+    def its_terminal(self) -> Path:
+        """The terminal that the app has."""
+        name = subprocess.check_output(["ps", "-o", "tty=", "-p", str(self.app.pid)], text=True)
+        return Path("/dev", name.strip())
+
     def be_written_over(self) -> None:
         """Another program writes on the terminal of the app."""
-        name = subprocess.check_output(["ps", "-o", "tty=", "-p", str(self.app.pid)], text=True).strip()
-        terminal = os.open(f"/dev/{name}", os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        terminal = os.open(self.its_terminal(), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
         left = FOREIGN.encode()
         try:
             while left:
@@ -173,7 +177,7 @@ class Walk:
     def stop(self) -> None:
         """The app is stopped as by ctrl+z, another program writes, and the app goes on.
 
-        tmux and screen may let it go on by themselves, at once.
+        tmux lets it go on by itself, at once.
         """
         app, before = self.app, self._raw.stat().st_size
         app.send_signal(signal.SIGTSTP)
@@ -249,7 +253,7 @@ class TmuxWalk(Walk):
 
     def lose_line(self) -> None:
         """The client is lost, and somebody comes back with another one."""
-        os.kill(int(until(lambda: self.ask("list-clients", "-F", "#{client_pid}"), "a client")), signal.SIGHUP)
+        os.kill(int(self.ask("list-clients", "-F", "#{client_pid}")), signal.SIGHUP)
         until(lambda: not self.ask("list-clients"), "the client to be lost")
         self.ask("send-keys", "-t", "one", "j", "j")
         self.attach()
@@ -259,6 +263,8 @@ class TmuxWalk(Walk):
         self.terminal.close()
         size = self._plain.screen.columns, self._plain.screen.lines
         self.terminal = Terminal([*self._tmux, "attach"], cwd=self._raw.parent, size=size)
+        # Before that a further size would be lost: the terminal gets its first one when the client begins.
+        self.terminal.until(lambda: self.ask("list-clients"), "the client")
 
     def end(self) -> None:
         """Take the server along, and the app in it."""
@@ -287,6 +293,9 @@ class ScreenWalk(Walk):
         """The process in the window, a child of the server that screen has left in the background."""
         found = (one for one in psutil.process_iter(["cmdline"]) if str(self._raw) in (one.info["cmdline"] or ())[-1:])
         return next(one for one in found if one.name() != "screen")
+
+    def stop(self) -> None:
+        """Nothing: once a program in it was stopped, GNU screen 4.9 hears of no further size, whatever the program is."""
 
     def lose_focus(self) -> None:
         """Nothing: screen tells nobody."""
