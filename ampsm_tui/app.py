@@ -17,6 +17,7 @@ from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import Monochrome
+from textual.messages import Update
 from textual.notifications import Notify, SeverityLevel
 from textual.reactive import var
 from textual.signal import Signal
@@ -169,6 +170,9 @@ class AmpsmApp(App[int]):
         """Have all painted anew, for the terminal has cut what it showed, and see to it that the screen hears of it."""
         if self.output is not None:
             self.output.resized()
+        # What Textual paints before the app has begun it drops: the first picture would lack that, and wait for it.
+        self.screen.refresh()
+        self.screen.post_message(Update(self.screen))
         resize_after_all(self, event)
 
     def get_driver_class(self) -> "type[Driver]":

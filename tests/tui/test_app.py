@@ -1,11 +1,15 @@
 """The shell: boards come in, keys are remapped, themes are kept, and who leaves leaves."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from textual._compositor import LayoutUpdate
+from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from ampsm_engine.config import THEMES, Problem, Settings
+from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens.sessions import SessionsScreen
 from ampsm_tui.widgets.session_table import SessionTable
 from tests.tui.builders import a_board, a_day, a_session
@@ -116,3 +120,18 @@ async def test_whoever_waits_for_an_app_that_crashes_is_told_why(desk: Desk) -> 
                 await desk.settle()
             with pytest.raises(WorkerFailed, match="what must not happen"):
                 await desk.show(a_board())  # which nobody takes any more
+
+
+@pytest.mark.usefixtures("painted")
+async def test_the_first_picture_is_whole(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal is shown nothing before all of it is known: for what is missing it would wait a tenth of a second."""
+    pictures, display = list[object](), AmpsmApp._display
+
+    def note(app: AmpsmApp, screen: Screen[object], picture: Any) -> None:
+        if picture is not None and not app._batch_count:
+            pictures.append(picture)
+        display(app, screen, picture)
+
+    monkeypatch.setattr(AmpsmApp, "_display", note)
+    async with desk.open(a_board(a_session()), size=(120, 40)):
+        assert isinstance(pictures[0], LayoutUpdate)
