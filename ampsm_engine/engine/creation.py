@@ -27,9 +27,17 @@ class Creation:
         self._length = 0
         home.creations.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         self._path = home.creations / session_id
-        self._descriptor = open_private(self._path, os.O_RDWR | os.O_CREAT)
-        file_lock.acquire(self._descriptor, None)
+        self._descriptor = self._open()
         self._write()
+
+    def _open(self) -> int:
+        """The entry, locked. Who sees it between its making and its lock takes it for a dead one's, and deletes it."""
+        while True:
+            descriptor = open_private(self._path, os.O_RDWR | os.O_CREAT)
+            file_lock.acquire(descriptor, None)
+            if os.fstat(descriptor).st_nlink:
+                return descriptor
+            os.close(descriptor)
 
     def place(self, path: Path, *, is_ours: bool) -> None:
         """Record where the worktree will be, and whether nobody else can have made what is there."""
@@ -111,7 +119,10 @@ def _roll_back(home: Home, store: "Store", session_id: str, known: dict[str, obj
         raise NotFound(f"The repository {root} is not there.", f"ls -ld {root}")
     repo = repository.around(root)
     worktree = Path(str(known.get("worktree") or repo.root / repository.WORKTREES / session_id))
-    orphaned_processes.end((repo.root,), lambda words: os.fsencode(worktree) in words)
+    announced = known["branches"]
+    branches = [str(one) for one in announced] if isinstance(announced, list) else []
+    names = (str(worktree), *branches, *(f"{repository.BRANCHES}{branch}" for branch in branches))
+    orphaned_processes.end((repo.root,), {os.fsencode(name) for name in names}.intersection)
     orphaned_processes.end((worktree,))
     with contextlib.suppress(NotFound):
         session = store.sessions.get(session_id)
@@ -119,8 +130,7 @@ def _roll_back(home: Home, store: "Store", session_id: str, known: dict[str, obj
             return f"Making {session.name} was interrupted, and its prompt was not sent: ampsm show {session_id}"
         return ""
     others = {session.branch_name for trashed in (False, True) for session in store.sessions.all(trashed=trashed)}
-    branches = known["branches"] if isinstance(known["branches"], list) else []
-    mine = [branch for branch in map(str, branches) if branch not in others]
+    mine = [branch for branch in branches if branch not in others]
     _forget_secrets(home, session_id)
     kept, is_ours = str(known.get("kept", "")), bool(known.get("isOurs", True))
     if worktrees.take_back(repo, worktree, mine, str(known["base"]), kept=kept, is_ours=is_ours):

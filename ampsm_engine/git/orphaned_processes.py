@@ -40,7 +40,7 @@ def wait(places: Collection[Path], *, patience: float = PATIENCE, stop: Callable
         time.sleep(_SCAN_INTERVAL)
 
 
-def end(places: Collection[Path], chosen: Callable[[list[bytes]], bool] = lambda _: True) -> None:
+def end(places: Collection[Path], chosen: Callable[[list[bytes]], object] = lambda _: True) -> None:
     """End what killed processes left at work in these places, if `chosen` takes its words. Failed for what stays."""
     left = {pid: _group(pid) for pid in found(places) if chosen(_words(pid))}
     groups = set(left.values()) - {0, os.getpgrp()}  # each git of ours leads one, and its hooks are in it

@@ -298,7 +298,8 @@ def take_back(
     """Remove what a killed process left of a worktree that it was making; False when somebody worked on it since.
 
     `branches`: the names that it may have made, of which those count that still stand where the session was to start;
-    `kept`: the one that was there before. Without `is_ours` what is at `path` may be somebody else's.
+    `kept`: the one that was there before. Without `is_ours` what is at `path` may be somebody else's. Failed where a
+    branch cannot be deleted now, as while another git packs refs: to be tried again.
     """
     mine = [branch for branch in branches if repository.branch_tip(repo.root, branch) is not None]
     if any(repository.branch_tip(repo.root, branch) != base_commit for branch in (*mine, *([kept] if kept else []))):
@@ -309,9 +310,15 @@ def take_back(
         else:
             _leave_place(repo, path)
         elsewhere = {tree.branch for tree in listed(repo)}
+        for branch in branches:  # a git that was killed as well has left its lock, which no other one takes away
+            (repo.common_dir / f"{repository.BRANCHES}{branch}.lock").unlink(missing_ok=True)
         for branch in mine:
-            if branch not in elsewhere and delete_branch(repo.root, branch, base_commit):
-                beginnings.forget_upstream(repo, branch)
+            if branch not in elsewhere:
+                if delete_branch(repo.root, branch, base_commit):
+                    beginnings.forget_upstream(repo, branch)
+                elif repository.branch_tip(repo.root, branch) is not None:
+                    message = f"its branch {branch} cannot be deleted now, and the next command tries again."
+                    raise Failed(message, f"git -C {repo.root} update-ref -d {repository.BRANCHES}{branch}")
         places.leave(repo, path)
     return True
 
