@@ -175,9 +175,9 @@ class Inotify:
     def _wait(self) -> None:
         self._loop.remove_reader(self._file)
         now = self._loop.time()
-        self._timer = self._loop.call_at(max(now + SETTLING, self._told + APART), self._tell)
+        self._timer = self._loop.call_at(max(now + SETTLING, self._told + APART), self._report)
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         changes = list(self._read())
         self._told = self._loop.time()
         self._loop.add_reader(self._file, self._wait)

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from ampsm_engine import file_lock, private_folder
 from ampsm_engine.batch import runs
-from ampsm_engine.batch.coordinator import Coordinator, ExecutorOf, say
+from ampsm_engine.batch.coordinator import Coordinator, ExecutorOf, log
 from ampsm_engine.batch.local import LocalExecutor
 from ampsm_engine.context import Engine, engine_at
 from ampsm_engine.engine import startup
@@ -39,7 +39,7 @@ def main(batch_id: str, executor_of: ExecutorOf = LocalExecutor) -> int:
     engine = engine_at()
     folder = engine.home.batch(batch_id)
     folder.path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-    startup.recovered = say
+    startup.recovered = log
     is_ready = False
     while True:
         lease = open_private(folder.lease, os.O_RDWR | os.O_CREAT)
@@ -55,7 +55,7 @@ def main(batch_id: str, executor_of: ExecutorOf = LocalExecutor) -> int:
                 is_ready = True
             _coordinate(engine, batch_id, executor_of)
         except Exception as reason:  # noqa: BLE001 - the log and the run's reason are all that anybody will see of it
-            say(traceback.format_exc())
+            log(traceback.format_exc())
             failures = 1 if time.monotonic() - began > LASTED else failures + 1
             with suppress(OSError):
                 os.pwrite(lease, launch.FAILED + b" %d" % failures, 0)
@@ -78,9 +78,9 @@ def _coordinate(engine: Engine, batch_id: str, executor_of: ExecutorOf) -> None:
         return
     if batch.state not in runs.AT_WORK:
         return
-    say(f"takes up {batch_id}")
+    log(f"takes up {batch_id}")
     asyncio.run(Coordinator(engine, batch, runs.specs(engine, batch_id), executor_of).work())
-    say(f"is done with {batch_id}")
+    log(f"is done with {batch_id}")
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ class Coordinator:
             for task in (watching, executing):
                 task.cancel()
             await asyncio.wait((watching, executing))
-            self._say_events()
+            self._log_events()
             for threads in (self._threads, self._merge_threads):
                 threads.shutdown(wait=False, cancel_futures=True)
         # A session that is still being made for an item is there before the next coordinator looks for it.
@@ -112,10 +112,10 @@ class Coordinator:
                 runs.remove(self.engine, self.batch.id)
         return False
 
-    def _say_events(self) -> None:
+    def _log_events(self) -> None:
         for event in self.executor.events():
             told = json.loads(event.content)
-            say(f"{event.host} {told['item']} {told['text']}")
+            log(f"{event.host} {told['item']} {told['text']}")
 
     async def _patient_round(self) -> bool:
         try:
@@ -123,7 +123,7 @@ class Coordinator:
         except (AmpsmError, OSError) as reason:
             if not is_passing(reason):
                 raise
-            say(f"waits: {reason}")
+            log(f"waits: {reason}")
             await asyncio.sleep(PAUSE)
             return True
 
@@ -133,7 +133,7 @@ class Coordinator:
         self.batch = batch = store.batches.get(self.batch.id)
         if batch.state not in (BatchState.RUNNING, BatchState.STOPPING):
             return False
-        self._say_events()
+        self._log_events()
         for answer in self.executor.poll():
             self._answered(answer)
         self._end_preparing()
@@ -232,7 +232,7 @@ class Coordinator:
             if (reason := future.exception()) is not None:
                 if is_passing(reason):
                     continue
-                say(f"{item_id}: {type(reason).__name__}: {reason}")
+                log(f"{item_id}: {type(reason).__name__}: {reason}")
                 text = f"It passed, and is not merged: {reason}"
                 self.engine.store.batches.move_item(
                     item_id, (ItemState.RUNNING,), ItemState.ERROR, reason=text, ended_at=timestamps.now()
@@ -327,7 +327,7 @@ class Coordinator:
                 self._swept = time.monotonic()
                 launch.sweep(self.engine.home, self.engine.store, slot_count)
         except Failed as reason:
-            say(str(reason))
+            log(str(reason))
 
     def _spec(self, item_id: str) -> ItemSpec:
         if item_id not in self.specs:  # entered since; or its file is gone: the store has it redacted
@@ -337,6 +337,6 @@ class Coordinator:
         return self.specs[item_id]
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     """Write into the log of the run."""
     print(f"{timestamps.now()} coordinator {redact.text(text)}", file=sys.stderr, flush=True)

@@ -64,7 +64,7 @@ class LocalExecutor:
         call = Call(self._calls, host.name if host else NAME, verb, request)
         item_id = str(json.loads(request)["item"])
         if verb == RUN:
-            tell = partial(self._tell, item_id)
+            tell = partial(self._note_event, item_id)
             run = ItemRun(self._engine, self._watch, self._threads, item_id, self._spec_of(item_id), tell)
             self._running[call.number] = call, asyncio.create_task(run.until_ended())
         else:
@@ -87,7 +87,7 @@ class LocalExecutor:
             answers.append(CallResult(call, json.dumps(asdict(task.result())).encode()))
         return tuple(answers)
 
-    def _tell(self, item_id: str, text: str) -> None:
+    def _note_event(self, item_id: str, text: str) -> None:
         self._events.append(HostEvent(NAME, json.dumps({"item": item_id, "text": text}).encode()))
 
     def events(self) -> tuple[HostEvent, ...]:

@@ -238,7 +238,7 @@ class PlanReader:
         try:
             text = file_text(self.path(path), "prompt")
         except AmpsmError as reason:
-            return self.told(node, reason)
+            return self.reject(node, reason)
         return self.checked(node, text, command.check_prompt, runs.check_unredacted)
 
     def prompts(self, name: str, node: yaml.Node) -> Any:
@@ -331,10 +331,10 @@ class PlanReader:
             for check in checks:
                 check(value)
         except AmpsmError as reason:
-            return self.told(node, reason)
+            return self.reject(node, reason)
         return value
 
-    def told(self, node: yaml.Node, reason: AmpsmError) -> Any:
+    def reject(self, node: yaml.Node, reason: AmpsmError) -> Any:
         """Collect an error of ours."""
         self.wrong(node.start_mark.line + 1, reason.message)
         return _INVALID

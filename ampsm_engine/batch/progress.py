@@ -193,11 +193,11 @@ def _last(tries: Sequence[BatchTry], outcome: str) -> int:
 
 def requested_delay(said: str, now: datetime) -> float | None:
     """The seconds that an error says to wait; None when it does not say, or says what no run could wait for."""
-    delay = _told_delay(said, now)
+    delay = _delay_in(said, now)
     return delay if delay is not None and delay <= LONGEST_TOLD else None
 
 
-def _told_delay(said: str, now: datetime) -> float | None:
+def _delay_in(said: str, now: datetime) -> float | None:
     if found := _MOMENT.search(said):
         with suppress(ValueError):  # there is no such day, hour or zone
             moment = timestamps.parse(found.group().replace(" ", "T"))

@@ -63,7 +63,7 @@ def cluster_join(
       ampsm cluster join tls://head:8786 --slots 4 --name web1
       ampsm cluster join tls://head:8786 --print
     """
-    from ampsm_engine.cluster import dask_transport, host, joining, url
+    from ampsm_engine.cluster import dask_processes, dask_transport, host, url
 
     url.read(scheduler)
     url.check_installed()
@@ -73,16 +73,16 @@ def cluster_join(
 
     place = home.expanduser().absolute() if home else host.home_of_host(os.environ)
     count = slots or int(engine_at().settings.number("slots"))
-    plan = joining.HostPlan(address, name or joining.default_name(), place, count, listen or "", port)
-    joining.prepare(plan)
+    plan = dask_processes.HostPlan(address, name or dask_processes.default_name(), place, count, listen or "", port)
+    dask_processes.prepare(plan)
     if printed:
         output.line(plan.printed())
         return diagnostics.OK
     try:
         asyncio.run(dask_transport.check_reachable(address))
     except Failed as reason:  # it may be started later, and be away for a while at any time
-        diagnostics.note(f"{reason} {name or joining.default_name()} joins once one does.")
-    return joining.stay(plan, diagnostics.note)
+        diagnostics.note(f"{reason} {name or dask_processes.default_name()} joins once one does.")
+    return dask_processes.stay(plan, diagnostics.note)
 
 
 @cluster_command.command("head", cls=Command, short_help="Be the scheduler of a cluster.")
@@ -98,7 +98,7 @@ def cluster_head(address: str, port: int, *, insecure: bool) -> int:
 
       ampsm cluster head
     """
-    from ampsm_engine.cluster import dask_transport, joining, url
+    from ampsm_engine.cluster import dask_processes, dask_transport, url
 
     url.check_installed()
     is_encrypted = dask_transport.has_certificates()
@@ -106,5 +106,5 @@ def cluster_head(address: str, port: int, *, insecure: bool) -> int:
     url.check_safe(url.read(f"dask://{shown}:{port}", is_encrypted=is_encrypted), insecure=insecure)
     where = f"{'tls' if is_encrypted else 'dask'}://{shown}:{port}"
     diagnostics.note(f"The scheduler is at {where}. On each host: ampsm cluster join {where}")
-    command = joining.head_command(address, port, ("--protocol", "tls") if is_encrypted else ())
+    command = dask_processes.head_command(address, port, ("--protocol", "tls") if is_encrypted else ())
     os.execv(command[0], command)  # noqa: S606 - no shell is wanted

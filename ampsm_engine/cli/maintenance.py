@@ -36,20 +36,20 @@ def doctor_command(cluster: str | None, sources: tuple[str, ...], *, as_json: bo
     from ampsm_engine.engine import doctor
 
     if cluster is not None:
-        from ampsm_engine.cluster import checking
+        from ampsm_engine.cluster import checks
 
         with diagnostics.working("Asking the cluster"):
-            checks = checking.check_cluster(cluster, sources)
+            found = checks.check_cluster(cluster, sources)
     else:
         engine = engine_at()  # not ready: why it could not be is what is asked here
         with diagnostics.working("Asking git and amp"):
-            checks = doctor.check_machine(engine, os.environ)
-    fit = not any(check.ok is False for check in checks)
+            found = doctor.check_machine(engine, os.environ)
+    fit = not any(check.ok is False for check in found)
     if as_json:
-        output.document({"fit": fit, "checks": documents.plain(checks)})
+        output.document({"fit": fit, "checks": documents.plain(found)})
         return diagnostics.OK if fit else diagnostics.UNFIT
-    width = max(len(check.name) for check in checks)
-    for check in checks:
+    width = max(len(check.name) for check in found)
+    for check in found:
         mark, style = _MARKS[check.ok]
         output.line(Styled(mark, style), f" {check.name:<{width}}  {one_line(check.text)}")
         if check.hint:

@@ -30,11 +30,11 @@ class PatchEncodings:
             self._encoding = ""
         raw = text.encode("utf-8", "surrogateescape")
         at = raw.find(b"\n@@ ") + 1
-        self._encoding = self._encoding or of_lines(raw[at:], self._said(text[: text.find("\n@@ ")]))
+        self._encoding = self._encoding or of_lines(raw[at:], self._attribute_encoding(text[: text.find("\n@@ ")]))
         if not self._encoding:
             return text
         return text[: text.find("\n@@ ") + 1] + raw[at:].decode(self._encoding, "surrogateescape")
 
-    def _said(self, head: str) -> str:
+    def _attribute_encoding(self, head: str) -> str:
         names = _NAME.findall(head)
         return worktree_texts.said_encoding(self._worktree, names[-1]) if names and self._worktree else ""

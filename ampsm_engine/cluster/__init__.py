@@ -7,7 +7,8 @@
     transport  how a host is reached, as a protocol
     dask_transport   the one that is here: Dask distributed, and the only module that imports it
     executor   a run's items placed on hosts, watched, collected, placed again when a host stays away
-    joining, checking   a machine becomes a host; `ampsm doctor --cluster`
+    dask_processes   a machine becomes a host or the scheduler
+    checks     `ampsm doctor --cluster`: whether a cluster can be used
     url        the address of a cluster, and which are refused
 
 A transport reaches the hosts and no more: which item is where, and what came of it, is in the stores, and every death

@@ -79,10 +79,10 @@ class DaskTransport:
         except Exception as reason:  # by whatever answers there: a MemoryError where it is no scheduler
             with suppress(Exception):  # it never came to be
                 await client.close(timeout=1)
-            raise self._told(reason) from reason
+            raise self._connection_error(reason) from reason
         self._client = client
 
-    def _told(self, reason: BaseException) -> Failed | Unfit:
+    def _connection_error(self, reason: BaseException) -> Failed | Unfit:
         said = ""
         cause: BaseException | None = reason
         while cause is not None:

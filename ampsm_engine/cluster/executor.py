@@ -102,7 +102,7 @@ class ClusterExecutor:
         call = Call(self._calls, host.name if host else "", verb, request)
         item_id = str(json.loads(request)["item"])
         if verb == RUN:
-            run = RemoteItem(self, item_id, self.spec_of(item_id), partial(self.tell, item_id=item_id))
+            run = RemoteItem(self, item_id, self.spec_of(item_id), partial(self.log, item_id=item_id))
             self._running[call.number] = call, asyncio.create_task(run.until_ended())
         return call  # a stop by force is seen by the item itself, which has the host end its half of the run
 
@@ -123,7 +123,7 @@ class ClusterExecutor:
         told, self._events = tuple(self._events), []
         return told
 
-    def tell(self, text: str, item_id: str = "") -> None:
+    def log(self, text: str, item_id: str = "") -> None:
         """Have a few words written into the run's log."""
         self._events.append(HostEvent("cluster", json.dumps({"item": item_id, "text": text}).encode()))
         self.watch.wake()
@@ -161,7 +161,7 @@ class ClusterExecutor:
     def _note_trouble(self, reason: str) -> None:
         text = f"It waits for the cluster: {reason}" if reason else ""
         if text and text != self._trouble:
-            self.tell(text)
+            self.log(text)
         self._trouble = text
 
     async def _look(self) -> None:
@@ -183,7 +183,7 @@ class ClusterExecutor:
         for name, host in list(self._hosts.items()):
             if host.address == address:
                 del self._hosts[name]
-                self.tell(f"{name} is away")
+                self.log(f"{name} is away")
         self.wake()
 
     async def _attend(self, address: str) -> None:
@@ -195,33 +195,33 @@ class ClusterExecutor:
                     await self._follow(host)
             except AmpsmError as reason:
                 self._part(address)
-                self.tell_once(f"{address}: {reason}{f' {reason.hint}' if reason.hint else ''}")
+                self.log_once(f"{address}: {reason}{f' {reason.hint}' if reason.hint else ''}")
             await asyncio.sleep(LOOK)
 
-    def tell_once(self, text: str) -> None:
+    def log_once(self, text: str) -> None:
         """Have a text written into the run's log unless it stands there already."""
         if text not in self._told:
             self._told.add(text)
-            self.tell(text)
+            self.log(text)
 
     async def _greet(self, address: str) -> RemoteHost | None:
         hello, _ = await self.ask_address(address, {"verb": "hello"}, limit=PATIENCE)
         name, home_id = printable(str(hello["name"]))[:80], str(hello["homeId"])
         for problem in hello.get("problems", ()):
-            self.tell_once(f"{name}: {printable(str(problem))[:300]}")
+            self.log_once(f"{name}: {printable(str(problem))[:300]}")
         if hello.get("problems"):
             return None
         same = self._hosts.get(name)
         if same is not None and same.address != address and same.home_id != home_id:
-            self.tell_once(f"Two hosts are called {name}; the one at {address} is not used. ampsm cluster join --name")
+            self.log_once(f"Two hosts are called {name}; the one at {address} is not used. ampsm cluster join --name")
             return None
         if any(other.home_id == home_id and other.address != address for other in self._hosts.values()):
-            self.tell_once(f"{name} at {address} has the home of another host, and is not used.")
+            self.log_once(f"{name} at {address} has the home of another host, and is not used.")
             return None
         host = RemoteHost(name, str(hello["boot"]), home_id, address, int(hello["slots"]), int(hello["free"]))
         await self._hear(host, None, 0.0)  # what it has, before anything is given to it
         self._hosts[name] = host
-        self.tell(f"{name} is there ({host.slots} slots)")
+        self.log(f"{name} is there ({host.slots} slots)")
         self.wake()
         return host
 

@@ -283,7 +283,7 @@ class HostService:
         batches = self.engine.store.batches
         found: dict[str, Any] = {"items": [], "others": [], "wait": None, "halted": None}
         for batch in batches.all():
-            told = [self._told(item) for item in batches.items(batch.id)]
+            told = [self._item_status(item) for item in batches.items(batch.id)]
             if batch.id != batch_id:
                 found["others"] += told
                 continue
@@ -294,7 +294,7 @@ class HostService:
                 found["halted"] = batch.wait_reason
         return found
 
-    def _told(self, item: BatchItem) -> dict[str, Any]:
+    def _item_status(self, item: BatchItem) -> dict[str, Any]:
         activity = None
         if item.session_id and item.state is ItemState.RUNNING:
             last = self.engine.store.iterations.of(item.session_id)[-1:]

@@ -85,10 +85,10 @@ class Cluster(Protocol):
     def key(self, name: str) -> str:
         """What a run or an item is called on hosts."""
 
-    def tell(self, text: str, item_id: str = "") -> None:
+    def log(self, text: str, item_id: str = "") -> None:
         """Have a few words written into the run's log."""
 
-    def tell_once(self, text: str) -> None:
+    def log_once(self, text: str) -> None:
         """Have a text written into the run's log unless it stands there already."""
 
     async def changed(self, seconds: float) -> None:
@@ -110,7 +110,7 @@ class RemoteItem:
     cluster: Cluster
     item_id: str
     spec: ItemSpec
-    tell: Callable[[str], None]
+    log: Callable[[str], None]
     _entered: float = 0.0
     """When its host was asked to run it by this process, as `time.monotonic` counts; 0 before."""
     _failures: int = 0
@@ -122,12 +122,12 @@ class RemoteItem:
                 if (end := await self._step()) is not None:
                     return end
             except HostGone as reason:
-                self.tell(str(reason))
+                self.log(str(reason))
                 await self.cluster.changed(PAUSE)
             except (AmpsmError, OSError) as reason:
                 self._failures += 1
                 if is_passing(reason) or (isinstance(reason, Failed) and self._failures < MOST_FAILURES):
-                    self.tell(str(reason))
+                    self.log(str(reason))
                     await asyncio.sleep(PAUSE)
                 elif (end := self._failed(reason)) is not None:
                     return end
@@ -193,7 +193,7 @@ class RemoteItem:
         self.cluster.engine.store.batches.move_item(
             item.id, (ItemState.PLACED, ItemState.UNREACHABLE), ItemState.RUNNING, lost_at=None, reason=None
         )
-        self.tell(f"runs on {host.name}")
+        self.log(f"runs on {host.name}")
 
     async def _ask_to_run(self, item: BatchItem, host: RemoteHost) -> None:
         engine = self.cluster.engine
@@ -223,7 +223,7 @@ class RemoteItem:
         try:
             name = await self._in_thread(clones.bundle, root, session.branch_name, has, file)
             size, offset = file.stat().st_size, 0
-            self.tell(f"sends {max(size >> 10, 1)} kB of {root.name} to {host.name}")
+            self.log(f"sends {max(size >> 10, 1)} kB of {root.name} to {host.name}")
             while offset < size:
                 piece = await self._in_thread(_piece, file, offset)
                 put = {"verb": "put", "name": name, "offset": offset}
@@ -278,7 +278,7 @@ class RemoteItem:
             batches.leave_host(
                 item.id, (ItemState.UNREACHABLE,), ItemState.QUEUED, "given up", reason=reason, host=None, lost_at=None
             )
-            self.tell(reason)
+            self.log(reason)
             return ItemEnd(item.id, "ended")
         await self.cluster.changed(PAUSE)
         return None
@@ -289,7 +289,7 @@ class RemoteItem:
         self.cluster.engine.store.batches.leave_host(
             item.id, _RUNS, ItemState.QUEUED, "lost", reason=reason, host=None, lost_at=None
         )
-        self.tell(reason)
+        self.log(reason)
 
     def _failed(self, reason: AmpsmError | OSError) -> ItemEnd | None:
         """End the item with an error that will not pass."""
@@ -324,12 +324,12 @@ async def late_item(cluster: Cluster, host: RemoteHost, item: BatchItem, told: d
                 await loop.run_in_executor(
                     cluster.threads, keep, cluster.engine, item, host.name, host.boot, ResultArchive(file)
                 )
-                cluster.tell(f"{host.name} ended it, too; that is kept as late", item.id)
+                cluster.log(f"{host.name} ended it, too; that is kept as late", item.id)
             finally:
                 file.unlink(missing_ok=True)
         await cluster.ask(host, {"verb": "forget", "item": cluster.key(item.id)})
     except (AmpsmError, OSError) as reason:
-        cluster.tell_once(f"{host.name}: {item.id}: {reason}")
+        cluster.log_once(f"{host.name}: {item.id}: {reason}")
 
 
 async def _receive(cluster: Cluster, host: RemoteHost, item_id: str, file: Path) -> None:

@@ -267,14 +267,14 @@ def restore(engine: Engine, session_id: str) -> Session:
         if not session.trashed_at:
             message = f"Session {session.name} is not in the trash."
             raise Refused(message, "ampsm trash ls")
-        notes = [_restore_files(session), _told_shared_thread(engine, session)]
+        notes = [_restore_files(session), _shared_thread_note(engine, session)]
         back = store.sessions.update(session.id, trashed_at=None)
     text = "; ".join([f"{session.name}{_IS_BACK}", *(note for note in notes if note)])
     store.facts.add("restored", text, session_id=session.id)
     return back
 
 
-def _told_shared_thread(engine: Engine, session: Session) -> str | None:
+def _shared_thread_note(engine: Engine, session: Session) -> str | None:
     """A note where another session went on with the thread meanwhile: amp lets one program at a time drive it."""
     for other in engine.store.sessions.all():
         if session.thread_id and other.thread_id == session.thread_id:

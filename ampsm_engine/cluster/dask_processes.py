@@ -82,7 +82,7 @@ def prepare(plan: HostPlan) -> None:
     config.store(own, "slots", str(plan.slots))
 
 
-def stay(plan: HostPlan, tell: Callable[[str], None]) -> int:
+def stay(plan: HostPlan, report: Callable[[str], None]) -> int:
     """Run a worker, and another one whenever it ends, until SIGTERM or Ctrl-C; amp goes on. The exit code."""
     leaving: list[int] = []
     child: subprocess.Popen[bytes] | None = None
@@ -98,17 +98,19 @@ def stay(plan: HostPlan, tell: Callable[[str], None]) -> int:
         while not leaving:
             began = time.monotonic()
             child = subprocess.Popen(plan.command(), env=plan.environment(os.environ), start_new_session=True)
-            tell(f"{plan.name} joins {plan.scheduler.text} (worker {child.pid}, {plan.slots} slots, home {plan.home})")
+            report(
+                f"{plan.name} joins {plan.scheduler.text} (worker {child.pid}, {plan.slots} slots, home {plan.home})"
+            )
             _await(child, leaving)
             if leaving:
                 break
             pause = 1.0 if time.monotonic() - began > LASTED else min(pause * 2, 30.0)
-            tell(f"The worker ended with {child.returncode}; another one starts in {pause:.0f} s. amp goes on.")
+            report(f"The worker ended with {child.returncode}; another one starts in {pause:.0f} s. amp goes on.")
             _sleep(pause, leaving)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    tell(f"{plan.name} has left. What amp is at goes on.")
+    report(f"{plan.name} has left. What amp is at goes on.")
     return 0
 
 
