@@ -5,7 +5,6 @@ kept, and where and when it was trusted.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import shlex
@@ -85,4 +84,6 @@ def _of(home: Home, root: Path) -> Iterator[Path]:
 
 def _path(home: Home, root: Path, command: str) -> Path:
     content = f"{os.path.realpath(root)}\0{command}".encode("utf-8", "surrogateescape")
+    import hashlib  # OpenSSL, for the few repositories that say how they are set up
+
     return home.trusted / hashlib.sha256(content).hexdigest()

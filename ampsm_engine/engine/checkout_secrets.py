@@ -5,7 +5,6 @@ store keeps of the prompt has it.
 """
 
 import contextlib
-import hashlib
 import os
 from pathlib import Path
 
@@ -27,7 +26,8 @@ def learn(engine: Engine, repo: Repo, state: CheckoutState | None = None) -> Non
         repo = worktree_preparation.source(repo, "")
         state = worktree_preparation.read_checkout_state(repo.checkout)
     found = worktree_preparation.secret_files(repo.checkout, state)
-    redact.note_files(_owner(repo.root), found)
+    if found or engine.home.secret_files.is_dir():
+        redact.note_files(_owner(repo.root), found)
 
 
 def learn_at(engine: Engine, path: Path) -> None:
@@ -42,4 +42,6 @@ def forget(engine: Engine, root: Path) -> None:
 
 
 def _owner(root: Path) -> str:
+    import hashlib  # OpenSSL, for who has such files
+
     return hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()

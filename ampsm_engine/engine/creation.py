@@ -50,16 +50,21 @@ class Creation:
         if isinstance(branches, list):
             branches.append(branch)
         self._write()
+        self._sync()
 
     def keep(self, branch: str) -> None:
         """Record the branch that was there before, and stays."""
         self._known["kept"] = branch
         self._write()
+        self._sync()
 
     def _write(self) -> None:
         content = json.dumps(self._known).encode()
         self._length = max(len(content), self._length)
         os.pwrite(self._descriptor, content.ljust(self._length), 0)  # in one step: it is never half of two
+
+    def _sync(self) -> None:
+        """Bring it to the disk, once for all that git is about to make: a process that dies takes nothing along."""
         os.fsync(self._descriptor)
 
     def end(self) -> None:

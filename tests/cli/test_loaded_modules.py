@@ -90,7 +90,7 @@ ROWS: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     (
         ("new", "--no-run", "--name", "two"),
         f"{FRONT} {READING} {ASKING_GIT} {REDACTING} {MAKING}",
-        f"{SMALL} hashlib subprocess",
+        f"{SMALL} subprocess",
         "ahocorasick",
     ),
     (
