@@ -253,7 +253,7 @@ KEYS: dict[str, Key] = {
         Key("session.retry", (AGAIN,), _SESSION, "run the last prompt again"),
         Key("session.script", (SCRIPT,), _SESSION, "run the script"),
         Key("session.setup", (SETUP,), _SESSION, "run the setup of its worktree again, or go on without"),
-        Key("session.about", (ABOUT,), _SESSION, "change its name, tags or notes, or put it away"),
+        Key("session.about", (ABOUT,), _SESSION, "change its name, notes, base, script, mode, tags; archive it"),
         Key("session.trash", (TRASH,), _SESSION, "to the trash"),
         Key("session.undo", (UNDO,), _SESSION, "take back the merge, or what went to the trash last"),
         Key("session.editor", (EDIT,), _SESSION, "open the worktree in the editor"),

@@ -59,8 +59,8 @@ def run_in_terminal(app: App[object], command: Sequence[str], folder: Path) -> N
     finally:
         signal.signal(signal.SIGINT, before)
     if code not in (0, 130, -signal.SIGINT):
-        message = f"{Path(command[0]).name} ended with exit code {code}."
-        raise Failed(message)
+        how = f"ended with exit code {code}" if code > 0 else f"was ended by a signal: {signal.strsignal(-code)}"
+        raise Failed(f"{Path(command[0]).name} {how}.")
 
 
 def edited_text(app: App[object], text: bytes, name: str) -> bytes:
@@ -70,11 +70,15 @@ def edited_text(app: App[object], text: bytes, name: str) -> bytes:
         place = Path(folder) / name
         place.touch(mode=0o600)
         place.write_bytes(text)
-        run_in_terminal(app, [*command, str(place)], Path(folder))
+        try:
+            run_in_terminal(app, [*command, str(place)], Path(folder))
+        except Failed as reason:
+            raise Failed(reason.message, "Nothing has changed.") from reason
         try:
             return place.read_bytes()
         except OSError as reason:
-            raise Failed(f"The editor left nothing to read: {reason.strerror}.") from reason
+            message = f"The editor left nothing to read: {reason.strerror}."
+            raise Failed(message, "Nothing has changed.") from reason
 
 
 def suspendable(driver: "type[Driver]") -> "type[Driver]":  # noqa: C901 - a class of small methods

@@ -60,11 +60,14 @@ COLUMNS: tuple[TableColumn[ListedSession], ...] = (
 
 
 def board_row(session: Session, iterations: Sequence[Iteration]) -> BoardRow:
-    """A session as on the board: with its running iteration, else the newest that began, else the first queued."""
+    """A session as on the board: with its running iteration, else the newest that began, else the first queued.
+
+    What was stopped in the queue never began.
+    """
     queued = [each for each in iterations if each.state is State.QUEUED]
-    begun = [each for each in iterations if each.state is not State.QUEUED]
-    running = [each for each in begun if each.state is not State.SETTLED]
-    candidates = running or begun[-1:] or queued
+    settled = [each for each in iterations if each.state is State.SETTLED and each.start_time]
+    running = [each for each in iterations if each.state not in (State.QUEUED, State.SETTLED)]
+    candidates = running or settled[-1:] or queued
     return BoardRow(session, len(iterations), len(queued), candidates[0] if candidates else None)
 
 

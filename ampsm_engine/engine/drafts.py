@@ -176,6 +176,8 @@ def _located(engine: Engine, path: Path) -> "Repo":
 def _prompt(typed: str) -> None:
     from ampsm_engine.engine.runs import check_unredacted
 
+    if not typed.strip():
+        raise Refused("The prompt is empty.", "Write what amp is to do.")
     command.check_prompt(typed)
     check_unredacted(typed)
 

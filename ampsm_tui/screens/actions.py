@@ -250,11 +250,11 @@ class SessionActions:
     def script(self) -> None:
         """Run the script, and see what it prints."""
         from ampsm_tui.screens.script import ScriptScreen
+        from ampsm_tui.screens.session_dialogs import SessionAbout
 
         session = self.only_one("The script of")
         if session is not None and not session.script_command:
-            message = f"Session {session.name} has no script."
-            show_error(self._screen, Refused(message, f"ampsm edit {session.id} --script 'make test'"))
+            SessionAbout(self._screen, self._ask_each).write_script(session)
         elif session is not None:
             self._screen.app.push_screen(ScriptScreen(session))
 

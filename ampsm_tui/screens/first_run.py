@@ -18,7 +18,7 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open, show_error
 from ampsm_tui.bindings import bind, shown_key
 from ampsm_tui.clean import many_lines
-from ampsm_tui.hints import in_app
+from ampsm_tui.hints import in_app, with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets.key_bar import KeyBar
 
@@ -105,7 +105,7 @@ class FirstRunScreen(AppScreen[None]):
         bad = any(not one.ok for one in found)
         key = shown_key(self, "session.new")
         begin = f"{key} begins the first session" if not bad else f"{key} begins a session as soon as these are mended"
-        self.query_one("#keys", Static).update(Content(f"{begin}. ? lists all keys."))
+        self.query_one("#keys", Static).update(Content(with_keys(self, f"{begin}. {{help}} lists all keys.")))
 
     def action_new(self) -> None:
         """Open the form for the first session."""

@@ -28,19 +28,21 @@ class SessionAbout:
         ]
         if len(sessions) == 1:
             own = [("n", "name", first.name), ("o", "notes", first.notes or ""), ("b", "base", first.base_branch)]
-            lines = [*(MenuLine(*one) for one in own), *lines]
+            how = [("s", "script", first.script_command or ""), ("m", "mode", first.model_override or "")]
+            lines = [*(MenuLine(*one) for one in (*own, *how)), *lines]
+
+        ways: dict[str, Callable[[], None]] = {
+            "name": lambda: self._rename(first),
+            "notes": lambda: self._write_notes(first),
+            "base": lambda: self._change_base(first),
+            "script": lambda: self.write_script(first),
+            "mode": lambda: self._write_mode(first),
+            "tags": lambda: self._write_tags(sessions),
+        }
 
         def chosen(word: str | None) -> None:
-            if word == "name":
-                self._rename(first)
-            elif word == "notes":
-                self._write_notes(first)
-            elif word == "base":
-                self._change_base(first)
-            elif word == "tags":
-                self._write_tags(sessions)
-            elif word is not None:
-                self._put_away(sessions, archived=not is_away)
+            if word is not None:
+                ways.get(word, lambda: self._put_away(sessions, archived=not is_away))()
 
         self._screen.app.push_screen(LetterMenu(f"Change of {labels.session_names(sessions)}", lines), chosen)
 
@@ -73,21 +75,28 @@ class SessionAbout:
         self._screen.app.push_screen(screen)
 
     def _rename(self, session: Session) -> None:
+        note = "Its branch and its folder keep their names."
+        self._write_line(session, f"Rename {session.name}", "name", session.name, note)
+
+    def write_script(self, session: Session) -> None:
+        """Change the shell command that checks each iteration of a session."""
+        note = "A shell command, such as make test, for each iteration from the next one on; empty: none."
+        self._write_line(session, f"Script of {session.name}", "script", session.script_command or "", note)
+
+    def _write_mode(self, session: Session) -> None:
+        note = "amp's mode from the next iteration on, such as medium or high; empty: amp's own default."
+        self._write_line(session, f"Mode of {session.name}", "mode", session.model_override or "", note)
+
+    def _write_line(self, session: Session, title: str, field: str, text: str, note: str) -> None:
+        """Write one field of a session; `field` is what `sessions.edit` calls it."""
         from ampsm_engine.engine import sessions as verbs
 
-        async def rename(text: str) -> None:
-            await ask(verbs.edit, app_of(self._screen).engine, session.id, name=text)
+        async def write(typed: str) -> None:
+            await ask(verbs.edit, app_of(self._screen).engine, session.id, **{field: typed.strip()})  # type: ignore[arg-type]
 
-        screen = LineScreen(
-            f"Rename {session.name}",
-            rename,
-            owner=session.id,
-            purpose="name",
-            text=session.name,
-            note="Its branch and its folder keep their names.",
-            may_be_empty=True,
+        self._screen.app.push_screen(
+            LineScreen(title, write, owner=session.id, purpose=field, text=text, note=note, may_be_empty=True)
         )
-        self._screen.app.push_screen(screen)
 
     def _change_base(self, session: Session) -> None:
         from ampsm_engine.engine import base_change

@@ -127,6 +127,6 @@ class RecordKind(NamedTuple, Generic[Record]):
         at = sorts.index(how.sort) if how.sort in sorts else 0
         return replace(how, sort=sorts[(at + 1) % len(sorts)], is_reversed=False)
 
-    def nothing(self, how: RecordArrangement) -> str:
-        """What stands in a table whose arrangement leaves none of its records."""
-        return f"Nothing matches {one_line(how.text, 40)!r}" if how.text else "None of these; Esc shows all"
+    def nothing(self, how: RecordArrangement, back: str) -> str:
+        """What stands in a table whose arrangement leaves none of its records; `back`: the key that takes it back."""
+        return f"Nothing matches {one_line(how.text, 40)!r}" if how.text else f"None of these; {back} shows all"

@@ -18,6 +18,7 @@ from ampsm_engine.state_styles import SHOWN
 from ampsm_tui.app_context import app_of
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import fit
+from ampsm_tui.hints import key_name
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets.record_columns import GAP, Record, RecordArrangement, RecordColumn, RecordKind, layout
 from ampsm_tui.widgets.table_lines import GUTTER, Cells, RowState, TableView, note, paint_row
@@ -190,7 +191,7 @@ class RecordTable(TableView, Generic[Record]):
         if index < len(self.rows):
             return self._row(self.rows[index], width)
         if index and not self.rows and self.records is not None:
-            text = self.kind.nothing(self.arrangement) if self.records else self.kind.empty
+            text = self.kind.nothing(self.arrangement, key_name(self, "back")) if self.records else self.kind.empty
             return note(text, index - 1, width, self.blended.style("-quiet"))
         return Strip.blank(width, self.blended.style())
 

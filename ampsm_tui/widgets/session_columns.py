@@ -23,6 +23,8 @@ class Subject(NamedTuple):
     counts: "ChangeCounts | None"
     at: datetime
     forecast: "ConflictForecast | None" = None
+    merge_key: Callable[[], str] = str
+    """The name of the key that goes on with an open conflict."""
 
 
 class Column(NamedTuple):
@@ -74,7 +76,7 @@ def _doing(subject: Subject) -> tuple[Piece, ...]:
     word = labels.state_word(subject.row)
     if subject.forecast is not None and subject.forecast.open and word != "running":
         waits = subject.forecast.open == "conflicted"
-        return (Piece("conflicts wait: M", "awaiting-input"),) if waits else (Piece("merging"),)
+        return (Piece(f"conflicts wait: {subject.merge_key()}", "awaiting-input"),) if waits else (Piece("merging"),)
     if subject.counts is not None and subject.counts.missing and word != "running":
         return (Piece(subject.counts.missing, "error"),)
     style = {"running": "", "error": "error", "awaiting-input": "awaiting-input"}.get(word, "quiet")

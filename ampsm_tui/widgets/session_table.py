@@ -21,6 +21,7 @@ from ampsm_engine.state_styles import STATES
 from ampsm_tui.app_context import app_of
 from ampsm_tui.bindings import bind, shown_key
 from ampsm_tui.clean import cells, fit
+from ampsm_tui.hints import key_name
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets import session_columns
 from ampsm_tui.widgets.record_columns import GAP
@@ -47,10 +48,12 @@ class RowPainter:
         style: Callable[..., Style],
         clock: Callable[[], datetime],
         forecasts: "Callable[[], Forecasts]" = dict,
+        merge_key: Callable[[], str] = str,
     ) -> None:
         self.style = style
         self.clock = clock
         self.forecasts = forecasts
+        self.merge_key = merge_key
         self.width = 0
         self.columns: tuple[tuple[Column, int], ...] = ()
         self.counts: Mapping[str, ChangeCounts] = {}
@@ -113,7 +116,7 @@ class RowPainter:
 
     def _subject(self, row: BoardRow) -> Subject:
         session_id = row.session.id
-        return Subject(row, self.counts.get(session_id), self.clock(), self.forecasts().get(session_id))
+        return Subject(row, self.counts.get(session_id), self.clock(), self.forecasts().get(session_id), self.merge_key)
 
     def _values(self, row: BoardRow) -> Cells:
         subject = self._subject(row)
@@ -162,7 +165,12 @@ class SessionTable(TableView):
     def __init__(self) -> None:
         super().__init__()
         self._lines = SessionLines()
-        self._painter = RowPainter(self.blended.style, lambda: app_of(self).clock(), lambda: self.forecasts)
+        self._painter = RowPainter(
+            self.blended.style,
+            lambda: app_of(self).clock(),
+            lambda: self.forecasts,
+            lambda: key_name(self, "session.merge"),
+        )
         self._showing: tuple[str, ...] = ()
         self._expected: str | None = None
 
@@ -345,6 +353,6 @@ class SessionTable(TableView):
 def _empty_note(table: SessionTable) -> str:
     """What stands in a list without lines."""
     if table.board is not None and table.board.rows:
-        return nothing_of(table.arrangement)
+        return nothing_of(table.arrangement, key_name(table, "back"))
     key = shown_key(table.screen, "session.new")
     return f"No sessions yet; {key} begins one" if key else "No sessions yet"

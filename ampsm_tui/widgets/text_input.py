@@ -65,6 +65,7 @@ class TextInput(TextArea):
             self.move_cursor(result.end_location)
 
     def action_edit_elsewhere(self) -> None:
-        """Write it in the editor."""
+        """Write it in the editor; undo brings back what was there, also where the editor left nothing."""
         if (text := edited(self, self.text)) is not None:
-            self.fill(text)
+            self.replace(text, (0, 0), self.document.end)
+            self.move_cursor(self.document.end)

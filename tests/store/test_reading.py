@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine.cli.listing import board_row
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Outcome, State, Status, Tally, ToolCall
 from ampsm_engine.store import Store
@@ -87,6 +88,7 @@ def test_a_board_shows_the_iteration_that_runs_then_the_newest_that_began_then_t
     store.queue.ask_to_stop("s1")
     (row,) = store.sessions.board().rows
     assert (row.iterations, row.queued, row.current.id) == (3, 0, "i2")
+    assert board_row(row.session, store.iterations.of("s1")) == row, "the command line tells it as the screens do"
 
 
 def test_an_iteration_that_was_stopped_before_it_began_is_not_shown_as_current(store: Store) -> None:
@@ -95,6 +97,7 @@ def test_an_iteration_that_was_stopped_before_it_began_is_not_shown_as_current(s
     store.queue.ask_to_stop("s1")
     (row,) = store.sessions.board().rows
     assert (row.iterations, row.queued, row.current) == (1, 0, None)
+    assert board_row(row.session, store.iterations.of("s1")) == row
 
 
 def test_the_board_holds_the_newest_sessions_first_and_the_newest_facts_last(store: Store) -> None:

@@ -167,6 +167,18 @@ async def test_renaming_keeps_a_refused_name_in_the_box(desk: Desk) -> None:
         desk.sees("needs at least one visible")
 
 
+async def test_script_and_mode_are_changed_where_the_session_is(desk: Desk) -> None:
+    async with desk.open(one(script_command="make test")):
+        await desk.press("E", "s")
+        desk.sees("Script of fix login", "make test")
+        await desk.press("s", "enter")
+        desk.asked("edit", "s000000001", script="make tests")
+        await desk.press("E", "m")
+        await desk.type("high")
+        await desk.press("enter")
+        desk.asked("edit", "s000000001", mode="high")
+
+
 async def test_notes_have_many_lines(desk: Desk) -> None:
     async with desk.open(one(notes="first")):
         await desk.press("E", "o", "ctrl+j", "b", "ctrl+g")

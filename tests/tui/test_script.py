@@ -100,10 +100,13 @@ async def test_how_it_looks(desk: Desk, snapshot_svg: Camera) -> None:
         desk.sees_not("12 passed")
 
 
-async def test_without_a_script_it_says_what_to_do(desk: Desk) -> None:
+async def test_without_a_script_it_asks_for_one(desk: Desk) -> None:
     async with desk.open(a_board(a_session("fix login", id="s1", script_command=None))):
         await desk.press("S")
-        desk.sees("has no script", "ampsm edit s1 --script")
+        desk.sees("Script of fix login")
+        await desk.type("make test")
+        await desk.press("enter")
+        desk.asked("edit", "s1", script="make test")
         desk.asked_not("start")
 
 

@@ -1,5 +1,6 @@
 """The session screen: what amp says is followed, what one asks for is asked for, and nothing that was typed is lost."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -312,6 +313,35 @@ async def test_a_prompt_is_written_in_the_editor(desk: Desk, monkeypatch: pytest
         await desk.type("Typed")
         await desk.press("ctrl+x", "ctrl+e")
         assert desk.app.screen.query_one(PromptBox).text == "Typed and edited"
+        await desk.press("ctrl+underscore")
+        assert desk.app.screen.query_one(PromptBox).text == "Typed", "what an editor did can be taken back"
+
+
+@pytest.mark.parametrize(
+    ("does", "told"),
+    [
+        ("exit 3", "ended with exit code 3"),
+        ("kill -9 $$", "was ended by a signal: Killed"),
+        ('rm "$2"', "left nothing to read"),
+        ("", ""),
+    ],
+)
+async def test_an_editor_with_arguments_that_fails_changes_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, does: str, told: str
+) -> None:
+    editor = tmp_path / "code"
+    editor.write_text(f'#!/bin/sh\n[ "$1" = --wait ] || exit 9\necho " and edited" >> "$2"\n{does}\n')
+    editor.chmod(0o755)
+    monkeypatch.setenv("VISUAL", f"{editor} --wait")
+    async with opened(desk, a_row()):
+        monkeypatch.setattr(desk.app, "suspend", contextlib.nullcontext)
+        await desk.press("m")
+        await desk.type("Typed")
+        await desk.press("ctrl+t")
+        assert desk.app.screen.query_one(PromptBox).text == ("Typed" if does else "Typed and edited")
+        desk.sees(told)
+        if does:
+            desk.sees("Nothing has changed.")
 
 
 async def test_the_queue_is_edited_and_emptied(desk: Desk) -> None:

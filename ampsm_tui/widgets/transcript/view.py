@@ -19,6 +19,7 @@ from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.ask import run_while_open, show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
+from ampsm_tui.hints import key_name
 from ampsm_tui.widgets import collector
 from ampsm_tui.widgets.inputs import LineInput
 from ampsm_tui.widgets.transcript.block_view import BlockView, TranscriptStatus
@@ -209,7 +210,7 @@ class TranscriptPane(Vertical):
     @on(TranscriptView.StatusChanged)
     def _show_status(self, message: TranscriptView.StatusChanged) -> None:
         message.stop()
-        line = status_line(message.status)
+        line = status_line(message.status, key_name(self, "move.last"))
         self._bar.update(line)
         self._bar.set_class(bool(line), "-shown")
 
@@ -254,13 +255,13 @@ class TranscriptPane(Vertical):
         return False
 
 
-def status_line(status: TranscriptStatus) -> str:
-    """The line below a transcript; empty when there is nothing to tell."""
+def status_line(status: TranscriptStatus, to_end: str) -> str:
+    """The line below a transcript; empty when there is nothing to tell. `to_end`: the key that goes to its end."""
     parts: list[str] = []
     if status.new_below:
-        parts.append(f"{status.new_below} new below, G")
+        parts.append(f"{status.new_below} new below, {to_end}")
     elif status.is_live and not status.is_following:
-        parts.append("holding still, G follows")
+        parts.append(f"holding still, {to_end} follows")
     if status.query:
         query = one_line(status.query, 30)
         found = f"{status.match} of {status.matches}" if status.matches else "is not in here"
