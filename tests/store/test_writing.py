@@ -243,9 +243,15 @@ def test_a_column_that_may_not_change_is_an_error_of_the_caller(store: Store, co
     running(store)
     with pytest.raises(TypeError):
         store.iterations.update("i1", **{column: "x"})
-    for kept in ("state", "number", "session_id", "offset", "input_tokens", "token_usage"):
+    kept = ("state", "number", "session_id", "offset", "input_tokens", "token_usage")
+    for one in kept:
         with pytest.raises(TypeError):
-            store.iterations.update("i1", **{kept: 1})
+            store.iterations.update("i1", **{one: 1})
+    store.iterations.begin_settling("i1", outcome=Outcome.DONE)
+    for one in (column, *kept):
+        with pytest.raises(TypeError):
+            store.iterations.settle("i1", status=Status.IDLE, **{one: "other"})
+    assert store.iterations.get("i1").state is State.SETTLING
 
 
 def test_columns_can_be_changed(store: Store) -> None:
