@@ -28,7 +28,7 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, in_background, run_to_end, run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
-from ampsm_tui.hints import in_app, with_keys
+from ampsm_tui.hints import begin_sentence, in_app, with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.kept_text import KeptText
 from ampsm_tui.screens.session_setup import ask_trust
@@ -383,7 +383,9 @@ class NewSessionScreen(AppScreen[FormResult | None]):
             from ampsm_engine.batch import runs
 
             return FormResult(batch_id=(await run_to_end(ask(runs.begin_variants, app_of(self).engine, draft))).id)
-        self._show_state(with_keys(self, "Making its branch and its folder; {back} takes it back."))
+        self._show_state(
+            f"Making its branch and its folder. {begin_sentence(with_keys(self, '{back} takes it back.'))}"
+        )
         making = _make_session(app_of(self).engine, draft, lambda: self._unwanted, with_setup=self._with_setup)
         session = await run_to_end(making)
         return FormResult(session.id) if session is not None else None
