@@ -132,7 +132,6 @@ class Reviews(StorePart):
         """Change columns of a comment, named as its fields; NotFound. Its state has a verb of its own."""
         changed = tables.changes(tables.CommentRow, columns, fixed=_FIXED)
         with self._db.writing():
-            self.comment(comment_id)
             if "text" in columns:
                 _refuse_empty_text(str(columns["text"]))
                 changed = tables.changes(tables.CommentRow, columns | {"updated_at": timestamps.now()}, fixed=_FIXED)

@@ -1,13 +1,14 @@
 """Marks, comments and rejections in the store: what is bound to an iteration, and what comes back from the queue."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Status
-from ampsm_engine.review.annotations import Comment, CommentAnswer, CommentState, Rejection
+from ampsm_engine.review.annotations import Comment, CommentAnswer, CommentState, PullRequest, Rejection
 from ampsm_engine.store import Store
 from tests.store.values import a_session, an_iteration
 
@@ -73,9 +74,11 @@ def test_rounds_are_numbered_in_their_session_and_one_that_never_began_is_none(k
     assert [(one.number, one.iteration_id) for one in kept.reviews.rounds("s1")] == [(1, "i1"), (2, "i4")]
     assert [one.round for one in kept.reviews.comments("s1")] == [2, 2]
     kept.reviews.answer_comment("c1", CommentAnswer.NO, "because")
+    kept.reviews.answer_comment("c2", CommentAnswer.DONE, None, "i1")
+    answered = [(fact.iteration_id, fact.text) for fact in kept.facts.read() if fact.kind == "answered"]
+    assert answered == [("i4", "app.py:1-2: no, because"), ("i1", "app.py:1-2: done")], "the one that says so"
     kept.queue.add(an_iteration("i5"), answers=["c1"])
     assert kept.reviews.comment("c1").answer is None, "it is asked once more"
-    assert [fact.text for fact in kept.facts.read() if fact.kind == "answered"] == ["app.py:1-2: no, because"]
     kept.sessions.remove("s1")
 
 
@@ -158,3 +161,29 @@ def test_all_of_it_goes_with_the_session(kept: Store) -> None:
         frozenset(),
         None,
     )
+
+
+def a_pull_request(number: int) -> PullRequest:
+    texts = ("title", "body", "ada", "main", f"head {number}", "base", "", "gh", "github.com", "some/where", "origin")
+    return PullRequest(number, f"https://github.com/some/where/pull/{number}", *texts)
+
+
+def test_a_pull_request_that_moved_on_is_noted_for_its_own_session(store: Store) -> None:
+    for key, number in (("s1", 7), ("s2", 8)):
+        store.sessions.add(a_session(key), pull_request=a_pull_request(number))
+    moved = replace(a_pull_request(7), head_sha="newer")
+    store.reviews.follow_pull_request("s1", moved, base_commit="b" * 40)
+    assert store.reviews.pull_request("s1") == moved
+    assert store.reviews.pull_request("s2") == a_pull_request(8)
+    assert store.sessions.get("s1").base_commit == "b" * 40
+    assert store.sessions.get("s2").base_commit != "b" * 40
+
+
+def test_a_comment_that_is_not_there_is_neither_changed_nor_answered(kept: Store) -> None:
+    for verb in (
+        lambda: kept.reviews.change_comment("nobody", line=3),
+        lambda: kept.reviews.set_comment_state("nobody", CommentState.RESOLVED),
+        lambda: kept.reviews.answer_comment("nobody", CommentAnswer.DONE, None),
+    ):
+        with pytest.raises(NotFound, match="nobody"):
+            verb()
