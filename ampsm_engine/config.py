@@ -121,7 +121,11 @@ SETTINGS = {
         Setting("notify.conflict", True, "notify when a merge meets a conflict"),
         Setting("notify.error", True, "notify when amp has failed"),
         Setting("ui.theme", "ampsm", "the colours of the screens", None, THEMES),
-        Setting("ui.mouse", True, "clicks and the wheel are for the app; off: the terminal selects text by dragging"),
+        Setting(
+            "ui.mouse",
+            True,
+            "clicks and the wheel are for the app; off, from the next start: the terminal selects text by dragging",
+        ),
         Setting("review.context", 3, "unchanged lines that a review shows around each change", 3, most=1000),
         Setting("review.tab-width", 4, "columns from one tab stop to the next in a review", 1, most=16),
         Setting(
@@ -140,13 +144,13 @@ SETTINGS = {
         Setting(
             "keys.layout",
             "vim",
-            "the keys of the screens; iso: no AltGr on European keyboards; emacs: its moving and searching, too",
+            "the keys of the screens; iso: no AltGr on European keyboards; emacs: its moving, searching and ctrl+g",
             choices=("vim", "iso", "emacs"),
         ),
         Setting(
             "ui.renderer",
             "auto",
-            "what the screens write to the terminal; auto: only what changes; plain: all that Textual writes",
+            "what the screens write from the next start; auto: only what changes; plain: all that Textual writes",
             choices=("auto", "plain"),
         ),
     )

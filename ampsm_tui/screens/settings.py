@@ -99,7 +99,7 @@ class SettingsScreen(AppScreen[None]):
         reads_on = value.isalnum() and isinstance(row.value, int | float) and not is_switch
         text = f"{value if reads_on else ''} {setting.meaning}".lstrip() + f"\nas ampsm comes: {default}"
         if trouble:
-            text = f"✗ {trouble}\n{hint}"
+            text = f"✗ {trouble}\n{hint or f'as ampsm comes: {default}'}"
         meaning = self.query_one("#meaning", Static)
         meaning.update(Content(many_lines(text, 1000)))
         meaning.set_class(bool(trouble), "-trouble")
@@ -124,7 +124,9 @@ class SettingsScreen(AppScreen[None]):
         try:
             value = await store_setting(self, name, text)
         except AmpsmError as refusal:
-            self._explain(row, refusal.message, in_app(self, refusal.hint))
+            # To type a value as it comes is what a person does here: no command and no key is needed for it.
+            is_example = refusal.hint.startswith(f"ampsm config set {name} ")
+            self._explain(row, refusal.message, "" if is_example else in_app(self, refusal.hint))
             return False
         row.accept(value)
         if self._row is row:

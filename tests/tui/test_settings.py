@@ -36,7 +36,8 @@ async def test_all_settings_are_there_with_what_they_mean(real: Desk, snapshot_s
 async def test_what_is_refused_is_told_in_place_and_not_written(real: Desk, snapshot_svg: Camera) -> None:
     async with real.open(a_board(a_session())):
         await real.press("comma", "backspace", "x", "enter")
-        real.sees("The setting slots takes a whole number from 1 to 256, not 'x'.")
+        real.sees("The setting slots takes a whole number from 1 to 256, not 'x'.", "as ampsm comes: 4")
+        real.sees_not("(settings)")
         path_hidden(real)
         await snapshot_svg.tour(real)
         assert not real.engine.config.exists()
