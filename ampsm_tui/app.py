@@ -27,7 +27,7 @@ from ampsm_engine.config import Settings
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Board
 from ampsm_tui import theme
-from ampsm_tui.app_context import KeyHold
+from ampsm_tui.app_context import DraggedSelection, KeyHold
 from ampsm_tui.ask import UNFINISHED, run_while_open
 from ampsm_tui.bindings import bind, shown_key
 from ampsm_tui.clean import one_line
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from ampsm_engine.context import Engine
     from ampsm_tui.differ.client import Differ
     from ampsm_tui.notifier import Notifier
-    from ampsm_tui.widgets.line_drag import LineDrag
 
 SOON = 0.1
 """Seconds after the start at which the board is read again."""
@@ -147,7 +146,7 @@ class AmpsmApp(App[int]):
         self.add_mode("list", self.opener.make_list)
         self.engine = engine
         self.key_hold = KeyHold()
-        self.drag: LineDrag | None = None
+        self.drag: DraggedSelection | None = None
         self.read_only = read_only
         self.settings = settings or Settings()
         self.clock = clock

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from ampsm_engine.last_places import LastPlace
     from ampsm_engine.model import Board, Session
     from ampsm_tui.differ.client import Differ
-    from ampsm_tui.widgets.line_drag import LineDrag
 
 
 HOLD_PATIENCE = 3.0
@@ -96,6 +95,17 @@ class CopiesSelection(Protocol):
         """Copy what is selected; False where nothing is."""
 
 
+class DraggedSelection(Protocol):
+    """What was selected in a widget by dragging the mouse."""
+
+    @property
+    def text(self) -> str:
+        """The selected text; empty where nothing is selected."""
+
+    def clear(self) -> None:
+        """Select nothing any more."""
+
+
 class AppContext(Protocol):
     """The app, as far as it is anybody's business."""
 
@@ -106,7 +116,7 @@ class AppContext(Protocol):
     clock: Callable[[], datetime]
     opener: "Opener"
     key_hold: KeyHold
-    drag: "LineDrag | None"
+    drag: DraggedSelection | None
     """Where text was selected by dragging last."""
     store_changed: "Signal[None]"
     """Published whenever any process has changed the store, also what the board does not have."""

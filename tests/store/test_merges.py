@@ -23,6 +23,8 @@ def ready(store: Store) -> Store:
 def test_a_merge_takes_its_steps_and_ends(ready: Store) -> None:
     begun = ready.merges.begin(a_merge(target="main", branch_before="b" * 40))
     assert ready.merges.open_of("s1") == begun
+    with pytest.raises(Refused, match="going on"):
+        ready.merges.refuse_open(ready.sessions.get("s1"))
     assert ready.merges.working() == (begun,)
     assert ready.merges.step("m1", "target", base_after="c" * 40).step == "target"
     ended = ready.merges.end(
