@@ -121,9 +121,10 @@ def activity(row: BoardRow, *, uncommitted: bool | None = None) -> str:
     `uncommitted`: whether work of that iteration could not be committed; None: as far as the session's status tells.
     """
     current = row.current
-    landed = row.session.landed if state_word(row) not in ("running", "queued") else None
-    if current is None or landed:
-        return landed or (f"at work on {row.session.host}" if row.session.host else "no iteration yet")
+    at_rest = "a merge met a conflict" if row.has_conflict else row.session.landed
+    instead = at_rest if state_word(row) not in ("running", "queued") else None
+    if current is None or instead:
+        return instead or (f"at work on {row.session.host}" if row.session.host else "no iteration yet")
     if current.state is State.QUEUED or (current.state is State.SETTLED and row.queued):
         return "waiting for a slot"
     if current.state is State.SETTLING:

@@ -1,7 +1,6 @@
 """The values that rooms hand to each other: frozen, comparable, picklable.
 
-Field names are the columns of the store and the keys of JSON in snake case: a field stands nowhere else in a list. No
-input or output in here.
+Field names are the columns of the store and the keys of JSON in snake case: a field stands nowhere else in a list.
 """
 
 from enum import StrEnum
@@ -259,6 +258,7 @@ class BoardRow:
     queued: int
     current: Iteration | None
     """The iteration that runs, else the newest one that began, else the first in the queue."""
+    has_conflict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

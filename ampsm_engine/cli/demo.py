@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ampsm_engine import config, labels
+from ampsm_engine import config, labels, session_problems
 from ampsm_engine.cli import diagnostics, documents, output
 from ampsm_engine.cli.listing import board_row, print_sessions
 from ampsm_engine.cli.output import Styled, one_line
@@ -22,7 +22,7 @@ from ampsm_engine.cli.tables import width
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.home import home, write_private
 from ampsm_engine.lean_dataclass import dataclass, field
-from ampsm_engine.model import Iteration, Outcome, Session, State, Status
+from ampsm_engine.model import BoardRow, Iteration, Outcome, Session, State, Status
 from ampsm_engine.state_styles import STATES
 
 if TYPE_CHECKING:
@@ -124,8 +124,10 @@ class DemoRun:
                 version = now
                 sessions = tuple(reversed(store.sessions.all()))
                 groups = store.iterations.of_sessions([session.id for session in sessions])
+                conflicts = session_problems.sessions_in_conflict(store)
                 longest = max((width(session.name) for session in sessions), default=0)
-                lines.show({one.id: _line(one, groups[one.id], longest) for one in sessions})
+                rows = [board_row(one, groups[one.id], has_conflict=one.id in conflicts) for one in sessions]
+                lines.show({row.session.id: _line(row, longest) for row in rows})
                 over = not self._follow_up(groups) and _settled(groups.values())
             looks += 1
             if looks % SWEEP_EVERY == 0:
@@ -207,10 +209,9 @@ class DemoRun:
         runs.wait(self.engine, [session.id for session in self.engine.store.sessions.all()], timeout=STOPPING)
 
 
-def _line(session: Session, iterations: Sequence[Iteration], longest: int) -> str:
-    row = board_row(session, iterations)
+def _line(row: BoardRow, longest: int) -> str:
     word = labels.state_word(row)
-    name = one_line(session.name)
+    name = one_line(row.session.name)
     shown = f"{STATES[word].glyph} {name}{' ' * (longest - width(name))}  {word:<14}"
     return f"{shown}  {one_line(labels.activity(row))}"
 
@@ -365,7 +366,7 @@ def _print_json(stage: DemoFolder, sessions: Sequence[Session], groups: Groups) 
 def _print_end(sessions: Sequence[Session], groups: Groups, play: DemoRun) -> None:
     sys.stderr.flush()
     output.line()
-    print_sessions(sessions, groups)
+    print_sessions(sessions, groups, conflicts=session_problems.sessions_in_conflict(play.engine.store))
     output.line()
     for session in sessions:
         if not groups[session.id]:

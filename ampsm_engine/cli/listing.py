@@ -59,7 +59,7 @@ COLUMNS: tuple[TableColumn[ListedSession], ...] = (
 )
 
 
-def board_row(session: Session, iterations: Sequence[Iteration]) -> BoardRow:
+def board_row(session: Session, iterations: Sequence[Iteration], *, has_conflict: bool = False) -> BoardRow:
     """A session as on the board: with its running iteration, else the newest that began, else the first queued.
 
     What was stopped in the queue never began.
@@ -68,7 +68,7 @@ def board_row(session: Session, iterations: Sequence[Iteration]) -> BoardRow:
     settled = [each for each in iterations if each.state is State.SETTLED and each.start_time]
     running = [each for each in iterations if each.state not in (State.QUEUED, State.SETTLED)]
     candidates = running or settled[-1:] or queued
-    return BoardRow(session, len(iterations), len(queued), candidates[0] if candidates else None)
+    return BoardRow(session, len(iterations), len(queued), candidates[0] if candidates else None, has_conflict)
 
 
 def total_tokens(iterations: Sequence[Iteration]) -> int | None:
@@ -93,7 +93,7 @@ def print_sessions(
     listed = []
     for session in sessions:
         theirs = iterations.get(session.id, ())
-        row = board_row(session, theirs)
+        row = board_row(session, theirs, has_conflict=session.id in conflicts)
         uncommitted = row.current is not None and is_uncommitted(notes.get(row.current.id, ()))
         listed.append(ListedSession(row, total_tokens(theirs), uncommitted, amiss[session.id], at))
     here = not any(session.host for session in sessions)

@@ -27,6 +27,8 @@ _NEWEST_FIRST = ' ORDER BY s."createdAt" DESC, s.rowid DESC'
 
 # The iteration to show is picked in the index alone: the one at work, else the newest that began, else the
 # first that waits, else none. The picked ones are then read, and nothing of the others.
+_CONFLICTED = f"""SELECT m."sessionId" FROM merges m WHERE m.state = 'conflicted' AND {records.OPEN_MERGE}"""
+
 _CURRENT = f"""
 SELECT p."sessionId", p.many, p.waiting, {rows.ITERATION_COLUMNS}
   FROM (SELECT "sessionId", count(*) AS many, sum(state = 'queued') AS waiting, rowid AS pick,
@@ -88,6 +90,8 @@ class Sessions(StorePart):
             sessions = self._db.select(records.SESSIONS + _where(trashed) + _NEWEST_FIRST)
             current = self._db.select(_CURRENT)
             facts = self._db.select(f"{FACTS} ORDER BY f.number DESC LIMIT ?", (NEWEST_FACTS,))
+            met = self._db.select(_CONFLICTED)
+        conflicted = {session_id for (session_id,) in met}
         counted = {row[0]: row for row in current}
         none: Row = (None, 0, 0, None)
         found = []
@@ -95,7 +99,7 @@ class Sessions(StorePart):
             session = rows.session(row)
             _, many, waiting, *shown = counted.get(session.id, none)
             iteration = rows.iteration(tuple(shown)) if shown[0] is not None else None
-            found.append(BoardRow(session, many, waiting, iteration))
+            found.append(BoardRow(session, many, waiting, iteration, session.id in conflicted))
         return Board(tuple(found), tuple(rows.fact(row) for row in reversed(facts)))
 
     def all(

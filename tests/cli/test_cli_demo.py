@@ -72,6 +72,7 @@ def test_the_demo_runs_real_sessions_and_rewrites_its_lines_on_a_terminal(place:
     commands = [line.strip() for line in out.splitlines() if line.startswith("  ")]
     tried = [line for line in commands if line.startswith(("export", "git -C")) or "ampsm" in line]
     assert len(tried) >= 8
+    assert "not all of it committed" not in shown, "a conflict leaves nothing uncommitted"
     for words in ("The app again", "to be sent", "met a conflict", "answer it"):
         assert words in out
     with contextlib.closing(Store(place / "home" / "ampsm.sqlite")) as store:

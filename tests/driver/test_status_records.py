@@ -5,7 +5,8 @@ import base64
 import pytest
 from textual import events
 
-from ampsm_engine.model import Status
+from ampsm_engine.lean_dataclass import replace
+from ampsm_engine.model import Board, Status
 from ampsm_tui import notifier
 from ampsm_tui.driver import status_records
 from ampsm_tui.driver.status_records import QUESTION, StatusRecords, may_ask
@@ -131,6 +132,9 @@ def test_one_record_is_the_program_and_each_session_has_one() -> None:
     assert secret not in hostile["title"]
     assert fields(found["s000000002"])["kind"] == "question"
     assert fields(found["s000000003"])["state"] == "idle"
+    (row,) = a_board(a_session("menu", Status.AWAITING_INPUT, id="s000000004")).rows
+    met = fields(notifier.records(Board((replace(row, has_conflict=True),)))["s000000004"])
+    assert (met["state"], met["kind"], met["msg"]) == ("blocked", "question", "a merge met a conflict")
     many = a_board(*(a_session("x" * 400, id=f"s{number:09}") for number in range(100)))
     assert len(notifier.records(many)) == 61
     assert max(len(fields(body).get("title", "").encode()) for body in notifier.records(many).values()) <= 192

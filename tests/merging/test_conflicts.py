@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine import demo
+from ampsm_engine import demo, labels
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import merges
 from ampsm_engine.errors import Refused
@@ -51,6 +51,18 @@ def test_by_hunk_and_back_again(desk: Desk, task: Session) -> None:
     assert desk.shown("main", "one.txt") == lines(_3="session 3", _15="session 15")
     assert desk.shown("main", "two.txt") == lines(_3="session")
     desk.clean(task)
+
+
+def test_the_board_knows_of_a_conflict_and_takes_nothing_for_uncommitted(desk: Desk, task: Session) -> None:
+    def shown() -> str:
+        (row,) = desk.engine.store.sessions.board().rows
+        return labels.activity(row)
+
+    before = shown()
+    stopped(desk, task)
+    assert shown() == "a merge met a conflict"
+    operations.abort(desk.engine, task.id)
+    assert shown() == before != ""
 
 
 def test_markers_that_were_added_are_not_merged(desk: Desk, task: Session) -> None:
