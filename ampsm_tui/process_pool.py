@@ -1,9 +1,12 @@
-"""The side processes of an app: started for a question, asked one thing at a time each, ended with the app's loop."""
+"""The side processes of an app: started for a question, asked one thing at a time each, ended with the app's loop.
+
+A thread waits for each answer: asyncio's own subprocesses hang in a loop that ends while one of them starts.
+"""
 
 import asyncio
-import contextlib
+import subprocess
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from typing import IO
 
 from ampsm_engine.errors import Failed
 from ampsm_tui.side_process import COMMAND, LENGTH
@@ -14,8 +17,7 @@ AT_ONCE = 3
 SPARE = 5.0
 """Seconds after which side processes end that nothing is asked of, but for one: each holds some 20 MB."""
 
-_PIECE = 1 << 20
-"""Bytes of an answer that are taken before anybody asks for them."""
+_SideProcess = subprocess.Popen[bytes]
 
 
 class ProcessPool:
@@ -24,8 +26,8 @@ class ProcessPool:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._turns = asyncio.Semaphore(AT_ONCE)
-        self._all: set[Process] = set()
-        self._idle: list[tuple[float, Process]] = []
+        self._busy: set[_SideProcess] = set()
+        self._idle: list[tuple[float, _SideProcess]] = []
         """Those that nothing is asked of, and since when; what was asked last comes last."""
         self._end = asyncio.create_task(self._end_with_loop(), name="side processes")
 
@@ -35,54 +37,35 @@ class ProcessPool:
         Failed when there is none: it could not be started, or ended before it had an answer.
         """
         async with self._turns:
-            process = self._rested() or await self._start()
+            process = self._rested() or _started()
+            self._busy.add(process)
             try:
-                answer = await _exchange(process, question)
-            except (asyncio.IncompleteReadError, OSError) as reason:
-                await self._kill(process)
+                answer = await asyncio.to_thread(_exchange, process, question)
+            except (EOFError, OSError) as reason:
                 raise Failed("The side process ended before it had an answer.", "Try again") from reason
             except BaseException:
-                await self._kill(process)
+                process.kill()  # the thread sees its end, and buries it
                 raise
+            finally:
+                self._busy.discard(process)
             self._idle.append((self._loop.time(), process))
             self._loop.call_later(SPARE, self._end_spare)
             return answer
 
-    def _rested(self) -> Process | None:
+    def _rested(self) -> _SideProcess | None:
         """The living one that was asked last of those that nothing is asked of."""
         while self._idle:
             _, process = self._idle.pop()
-            if process.returncode is None:
+            if process.poll() is None:
                 return process
+            _bury(process)
         return None
 
-    async def _start(self) -> Process:
-        try:
-            # A session of its own: who makes a worktree, and git that fills it, must not die with the terminal.
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, *COMMAND),
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=DEVNULL,  # it would be our terminal
-                limit=_PIECE,
-                start_new_session=True,
-            )
-        except OSError as reason:
-            raise Failed(f"The side process could not be started: {reason.strerror}.", "ampsm doctor") from reason
-        self._all = {process, *(one for one in self._all if one.returncode is None)}
-        return process
-
     def _end_spare(self) -> None:
-        """End those but the last that nothing was asked of for long: they end when nobody can ask them any more."""
+        """End those but the last that nothing was asked of for long."""
         while len(self._idle) > 1 and self._idle[0][0] + SPARE <= self._loop.time():
             _, process = self._idle.pop(0)
-            if process.stdin is not None:
-                process.stdin.close()
-
-    async def _kill(self, process: Process) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+            self._loop.run_in_executor(None, _bury, process)
 
     async def _end_with_loop(self) -> None:
         """Wait until the loop is taken apart, and end them all."""
@@ -90,7 +73,54 @@ class ProcessPool:
             await self._loop.create_future()
         finally:
             del _POOLS[self._loop]
-            await asyncio.gather(*map(self._kill, self._all))
+            for process in self._busy:
+                process.kill()
+            for _, process in self._idle:
+                _bury(process)
+
+
+def _started() -> _SideProcess:
+    try:
+        # A session of its own: who makes a worktree, and git that fills it, must not die with the terminal.
+        return subprocess.Popen(
+            [sys.executable, *COMMAND],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # it would be our terminal
+            start_new_session=True,
+        )
+    except OSError as reason:
+        raise Failed(f"The side process could not be started: {reason.strerror}.", "ampsm doctor") from reason
+
+
+def _exchange(process: _SideProcess, question: bytes) -> bytes:
+    """The answer to a question; EOFError or OSError when the process has ended, and is buried."""
+    assert process.stdin is not None  # noqa: S101 - for the types
+    assert process.stdout is not None  # noqa: S101
+    try:
+        process.stdin.write(LENGTH.pack(len(question)))
+        process.stdin.write(question)
+        process.stdin.flush()
+        (length,) = LENGTH.unpack(_read(process.stdout, LENGTH.size))
+        return _read(process.stdout, length)
+    except BaseException:
+        _bury(process)
+        raise
+
+
+def _read(pipe: IO[bytes], length: int) -> bytes:
+    """So many bytes; EOFError where the other end is closed before."""
+    found = pipe.read(length)
+    if len(found) < length:
+        raise EOFError
+    return found
+
+
+def _bury(process: _SideProcess) -> None:
+    """End a process that nothing is asked of, and leave nothing of it."""
+    process.kill()
+    with process:  # closes the pipes, and waits
+        pass
 
 
 _POOLS: dict[asyncio.AbstractEventLoop, ProcessPool] = {}
@@ -102,12 +132,3 @@ def running_pool() -> ProcessPool:
     if loop not in _POOLS:
         _POOLS[loop] = ProcessPool()
     return _POOLS[loop]
-
-
-async def _exchange(process: Process, question: bytes) -> bytes:
-    assert process.stdin is not None  # noqa: S101 - for the types
-    assert process.stdout is not None  # noqa: S101
-    process.stdin.write(LENGTH.pack(len(question)) + question)
-    await process.stdin.drain()
-    (length,) = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
-    return await process.stdout.readexactly(length)
