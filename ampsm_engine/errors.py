@@ -11,6 +11,12 @@ Exit codes and toasts are not known here: they belong to the edges.
 """
 
 
+def on_one_line(message: str, hint: str) -> str:
+    """A sentence and what to do next, for places that have one line for both."""
+    ending = "" if message.endswith((".", "!", "?", ":")) else "."
+    return f"{message}{ending} Hint: {hint}" if hint else message
+
+
 class AmpsmError(Exception):
     """A sentence for a person, and the command to run next (may be empty)."""
 
@@ -29,6 +35,11 @@ class AmpsmError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+    @property
+    def line(self) -> str:
+        """The sentence with what to do next, for places that have one line for both."""
+        return on_one_line(self.message, self.hint)
 
 
 class NotFound(AmpsmError):

@@ -293,7 +293,7 @@ def resume(engine: Engine, batch_id: str) -> ResumedRun:
         _release(engine, batch_id)
     run_again(engine, batch)
     launch.sweep_batches(engine.home, engine.store, asked=batch_id)
-    return ResumedRun(batches.get(batch_id), tuple(f"{reason.message} {reason.hint}" for reason in lost.values()))
+    return ResumedRun(batches.get(batch_id), tuple(reason.line for reason in lost.values()))
 
 
 def _release(engine: Engine, batch_id: str) -> None:

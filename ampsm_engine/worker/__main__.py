@@ -168,7 +168,7 @@ class Worker:
         try:
             self.store.copy_when_due()
         except AmpsmError as reason:
-            self._log(f"{reason.message} {reason.hint}")
+            self._log(reason.line)
 
     async def _give_up(self, run: Run, reason: Exception) -> None:
         """Settle what could not be settled in the ordinary way; what amp changed stays in place."""

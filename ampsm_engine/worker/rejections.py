@@ -83,7 +83,7 @@ def refuse(store: Store, session: Session, one: Rejection, reason: AmpsmError, *
         now = store.reviews.rejection(one.id)
     except NotFound:  # somebody took it back just now
         return
-    why = f"{reason.message} {reason.hint}".strip()
+    why = reason.line
     if now.commit_sha or _commit_of(session, now):  # the branch has it; only the rest could not follow
         told = f"a change in {printable(one.path)}: {why}"
         store.reviews.change_rejection(

@@ -13,7 +13,7 @@ from ampsm_engine import lifecycle, plain_text, redact, session_problems
 from ampsm_engine.amp import command
 from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.config import Settings
-from ampsm_engine.errors import AmpsmError, Failed
+from ampsm_engine.errors import AmpsmError, Failed, on_one_line
 from ampsm_engine.git import changes, commits, hand_edits, pinned_refs, repository, unwanted_files
 from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.lean_dataclass import dataclass, field, replace
@@ -59,7 +59,7 @@ async def settle(
     if trouble is None:
         await it.judge_work(output)
     else:
-        it.facts.append(("trouble", f"{trouble.message} {trouble.hint}".strip()))
+        it.facts.append(("trouble", trouble.line))
     await it.phases.run("settling", it.leave)
     await it.finish(trouble)
     run_directory.write_record(home, store.sessions.get(session.id), store.iterations.get(iteration.id))
@@ -216,7 +216,7 @@ class Settlement:
                     found = unwanted_files.clutter_between(self.worktree, start, head.commit)
                     self.facts += [("rubbish", f"{one} was committed") for one in found]
         except AmpsmError as reason:
-            self._not_committed(f"{reason.message} {reason.hint}".strip())
+            self._not_committed(reason.line)
         self.iteration = self.store.iterations.get(iteration_id)
 
     def _commit(self, result: str) -> bool:
@@ -242,7 +242,7 @@ class Settlement:
         if done.note:
             self.facts.append(("note", done.note))
         if done.refused:
-            self._not_committed(f"{done.refused} {done.hint}".strip())
+            self._not_committed(on_one_line(done.refused, done.hint))
         return done.sha is not None
 
     def _changed_paths(self) -> tuple[str, ...]:
