@@ -55,7 +55,10 @@ class Renderer:
 
     def take(self, frame: str) -> None:
         """Take what Textual wants to be seen; nothing is written by that."""
-        runs, self._cursor = self._parser.parse(frame)
+        runs, cursor = self._parser.parse(frame)
+        # What was laid out for a larger size may still come: its cursor stands at the border then, as the terminal's.
+        width, height = self.size
+        self._cursor = None if cursor is None else (min(cursor[0], height - 1), min(cursor[1], width - 1))
         for run in runs:
             self._wanted.put(run)
 

@@ -228,6 +228,18 @@ def test_another_size_waits_until_all_of_it_was_painted() -> None:
     assert pair.renderer.is_whole
 
 
+@pytest.mark.parametrize(("row", "column"), [(5, WIDTH + 4), (HEIGHT + 3, 5), (HEIGHT + 3, WIDTH + 4)])
+def test_the_cursor_of_a_larger_layout_stands_at_the_border(row: int, column: int) -> None:
+    pair = Pair(ALL)
+    pair.show(rows(numbered(0), 0, 0, WIDTH).removesuffix("\x1b[1;1H") + f"\x1b[{row};{column}H")
+    changed = numbered(0)
+    for at, line in enumerate(changed):
+        changed[at] = [*line, (" " * (WIDTH - 3 - len(line[0][0])), line[0][1]), ("end", line[0][1])]
+    for at in (4, HEIGHT - 1):
+        pair.show(rows(changed[at : at + 1], 0, at, WIDTH))
+        assert not pair.ours.differs(pair.plain)
+
+
 @pytest.mark.parametrize(
     "order", ["\x1b[2J", "\x1b[5i", "\x1b]0;title\x07", "\x1bPq\x1b\\", "\x07", "\x9b2J", "\u202e", "\ud800"]
 )
