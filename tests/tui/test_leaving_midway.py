@@ -30,6 +30,7 @@ from ampsm_engine.trusted_commands import UntrustedCommand
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens import live_answer, new_session, script
 from ampsm_tui.screens.conflict import completion
+from ampsm_tui.screens.conflict import pane as conflict_pane
 from ampsm_tui.screens.first_run import FirstRunScreen
 from ampsm_tui.screens.keys import KeysScreen
 from ampsm_tui.screens.merge import run
@@ -89,6 +90,7 @@ def set_copies(app: AmpsmApp) -> None:
 REMOVED = {"remove": lambda _, one: ((), ()) if one.startswith("b") else None}
 LANDED = {"find_merged": lambda *_: MergedWork((MergedSession("s1", "fix login", "merged"),), ())}
 MANY = {"sessions_of_run": lambda *_: [a_session("x", id=f"s{number}").session for number in range(9)]}
+CONFLICT_VERBS = ("conflicts", "readable_file", "changed_words", "resolve", "reopen")
 CONFLICTED = {"open_merges": lambda *_: {"s1": a_merge(MergeState.CONFLICTED)}}
 QUEUE = {"timeline": lambda *_: a_history(IDLE_ROW, an_iteration("s1", 1), WAITING)}
 AFTER_MERGE = {"last_undoable": lambda *_: a_merge()}
@@ -115,7 +117,7 @@ WAYS = (
     Way("merge, a patch", ("M", "enter", "8", "x", "enter"), ("check_patch",)),
     Way("merge, undone", ("M", "u", "y"), ("last_undoable", "undo"), DONE_ROW, AFTER_MERGE),
     Way("merge, cleaned up", ("M", "d", "y"), ("describe_loss", "remove"), DONE_ROW, AFTER_MERGE),
-    Way("conflict", ("M", "3", "u"), ("conflicts", "changed_words", "resolve", "reopen"), answers=CONFLICTED),
+    Way("conflict", ("M", "3", "u"), CONFLICT_VERBS, answers=CONFLICTED),
     Way("conflict, continued", ("M", "ctrl+g"), ("continue_",), answers=CONFLICTED),
     Way("conflict, called off", ("M", "ctrl+g", "escape"), ("call_off",), answers=CONFLICTED | {"continue_": never}),
     Way("conflict, aborted", ("M", "X", "y"), ("abort",), answers=CONFLICTED),
@@ -167,6 +169,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is asked again later than at once; a desktop is there to be tried."""
     for module, name in ((run, "EVERY"), (script, "EVERY"), (completion, "TICK")):
         monkeypatch.setattr(module, name, 0.001)
+    monkeypatch.setattr(conflict_pane, "_content_of", lambda _: "caf\u00e9\n".encode("latin-1"))
     monkeypatch.setattr(new_session, "PAUSE", 0)
     monkeypatch.setattr(live_answer, "SHARE", 0)
     monkeypatch.setenv("DISPLAY", ":9")
@@ -195,6 +198,7 @@ def answers() -> dict[str, Any]:
         "call_off": lambda *_: a_merge(MergeState.ROLLED_BACK),
         "describe_loss": lambda *_: "It goes.",
         "conflicts": lambda *_: some_conflicts(*FILES),
+        "readable_file": lambda *_: ("caf\u00e9\n", "windows-1252"),
         "resolve": lambda *_: some_conflicts(*FILES[1:], resolved=("app/login.py",)),
         "reopen": lambda *_: some_conflicts(*FILES),
         "start": lambda *_: "run",
