@@ -7,6 +7,7 @@ kept, and where and when it was trusted.
 import contextlib
 import json
 import os
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 from ampsm_engine import timestamps
 from ampsm_engine.errors import Refused
 from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
-from ampsm_engine.plain_text import printable
+from ampsm_engine.plain_text import visible
 
 
 class UntrustedCommand(Refused):
@@ -46,10 +47,16 @@ def check(home: Home, root: Path, command: str, origin: str, base: str, *, folde
     `base`: a commit that has it, for a session about a `folder`.
     """
     if not is_trusted(home, root, command):
-        message = f"The setup command of this repository is not trusted yet: {printable(command)[:200]}"
+        message = f"The setup command of this repository is not trusted yet: {on_one_line(command)}"
         hint = f"ampsm trust --repo {shlex.quote(str(root))} --base {base[:12]}"
         hint += f" --in {shlex.quote(folder)}" if folder else ""
         raise UntrustedCommand(message, hint, str(root), command, origin)
+
+
+def on_one_line(command: str) -> str:
+    """A command as part of a sentence: its lines told apart, blanks that push its end away as one, cut after 200."""
+    text = visible(re.sub(r"[ \t]+", " ", command))
+    return f"{text[:199]}…" if len(text) > 200 else text
 
 
 def is_trusted(home: Home, root: Path, command: str) -> bool:

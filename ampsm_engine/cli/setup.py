@@ -82,6 +82,7 @@ def trust_command(repo: Path, base: str | None, folder: str | None, *, forget: b
     """
     from ampsm_engine.context import engine_at
     from ampsm_engine.engine import setup
+    from ampsm_engine.trusted_commands import on_one_line
 
     engine = engine_at()
     if forget:
@@ -95,11 +96,11 @@ def trust_command(repo: Path, base: str | None, folder: str | None, *, forget: b
             f"There is no setup command in {offered.root}.", "ampsm trust --base REF, or: git config ampsm.setup"
         )
     if not offered.is_trusted:
-        message = f"The setup command of this repository is not trusted yet: {one_line(offered.command)[:200]}"
+        message = f"The setup command of this repository is not trusted yet: {on_one_line(offered.command)}"
         if not yes:
             ask_for_trust(offered.root, offered.command, offered.origin, Refused(message, "ampsm trust --yes"))
         setup.trust(engine, offered.root, offered.command)
-    said = f"Trusted: {one_line(offered.command)}"
+    said = f"Trusted: {on_one_line(offered.command)}"
     return _answer(as_json=as_json, root=offered.root, text=offered.command, trusted=True, said=said)
 
 

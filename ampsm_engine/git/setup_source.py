@@ -7,6 +7,7 @@ repositories, or gives by variables, is his without a question.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -26,6 +27,9 @@ LARGEST = 64 << 10
 LONGEST = 1_000
 MOST_LINES = 20
 """Characters and lines of a command: who is asked to trust it has to see all of it in one box."""
+
+_UNCLEAR = r"[\u200c\u200d]|[^\S \n\t]"
+"""Joiners, and blanks that no shell takes for one: scripts of a language need them, and no command does."""
 
 MOST_SHARED = 50
 _KEYS = ("setup", "share")
@@ -72,7 +76,7 @@ def read(root: Path, commit: str, folder: str = "") -> SetupSource:
 
 def why_unfit(command: str) -> str:
     """Why a command out of a repository is not one that a person could trust; empty when it is."""
-    if visible(command, "\n\t") != command:
+    if visible(command, "\n\t") != command or re.search(_UNCLEAR, command):
         return "it holds characters that nobody sees"
     if len(command) > LONGEST or command.count("\n") >= MOST_LINES:
         return f"it is longer than {LONGEST} characters or {MOST_LINES} lines: a script in the repository has room"
@@ -89,19 +93,22 @@ def _configured(root: Path, answer: program.Answer) -> tuple[str, str, bool] | N
     if kind != "file":
         return text, "git's variables", False
     path = os.path.realpath(root / name)
-    if _is_in_worktree(root, path):
+    if _is_in_repository(root, path):
         return text, printable(path), True
     writable = scope in ("local", "worktree")  # with all that they include
     doubt = " (written by you, or by a program that ran in this repository, amp too)" if writable else ""
     return text, f"{printable(path)}{doubt}", writable
 
 
-def _is_in_worktree(root: Path, path: str) -> bool:
-    """Whether a file is one that a commit may bring: below a worktree, and not in the git folder."""
-    repo = repository.around(root)
-    if Path(path).is_relative_to(os.path.realpath(repo.common_dir)):
-        return False
-    places = [root, *(tree.path for tree in worktrees.listed(repo))]
+def _is_in_repository(root: Path, path: str) -> bool:
+    """Whether a file is below the git folder, where amp can write, or below a worktree, where a commit may bring it.
+
+    The repository's own configuration is told apart by its scope.
+    """
+    common = os.path.realpath(repository.around(root).common_dir)
+    if Path(path).is_relative_to(common):
+        return Path(path) not in (Path(common, "config"), Path(common, "config.worktree"))
+    places = [root, *(tree.path for tree in worktrees.listed(repository.around(root)))]
     return any(Path(path).is_relative_to(os.path.realpath(place)) for place in places)
 
 

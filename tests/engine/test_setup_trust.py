@@ -42,7 +42,7 @@ def mute(canary: str) -> Iterator[Tree]:
     run = f"touch {canary}"
     orders = (f"{code:04x}" for code in range(32) if code not in (9, 10))
     unseen = (*orders, "007f", "0085", "009b", "00ad", "061c", "200b", "200e", "202e")
-    for code in (*unseen, "2028", "2066", "2069", "feff", "fffa"):
+    for code in (*unseen, "00a0", "2003", "200c", "200d", "3000", "2028", "2066", "2069", "feff", "fffa"):
         yield said(f'setup = "{run}\\u{code}"')
     yield said(f'setup = "{run}\\U000E0041"')
     yield said(f'setup = "{run} {"x" * 1_000}"')
@@ -125,6 +125,17 @@ def test_a_hundred_hostile_repositories_have_nothing_run_and_are_asked_about_as_
     assert not canary.exists()
 
 
+def test_a_refusal_hides_no_part_of_a_command(engine: Engine, repo: Path) -> None:
+    texts = (
+        "'''echo fine\ntouch x'''",
+        f"'echo fine{' ' * 300}; touch x'",
+        f'"echo fine{chr(92)}t{" " * 300}; touch x"',
+    )
+    for commit in committed(repo, [said(f"setup = {text}") for text in texts]):
+        with pytest.raises(UntrustedCommand, match=r"echo fine(␊| ; )touch x$"):
+            setup.of_new_session(engine, repo, commit)
+
+
 def test_what_is_wrong_in_the_file_is_told_with_its_line_and_the_nearest_name(engine: Engine, repo: Path) -> None:
     texts = (
         "# a\nsetup = 5\n",
@@ -154,7 +165,7 @@ def test_what_the_user_has_for_all_repositories_is_his_own_unless_a_file_of_a_wo
     git(repo, "config", "--global", "include.path", own)
     assert setup_source.read(repo, head)[:3] == ("mine", f"ampsm.setup in {own}", False)
     git(repo, "worktree", "add", "-q", tmp_path / "tree")
-    for place in (repo / "conf", tmp_path / "tree" / "conf"):
+    for place in (repo / "conf", tmp_path / "tree" / "conf", repo / ".git" / "conf"):
         place.write_text("[AMPSM]\n\tSetup = theirs\n")
         git(repo, "config", "--global", "include.path", place)
         with pytest.raises(UntrustedCommand, match="theirs"):
