@@ -173,7 +173,7 @@ def _check_exact(reference: str, *, exact: bool, as_json: bool) -> None:
         raise click.UsageError("--exact is a patch, and no JSON.")
     if exact and sys.stdout.isatty():
         message = "--exact writes the bytes as they are, which are not for a terminal."
-        raise Refused(message, f"ampsm diff {reference} --exact > change.patch")
+        raise Refused(message, f"ampsm diff {shlex.quote(reference)} --exact > change.patch")
 
 
 def _without_secrets(files: "tuple[FileChange, ...]") -> "tuple[FileChange, ...]":

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +44,7 @@ def review_command(ctx: click.Context, reference: str | None, pr: str | None, re
     if (reference is None) == (pr is None):
         raise click.UsageError("Name a session, or a pull request with --pr.")
     if ctx.obj is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        hint = f"ampsm diff {reference}" if reference else f"ampsm new --pr {pr}"
+        hint = f"ampsm diff {shlex.quote(reference)}" if reference else f"ampsm new --pr {pr}"
         raise Refused("ampsm review needs a terminal to show itself in.", hint)
     engine = arguments.open_engine()
     if pr is None:

@@ -163,6 +163,7 @@ def test_what_is_no_note_and_no_answer_is_said(
 def test_review_needs_a_terminal(ampsm: Ampsm, changed: tuple[str, Path]) -> None:
     ran = ampsm("review", changed[0])
     assert (ran.code, "ampsm diff" in ran.err) == (4, True)
+    assert "ampsm diff 'two words'" in ampsm("review", "two words").err
 
 
 def on_a_terminal(*arguments: str, **variables: str) -> bytes:
