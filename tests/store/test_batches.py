@@ -141,6 +141,25 @@ def test_a_purged_session_leaves_its_item(store: Store) -> None:
     assert store.batches.item("b1-1").session_id is None
 
 
+def test_an_item_is_moved_from_the_state_and_the_step_that_it_was_seen_in(store: Store) -> None:
+    store.batches.start(a_batch(), (an_item(),))
+    assert not store.batches.move_item("b1-1", [ItemState.RUNNING], ItemState.FAIL), "it is queued"
+    assert store.batches.move_item("b1-1", [ItemState.QUEUED], ItemState.RUNNING, step="script")
+    assert not store.batches.move_item("b1-1", [ItemState.RUNNING], ItemState.SUCCESS, at="prompt"), "it went on"
+    found = store.batches.item("b1-1")
+    assert (found.state, found.step) == (ItemState.RUNNING, "script")
+    assert store.batches.move_item("b1-1", [ItemState.RUNNING], ItemState.SUCCESS, at="script")
+
+
+def test_no_try_begins_in_a_run_that_is_being_stopped(store: Store) -> None:
+    store.batches.start(a_batch(), (an_item(),))
+    store.batches.move_item("b1-1", [ItemState.QUEUED], ItemState.RUNNING, step="merge")
+    assert store.batches.change("b1", [BatchState.RUNNING], state=BatchState.STOPPING)
+    with pytest.raises(Refused, match="being stopped"):
+        store.batches.begin_try(ItemAttempt("b1-1", "merge", TryKind.MERGE))
+    assert store.batches.tries("b1-1") == ()
+
+
 def test_a_session_that_was_made_ahead_changes_no_state(store: Store) -> None:
     store.batches.start(a_batch(), (an_item(),))
     store.sessions.add(a_session(origin="b1-1"))
