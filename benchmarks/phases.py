@@ -1,4 +1,4 @@
-"""Where the time of one command goes: importing, each start of git, and the rest. A tool of other benchmarks.
+"""Where the time of one command goes: importing, waiting for each git, and the rest. A tool of other benchmarks.
 
 The command runs in an interpreter of its own that is watched from inside; being watched costs it a little.
 """
@@ -35,12 +35,14 @@ def started(self, arguments, *more):
     while words and words[0].startswith("-"):
         del words[: 2 if words[0] in ("-c", "-C") else 1]
     self.told = " ".join(words[:2])
-    self.at = time.perf_counter()
+    at = time.perf_counter()
     start(self, arguments, *more)
+    self.spent = time.perf_counter() - at
 
 def waited(self, *more):
+    at = time.perf_counter()
     answer = wait(self, *more)
-    gits.append((self.told, time.perf_counter() - self.at))
+    gits.append((self.told, self.spent + time.perf_counter() - at))
     return answer
 
 program.Running.__init__, program.Running.wait = started, waited
