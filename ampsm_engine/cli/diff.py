@@ -453,13 +453,13 @@ def _size_line(body: bytes) -> bytes:
 
 def coloured(pieces: Iterable[str]) -> Iterator[str]:
     """The pieces of a patch with the colours of its lines."""
-    painter = _Painter()
+    painter = _PatchPainter()
     for piece in pieces:
         yield from filter(None, (painter.painted(piece),))
     yield from filter(None, (painter.rest(),))
 
 
-class _Painter:
+class _PatchPainter:
     """Knows in which line of which hunk a patch is."""
 
     def __init__(self) -> None:

@@ -213,7 +213,7 @@ def rows_of(patch: bytes, number: int) -> frozenset[int]:
     return frozenset(_rows(hunk, start))
 
 
-class _Step(NamedTuple):
+class _LineStep(NamedTuple):
     cost: int
     before: int
     """Where the step before ended."""
@@ -245,34 +245,34 @@ class _Decoder:
     def _price(self, one: _Element, *, made: bool) -> int:
         return 2 * (one.row in self._chosen and made != self._is_in)
 
-    def step(self, ends: dict[int, _Step], line: bytes) -> dict[int, _Step]:
+    def step(self, ends: dict[int, _LineStep], line: bytes) -> dict[int, _LineStep]:
         """The places behind each element that the next line may be."""
-        places, following = self._places.get(_bare(line), []), dict[int, _Step]()
+        places, following = self._places.get(_bare(line), []), dict[int, _LineStep]()
         for start, step in ends.items():
             end = self._ends[start]
             first, last = bisect_left(places, start), bisect_left(places, end)
             base = step.cost - self._skipped[start]
             for at in map(places.__getitem__, range(first, last)):
                 self.left -= 1
-                cost = self._take(at, line, following, _Step(base, start))
+                cost = self._take(at, line, following, _LineStep(base, start))
                 if cost + 2 <= base + self._skipped[at + 1]:
                     break  # what is further down leads nowhere more cheaply, before the next line of context
             if places[last : last + 1] == [end]:
-                self._take(end, line, following, _Step(base, start))
+                self._take(end, line, following, _LineStep(base, start))
         return self._best(following)
 
-    def _take(self, at: int, line: bytes, following: dict[int, _Step], before: _Step) -> int:
+    def _take(self, at: int, line: bytes, following: dict[int, _LineStep], before: _LineStep) -> int:
         """Let the next line be an element; what it costs up to there. `before`: the cost without what is left out."""
         one = self._elements[at]
         cost = before.cost + self._skipped[at] + self._other_end * (one.text != line)
         cost += 0 if one.sign == SAME else self._price(one, made=one.sign == PLUS)
         if at + 1 not in following or cost < following[at + 1].cost:
-            following[at + 1] = _Step(cost, before.before)
+            following[at + 1] = _LineStep(cost, before.before)
         return cost
 
-    def _best(self, ends: dict[int, _Step]) -> dict[int, _Step]:
+    def _best(self, ends: dict[int, _LineStep]) -> dict[int, _LineStep]:
         """The ends, less those to which another one leads as cheaply by leaving out what is between them."""
-        kept: dict[int, _Step] = {}
+        kept: dict[int, _LineStep] = {}
         end, least = -1, 0
         for at in sorted(ends):
             worth = ends[at].cost - self._skipped[at]
@@ -281,7 +281,7 @@ class _Decoder:
                 end, least = self._ends[at], worth
         return kept
 
-    def last(self, ends: dict[int, _Step]) -> int | None:
+    def last(self, ends: dict[int, _LineStep]) -> int | None:
         """The cheapest place at which the content may end; None where lines are missing."""
         whole = len(self._elements)
         costs = {
@@ -305,8 +305,8 @@ def _found(
     Line ends may differ where nothing else fits: a last line that has got one below it has a line feed.
     """
     decoder = _Decoder(elements, chosen, is_in=is_in)
-    ends: dict[int, _Step] = {0: _Step(0, 0)}
-    steps: list[dict[int, _Step]] = []
+    ends: dict[int, _LineStep] = {0: _LineStep(0, 0)}
+    steps: list[dict[int, _LineStep]] = []
     for line in lines:
         ends = decoder.step(ends, line)
         if not ends or decoder.left < 0:

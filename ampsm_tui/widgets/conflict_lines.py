@@ -99,7 +99,7 @@ def hunks(
         first = hunk.line - 1
         last = min(max(first, hunk.end), len(around))
         start = len(lines)
-        painter = _Painter(width, digits, keys, has_cr=has_cr, is_here=number == at)
+        painter = _ConflictPainter(width, digits, keys, has_cr=has_cr, is_here=number == at)
         title = f"Conflict {number + 1} of {len(file.hunks)}, line {hunk.line}"
         title += f", {shown_name(encoding)}" if encoding else ""
         lines.append((painter.bar, Piece(title, "here" if number == at else "quiet")))
@@ -130,8 +130,8 @@ def _count(text: str) -> int:
     return len(_split(text))
 
 
-class _Painter:
-    """Paints the lines of a conflict as a review paints its lines: numbers, grounds, changed words, what is unseen."""
+class _ConflictPainter:
+    """Paints the lines of a conflict as a review does its own: numbers, backgrounds, changed words, what is unseen."""
 
     def __init__(self, width: int, digits: int, keys: KeyNames, *, has_cr: bool, is_here: bool) -> None:
         self._width = width

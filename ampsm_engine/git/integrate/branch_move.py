@@ -95,7 +95,7 @@ def move_together(
     return tuple(MovedBranch(*step.move, tuple(step.paths), note) for step in steps)
 
 
-class _Step(NamedTuple):
+class _MoveStep(NamedTuple):
     """A branch, its checkouts, and the paths that differ, with git's letter: A, D, M, T."""
 
     move: BranchMove
@@ -105,7 +105,7 @@ class _Step(NamedTuple):
     """The branch is there already."""
 
 
-def _step(repo: Repo, objects: ObjectStore, move: BranchMove, trees: list[Worktree]) -> _Step:
+def _step(repo: Repo, objects: ObjectStore, move: BranchMove, trees: list[Worktree]) -> _MoveStep:
     now = trees[0].head if trees else repository.branch_tip(repo.root, move.branch)
     if not now or now not in (move.old, move.new):
         at = f"it is at {(now or 'nothing')[:12]}, not at {move.old[:12]}"
@@ -113,10 +113,10 @@ def _step(repo: Repo, objects: ObjectStore, move: BranchMove, trees: list[Worktr
         raise Refused(f"The branch {move.branch} moved meanwhile: {at}.", hint)
     refuse_rewriting(repo, move.branch)
     paths = [tree.path for tree in trees if (tree.path / ".git").exists()]
-    return _Step(move, paths, changed(objects, move.old, move.new), now == move.new)
+    return _MoveStep(move, paths, changed(objects, move.old, move.new), now == move.new)
 
 
-def _move_all(repo: Repo, steps: Sequence[_Step], why: str, kept: Mapping[str, str]) -> None:
+def _move_all(repo: Repo, steps: Sequence[_MoveStep], why: str, kept: Mapping[str, str]) -> None:
     places = [(path, step) for step in steps for path in step.paths]
     there = {path: stamps(path, repository.git_dir(path), step.changed) for path, step in places}
     running: list[program.Running] = []
@@ -138,7 +138,7 @@ def _move_all(repo: Repo, steps: Sequence[_Step], why: str, kept: Mapping[str, s
         raise
 
 
-def _check(path: Path, step: _Step, patience: float) -> None:
+def _check(path: Path, step: _MoveStep, patience: float) -> None:
     """Refuse what is sure to fail; the rest is told by the move itself, which goes back then."""
     lock.refuse(lock.refusal(path, repository.git_dir(path), patience))
     lying = untracked(path, step.changed)
@@ -147,11 +147,11 @@ def _check(path: Path, step: _Step, patience: float) -> None:
         raise refusal
 
 
-def _started(path: Path, step: _Step, *settings: str) -> program.Running:
+def _started(path: Path, step: _MoveStep, *settings: str) -> program.Running:
     return program.start(path, *settings, *_moving(step))
 
 
-def _moving(step: _Step, *options: str) -> tuple[str, ...]:
+def _moving(step: _MoveStep, *options: str) -> tuple[str, ...]:
     return "read-tree", "-m", "-u", *options, step.move.old, step.move.new
 
 
@@ -159,7 +159,7 @@ def _could_not(path: Path, answer: program.Answer) -> Failed:
     return Failed(f"git could not move the checkout {path}: {answer.message or answer.reason}", f"git -C {path} status")
 
 
-def _move_again(path: Path, step: _Step, before: Stamps) -> None:
+def _move_again(path: Path, step: _MoveStep, before: Stamps) -> None:
     git_dir = repository.git_dir(path)
     lock.refuse(lock.index_refusal(git_dir, 0))
     if not step.has_moved:
@@ -176,7 +176,7 @@ def _move_again(path: Path, step: _Step, before: Stamps) -> None:
         raise _could_not(path, answer)
 
 
-def _swap(repo: Repo, steps: Sequence[_Step], why: str, kept: Mapping[str, str]) -> None:
+def _swap(repo: Repo, steps: Sequence[_MoveStep], why: str, kept: Mapping[str, str]) -> None:
     if not steps and not kept:
         return
     lines = "".join(f"update {BRANCHES}{step.move.branch} {step.move.new} {step.move.old}\n" for step in steps)
