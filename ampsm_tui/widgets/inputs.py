@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
+from textual.widgets.input import Selection
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.lean_dataclass import dataclass
@@ -74,6 +75,10 @@ class PassingLine(LineInput):
         &.-open { display: block; }
     }
     """
+    # Not looked at when it is mounted: from Python 3.12 on no screen is on the stack then where this is the first one,
+    # and Textual asks for it.
+    selection = reactive(Selection.cursor(0), init=False)
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Keep", key_display="enter"),
         bind("back", "leave", "Clear"),
