@@ -235,6 +235,11 @@ def test_a_turn_is_over_when_amp_itself_said_so_last():
     assert fold(assistant(text("main")), assistant(text("sub"), parent="t")).last_text == "main"
 
 
+def test_no_tool_is_open_once_there_is_a_result():
+    """An amp that lingers is ended after a silence, but never in the middle of a tool."""
+    assert fold(prompt("p"), assistant(tool_use("t")), failure("User cancelled")).open_tools == 0
+
+
 def test_an_attempt_begins_anew_and_keeps_what_was_paid():
     folded = fold(
         prompt("p"),
