@@ -23,7 +23,7 @@ STATES = {
     "queued": StateStyle("◌", "secondary", "cyan"),
     "awaiting-input": StateStyle("◆", "warning", "yellow"),
     "error": StateStyle("✗", "error", "red"),
-    "idle": StateStyle("○", "foreground 60%", ""),
+    "idle": StateStyle("○", "foreground-muted", ""),
     "done": StateStyle("✓", "success", "green"),
 }
 """How a state looks, by its word as `labels.state_word` gives it."""
@@ -38,8 +38,8 @@ BATCH_STATES = {
     "fail": StateStyle("⊘", "error", "red"),
     "timeout": StateStyle("◷", "warning", "yellow"),
     "conflict": StateStyle("≠", "warning", "yellow"),
-    "stopped": StateStyle("■", "foreground 60%", ""),
-    "ended": StateStyle("○", "foreground 60%", ""),
+    "stopped": StateStyle("■", "foreground-muted", ""),
+    "ended": StateStyle("○", "foreground-muted", ""),
 }
 """How the states of batch runs and items look that no session has; running, queued and error are in `STATES`.
 

@@ -74,7 +74,7 @@ def _actions() -> "type[Provider]":
     return ScreenActions
 
 
-class AmpsmApp(App[int]):
+class AmpsmApp(theme.ThemedApp):
     """The app over one home. `read_only`: nothing can be changed from here, as a side pane."""
 
     TITLE = "ampsm"
@@ -83,6 +83,8 @@ class AmpsmApp(App[int]):
     CommandPalette SearchIcon { display: none; }
     Toast { max-width: 72; width: auto; min-width: 24; }
     .-narrow Toast, .-slim Toast { width: 100%; }
+    Input > .input--placeholder, TextArea .text-area--placeholder { color: $foreground-muted; }
+    CommandPalette > .command-palette--help-text { color: $foreground-muted; text-style: not bold; }
     """
     DEFAULT_MODE = "first"
     COMMAND_PALETTE_BINDING = "ctrl+p"
@@ -159,7 +161,7 @@ class AmpsmApp(App[int]):
         self._notifier: Notifier | None = None
         self._places = PlaceKeeper(self, engine.home) if engine is not None and not read_only else None
         self.animation_level = "none"
-        for ours in (theme.DARK, theme.LIGHT):
+        for ours in theme.OURS:
             self.register_theme(ours)
         wanted = self.settings.text("ui.theme")
         self.theme = wanted if wanted in self.available_themes else theme.DARK.name

@@ -119,4 +119,4 @@ def _row(entry: PaletteEntry, matched: Sequence[int] = ()) -> Content:
     name = Content(fit(one_line(entry.name), NAME_WIDTH)).stylize("bold")
     for at in matched:
         name = name.stylize("underline", at, at + 1)
-    return name.append(Content(f"  {one_line(entry.keys)}").stylize("$accent"))
+    return name.append(f"  {one_line(entry.keys)}")

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable
 
-from textual.theme import Theme
+from textual.app import App
+from textual.color import Color
+from textual.theme import BUILTIN_THEMES, Theme
 
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.state_styles import SHOWN, STATES
+from ampsm_tui.contrast import TEXT, legible
 
 SYNTAX = {
     "syntax-type": "secondary",
@@ -76,6 +80,95 @@ LIGHT = Theme(
 )
 
 
+_ON_THE_TERMINALS = {
+    "border": "ansi_bright_black",
+    "scrollbar": "ansi_bright_black",
+    "input-cursor-background": "ansi_default",
+    "input-cursor-foreground": "ansi_default",
+    "input-cursor-text-style": "reverse",
+}
+
+ANSI_DARK = replace(
+    BUILTIN_THEMES["ansi-dark"],
+    primary="ansi_cyan",
+    secondary="ansi_default",
+    accent="ansi_yellow",
+    error="ansi_bright_red",
+    variables={
+        **BUILTIN_THEMES["ansi-dark"].variables,
+        **_ON_THE_TERMINALS,
+        "block-cursor-background": "ansi_blue",
+        "block-cursor-foreground": "ansi_bright_white",
+        "raised": "ansi_blue",
+        "footer-key-foreground": "ansi_yellow",
+        "syntax-function": "ansi_bright_magenta",
+    },
+)
+"""The terminal's own colours on a dark background, those that no common terminal has too dark for it: no blue."""
+
+ANSI_LIGHT = replace(
+    BUILTIN_THEMES["ansi-light"],
+    secondary="ansi_default",
+    warning="ansi_magenta",
+    variables={
+        **BUILTIN_THEMES["ansi-light"].variables,
+        **_ON_THE_TERMINALS,
+        "block-cursor-background": "ansi_white",
+        "block-cursor-foreground": "ansi_black",
+        "raised": "ansi_white",
+        "footer-key-foreground": "ansi_magenta",
+    },
+)
+"""The terminal's own colours on a light background, those that few terminals have too light for it: no yellow."""
+
+OURS = (DARK, LIGHT, ANSI_DARK, ANSI_LIGHT)
+"""The themes that are made here; two of them stand for Textual's of the same name."""
+
+_FOREGROUNDS = ("primary", "secondary", "accent", "foreground", "success", "warning", "error")
+
+_LEAST = TEXT + 0.1
+"""Textual moves a colour by a step of 255 on its way into the styles."""
+
+_readable: dict[str, Theme] = {}
+
+
+def readable(worn: Theme) -> Theme:
+    """A theme with foregrounds that can be read on each of its backgrounds; what can be read already is as it was."""
+    if worn.ansi:
+        return worn
+    if worn.name not in _readable:
+        known = worn.to_color_system().generate()
+        own = {name: known[name] for name in ("background", "surface", "panel")}  # some are mixed of the others
+        backgrounds = [Color.parse(colour) for colour in own.values()]
+        quiet = backgrounds[-1].blend(Color.parse(known["foreground"]), 0.6)
+        colours = {name: Color.parse(known[name]) for name in _FOREGROUNDS} | {"foreground-muted": quiet}
+        for background in backgrounds:
+            colours = {name: legible(colour, background, _LEAST) for name, colour in colours.items()}
+        chosen = backgrounds[1].blend(colours["primary"], 0.25)
+        colours |= {name: legible(colours[name], chosen, _LEAST) for name in ("foreground", "foreground-muted")}
+        muted = colours.pop("foreground-muted").hex
+        variables = worn.variables | {
+            "foreground-muted": muted,
+            "text-muted": muted,
+            "text-disabled": muted,
+            "block-cursor-background": chosen.hex,
+            "block-cursor-blurred-background": chosen.hex,
+            "block-cursor-foreground": colours["foreground"].hex,
+        }
+        seen = own | {name: colour.hex for name, colour in colours.items()}
+        _readable[worn.name] = replace(worn, variables=variables, **seen)  # type: ignore[arg-type]
+    return _readable[worn.name]
+
+
+class ThemedApp(App[int]):
+    """An app that wears each theme as it can be read."""
+
+    def get_theme(self, theme_name: str) -> Theme | None:
+        """A theme by its name, with foregrounds that can be read; None where there is none of that name."""
+        found = super().get_theme(theme_name)
+        return readable(found) if found is not None else None
+
+
 _GROUNDS = {
     True: {"added": "#005f00", "removed": "#5f0000", "word-added": "#008700", "word-removed": "#870000"},
     False: {"added": "#d7ffd7", "removed": "#ffd7d7", "word-added": "#afffaf", "word-removed": "#ffafaf"},
@@ -84,10 +177,14 @@ _GROUNDS = {
 
 
 def defaults(worn: Theme, colours: int) -> dict[str, str]:
-    """The colours of statuses, and those of code in a theme that has none of its own; `colours`: how many there are."""
+    """What a theme has not of its own: colours of statuses and of code, the background of what stands out, as a cursor.
+
+    `colours`: how many there are.
+    """
     fewer = {"colour-number": str(colours)} if colours < 1 << 24 else {}
     fewer |= {f"diff-{name}": colour for name, colour in _GROUNDS[worn.dark].items()}
     known = worn.to_color_system().generate()
     wanted = SYNTAX | {f"state-{word}": state.colour for word, state in SHOWN.items()}
     parts = {name: colour.partition(" ") for name, colour in wanted.items()}
+    fewer["raised"] = known["panel"]
     return fewer | {name: f"{known[colour]}{gap}{share}" for name, (colour, gap, share) in parts.items()}

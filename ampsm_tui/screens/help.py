@@ -14,12 +14,15 @@ from textual.widgets import Static
 from ampsm_engine.keymap import EVERYWHERE, KEYS, Key
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.bindings import bind
-from ampsm_tui.clean import cells, one_line
+from ampsm_tui.clean import cells, one_line, wrapped
 from ampsm_tui.hints import with_keys
 from ampsm_tui.screens.dialog import Dialog
 
 GAP = 2
 """Cells between two columns."""
+
+LEAST, WIDEST = 10, 60
+"""Cells at least, and at most, for a line of what a key does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ class HelpRow(NamedTuple):
 
 
 def _row(entry: KeyEntry) -> HelpRow:
-    return HelpRow(" ".join(dict.fromkeys(entry.keys)), one_line(entry.text, 60), entry.id)
+    return HelpRow(" ".join(dict.fromkeys(entry.keys)), one_line(entry.text, WIDEST), entry.id)
 
 
 class KeyTable(Static):
@@ -112,7 +115,7 @@ class KeyTable(Static):
         super().__init__(classes="table")
         self._held = tuple(held)
         self._among = tuple(among)
-        self._shown = (0, 0)
+        self._shown = (0, 0, 0)
 
     def on_mount(self) -> None:
         """Fill the page with as much as fits."""
@@ -129,9 +132,9 @@ class KeyTable(Static):
             room, wide, ids = _columns(self._held)
         if room + wide + ids > self.size.width:
             wide = 0
-        if (room, wide) != self._shown:
-            self._shown = room, wide
-            self.update(Content("\n").join(_content(row, room, wide) for row in self._held))
+        if (room, wide, self.size.width) != self._shown:
+            self._shown = room, wide, self.size.width
+            self.update(Content("\n").join(_content(row, *self._shown) for row in self._held))
 
 
 def _columns(rows: tuple[HelpRow, ...]) -> tuple[int, int, int]:
@@ -140,7 +143,8 @@ def _columns(rows: tuple[HelpRow, ...]) -> tuple[int, int, int]:
     return keys, texts, max(len(row.id) for row in rows)
 
 
-def _content(row: HelpRow, room: int, wide: int) -> Content:
+def _content(row: HelpRow, room: int, wide: int, width: int) -> Content:
     keys = Content(" " * (room - GAP - cells(row.keys))).append(Content(row.keys).stylize("bold $accent"))
-    line = keys.append(" " * GAP + row.text)
+    text = f"\n{' ' * room}".join(wrapped(row.text, max(LEAST, width - room) if width else WIDEST))
+    line = keys.append(" " * GAP + text)
     return line.append(Content(" " * (wide - cells(row.text)) + row.id).stylize("$foreground-muted")) if wide else line

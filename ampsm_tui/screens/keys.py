@@ -16,7 +16,7 @@ from ampsm_engine.keymap import KEYS, Key
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import in_background
 from ampsm_tui.bindings import bind
-from ampsm_tui.clean import fit
+from ampsm_tui.clean import fit, wrapped
 from ampsm_tui.hints import with_keys
 from ampsm_tui.screens.base import AppScreen, store_setting
 from ampsm_tui.screens.text_dialogs import LineScreen
@@ -104,8 +104,10 @@ class KeysScreen(AppScreen[None]):
         width = self.app.size.width
         room = KEYS_ROOM if width >= WITH_ROOM else 8
         line = Content(f" {dot} ").stylize("$accent").append(Content(fit(names, room)).stylize("bold"))
-        line = line.append("  " + fit(key.meaning, min(MEANING_ROOM, max(10, width - room - 7))))
-        return line.append(Content(f"  {key.id}").stylize("$foreground 60%")) if width >= WITH_IDS else line
+        if width < WITH_IDS:
+            return line.append("  " + f"\n{' ' * (room + 5)}".join(wrapped(key.meaning, max(10, width - room - 7))))
+        line = line.append("  " + fit(key.meaning, MEANING_ROOM))
+        return line.append(f"  {key.id}")  # not dim: in the terminal's own colours that is not read under the cursor
 
     @property
     def _chosen(self) -> Key | None:

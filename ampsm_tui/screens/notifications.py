@@ -142,9 +142,8 @@ class NotificationsScreen(AppScreen[None]):
         mark = str(value) if not isinstance(value, bool) else "✓ on" if value else "· off"
         word = WORDS[NoticeKind(name.removeprefix("notify."))] if name not in PLACES else name.removeprefix("notify.")
         meaning = MEANINGS[name] if self.app.size.width >= WITH_MEANING else ""
-        quiet = "$foreground 60%"
-        parts = (f" {mark:<7} ", "" if value else quiet), f"{word:<14}", (meaning, quiet)
-        return Content.assemble(*parts)
+        # Bold, not dim beside plain: in the terminal's own colours what is dim cannot be read under the cursor.
+        return Content.assemble(f" {mark:<7} ", (f"{word:<14}", "bold"), meaning)
 
     def on_resize(self) -> None:
         """What the lines mean comes and goes with the room for it."""

@@ -11,7 +11,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ampsm_tui.clean import cells, cut
+from ampsm_tui.contrast import legible
 from ampsm_tui.widgets.line_drag import DraggedText, LineDrag
+
+_DRAWN = frozenset({"-rule", "-pointer"})
+"""What is drawn and not read may be as faint as its theme has it."""
 
 
 class Piece(NamedTuple):
@@ -22,7 +26,7 @@ class Piece(NamedTuple):
 
 
 class BlendedStyles:
-    """The styles of a widget by the names of its component classes, transparency worked out, each once."""
+    """The styles of a widget by the names of its component classes, each worked out once, so that all can be read."""
 
     def __init__(self, widget: Widget) -> None:
         self._widget = widget
@@ -50,7 +54,10 @@ class BlendedStyles:
                 foreground = styles.color
             if styles.has_rule("text_style"):
                 style += styles.text_style
-        return style + Style(color=(background + foreground).rich_color, bgcolor=background.rich_color)
+        foreground = background + foreground
+        if not _DRAWN.intersection(names):
+            foreground = legible(foreground, background)
+        return style + Style(color=foreground.rich_color, bgcolor=background.rich_color)
 
     def strip(self, pieces: Iterable[Piece], width: int) -> Strip:
         """Pieces as a line of that width; what there is no room for is cut, with one ellipsis."""

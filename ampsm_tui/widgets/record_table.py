@@ -34,7 +34,7 @@ class RecordTable(TableView, Generic[Record]):
     RecordTable {
         height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; background: $background;
         & > .-titles { color: $foreground 45%; }
-        & > .-cursor { background: $panel; }
+        & > .-cursor { background: $raised; }
         & > .-pointer { color: $primary; }
         & > .-marked { color: $accent; text-style: bold; }
         & > .-quiet { color: $foreground 50%; }

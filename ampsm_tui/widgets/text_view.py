@@ -56,6 +56,7 @@ class TextView(DraggedText, ScrollView, can_focus=True):
         & > .-ours-word { background: $primary 38%; text-style: bold; }
         & > .-theirs-line { background: $success 13%; }
         & > .-theirs-word { background: $success 34%; text-style: bold; }
+        &:ansi > .-ours-line, &:ansi > .-theirs-line { background: transparent; }
         & > .-base-line, & > .-base-word { color: $foreground 70%; background: $surface; }
         & > .-unseen { color: $foreground; background: $warning 40%; }
         & > .-rule { color: $border; }

@@ -24,6 +24,7 @@ from ampsm_engine.plain_text import plural
 from ampsm_engine.state_styles import STATES
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, cut, fit, one_line
+from ampsm_tui.contrast import legible_on
 from ampsm_tui.widgets.line_drag import DraggedText, LineDrag
 
 if TYPE_CHECKING:
@@ -332,6 +333,7 @@ class Timeline(DraggedText, ScrollView, can_focus=True):
 
 
 def on_ground(strip: Strip, style: Style) -> Strip:
-    """The line on the background of a style."""
-    background = Style(bgcolor=style.bgcolor)
-    return Strip([Segment(text, (own or Style.null()) + background) for text, own, _ in strip], strip.cell_length)
+    """The line on the background of a style, in foregrounds that can be read on it."""
+    background, below = Style(bgcolor=style.bgcolor), Style(color=style.color)
+    styled = [(text, below + (own or Style.null()) + background) for text, own, _ in strip]
+    return Strip([Segment(text, legible_on(own, style.bgcolor)) for text, own in styled], strip.cell_length)

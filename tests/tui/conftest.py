@@ -28,6 +28,7 @@ from ampsm_tui.app import AmpsmApp
 from ampsm_tui.widgets import collector
 from tests.tui import styles
 from tests.tui.desk import DEADLINE, PAINT, Desk
+from tests.tui.legibility import faults
 
 PICTURES = Path(__file__).parent.parent.parent / "snapshots"
 
@@ -172,6 +173,7 @@ class Camera:
 
     def __call__(self, app: AmpsmApp, name: str | None = None) -> None:
         expected = self._snapshot(name=name) if name else self._snapshot
+        self.check(app)
         taken = picture(app)
         same = taken == expected  # apart: pytest takes minutes to tell two long texts apart
         if not same:
@@ -179,6 +181,11 @@ class Camera:
                 *difflib.unified_diff(words_of(str(expected)), words_of(taken), "its picture", "the screen"), sep="\n"
             )
         assert same, "the screen does not look as in its picture; look at both: pytest --snapshot-update, git diff"
+
+    def check(self, app: AmpsmApp) -> None:
+        """All that is shown can be read, and nothing is cut at the edges."""
+        found = faults(app)
+        assert not found, "\n".join(found)
 
     async def glance(self, desk: Desk, state: str = "") -> None:
         """The two sizes that every state has, while the test holds back an answer."""
@@ -188,10 +195,13 @@ class Camera:
             self(desk.app, f"{state}{'-' if state else ''}{width}x{height}")
 
     async def tour(self, desk: Desk, state: str = "") -> None:
-        """The same at the sizes of terminals that people have."""
+        """The same at the sizes of terminals that people have; in the smallest it is only checked."""
         for width, height in ((80, 24), (120, 40), (50, 20)):
             await desk.resize(width, height)
             self(desk.app, f"{state}{'-' if state else ''}{width}x{height}")
+        await desk.resize(30, 20)
+        self.check(desk.app)
+        await desk.resize(50, 20)
 
 
 @pytest.fixture

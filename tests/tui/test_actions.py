@@ -28,11 +28,10 @@ def one(name: str = "fix login", **more: object) -> Board:
     return a_board(a_session(name, id="s000000001", **more))
 
 
-async def test_a_message_is_written_and_sent_to_the_session(desk: Desk, snapshot_svg: Camera) -> None:
+async def test_a_message_is_written_and_sent_to_the_session(desk: Desk) -> None:
     async with desk.open(one()):
         await desk.press("m")
         desk.sees("Message to fix login", "amp starts at once", "send")
-        await snapshot_svg.tour(desk)
         await desk.type("add a test")
         await desk.press("ctrl+j", "x", "enter")
         desk.asked("iterate", desk.engine, "s000000001", "add a test\nx")
@@ -85,13 +84,12 @@ async def test_stopping_what_does_not_run_says_so(desk: Desk) -> None:
         desk.asked_not("stop")
 
 
-async def test_the_trash_says_what_goes_and_can_be_undone(desk: Desk, snapshot_svg: Camera) -> None:
+async def test_the_trash_says_what_goes_and_can_be_undone(desk: Desk) -> None:
     desk.answers["describe_loss"] = lambda *_: "fix login goes to the trash with 2 commits that main does not have."
     desk.answers["restore_last"] = lambda *_: one().rows[0].session
     async with desk.open(one()):
         await desk.press("d")
         desk.sees("fix login goes to the trash with 2 commits")
-        await snapshot_svg.tour(desk)
         await desk.press("enter")
         desk.asked("remove", "s000000001")
         desk.sees("u brings it back")

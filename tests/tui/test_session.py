@@ -452,7 +452,7 @@ async def test_looks(desk: Desk, snapshot_svg: Camera, state: str, size: tuple[i
         assert row.current
         row = replace(row, current=waiting(1, "The first prompt"))
     async with opened(desk, row, None if state == "empty" else EVERY_KIND, size=size, queue=queue) as transcript:
-        transcript.notify_style_update()  # measured anew: the thumb tells what was painted on the way, too
+        transcript.on_resize()  # measured anew: the thumb tells what was painted on the way, too
         await desk.settle()
         snapshot_svg(desk.app)
 
@@ -468,15 +468,6 @@ async def test_looks_searching_while_it_runs(desk: Desk, snapshot_svg: Camera) -
         await desk.press("slash")
         await desk.type("form")
         await desk.press("enter", "n")
-        snapshot_svg(desk.app)
-
-
-async def test_looks_writing(desk: Desk, snapshot_svg: Camera) -> None:
-    async with opened(desk, a_row(), size=(80, 24)):
-        await desk.press("m")
-        await desk.type("First line")
-        await desk.press("ctrl+j")
-        await desk.type("and a second one")
         snapshot_svg(desk.app)
 
 

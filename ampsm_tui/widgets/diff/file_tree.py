@@ -34,7 +34,7 @@ class FileTree(LineWidget, can_focus=True):
     DEFAULT_CSS = """
     FileTree {
         width: 34; height: 1fr; background: $surface;
-        & > .-here { background: $panel; }
+        & > .-here { background: $raised; }
         & > .-cursor { background: $primary 30%; }
         & > .-folder { color: $foreground 50%; }
         & > .-name { color: $foreground; }

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from rich.style import Style
 from textual.color import Color
 
+from ampsm_tui.contrast import legible
+
 
 class Tone(NamedTuple):
     """What a name adds: a foreground, a background, each with its share in percent, and a manner."""
@@ -69,7 +71,7 @@ TONES: dict[str, Tone] = {
     "-link": _foreground("primary", manner="underline"),
     "-inserted": _foreground("success"),
     **dict.fromkeys(("-deleted", "-error"), _foreground("error")),
-    "-head": _background("panel", 100, "foreground"),
+    "-head": _background("raised", 100, "foreground"),
     "-cursor-head": _background("primary", 30),
     "-head-mark": _foreground("foreground", 60),
     "-head-folder": _foreground("foreground", 62),
@@ -109,12 +111,20 @@ _MANY = TONES | {
 }
 """Where a soft green and a soft red are the same grey: the darkest or the lightest that there are."""
 
+_ON_THE_TERMINALS = _FEW | {
+    **{f"-selected-{kind}": _background("raised") for kind in _KINDS},
+    **{f"-cursor-{kind}": _background("raised") for kind in ("head", "gap", "card", "note", *_KINDS)},
+}
+"""Where the terminal's own colours are worn, which cannot be mixed: what is selected and the cursor stand out."""
+
 _BY_NUMBER = {"256": _MANY, "16": _FEW, "8": _FEW, "0": _FEW}
 
 
 def mixed(names: tuple[str, ...], colours: Mapping[str, str]) -> Style:
     """The style of names laid over each other, in the colours of a theme; `colour-number` is how many there are."""
     tones = _BY_NUMBER.get(colours.get("colour-number", ""), TONES)
+    if colours.get("background", "").startswith("ansi"):
+        tones = _ON_THE_TERMINALS
     background, foreground, share = _colour(colours, "background"), _colour(colours, "foreground"), 100
     manner: list[str] = []
     for name in names:
@@ -127,7 +137,10 @@ def mixed(names: tuple[str, ...], colours: Mapping[str, str]) -> Style:
             foreground, share = _colour(colours, tone.foreground), tone.foreground_share
         manner.append(tone.manner)
     style = Style.parse(" ".join(filter(None, manner)) or "none")
-    return style + Style(color=_over(background, foreground, share).rich_color, bgcolor=background.rich_color)
+    foreground = _over(background, foreground, share)
+    if "-rule" not in names:  # it is drawn, and not read
+        foreground = legible(foreground, background)
+    return style + Style(color=foreground.rich_color, bgcolor=background.rich_color)
 
 
 def _colour(colours: Mapping[str, str], name: str) -> Color:
@@ -136,6 +149,8 @@ def _colour(colours: Mapping[str, str], name: str) -> Color:
 
 def _over(background: Color, colour: Color, share: int) -> Color:
     """A colour over a background. A terminal's own colours cannot be mixed: they show when they are the larger part."""
+    if colour.a == 0:
+        return background
     if share >= 100:
         return colour
     if background.ansi is not None or colour.ansi is not None:

@@ -22,9 +22,12 @@ from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_tui import clipboard
 from ampsm_tui.ask import show_error
 from ampsm_tui.bindings import bind
+from ampsm_tui.contrast import legible_on
+from ampsm_tui.widgets.diff.palette import mixed
 from ampsm_tui.widgets.line_drag import DraggedText, LineDrag, copy_selected, wheel_lines
 from ampsm_tui.widgets.transcript.blocks import FOLDED, Block
 from ampsm_tui.widgets.transcript.layout import TranscriptLayout
+from ampsm_tui.widgets.transcript.markdown import CODE
 from ampsm_tui.widgets.transcript.painter import PALETTE_NAMES, TranscriptPainter, TranscriptStyles
 from ampsm_tui.widgets.transcript.slices import CUT
 
@@ -193,7 +196,7 @@ class BlockView(DraggedText, ScrollView, can_focus=True):
         & > .blocks--code { color: $accent; }
         & > .blocks--heading { color: $primary; text-style: bold; }
         & > .blocks--line { color: $border; }
-        & > .blocks--match { background: $accent 40%; }
+        & > .blocks--match { background: $accent 40%; color: $foreground; }
         & > .blocks--match-here { background: $accent; color: $background; text-style: bold; }
         & > .blocks--cursor { color: $accent; }
     }
@@ -223,6 +226,7 @@ class BlockView(DraggedText, ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.painter = TranscriptPainter(TranscriptStyles())
+        self._has_colours = True
         self.viewport = BlockViewport(self)
         self.cursor: Block | None = None
         self.drag = LineDrag(self, self._line, lambda: self.scroll_offset.y, self.viewport.scroll)
@@ -239,17 +243,22 @@ class BlockView(DraggedText, ScrollView, can_focus=True):
 
     def paint(self, block: Block, width: int) -> list[Strip]:
         """The lines of a block in the colours of the theme."""
+        if not self._has_colours:
+            self.make_painter()
         return self.painter.paint(block, width)
 
     def make_painter(self) -> None:
         """Paint in the colours of the theme from now on."""
         styles = {name: self.style_of(name) for name in PALETTE_NAMES}
-        code_theme = "ansi_dark" if self.app.current_theme.dark else "ansi_light"
-        self.painter = TranscriptPainter(TranscriptStyles(styles, code_theme))
+        code = {name: mixed((f"-{name}",), self.app.theme_variables) for name in CODE}
+        self.painter = TranscriptPainter(TranscriptStyles(styles, code))
+        self._has_colours = True
 
     def style_of(self, name: str) -> Style:
-        """The style of that name, without the background that everything has."""
+        """The style of that name, so that it can be read, without the background that everything has."""
         whole, background = self.get_component_rich_style(f"blocks--{name}"), self.rich_style.bgcolor
+        if name != "line":  # that is drawn, and not read
+            whole = legible_on(whole, whole.bgcolor or background)
         return Style(
             color=whole.color,
             bgcolor=None if whole.bgcolor == background else whole.bgcolor,
@@ -286,13 +295,10 @@ class BlockView(DraggedText, ScrollView, can_focus=True):
             self.vertical_scrollbar.position = new_value
 
     def notify_style_update(self) -> None:
-        """Paint everything anew for another theme."""
+        """Paint everything anew for another theme, once a line is asked for: those of the parts are not known yet."""
         super().notify_style_update()
-        if self.is_attached and self.is_mounted:
-            anchor = self.viewport.anchor()
-            self.make_painter()
-            self.viewport.layout.repaint()
-            self.viewport.adjust(anchor)
+        self._has_colours = False
+        self.viewport.layout.forget_lines()
 
     def on_resize(self) -> None:
         """Wrap everything anew for another width, with the same block at the top."""

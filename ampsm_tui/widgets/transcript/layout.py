@@ -67,12 +67,16 @@ class TranscriptLayout:
         self._ends = None
 
     def repaint(self, width: int | None = None) -> None:
-        """Forget how blocks were painted and how high they are, for another width or another look."""
+        """Forget how blocks were painted and how high they are, for another width or other blocks."""
         self._width = width or self._width
         self._cache.clear()
         self._heights = [self._guess(block) for block in self.blocks]
         self._is_exact = [False] * len(self.blocks)
         self._ends = None
+
+    def forget_lines(self) -> None:
+        """Forget how blocks were painted, for other colours; how high they are stays."""
+        self._cache.clear()
 
     def index(self, block: Block) -> int | None:
         """Where a block stands; those near the end are found first."""

@@ -21,6 +21,19 @@ if TYPE_CHECKING:
 PIECE = 6_000
 """Characters that are rendered as one; a longer paragraph is shown as it was written."""
 
+CODE = {
+    "keyword": "Keyword Operator.Word Name.Tag",
+    "type": "Keyword.Type Name.Class Name.Builtin Name.Namespace Name.Exception Comment.Preproc",
+    "function": "Name.Function Name.Decorator Name.Attribute",
+    "string": "String",
+    "number": "Number Keyword.Constant Name.Constant",
+    "comment": "Comment",
+    "inserted": "Generic.Inserted",
+    "deleted": "Generic.Deleted Error",
+    "strong": "Generic.Heading Generic.Subheading Generic.Prompt",
+}
+"""What is told apart in code, each with the tokens of Pygments that are of its kind."""
+
 _DENSE = re.compile(r"[\[\]*_`<>!|]")
 _DENSEST = 0.4
 """The share of marks above which a text is no Markdown that anybody wrote, and slow to read."""
@@ -29,11 +42,10 @@ Line = list[Segment]
 
 
 class MarkdownPainter:
-    """Renders Markdown with given styles; `code_theme` is a Pygments theme."""
+    """Renders Markdown with given styles: rich's names, and for code `code.` with a name of `CODE`."""
 
-    def __init__(self, styles: Mapping[str, Style], code_theme: str) -> None:
+    def __init__(self, styles: Mapping[str, Style]) -> None:
         self._styles = dict(styles)
-        self._code_theme = code_theme
         self._console: Console | None = None
 
     def lines(self, text: str, width: int) -> list[Line]:
@@ -50,7 +62,7 @@ class MarkdownPainter:
             console = self._opened()
             try:
                 rendered = console.render_lines(
-                    _markdown()(text, code_theme=self._code_theme, hyperlinks=False),
+                    _markdown()(text, hyperlinks=False),
                     console.options.update(width=max(4, width), height=None),
                     pad=False,
                 )
@@ -132,7 +144,9 @@ def _markdown() -> "type[Markdown]":
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.markdown import CodeBlock, Heading, Markdown
     from rich.padding import Padding
-    from rich.syntax import Syntax
+    from rich.syntax import ANSISyntaxTheme, Syntax
+
+    tokens = {tuple(kind.split(".")): f"code.{name}" for name, kinds in CODE.items() for kind in kinds.split()}
 
     class LeftHeading(Heading):
         """A heading at the left, without a frame."""
@@ -145,9 +159,9 @@ def _markdown() -> "type[Markdown]":
         """Code, two cells in, on the background it stands on."""
 
         def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-            code = Syntax(
-                str(self.text).rstrip(), self.lexer_name, theme=self.theme, word_wrap=True, background_color="default"
-            )
+            theme = ANSISyntaxTheme({kind: console.get_style(name, default="none") for kind, name in tokens.items()})
+            text = str(self.text).rstrip()
+            code = Syntax(text, self.lexer_name, theme=theme, word_wrap=True, background_color="default")
             yield Padding(code, (0, 0, 0, 2))
 
     class OurMarkdown(Markdown):

@@ -27,10 +27,10 @@ _SIGNS = {"+": "added", "-": "removed", " ": "dim", "@": "dim", "f": "strong"}
 
 @dataclass(frozen=True, slots=True)
 class TranscriptStyles:
-    """The styles of a transcript, and the theme of its code."""
+    """The styles of a transcript, and those of its code by the names of `markdown.CODE`."""
 
     styles: dict[str, Style] = field(default_factory=dict)
-    code_theme: str = "ansi_dark"
+    code: dict[str, Style] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Style:
         return self.styles.get(name, Style.null())
@@ -67,8 +67,8 @@ class TranscriptPainter:
                 "markdown.link_url": palette["dim"],
                 "markdown.table.border": palette["line"],
                 "markdown.table.header": palette["strong"],
-            },
-            palette.code_theme,
+                **{f"code.{name}": style for name, style in palette.code.items()},
+            }
         )
 
     def paint(self, block: Block, width: int) -> list[Strip]:
