@@ -175,10 +175,7 @@ class Walk:
             os.close(terminal)
 
     def stop(self) -> None:
-        """The app is stopped as by ctrl+z, another program writes, and the app goes on.
-
-        tmux lets it go on by itself, at once.
-        """
+        """The app is stopped as by ctrl+z, another program writes, and the app goes on."""
         app, before = self.app, self._raw.stat().st_size
         app.send_signal(signal.SIGTSTP)
         self.terminal.until(lambda: "\x1b[?1049l" in self._written(before), "it to stop")
@@ -250,6 +247,11 @@ class TmuxWalk(Walk):
     def app(self) -> psutil.Process:
         """The process in the pane."""
         return psutil.Process(int(self.ask("display", "-p", "-t", "one", "#{pane_pid}")))
+
+    def stop(self) -> None:
+        """As everywhere; tmux lets it go on at once, perhaps before the other program writes, which ctrl+l mends then."""
+        super().stop()
+        self.terminal.press("ctrl+l")
 
     def lose_line(self) -> None:
         """The client is lost, and somebody comes back with another one."""
