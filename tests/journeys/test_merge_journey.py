@@ -42,7 +42,7 @@ def test_a_conflict_outlives_its_terminal_is_solved_by_keys_in_another_and_all_o
     first.kill()
     assert open_conflict.conflicts(bench.engine, session.id).resolved == ("menu.txt",)
     assert git(bench.repo, "rev-parse", "main") == base
-    app = terminal(size=(100, 30)).sees("Mend the menu", "no iteration yet")
+    app = terminal(size=(100, 30)).sees("Mend the menu", "conflicts wait")
     app.press("M").sees("Nothing is open any more")
     app.press("u").sees("Put menu.txt back into conflict?").press("y")
     app.sees("Conflict 1 of 1", "soup of the base", "soup of the session", "main is untouched")
