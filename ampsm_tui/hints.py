@@ -87,7 +87,7 @@ _VIA = {
 }
 """The keys that lead from the list to a screen."""
 
-_ARGUMENT = r"""(?:'[^']*'|"[^"]*"|--?[a-z][a-z-]*|[0-9a-z]{10}\b|[A-Z][A-Z-]+|"?\.\.\."?)"""
+_ARGUMENT = r"""(?:'[^']*'|"[^"]*"|--?[a-z][a-z-]*|[0-9a-z]{10}\b|[0-9]+\b|[A-Z][A-Z-]+|"?\.\.\."?)"""
 _COMMAND = re.compile(rf"ampsm ([a-z]+(?: [a-z]{{1,9}})?\b)((?: {_ARGUMENT})*)")
 """A command of ours, without the words of the sentence that follow it."""
 

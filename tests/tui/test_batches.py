@@ -322,4 +322,5 @@ async def test_a_slow_answer_is_not_asked_for_again_meanwhile(runs: Desk) -> Non
 async def test_variants_need_a_prompt_with_several(runs: Desk) -> None:
     async with runs.open(BOARD):
         await runs.press("B", "enter", "vertical_line")
-        runs.sees("is the only answer to its prompt", "--copies 3")
+        runs.sees("is the only answer to its prompt.", "in the list a (new)")
+        runs.sees_not("(new) 3")
