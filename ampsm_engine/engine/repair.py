@@ -239,7 +239,11 @@ def _off_branch(engine: Engine, repo: Repo, session: Session, worktree: Path, *,
         except Unfit as damaged:
             yield Disagreement("branch", f"session {session.name}: {damaged.message}", damaged.hint)
             return
-    if not head.commit and head.branch == session.branch_name and (tip := pinned_refs.tip(repo.root, session.id)):
+    if (
+        not head.commit
+        and head.branch == session.branch_name
+        and (tip := pinned_refs.follow_worktree(repo.root, session.id, worktree))
+    ):
         text = f"the branch {session.branch_name} of session {session.name} was deleted"
         yield _repair_branch(engine, repo, session, text, tip, apply=apply)
     if head.branch == session.branch_name or repository.is_busy(worktree) is not None:

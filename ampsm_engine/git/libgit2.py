@@ -36,6 +36,12 @@ ROUTES = (
         "refs moved, made and deleted", "git", "pygit2 has no compare-and-swap, and no hooks", "refs_are_moved_by_git"
     ),
     Route("HEAD of a worktree", "libgit2", "asked several times an iteration", "heads_are_read_alike"),
+    Route(
+        "where HEAD of a worktree was last",
+        "libgit2",
+        "git has no log of an unborn HEAD",
+        "a_deleted_branchs_last_head",
+    ),
     Route("ancestors, a merge base, ahead and behind", "libgit2", "for whole lists of sessions", "histories_agree"),
     Route("objects read, and a few written", "libgit2", "a merge reads thousands", "histories_agree"),
     Route("objects read where it is not loaded", "git", "one `cat-file` that stays: 3 ms", "histories_agree"),
@@ -119,6 +125,13 @@ def head(where: Path) -> CheckedOut:
         if repository.is_bare:
             raise AskGit
         return _head(repository)
+
+
+def last_head(worktree: Path) -> str | None:
+    """The commit that a worktree's log of HEAD names last, also when its branch was deleted; None without a log."""
+    with opened(worktree) as repository:
+        entry = next(iter(repository.lookup_reference("HEAD").log()), None)
+        return str(entry.oid_new) if entry is not None and entry.oid_new in repository else None
 
 
 def main_git_dir(folder: Path) -> Path:

@@ -9,13 +9,14 @@
 They are deleted with the session, when it is purged.
 """
 
+import contextlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ampsm_engine.errors import Failed, NotFound, Refused
-from ampsm_engine.git import program, repository
+from ampsm_engine.git import libgit2, program, repository
 
 if TYPE_CHECKING:
     from ampsm_engine.git.integrate.outcomes import Backup
@@ -74,6 +75,20 @@ def tip(where: Path, session_id: str) -> str | None:
     """The commit that `keep_tip` was given last; None when there is none."""
     _checked(session_id)
     return repository.ref_commit(where, f"{TIP}/{session_id}")
+
+
+def follow_worktree(where: Path, session_id: str, worktree: Path) -> str | None:
+    """Keep what was committed in a worktree since `keep_tip`, as the worktree's log of HEAD knows; the commit kept now.
+
+    For a branch that was deleted after somebody committed by hand.
+    """
+    kept = tip(where, session_id)
+    with contextlib.suppress(libgit2.AskGit):
+        last = libgit2.last_head(worktree)
+        if kept and last and last != kept and libgit2.is_ancestor(where, kept, last):
+            keep_tip(where, session_id, last)
+            return last
+    return kept
 
 
 def restore_branch(where: Path, session_id: str, branch: str) -> None:

@@ -58,6 +58,8 @@ def test_a_branch_that_somebody_deleted_is_kept_told_and_made_again(bench: Bench
 def test_a_branch_deleted_under_its_worktree_is_made_again_and_nothing_in_the_worktree_is_touched(bench: Bench) -> None:
     session_id, commit = worked(bench)
     session = bench.engine.store.sessions.get(session_id)
+    git(Path(session.worktree_path), "commit", "--quiet", "--allow-empty", "-m", "by hand")  # after all that we kept
+    commit = git(Path(session.worktree_path), "rev-parse", "HEAD").strip()
     Path(session.worktree_path, "loose.txt").write_text("by hand\n")
     git(bench.repo, "update-ref", "-d", f"refs/heads/{session.branch_name}")
     git(bench.repo, "gc", "--quiet", "--prune=now")

@@ -194,6 +194,17 @@ def test_heads_are_read_alike(odd: Sandbox, monkeypatch: pytest.MonkeyPatch) -> 
     assert here == by_git
 
 
+def test_a_deleted_branchs_last_head(sandbox: Sandbox) -> None:
+    worktree = sandbox.session()
+    sandbox.git("commit", "--quiet", "--allow-empty", "-m", "by hand", at=worktree.path)
+    last = sandbox.git("rev-parse", "HEAD", at=worktree.path)
+    sandbox.git("update-ref", "-d", f"refs/heads/{worktree.branch}")
+    assert libgit2.last_head(worktree.path) == last
+    log = Path(sandbox.git("rev-parse", "--path-format=absolute", "--git-path", "logs/HEAD", at=worktree.path))
+    log.unlink()
+    assert libgit2.last_head(worktree.path) is None
+
+
 def crossed(sandbox: Sandbox) -> tuple[str, str]:
     """Two lines of work that merged each other: two best common ancestors."""
     sandbox.git("checkout", "--quiet", "-b", "other")
