@@ -4,6 +4,7 @@ A thread waits for each answer: asyncio's own subprocesses hang in a loop that e
 """
 
 import asyncio
+import contextlib
 import subprocess
 import sys
 from typing import IO
@@ -44,7 +45,8 @@ class ProcessPool:
             except (EOFError, OSError) as reason:
                 raise Failed("The side process ended before it had an answer.", "Try again") from reason
             except BaseException:
-                process.kill()  # the thread sees its end, and buries it
+                # Cancelled before its thread has begun, that never begins: another one sees to the process.
+                self._loop.run_in_executor(None, _bury, process)
                 raise
             finally:
                 self._busy.discard(process)
@@ -119,7 +121,7 @@ def _read(pipe: IO[bytes], length: int) -> bytes:
 def _bury(process: _SideProcess) -> None:
     """End a process that nothing is asked of, and leave nothing of it."""
     process.kill()
-    with process:  # closes the pipes, and waits
+    with contextlib.suppress(OSError), process:  # closes the pipes, with what nobody has read, and waits
         pass
 
 
