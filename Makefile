@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Half as many again as there are cores: many tests wait for processes, and a core is free meanwhile.
-JOBS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 2) * 3 // 2)')
+# Twice as many as there are cores: many tests wait for processes, and a core is free meanwhile.
+JOBS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 2) * 2)')
 
 .PHONY: demo test check lint soak bench table wheel pythons site clean
 

@@ -97,7 +97,8 @@ class Server:
         ready, _, _ = select.select(inputs, [], [], seconds)
         for one in ready:
             if isinstance(one, ChildTask):
-                if one.receive():
+                # The input comes first: what it closed has a pipe no more, and its number may be another one's.
+                if one in self._tasks and one.receive():
                     _, on_result = self._tasks.pop(one)
                     child_task.reap()
                     on_result(one.answer)
