@@ -23,7 +23,10 @@ PULSE = 2.0
 """Seconds between looks at a process with work to do; silent for three of them, it is taken for stuck."""
 
 PATIENCE = 0.5
-"""Seconds that a cancelled job may take to end before the process is ended for it."""
+"""Seconds that a cancelled job may take to end before the process is ended for it; each time in a row four times more.
+
+On a busy machine a process needs longer than that for a start alone.
+"""
 
 RESTARTS = 3
 """How often a process may die without any work done in between."""
@@ -46,6 +49,8 @@ class Differ:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pulse: asyncio.TimerHandle | None = None
         self._silent = self._deaths = 0
+        self._is_up = False
+        """Whether this process has said anything yet."""
         self._folder = self._doing = ""
         self._poison: list[str] = []
         self._leaving: dict[int, asyncio.TimerHandle] = {}
@@ -120,7 +125,19 @@ class Differ:
         if self._loop is None or self._is_closed:
             return
         self.send("close", review.number)
-        self._leaving[review.number] = self._loop.call_later(PATIENCE, self._restart)
+        self._await_closed(review.number)
+
+    def _await_closed(self, number: int) -> None:
+        """Restart a process that does not let go of a review in time, counted from when it has come up."""
+        if self._loop is not None:
+            patience = PATIENCE * 4**self._deaths
+            self._leaving[number] = self._loop.call_later(patience, self._lose_patience, number)
+
+    def _lose_patience(self, number: int) -> None:
+        if self._is_up:
+            self._restart()
+        else:
+            self._await_closed(number)
 
     # Inside
 
@@ -167,7 +184,7 @@ class Differ:
         self.send("open", review.number, place, [asked.old, asked.new], options, before, pinned)
 
     def _take_message(self, header: Any, body: bytes) -> None:
-        self._silent = 0
+        self._silent, self._is_up = 0, True
         kind, number, *rest = header
         if kind not in _BEGINNINGS:
             self._deaths = 0
@@ -249,7 +266,7 @@ class Differ:
             return
         self._transport.end(at_once=True)
         self._deaths += 1
-        self._silent = 0
+        self._silent, self._is_up = 0, False
         for timer in self._leaving.values():
             timer.cancel()
         self._leaving.clear()

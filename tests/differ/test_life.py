@@ -66,6 +66,24 @@ async def beside(differ: Differ) -> list[psutil.Process]:
     return below(differ.pid)
 
 
+async def test_a_process_is_not_given_up_for_what_it_was_asked_before_it_had_come_up(
+    differ: Differ, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine a start takes longer than a review may take to be let go of."""
+    old = sandbox.git("rev-parse", "HEAD")
+    new = sandbox.commit({"f.py": "x = 1\n"})
+    shown, *left = [await differ.open(request(sandbox, old, new)) for _ in range(client.RESTARTS + 2)]
+    monkeypatch.setattr(client, "PATIENCE", 0)
+    first = differ.pid
+    for one in left:
+        one.close()
+        for _ in range(3):
+            await asyncio.sleep(0)
+    assert differ.pid != first
+    await shown.completed()
+    assert (await shown.patched(0)).data
+
+
 async def test_a_process_that_is_killed_is_started_again_with_its_reviews(differ: Differ, sandbox: Sandbox) -> None:
     old = sandbox.git("rev-parse", "HEAD")
     new = sandbox.commit({f"f{n}.py": f"x = {n}\n" for n in range(50)})
