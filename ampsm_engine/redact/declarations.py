@@ -21,7 +21,7 @@ from ampsm_engine.redact.rule_parts import (
 )
 
 _NEW_LINE = r"(?:\\{1,6}[nr]|\s){1,3}"
-_VALUE = r"([^\s\x00-\x1f\"'`\\$<{(\[,;][^\s\x00-\x1f\"'`\\,;(){}<>]{4,256})"
+_VALUE = r"([^\s\x00-\x1f\"'`\\$<{(\[,;][^\s\x00-\x1f\"'`\\,;(){}<>]{4,256}+)"
 
 
 def rules() -> Iterator[Finder]:
