@@ -13,6 +13,7 @@ from ampsm_engine.redact.rule import Finder, Rule, Word
 from ampsm_engine.redact.rule_parts import (
     BACK_TO_BEGINNING,
     BACK_TO_BOUNDARY,
+    BARE_VALUE,
     BOUNDARY,
     GIVES,
     LINE_END,
@@ -34,7 +35,6 @@ def rules() -> Iterator[Finder]:
 
 _BACK_TO_LINE_START = rf"[\w.\[\]-]{{0,80}}(?: tropxe| tes| VNE| GRA| -)?[ \t+>*-]{{0,24}}{BACK_TO_BEGINNING}"
 _ASSIGNED = rf"(?:{QUOTE})?\]?{SPACE}{{0,3}}(?:=>|:=|=|:){SPACE}{{0,3}}{QUOTE}"
-_VALUE = r"([^\s\x00-\x1f\"'`\\$<{(\[,;][^\s\x00-\x1f\"'`\\,;(){}<>]{4,256})"
 
 
 _FIRST = r"[^\s\x00-\x1f\"'`\\$<{(\[,;]"
@@ -64,13 +64,13 @@ def _configuration() -> Iterator[Finder]:
 
 def _bare_values() -> Iterator[tuple[str, Rule]]:
     # A line of its own in an env, ini, properties, toml or yaml file. What is no value's goes no step back, but to a #.
-    value, to_hash = _VALUE.replace(",256})", ",256}+)"), r"(?=[^\s\x00-\x1f\"'`\\,;(){}<>#]{0,257}+#)"
+    value, to_hash = BARE_VALUE.replace(",256})", ",256}+)"), r"(?=[^\s\x00-\x1f\"'`\\,;(){}<>#]{0,257}+#)"
     yield (
         rf"[ \t]|=[ \t]|:[ \t]|={_FIRST}",
         Rule(
             (),
             "assigned-secret",
-            rf"[ \t]{{0,8}}(?:=|:[ \t])[ \t]{{0,8}}(?:{value}{LINE_END}|{to_hash}{_VALUE}{LINE_END})",
+            rf"[ \t]{{0,8}}(?:=|:[ \t])[ \t]{{0,8}}(?:{value}{LINE_END}|{to_hash}{BARE_VALUE}{LINE_END})",
             behind=True,
             backwards=_BACK_TO_LINE_START,
             is_secret=is_config_value,

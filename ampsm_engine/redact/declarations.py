@@ -7,6 +7,7 @@ from ampsm_engine.redact.rule import Finder, Rule, Word
 from ampsm_engine.redact.rule_parts import (
     BACK_TO_BEGINNING,
     BACK_TO_BOUNDARY,
+    BARE_VALUE,
     BOUNDARY,
     GIVES,
     LINE_END,
@@ -20,8 +21,8 @@ from ampsm_engine.redact.rule_parts import (
     is_random,
 )
 
+_VALUE = BARE_VALUE.replace(",256})", ",256}+)")
 _NEW_LINE = r"(?:\\{1,6}[nr]|\s){1,3}"
-_VALUE = r"([^\s\x00-\x1f\"'`\\$<{(\[,;][^\s\x00-\x1f\"'`\\,;(){}<>]{4,256}+)"
 
 
 def rules() -> Iterator[Finder]:

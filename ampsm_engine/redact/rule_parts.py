@@ -62,6 +62,9 @@ _COLOUR = r"\x1b|\\{1,8}(?:u001[bB]|x1[bB]|033|e)\["
 LINE_END = rf"(?=[ \t]{{0,8}}(?:$|[\r\n]|\\{{1,8}}[nr]|{_COLOUR}|\\{{0,8}}\"|[#;]))"
 """What follows the last value in a line: its end, as it is or escaped, a colour, a remark."""
 
+BARE_VALUE = r"([^\s\x00-\x1f\"'`\\$<{(\[,;][^\s\x00-\x1f\"'`\\,;(){}<>]{4,256})"
+"""A value without quotes on a line of configuration, as a group; its first letter begins no reference and no list."""
+
 BACK_TO_BOUNDARY = (
     r"(?:(?!\w)|(?=[abefnrtv0]\\)|(?=[0-9a-fA-F]{4}u\\)|(?=[0-9a-fA-F]{2}x\\)|(?=[0-7]{2}0\\)|(?=[0-9a-fA-F]{2}%)"
     r"|(?=m[\d;\[])|(?=[HJK]\[)|(?=[JK][0-3]\[))"

@@ -16,7 +16,7 @@ class Capabilities:
     has_margins: bool = False
     """Left and right margins (DECSLRM); only a terminal that has shown it by its answer."""
     erases_in_background: bool = True
-    """What is erased takes the background of the current style (bce)."""
+    """Whether an erased cell takes the background of the current style (bce)."""
     synchronizes: bool = False
     """The terminal shows a frame at once (mode 2026)."""
 

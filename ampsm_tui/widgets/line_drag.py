@@ -79,7 +79,7 @@ class LineDrag:
 
     @property
     def text(self) -> str:
-        """What is selected and seen, lines without the blanks at their ends; empty when nothing is."""
+        """The text that is selected and on the screen, without blanks at the ends of lines; empty when none is."""
         if self._to is None or not self.widget.is_attached or not self.widget.screen.is_current:
             return ""
         first, last = sorted((self._from, self._to))

@@ -15,7 +15,7 @@ from ampsm_tui.contrast import legible
 from ampsm_tui.widgets.line_drag import DraggedText, LineDrag
 
 _DRAWN = frozenset({"-rule", "-pointer"})
-"""What is drawn and not read may be as faint as its theme has it."""
+"""The classes of lines that are drawn and not read: they may be as faint as the theme has them."""
 
 
 class Piece(NamedTuple):

@@ -80,16 +80,22 @@ def _line(reviewed: Reviewed, at: int) -> str:
     return chr(line.kind) + line.text.decode()
 
 
+def an_editor(reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The user's editor, which does nothing yet, and a last line to be edited that is not committed."""
+    reviewed.commit()
+    put(reviewed.worktree, "docs/last.txt", "first\nthe very last")
+    editor = tmp_path / "editor"
+    editor.write_text("")
+    editor.chmod(0o755)
+    monkeypatch.setenv("VISUAL", str(editor))
+    return editor
+
+
 async def test_a_hunk_is_written_anew_before_it_is_staged(
     reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    worktree = reviewed.worktree
-    reviewed.commit()
-    put(worktree, "docs/last.txt", "first\nthe very last")
-    editor = tmp_path / "editor"
+    worktree, editor = reviewed.worktree, an_editor(reviewed, monkeypatch, tmp_path)
     editor.write_text("#!/bin/sh\nsed -i 's/^+the very last/+another one/' \"$1\"\n")
-    editor.chmod(0o755)
-    monkeypatch.setenv("VISUAL", str(editor))
     async with reviewed.open(range_="uncommitted") as desk:
         monkeypatch.setattr(desk.app, "suspend", contextlib.nullcontext)
         await reviewed.to("docs/last.txt", 0)
@@ -102,13 +108,7 @@ async def test_a_hunk_is_written_anew_before_it_is_staged(
 async def test_an_editor_that_fails_or_leaves_no_hunk_stages_nothing(
     reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    worktree = reviewed.worktree
-    reviewed.commit()
-    put(worktree, "docs/last.txt", "first\nthe very last")
-    editor = tmp_path / "editor"
-    editor.write_text("")
-    editor.chmod(0o755)
-    monkeypatch.setenv("VISUAL", str(editor))
+    worktree, editor = reviewed.worktree, an_editor(reviewed, monkeypatch, tmp_path)
     async with reviewed.open(range_="uncommitted") as desk:
         monkeypatch.setattr(desk.app, "suspend", contextlib.nullcontext)
         await reviewed.to("docs/last.txt", 0)

@@ -113,39 +113,26 @@ def test_killed_with_its_worker_it_is_ended_by_a_stop_as_well(bench: Bench) -> N
     assert (stopped.outcome, marked("AMPSM_RUN_ID", stopped.id)) == (Outcome.STOPPED, [])
 
 
-def test_amp_does_not_begin_beside_one_by_hand_whose_program_was_killed(bench: Bench) -> None:
+@pytest.mark.parametrize("kind", ["setup", "script"])
+def test_amp_does_not_begin_beside_one_by_hand_whose_program_was_killed(bench: Bench, kind: str) -> None:
     bench.scenario({"say": "Done."})
     session = bench.new(None)
-    command(bench, f"touch {bench.flag('begun')}; sleep 600")
+    once = f"test -e {bench.flag('begun')} || {{ touch {bench.flag('begun')}; sleep 600; }}"
+    if kind == "setup":
+        command(bench, once)
+    else:
+        sessions.edit(bench.engine, session.id, script=once)
     child = os.fork()
     if not child:
-        setup.run(bench.engine, session.id, lambda _: None)
+        (setup.run if kind == "setup" else scripts.run_script)(bench.engine, session.id, lambda _: None)
         os._exit(0)
-    until(bench.flag("begun").exists, "the setup to begin")
+    until(bench.flag("begun").exists, f"the {kind} to begin")
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    assert marked("AMPSM_RUN_ID", f"setup-{session.id}")
+    assert marked("AMPSM_RUN_ID", f"{kind}-{session.id}")
     bench.iterate(session)
     assert bench.settled(session).outcome is Outcome.DONE
-    assert marked("AMPSM_RUN_ID", f"setup-{session.id}") == []
-
-
-def test_amp_does_not_begin_beside_a_script_by_hand_whose_program_was_killed(bench: Bench) -> None:
-    bench.scenario({"say": "Done."})
-    session = bench.new(None)
-    again = f"test -e {bench.flag('begun')} || {{ touch {bench.flag('begun')}; sleep 600; }}"
-    sessions.edit(bench.engine, session.id, script=again)
-    child = os.fork()
-    if not child:
-        scripts.run_script(bench.engine, session.id, lambda _: None)
-        os._exit(0)
-    until(bench.flag("begun").exists, "the script to begin")
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    assert marked("AMPSM_RUN_ID", f"script-{session.id}")
-    bench.iterate(session)
-    assert bench.settled(session).outcome is Outcome.DONE
-    assert marked("AMPSM_RUN_ID", f"script-{session.id}") == []
+    assert marked("AMPSM_RUN_ID", f"{kind}-{session.id}") == []
 
 
 def test_a_creation_that_was_killed_does_not_forget_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

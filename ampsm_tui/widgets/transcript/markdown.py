@@ -32,7 +32,7 @@ CODE = {
     "deleted": "Generic.Deleted Error",
     "strong": "Generic.Heading Generic.Subheading Generic.Prompt",
 }
-"""What is told apart in code, each with the tokens of Pygments that are of its kind."""
+"""The kinds of code that have a style of their own, each with its tokens of Pygments."""
 
 _DENSE = re.compile(r"[\[\]*_`<>!|]")
 _DENSEST = 0.4
