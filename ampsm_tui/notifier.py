@@ -14,6 +14,7 @@ from typing import Any
 from textual.app import App
 
 from ampsm_engine import labels, notices, redact, terminals, tmux, viewer_lock
+from ampsm_engine.amp.failures import failure_named
 from ampsm_engine.config import Settings
 from ampsm_engine.home import Home
 from ampsm_engine.model import Board, BoardRow
@@ -155,9 +156,6 @@ _STATES = {"running": "working", "queued": "working", "awaiting-input": "blocked
 _ORDER = ("blocked", "error", "working", "done", "idle")
 """Which sessions have a record where there are too many."""
 
-_KINDS = {"not-logged-in": "auth", "bad-key": "auth", "needs-approval": "permission", "tool-refused": "permission"}
-"""What a session waits for, by the failure of its last iteration; else it is a question."""
-
 
 def records(board: Board) -> dict[str, str]:
     """The body of each record by its id; the empty id is that of the program."""
@@ -173,7 +171,8 @@ def _state(row: BoardRow) -> str:
 
 
 def _kind(row: BoardRow) -> str:
-    return _KINDS.get((row.current.failure if row.current else "") or "", "question")
+    """What a session waits for, as the protocol calls it."""
+    return failure_named(row.current.failure if row.current else None).needs or "question"
 
 
 def _root(rows: list[BoardRow]) -> str:

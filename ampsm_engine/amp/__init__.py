@@ -7,7 +7,9 @@
     tally       events folded into tokens, turns, tools, activity and the last result
     transcript  the output file read or followed by byte offset
     usage       what amp says that a thread cost
-    failures    how a run ended, named and hinted; `symptoms` is the table of what is known
+    failures    the table of what goes wrong with amp: how it shows, and all that follows from it
+    endings     how a run ended, named and hinted by that table
+    lines       one line of its output to events; `findings` are those of a review by amp, `edits` what a tool changed
 
 A run's output is a file that outlives its reader, so every room works from the file alone.
 """

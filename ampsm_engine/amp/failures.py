@@ -1,230 +1,268 @@
-"""How a run ended: done, failed, stopped or crashed; named, and with the command to run next.
+"""The table of everything known to go wrong with amp: its name, the text by which it shows, and what follows from it.
 
-Decided in this order: did we end it, what does the last result line say, exit code and standard error, nothing.
-Exit code 0 is no success; a result line is. Pure; files are read by `transcript`.
+An entry for each failure that was seen of amp, in runs of four versions, and for each of ours that keeps amp from its
+work. Texts change with every version: they only name a failure, they never decide that there was one. In a hint,
+SESSION stands for the session's id, BRANCH for its branch, SETTINGS for amp's settings file, SERVER for the address of
+amp's server and KEY for what to do about the key in use.
 """
 
-import re
-import signal
+from enum import StrEnum
+from typing import Literal
 
-from ampsm_engine.amp.events import RunResult
-from ampsm_engine.amp.symptoms import FAILURES, LIMIT, TIMEOUT, VANISHED, Failure
-from ampsm_engine.amp.tally import Fold, is_cancelled
-from ampsm_engine.amp.transcript import without_escapes
 from ampsm_engine.lean_dataclass import dataclass
-from ampsm_engine.model import Outcome
 
-__all__ = [
-    "FAILURES",
-    "Ending",
-    "Failure",
-    "classify",
-    "lost_connection",
-    "mask_login",
-    "needs_login",
-    "over_limit",
-    "unknown_option",
-]
+AGAIN = 'ampsm iterate SESSION "continue"'
+LOGIN = "amp login"
+REACH = f"Is the network up, and SERVER reached from here? Then: {AGAIN}"
 
-ERROR_LIMIT = 4000
-"""Characters of amp's own words that are kept; of standard error the last ones."""
 
-_LOGIN_TEXT = "No API key found"
-_OUR_LINE = '{"type":"ampsm"'
-_AUTH_TOKEN = re.compile(r"(authToken=)[^\s&\"'<>]+")
-_UNKNOWN_OPTION = re.compile(r"^(?:Error: )?error: unknown option '(--?[A-Za-z][\w-]*)", re.MULTILINE)
-_LOST = re.compile(r"cannot reach amp servers", re.IGNORECASE)
-_FILE_TOOLS = frozenset({"create_file", "edit_file", "apply_patch", "undo_edit"})
+class Cure(StrEnum):
+    """What has to happen before amp may succeed where it failed: a run of a batch goes on by it."""
+
+    OTHER_TASK = "other-task"
+    """Another prompt, thread or worktree: the same once more would fail once more."""
+    RETRY = "retry"
+    """Nothing: trying again by itself can help."""
+    WAIT = "wait"
+    """Time: it is about the account, so whatever is started meanwhile fails, too."""
+    PERSON = "person"
+    """Something that a person does to this machine or account: until then, whatever is started fails."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """What became of a run."""
+class Failure:
+    """One way in which amp fails, and all that follows from it."""
 
-    outcome: Outcome
-    failure: str | None = None
-    """The failure's name; None when it is done, or stopped by us."""
-    error: str | None = None
-    """amp's own words where it had some."""
-    hint: str | None = None
-    retry: bool = False
-    """Whether trying again by itself can help, `retries` times, each after `delay` seconds (0: as configured)."""
-    warning: str | None = None
-    """What is worth telling although it is done."""
-    remedy: str | None = None
-    """What has to be done before trying again: `unarchive`, `drop-option`."""
+    name: str
+    """The word by which the store, documents and commands know it; no two failures share one."""
+    meaning: str
+    """One sentence for a person, told where amp itself says nothing fit to be shown."""
+    hint: str
+    in_result: str | None = None
+    """The pattern by which the error of a result line shows it; any case, `^` at every line."""
+    in_stderr: str | None = None
+    """The pattern by which standard error shows it, when amp ends without a result."""
     retries: int = 0
+    """How often the worker tries again by itself, in the same iteration."""
     delay: float = 0.0
+    """Seconds before the first retry, or the first wait of a batch; 0: as configured."""
+    remedy: str | None = None
+    """What the worker does before it tries again: `unarchive`, `drop-option`."""
+    cure: Cure = Cure.OTHER_TASK
+    """What a run of a batch does: the item ends, is tried again, or the whole run waits or stops."""
+    is_unfit: bool = False
+    """Whether the machine is at fault and not the task: a command that waits for amp exits with 5 then, not with 1."""
+    ends_thread: bool = False
+    """Whether the thread cannot be continued: the next iteration begins a new one."""
+    needs: Literal["", "auth", "permission"] = ""
+    """What a person has to give, as the Program Status Protocol calls it; empty: nothing of the kind."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Evidence:
-    we_stopped: bool
-    timed_out: bool
-    silent: bool
-    fold: Fold
-    exit_code: int | None
-    stderr: str
-    head: str
+def _any(*patterns: str) -> str:
+    return "|".join(patterns)
 
 
-def classify(
-    *,
-    we_stopped: bool,
-    timed_out: bool,
-    silent: bool,
-    fold: Fold,
-    exit_code: int | None,
-    stderr: str,
-    head: str,
-) -> Ending:
-    """How a run ended, from all that is known of it.
+_ARCHIVED = _any(r"thread is archived")
+_CREDIT = _any(r"require paid credits", r"out[ _]of[ _]credits", r"payment_required", r"^(?:Error: )?402\b")
+_CONTEXT = _any(
+    *(r"context limit reached", r"prompt is too long", r"context window", r"context[_ ]length"), r"^(?:Error: )?413\b"
+)
+_KEY = _any(r"invalid or missing api key", r"access token expired", r"^(?:Error: )?401\b", r"invalid api key")
+_OLD = _any(r"failed: 426\b", r"\bamp update\b", r"^(?:Error: )?426\b")
+_ELSEWHERE = _any(r"already open and active in another amp")
+_IN_ORB = _any(r"already running in an orb")
+_GONE = _any(r"^(?:Error: )?Thread \S+ does not exist")
+_OFFLINE = _any(
+    *(r"couldn't connect to the amp server", r"cannot reach amp servers", r"unable to connect\b"),
+    *(r"\bENOTFOUND\b", r"\bECONNREFUSED\b"),
+    *(r"\bEAI_AGAIN\b", r"\bENETUNREACH\b", r"\bETIMEDOUT\b"),
+)
+_APPROVAL = _any(r"require user approval")
+_PROMPT = _any(*(r"input is too large to send", r"user message must be provided", r"standard input is not valid utf-8"))
 
-    `exit_code` is None where nobody knows it (an adopted amp); `stderr` is its end, `head` the beginning of
-    standard output. Work that was finished stays done, also when amp was ended right after.
-    """
-    seen = _Evidence(we_stopped, timed_out, silent, fold, exit_code, mask_login(without_escapes(stderr)), head)
-    if needs_login(head.encode("utf-8", "replace")):
-        return _failed(FAILURES["not-logged-in"])
-    if (finished := _finished(seen)) is not None:
-        return finished
-    if we_stopped or timed_out or silent:
-        return _ended_by_us(seen)
-    if fold.result is not None:
-        return _by_result(seen, fold.result)
-    return _without_result(seen)
+_FAILURES = (
+    # Before the one about the login, which amp advises here as well.
+    Failure(
+        "bad-key",
+        "amp's key is not valid, or no longer.",
+        "KEY",
+        in_result=_KEY,
+        in_stderr=_KEY,
+        cure=Cure.PERSON,
+        is_unfit=True,
+        needs="auth",
+    ),
+    Failure(
+        *("not-logged-in", "amp is not logged in.", LOGIN),
+        in_stderr=_any(r"^Login failed:", r"no api key found", r"not logged in", r"run 'amp login'"),
+        cure=Cure.PERSON,
+        is_unfit=True,
+        needs="auth",
+    ),
+    Failure(
+        "amp-too-old",
+        "The server no longer takes this version of amp.",
+        "amp update",
+        _OLD,
+        _OLD,
+        cure=Cure.PERSON,
+        is_unfit=True,
+    ),
+    Failure(
+        *("unknown-option", "This amp does not know an option that ampsm gave it.", "ampsm doctor"),
+        in_stderr=_any(r"unknown option '"),
+        remedy="drop-option",
+    ),
+    Failure(
+        *("bad-settings", "amp cannot use a settings file or an MCP configuration.", "Mend SETTINGS"),
+        in_stderr=_any(r"invalid json in settings", r"settings file", r"mcp[- ]config"),
+        cure=Cure.PERSON,
+    ),
+    Failure(
+        *("no-credit", "There is no credit left for amp."),
+        f"Add credits at https://ampcode.com/pay, then: {AGAIN}",
+        in_result=_CREDIT,
+        in_stderr=_CREDIT,
+        cure=Cure.WAIT,
+        delay=300.0,
+    ),
+    Failure(
+        *("context-full", "The thread is full: amp cannot continue it."),
+        'ampsm new --base BRANCH "go on from the last commits: ..."',
+        in_result=_CONTEXT,
+        in_stderr=_CONTEXT,
+        ends_thread=True,
+    ),
+    Failure(
+        *("archived", "The thread is archived.", AGAIN),
+        in_result=_ARCHIVED,
+        in_stderr=_ARCHIVED,
+        retries=1,
+        remedy="unarchive",
+        cure=Cure.RETRY,
+    ),
+    Failure(
+        *("open-elsewhere", "The thread is open in another amp.", f"Close the other amp, then: {AGAIN}"),
+        in_result=_ELSEWHERE,
+        in_stderr=_ELSEWHERE,
+        retries=1,
+        delay=5.0,
+        cure=Cure.RETRY,
+    ),
+    Failure(
+        *("in-orb", "The thread runs in an orb, on amp's servers: the amp of this machine cannot run it."),
+        'Go on there, or here on a new thread: ampsm new --base BRANCH "go on from the last commits: ..."',
+        in_result=_IN_ORB,
+        in_stderr=_IN_ORB,
+    ),
+    Failure(
+        *("thread-gone", "The thread does not exist, or belongs to somebody else."),
+        'ampsm new --base BRANCH "go on from the last commits: ..."',
+        in_result=_GONE,
+        in_stderr=_GONE,
+        ends_thread=True,
+    ),
+    Failure(
+        *("bad-thread-id", "amp does not take the id of the thread.", "ampsm doctor"),
+        in_stderr=_any(r"invalid thread url or id"),
+    ),
+    Failure(
+        *("needs-approval", "This version of amp asks before it runs tools, and nobody can answer."),
+        f"ampsm config set amp.allow-all true, then: {AGAIN}",
+        in_result=_APPROVAL,
+        in_stderr=_APPROVAL,
+        cure=Cure.PERSON,
+        needs="permission",
+    ),
+    Failure(
+        *("guarded-file", "amp was not allowed to touch a guarded file, and nobody can answer."),
+        f"Add the path to amp.guardedFiles.allowlist in SETTINGS, then: {AGAIN}",
+        in_result=_any(r"guarded file"),
+        in_stderr=_any(r"guarded file"),
+    ),
+    Failure(
+        *("asked-user", "The agent asked a question, and nobody can answer.", "ampsm log SESSION"),
+        in_result=_any(r"ask_user_choice"),
+        in_stderr=_any(r"ask_user_choice"),
+    ),
+    Failure(
+        *("bad-input", "amp could not read what ampsm wrote to it.", AGAIN),
+        in_result=_any(r"invalid json on stdin", r"invalid message format", r"no valid messages found"),
+    ),
+    Failure(
+        *("bad-prompt", "amp does not take this prompt: it is empty, too long or not UTF-8."),
+        "ampsm iterate SESSION --prompt-file FILE",
+        in_result=_PROMPT,
+        in_stderr=_PROMPT,
+    ),
+    Failure(
+        *("bad-visibility", "The account does not allow the visibility of new threads.", "Mend SETTINGS"),
+        in_result=_any(r"invalid visibility"),
+        in_stderr=_any(r"invalid visibility"),
+    ),
+    Failure(
+        *("worktree-gone", "The worktree was removed.", "ampsm repair"),
+        in_stderr=_any(r"current working directory was deleted", r"\buv_cwd\b", r"getcwd"),
+    ),
+    Failure(
+        *("rate-limit", "The model is overloaded, or too much was asked of it."),
+        f"Wait some minutes, then: {AGAIN}",
+        in_result=_any(r"\b429\b", r"rate.?limit", r"overloaded", r"\b529\b"),
+        in_stderr=_any(r"\b429\b", r"rate.?limit", r"overloaded"),
+        retries=3,
+        cure=Cure.WAIT,
+    ),
+    Failure(
+        *("service-trouble", "amp's server had trouble.", AGAIN),
+        in_stderr=_any(r"amp server returned an error", r"unexpected error inside amp"),
+        retries=1,
+        delay=5.0,
+        cure=Cure.RETRY,
+    ),
+    Failure(
+        "offline", "amp could not reach its server; nothing was started.", REACH, in_stderr=_OFFLINE, cure=Cure.RETRY
+    ),
+    Failure("provider-error", "The model's provider reported an error.", AGAIN, cure=Cure.RETRY),
+    Failure("stopped-from-outside", "amp was stopped, and not by ampsm.", AGAIN, cure=Cure.RETRY),
+    Failure("stopped-late", "It had finished its turn before it was stopped.", "ampsm show SESSION"),
+    Failure("killed", "amp was killed.", AGAIN, cure=Cure.RETRY),
+    Failure("no-result", "amp ended without a result.", AGAIN, cure=Cure.RETRY),
+    Failure("exited", "amp gave up.", "ampsm log SESSION"),
+    Failure("lingered", "amp did not exit after its result, and was ended.", "ampsm show SESSION"),
+    Failure("silent", "amp said nothing for too long, and was ended.", AGAIN, cure=Cure.RETRY),
+    Failure(
+        *("lost-connection", "amp lost its server and did not find it again.", REACH),
+        in_result=_any(r"cannot reach amp servers"),
+        cure=Cure.RETRY,
+    ),
+    Failure(
+        "output-limit", "The model's answer was cut at its limit, and amp waited for ever.", AGAIN, cure=Cure.RETRY
+    ),
+    Failure("tool-refused", "Permission rules turned tool calls away.", "amp permissions list", needs="permission"),
+)
+
+NOT_INSTALLED = Failure(
+    *("not-installed", "The amp program was not found."),
+    "npm install -g @ampcode/cli   (or: ampsm config set amp.path /path/to/amp)",
+    cure=Cure.PERSON,
+    is_unfit=True,
+)
+TIMEOUT = Failure(
+    *("timeout", "It took longer than an iteration may.", f"{AGAIN}   (or: ampsm config set iteration.timeout 0)")
+)
+VANISHED = Failure("vanished", "amp is gone without a word.", AGAIN, cure=Cure.RETRY)
+LIMIT = Failure("limit", "The session has used all that it may.", AGAIN)
+SETUP = Failure("setup", "The worktree could not be set up.", "ampsm setup SESSION")
+NOT_STARTED = Failure("not-started", "amp could not be started.", AGAIN, cure=Cure.RETRY)
+WORKER = Failure("worker", "The worker of the iteration failed.", "ampsm doctor", cure=Cure.RETRY)
+_OURS = (NOT_INSTALLED, TIMEOUT, VANISHED, LIMIT, SETUP, NOT_STARTED, WORKER)
+
+FAILURES = {failure.name: failure for failure in (*_FAILURES, *_OURS)}
+"""All failures by name; matching goes through them in the order of this dictionary."""
+
+_UNKNOWN = Failure("unknown", "amp failed.", AGAIN)
 
 
-def _finished(seen: _Evidence) -> Ending | None:
-    """Done, when amp's turn was over: it says so, or its turn ended before a signal came."""
-    result = seen.fold.result
-    if result is not None and result.ok:
-        return Ending(Outcome.DONE, warning=_warning(seen))
-    cancelled = result is not None and is_cancelled(result)
-    if cancelled and seen.fold.ended_turn:
-        return Ending(Outcome.DONE, warning=FAILURES["stopped-late"].meaning)
-    return None
-
-
-def _warning(seen: _Evidence) -> str | None:
-    code = seen.exit_code
-    told = []
-    if seen.we_stopped:
-        told.append(FAILURES["stopped-late"].meaning)
-    elif code is not None and code < 0:
-        told.append(FAILURES["lingered"].meaning)
-    elif code:
-        told.append(f"amp said that it succeeded, and exited with code {code}.")
-    if refusals := seen.fold.tally.refusals:
-        calls = "one tool call" if refusals == 1 else f"{refusals} tool calls"
-        told.append(f"Permission rules turned {calls} away ({FAILURES['tool-refused'].hint}).")
-    return " ".join(told) or None
-
-
-def _ended_by_us(seen: _Evidence) -> Ending:
-    if seen.timed_out:
-        return _failed(TIMEOUT)
-    if seen.we_stopped:
-        return Ending(Outcome.STOPPED, hint=FAILURES["stopped-from-outside"].hint)
-    return _failed(_why_silent(seen))
-
-
-def _why_silent(seen: _Evidence) -> Failure:
-    """What silence most likely means: these hang for ever and say nothing."""
-    fold = seen.fold
-    if lost_connection(seen.stderr):
-        return FAILURES["lost-connection"]
-    if not fold.open_tools and fold.last_turn is not None and fold.last_turn.stop_reason in (None, "max_tokens"):
-        return FAILURES["output-limit"]
-    if _FILE_TOOLS.intersection(fold.open_tool_names):
-        return FAILURES["guarded-file"]  # writing a file takes no time: amp waits for an answer
-    if "Bash" in fold.open_tool_names:
-        return FAILURES["needs-approval"]  # only versions that ask have this name, and it waits for an answer
-    return FAILURES["silent"]
-
-
-def _by_result(seen: _Evidence, result: RunResult) -> Ending:
-    error = mask_login(result.error or result.text)
-    if is_cancelled(result):
-        return _failed(
-            FAILURES["lost-connection"] if lost_connection(seen.stderr) else FAILURES["stopped-from-outside"]
-        )
-    known = (failure for failure in FAILURES.values() if failure.in_result and failure.in_result.search(error))
-    return _failed(next(known, FAILURES["provider-error"]), error)
-
-
-def _without_result(seen: _Evidence) -> Ending:
-    code, fold = seen.exit_code, seen.fold
-    if code is not None and code < 0:
-        return _crashed(FAILURES["killed"], f"amp was killed by signal {-code}{_signal_name(-code)}.")
-    if fold.ended_turn and code == 0:  # an end that nobody saw may be that of a full disk, or of the machine
-        return Ending(Outcome.DONE, warning="amp finished its turn; its result line is missing.")
-    if (known := _known_in(seen.stderr)) is not None and (code or not fold.prompted):
-        return _failed(known, seen.stderr, again=not fold.prompted)
-    if code is None:
-        return _crashed(VANISHED, VANISHED.meaning)
-    if code == 0:
-        return _failed(FAILURES["no-result"])
-    return _failed(FAILURES["exited"], seen.stderr or f"amp exited with code {code} and said nothing.")
-
-
-def _known_in(stderr: str) -> Failure | None:
-    known = (failure for failure in FAILURES.values() if failure.in_stderr and failure.in_stderr.search(stderr))
-    return next(known, None)
-
-
-def _failed(failure: Failure, words: str = "", *, again: bool = True) -> Ending:
-    text = without_escapes(words)[-ERROR_LIMIT:].strip()
-    return Ending(
-        Outcome.FAILED,
-        failure.name,
-        text or failure.meaning,
-        failure.hint,
-        retry=again and failure.retries > 0,
-        remedy=failure.remedy,
-        retries=failure.retries,
-        delay=failure.delay,
-    )
-
-
-def _crashed(failure: Failure, error: str) -> Ending:
-    return Ending(Outcome.CRASHED, failure.name, error, failure.hint)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return f" ({signal.Signals(number).name})"
-    except ValueError:
-        return ""
-
-
-def over_limit(tokens: int, limit: int, hint: str) -> Ending:
-    """How a run ended that was stopped at the limit of tokens of its session; `hint`: what to do about that."""
-    error = f"The session was stopped after {tokens} tokens: its limit is {limit}."
-    return Ending(Outcome.STOPPED, LIMIT.name, error, hint)
-
-
-def needs_login(head: bytes) -> bool:
-    """Whether standard output begins with the login text: amp would wait five minutes, so end it at once."""
-    for line in without_escapes(head.decode("utf-8", "replace")).split("\n"):
-        if line.startswith("{") and not line.startswith(_OUR_LINE):
-            return False
-        if line.strip(" \t\ufeff").startswith(_LOGIN_TEXT):
-            return True
-    return False
-
-
-def lost_connection(stderr_tail: str) -> bool:
-    """Whether amp lost its server; it would try to find it again for ever."""
-    return _LOST.search(stderr_tail) is not None
-
-
-def unknown_option(stderr: str) -> str | None:
-    """The option that this amp refused, without its value; None when it refused none."""
-    found = _UNKNOWN_OPTION.search(without_escapes(stderr))
-    return found[1] if found else None
-
-
-def mask_login(text: str) -> str:
-    """The text without the secret token of amp's login address."""
-    return _AUTH_TOKEN.sub(r"\1***", text)
+def failure_named(name: str | None) -> Failure:
+    """The failure that an iteration has as its `failure`; one that nothing follows from for None and unknown names."""
+    return FAILURES.get(name or "", _UNKNOWN)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from ampsm_engine import durations, timestamps
+from ampsm_engine.amp.failures import TIMEOUT, Cure, failure_named
 from ampsm_engine.batch.values import FIX, ItemSpec
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import BatchTry, ItemState, Iteration, Outcome, ScriptResult, Status, TryKind
@@ -19,27 +20,11 @@ FOLLOW_UP = "follow-up"
 FIX_STEP = "fix"
 MERGE = "merge"
 
-WAITING = frozenset({"rate-limit", "no-credit"})
-"""Failures that are about the account: whatever is started now meets them, too, so the whole run waits."""
-
-HALTING = frozenset({"not-logged-in", "bad-key", "amp-too-old", "not-installed", "bad-settings", "needs-approval"})
-"""Failures that every item would meet until a person has done something: the whole run stops."""
-
-TRANSIENT = frozenset(
-    {
-        *("service-trouble", "offline", "provider-error", "open-elsewhere", "archived", "lost-connection", "silent"),
-        *("output-limit", "no-result", "killed", "vanished", "stopped-from-outside", "not-started", "worker"),
-    }
-)
-"""Failures after which trying again by itself can help; a machine that shuts down stops amp from outside."""
-
 LONGEST_DELAY = 900.0
 """Seconds that a retry waits at most."""
 
-CREDIT_DELAY = 300.0
-"""Seconds after which spent credit is tried again where nobody said when; doubled up to LONGEST_WAIT."""
-
 LONGEST_WAIT = 3600.0
+"""Seconds that a wait of the whole run is doubled up to."""
 
 BELIEVED = 3
 """How often in a row amp is believed when it says how long to wait: `0 seconds` would have it asked without end."""
@@ -121,23 +106,23 @@ def after_iteration(
 def _after_failure(
     spec: ItemSpec, step: str, iteration: Iteration, before: Sequence[BatchTry], retry_delay: float
 ) -> Verdict:
-    failure, said = iteration.failure or "", iteration.error
-    if failure == "timeout":
+    failure, said = failure_named(iteration.failure), iteration.error
+    if failure is TIMEOUT:
         return Verdict("timeout", ItemState.TIMEOUT, step, said)
-    if failure in WAITING:
+    if failure.cure is Cure.WAIT:
         told, waited = requested_delay(said or "", datetime.now(UTC)), _last(before, "waits")
-        first = CREDIT_DELAY if failure == "no-credit" else max(retry_delay, 0.0)
+        first = failure.delay or max(retry_delay, 0.0)
         delay = min(first * 2 ** min(waited, MOST_DOUBLED), LONGEST_WAIT)
         if told is not None:
             delay = told if waited < BELIEVED else max(told, delay)
         return Verdict("waits", ItemState.QUEUED, step, said, delay, waits=True)
-    if failure in HALTING:
+    if failure.cure is Cure.PERSON:
         return Verdict("error", ItemState.STOPPED, step, said, halts=True)
     tried = _last(before, "error")
-    if failure in TRANSIENT and tried < (spec.retries if spec.retries is not None else 0):
+    if failure.cure is Cure.RETRY and tried < (spec.retries if spec.retries is not None else 0):
         delay = min(retry_delay * 2**tried, LONGEST_DELAY)
         return Verdict("error", ItemState.QUEUED, step, said, delay)
-    return Verdict("error", ItemState.ERROR, step, said or f"amp ended: {failure or iteration.outcome}.")
+    return Verdict("error", ItemState.ERROR, step, said or f"amp ended: {iteration.failure or iteration.outcome}.")
 
 
 def _done(spec: ItemSpec, step: str, iteration: Iteration, status: Status) -> Verdict:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ampsm_engine.amp.failures import failure_named
 from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.iteration_text import end_hint, end_text, sentences
 from ampsm_engine.cli.output import Styled, clean, one_line
@@ -16,9 +17,6 @@ from ampsm_engine.state_styles import STATES
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
-
-UNFIT_FAILURES = frozenset({"not-installed", "not-logged-in", "bad-key", "amp-too-old"})
-"""Failures of the machine rather than of the task."""
 
 
 @click.command(cls=Command, short_help="Send amp a follow-up in a session.")
@@ -187,7 +185,7 @@ def outcome_code(iteration: Iteration) -> int:
     """The exit code of an iteration's outcome: done 0, failed, stopped and crashed 1, a machine that is not fit 5."""
     if iteration.outcome is Outcome.DONE:
         return diagnostics.OK
-    return diagnostics.UNFIT if iteration.failure in UNFIT_FAILURES else diagnostics.FAILED
+    return diagnostics.UNFIT if failure_named(iteration.failure).is_unfit else diagnostics.FAILED
 
 
 def wait_for(

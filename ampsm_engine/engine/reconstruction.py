@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from ampsm_engine import plain_text, redact, timestamps
-from ampsm_engine.amp import failures, process, stream, transcript
+from ampsm_engine.amp import endings, process, stream, transcript
 from ampsm_engine.amp.events import Init
 from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.context import Engine
@@ -418,7 +418,7 @@ def _of_run(session: Session, run: FoundRun) -> tuple[Iteration, list[ToolCall]]
     if not said.position:
         error = "It never began: its program was killed before it was queued, or the store was lost."
         return replace(start, state=State.SETTLED, outcome=Outcome.STOPPED, end_time=began, error=error), []
-    ending = failures.classify(
+    ending = endings.classify(
         we_stopped=False,
         timed_out=False,
         silent=False,

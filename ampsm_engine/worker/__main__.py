@@ -14,6 +14,7 @@ import traceback
 from datetime import UTC, datetime, timedelta
 
 from ampsm_engine import failed_starts, private_folder, redact, timestamps
+from ampsm_engine.amp import failures
 from ampsm_engine.config import Settings, config_path, load
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.git import libgit2
@@ -179,7 +180,7 @@ class Worker:
             self.store.iterations.begin_settling(
                 iteration_id,
                 outcome=Outcome.FAILED,
-                failure="worker",
+                failure=failures.WORKER.name,
                 error=known.message,
                 hint=known.hint or "ampsm doctor",
             )

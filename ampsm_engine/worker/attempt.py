@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from ampsm_engine import session_problems, timestamps
-from ampsm_engine.amp import command, failures, process, program, transcript
+from ampsm_engine.amp import command, endings, process, program, transcript
 from ampsm_engine.amp.process import Child
 from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.config import Settings
@@ -93,14 +93,14 @@ def dropped(run: RunDirectory) -> frozenset[str]:
 
 
 def remedy(
-    home: Home, settings: Settings, iteration: Iteration, ending: failures.Ending, *, thread_id: str | None, stderr: str
+    home: Home, settings: Settings, iteration: Iteration, ending: endings.Ending, *, thread_id: str | None, stderr: str
 ) -> bool:
     """Mend what can be mended before amp starts once more; False when there is nothing of the kind.
 
     `thread_id`: the thread that was to be continued; an amp that refused it has named none itself.
     """
     run = home.run(iteration.id)
-    option = failures.unknown_option(stderr) if ending.remedy == "drop-option" else None
+    option = endings.unknown_option(stderr) if ending.remedy == "drop-option" else None
     if option is not None and option not in dropped(run):
         write_private(run.path / "dropped.txt", "\n".join({*dropped(run), option}).encode())
         return True
@@ -218,7 +218,7 @@ class AmpMonitor:
         self._calls.clear()
 
     async def _login(self) -> None:
-        while not failures.needs_login(self.output.head):
+        while not endings.needs_login(self.output.head):
             await self._growth.wait()
 
     async def _time_limit(self) -> None:
@@ -237,7 +237,7 @@ class AmpMonitor:
     async def _lost_connection(self) -> None:
         while True:
             await self._silence(lambda: self._limit("silence.lost-connection"))
-            if failures.lost_connection(transcript.tail(self.output.run.stderr)):
+            if endings.lost_connection(transcript.tail(self.output.run.stderr)):
                 return
             await asyncio.sleep(STDERR_EVERY)
 

@@ -1,6 +1,6 @@
 """One iteration from its start, or its adoption, to amp's end: attempts, and the pauses between them.
 
-What the end means is decided in amp/failures.py; what follows from it in settle.py. The store, short questions to git
+What the end means is decided in amp/endings.py; what follows from it in settle.py. The store, short questions to git
 and the end of what amp left running block the event loop, for nothing else has to be looked after meanwhile; what may
 hang in git is a phase (phases.py).
 """
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ampsm_engine import labels, notices, plain_text, redact
-from ampsm_engine.amp import command, failures, process, program, transcript
+from ampsm_engine.amp import command, endings, failures, process, program, transcript
 from ampsm_engine.amp.process import Child
 from ampsm_engine.amp.tally import is_cancelled
 from ampsm_engine.amp.transcript import Transcript
@@ -240,7 +240,7 @@ class Run:
             of, pull_request = self.store.iterations.of(session.id), self.store.reviews.pull_request(session.id)
             agent_context.write(session, of, files, self.store.facts, pull_request)
 
-    async def _attempt(self) -> failures.Ending:
+    async def _attempt(self) -> endings.Ending:
         """Follow amp until it is gone; how that attempt ended."""
         output = Transcript(self.directory)
         tokens = session_limits.tokens_left(self.store, self.settings, self.iteration)
@@ -254,8 +254,8 @@ class Run:
             most = int(self.settings.number(session_limits.TOKENS))
             used = most - (tokens or 0) + (output.fold.tally.token_usage or 0)
             hint = session_limits.way_out(self.iteration, session_limits.TOKENS, self.limits)
-            return failures.over_limit(used, most, hint)
-        return failures.classify(
+            return endings.over_limit(used, most, hint)
+        return endings.classify(
             we_stopped=reason is Reason.STOP or (reason is None and self.stop.is_made()),
             timed_out=reason is Reason.TIMEOUT or (reason is None and self._was_ended_late(output)),
             silent=reason in (Reason.SILENT, Reason.LOST),
@@ -284,7 +284,7 @@ class Run:
         else:
             desktop_notices.announce(self.home, self.settings, News(NoticeKind.NEEDS_INPUT, session_id, name, text))
 
-    async def _again(self, ending: failures.Ending) -> bool:
+    async def _again(self, ending: endings.Ending) -> bool:
         """Try once more where that can help: rate limits and overload after a pause, a lost option at once."""
         self.iteration = self.store.iterations.get(self.iteration.id)
         if self.stop.is_made() or self.iteration.state is not State.RUNNING:
@@ -324,7 +324,7 @@ class Run:
             return False
         return True
 
-    def _end(self, ending: failures.Ending) -> None:
+    def _end(self, ending: endings.Ending) -> None:
         """Record how it ended; from here on it only has to be settled."""
         if self.stop.is_made() and (ending.retry or ending.remedy):
             ending = replace(ending, outcome=Outcome.STOPPED, failure=None)
@@ -361,7 +361,11 @@ class Run:
             return
         if isinstance(reason, session_limits.LimitReached):
             self.store.iterations.begin_settling(
-                self.iteration.id, outcome=Outcome.STOPPED, failure="limit", error=reason.message, hint=reason.hint
+                self.iteration.id,
+                outcome=Outcome.STOPPED,
+                failure=failures.LIMIT.name,
+                error=reason.message,
+                hint=reason.hint,
             )
             return
         self.store.iterations.begin_settling(
@@ -374,12 +378,12 @@ class Run:
 
     def _why_not_started(self, reason: AmpsmError) -> str:
         if isinstance(reason, setup.SetupFailed | UntrustedCommand):
-            return "setup"
+            return failures.SETUP.name
         try:
             program.find(self.settings, os.environ)
         except Unfit:
-            return "not-installed"
-        return "not-started"
+            return failures.NOT_INSTALLED.name
+        return failures.NOT_STARTED.name
 
 
 def _hand_edit_facts(found: HandEdits, *, of_setup: bool) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ampsm_engine import lifecycle, plain_text, redact, session_problems
 from ampsm_engine.amp import command
+from ampsm_engine.amp.failures import failure_named
 from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed, on_one_line
@@ -31,9 +32,6 @@ from ampsm_engine.worker import (
     script,
 )
 from ampsm_engine.worker.phases import Phases, StopRequest
-
-FRESH_THREAD_AFTER = frozenset({"context-full", "thread-gone"})
-"""Failures after which the thread cannot be continued: the next iteration begins a new one."""
 
 
 async def settle(
@@ -116,7 +114,7 @@ class Settlement:
         """Leave worktree, thread and run directory as the next iteration is to find them."""
         if not self._is_merging():
             self._note_left()
-        if self.iteration.failure in FRESH_THREAD_AFTER and self.session.thread_id:
+        if failure_named(self.iteration.failure).ends_thread and self.session.thread_id:
             self.store.sessions.update(self.session.id, thread_id=None)
             self.facts.append(("thread", "the next message begins a new thread; the worktree stays as it is"))
         self._write_context()

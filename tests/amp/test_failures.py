@@ -6,11 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ampsm_engine.amp import failures, symptoms
-from ampsm_engine.amp.failures import FAILURES, classify, lost_connection, mask_login, needs_login, unknown_option
+from ampsm_engine.amp import endings, failures
+from ampsm_engine.amp.endings import classify, lost_connection, mask_login, needs_login, unknown_option
+from ampsm_engine.amp.failures import FAILURES, Cure, Failure
 from ampsm_engine.amp.stream import attempt_line
 from ampsm_engine.amp.tally import Fold
-from ampsm_engine.model import Outcome
+from ampsm_engine.batch import progress
+from ampsm_engine.batch.values import ItemSpec
+from ampsm_engine.cli import diagnostics, runs
+from ampsm_engine.lean_dataclass import replace
+from ampsm_engine.model import Board, Outcome, Status
+from ampsm_tui import notifier
 from tests.amp.recorded import (
     ABOUT,
     NAMES,
@@ -25,6 +31,7 @@ from tests.amp.recorded import (
     tool_result,
     tool_use,
 )
+from tests.tui.builders import a_board, a_session
 
 AGAIN = 'ampsm iterate SESSION "continue"'
 REACH = f"SERVER reached from here? Then: {AGAIN}"
@@ -42,7 +49,7 @@ def judged(folded=None, code=0, stderr="", head="", **why):
 
 
 def test_each_failure_is_named_explained_and_hinted():
-    assert len(FAILURES) == len(symptoms._FAILURES), "no two share a name"
+    assert len(FAILURES) == len(failures._FAILURES + failures._OURS), "no two share a name"
     for name, known in FAILURES.items():
         assert known.name == name
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", known.name)
@@ -191,6 +198,26 @@ def test_every_recorded_success_is_done_and_nothing_else_is():
 def test_1_the_missing_program_is_a_row_with_the_command_that_installs_it():
     assert FAILURES["not-installed"].name == "not-installed"
     assert "npm install -g @ampcode/cli" in FAILURES["not-installed"].hint
+
+
+def test_one_entry_of_the_table_is_all_that_a_new_failure_needs(monkeypatch):
+    """What a batch does next, the exit code of a command that waits, what the terminal is told, whether to try again."""
+    new = Failure(
+        *("no-licence", "amp has no licence.", "amp licence"),
+        in_stderr=r"licence expired",
+        cure=Cure.PERSON,
+        is_unfit=True,
+        needs="permission",
+    )
+    monkeypatch.setitem(FAILURES, new.name, new)
+    ending = judged(code=1, stderr="Error: Licence expired")
+    assert (ending.failure, ending.hint, ending.retry) == ("no-licence", "amp licence", False)
+    (row,) = a_board(a_session("fix login", Status.ERROR, id="s000000001")).rows
+    over = replace(row.current, outcome=ending.outcome, failure=ending.failure, error=ending.error)
+    assert progress.after_iteration(ItemSpec("/repo", "Go"), "prompt", over, (), Status.ERROR, retry_delay=1.0).halts
+    assert runs.outcome_code(over) == diagnostics.UNFIT
+    assert "state=blocked" in (told := notifier.records(Board((replace(row, current=over),)))["s000000001"])
+    assert "kind=permission" in told
 
 
 LOGIN = recorded("login-flow").decode()
@@ -363,7 +390,7 @@ def test_26_a_guarded_file_hangs():
 
 
 def test_the_limit_of_a_session_stops_with_what_was_used_and_how_to_go_on():
-    ending = failures.over_limit(1200, 1000, AGAIN)
+    ending = endings.over_limit(1200, 1000, AGAIN)
     assert (ending.outcome, ending.failure, ending.hint) == (Outcome.STOPPED, "limit", AGAIN)
     assert ending.error == "The session was stopped after 1200 tokens: its limit is 1000."
 
@@ -388,7 +415,7 @@ def test_an_error_without_words_gets_ours():
 def test_long_words_keep_their_end():
     ending = judged(code=1, stderr="x" * 50_000 + "the reason")
     assert ending.error.endswith("the reason")
-    assert len(ending.error) <= failures.ERROR_LIMIT
+    assert len(ending.error) <= endings.ERROR_LIMIT
 
 
 @given(st.text(), st.text(), st.none() | st.integers(-70, 255), st.booleans(), st.booleans(), st.booleans(), st.text())

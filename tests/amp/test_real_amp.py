@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from ampsm_engine.amp import command, failures, process, program, transcript
+from ampsm_engine.amp import command, endings, process, program, transcript
 from ampsm_engine.amp.stream import EventReader
 from ampsm_engine.amp.tally import Fold
 from ampsm_engine.config import Settings
@@ -54,7 +54,7 @@ async def played(run, argv, environ, until_login):
     child = await process.start(argv, run, run.path, command.environment(environ, ID))
     async with asyncio.timeout(DEADLINE):
         while child.alive():
-            if until_login and failures.needs_login(run.stream.read_bytes()):
+            if until_login and endings.needs_login(run.stream.read_bytes()):
                 child.terminate()
             await asyncio.sleep(0.05)
         await child.wait()
@@ -69,7 +69,7 @@ def play(run, argv, environ, *, until_login=False):
     folded, reader = Fold(ID), EventReader()
     folded.add_all(reader.feed(run.stream.read_bytes()) + reader.close())
     stderr, head = transcript.tail(run.stderr), run.stream.read_bytes().decode()
-    return code, failures.classify(
+    return code, endings.classify(
         we_stopped=False, timed_out=False, silent=False, fold=folded, exit_code=code, stderr=stderr, head=head
     )
 
@@ -125,7 +125,7 @@ def test_not_being_logged_in_is_recognised_at_once_and_no_token_is_kept(real_amp
     assert code is not None
     assert (ending.outcome, ending.failure, ending.hint) == (Outcome.FAILED, "not-logged-in", "amp login")
     assert "authToken" not in ending.error
-    said = failures.mask_login(run.stream.read_bytes().decode())
+    said = endings.mask_login(run.stream.read_bytes().decode())
     assert said.count("authToken=") == said.count("authToken=***")
 
 
@@ -140,11 +140,11 @@ def test_an_unknown_option_is_recognised_and_dropping_it_helps(real_amp, options
     argv = [*first(real_amp, options, run), "--effort", "--none-such=3"]
     _, ending = play(run, argv, offline(home))
     assert (ending.failure, ending.remedy) == ("unknown-option", "drop-option")
-    refused = failures.unknown_option(transcript.tail(run.stderr))
+    refused = endings.unknown_option(transcript.tail(run.stderr))
     argv = command.without(argv, refused)
     run.stderr.unlink()
     play(run, argv, offline(home))
-    refused = failures.unknown_option(transcript.tail(run.stderr))
+    refused = endings.unknown_option(transcript.tail(run.stderr))
     run.stderr.unlink()
     _, ending = play(run, command.without(argv, refused), offline(home))
     assert ending.failure == "offline"
