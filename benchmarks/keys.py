@@ -15,7 +15,7 @@ from terminal import Terminal
 from ampsm_engine.context import Engine
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.model import Iteration, State, Tally
-from ampsm_engine.worker import slots
+from ampsm_engine.worker import locks
 
 STREAMING = 20
 RESTING = 280
@@ -37,7 +37,7 @@ def begin(engine: Engine) -> dict[str, object]:
         store.queue.add(made)
         run = engine.home.run(made.id)
         run.path.mkdir(parents=True, exist_ok=True)
-        held[made.id] = slots.lease(run)
+        held[made.id] = locks.take_lease(run)
         store.queue.claim()
     for session in store.sessions.all():  # of another day: an age in minutes is not at rest
         store.sessions.update(session.id, last_run="2026-09-01T10:00:00.000Z")

@@ -12,7 +12,7 @@ from ampsm_engine import home, labels, lifecycle, list_memory, timestamps
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 from ampsm_engine.model import BoardRow, Outcome, ScriptResult, Session, State, Status, Tally
 from ampsm_engine.state_styles import STATES
-from ampsm_engine.worker import slots
+from ampsm_engine.worker import locks
 
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -146,9 +146,9 @@ def test_free_slots_are_counted_at_once_however_many_are_allowed(tmp_path: Path)
     place = home.Home(tmp_path, tmp_path / "db")
     place.slots.mkdir()
     (place.slots / "claim").touch()
-    first, second = slots.slot(place, 10**20), slots.slot(place, 10**20)
+    first, second = locks.take_slot(place, 10**20), locks.take_slot(place, 10**20)
     assert first is not None
     assert second is not None
     first.release()
-    assert [slots.count_free(place, count) for count in (1, 2, 10**20)] == [1, 1, 10**20 - 1]
+    assert [locks.count_free(place, count) for count in (1, 2, 10**20)] == [1, 1, 10**20 - 1]
     second.release()

@@ -12,7 +12,7 @@ from ampsm_engine.batch.item_run import ItemEnd, ItemRun
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.lean_dataclass import asdict
 from ampsm_engine.model import Batch, BatchItem, ItemState
-from ampsm_engine.worker import slots
+from ampsm_engine.worker import locks
 
 NAME = "local"
 
@@ -56,7 +56,7 @@ class LocalExecutor:
     def hosts(self) -> tuple[Host, ...]:
         """This machine alone, as a host with its slots."""
         count = int(self._engine.settings.number("slots"))
-        return (Host(NAME, identity.boot(), "", count, slots.count_free(self._engine.home, count)),)
+        return (Host(NAME, identity.boot(), "", count, locks.count_free(self._engine.home, count)),)
 
     def call(self, host: Host | None, verb: str, request: bytes) -> Call:
         """Run an item, or end what runs of it."""

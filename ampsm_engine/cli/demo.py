@@ -222,15 +222,15 @@ def _settled(groups: Iterable[Sequence[Iteration]]) -> bool:
 
 def await_workers(engine: "Engine") -> None:
     """Wait until the last worker has ended: its files may be removed then."""
-    from ampsm_engine.worker import slots
+    from ampsm_engine.worker import locks
 
     count = int(engine.settings.number("slots"))
     deadline = time.monotonic() + STOPPING
-    held: list[slots.Lock] = []
+    held: list[locks.Lock] = []
     while time.monotonic() < deadline:
         if len(held) == count and not _is_log_open(engine.home.worker_log.resolve()):
             break
-        free = slots.slot(engine.home, count)
+        free = locks.take_slot(engine.home, count)
         if free is None:
             time.sleep(TICK)
         else:

@@ -44,7 +44,7 @@ from ampsm_engine.model import OPEN_ITEMS, Batch, BatchItem, BatchState, ItemSta
 from ampsm_engine.naming import new_id
 from ampsm_engine.plain_text import printable
 from ampsm_engine.store import is_passing
-from ampsm_engine.worker import launch, slots
+from ampsm_engine.worker import launch, locks
 
 WIRE = 1
 """The version of requests and answers; hosts of another one are refused."""
@@ -180,7 +180,7 @@ class HostService:
             "git": program.version(),
             "amp": amp,
             "slots": count,
-            "free": slots.count_free(self.engine.home, count),
+            "free": locks.count_free(self.engine.home, count),
             "disk": free,
             "clock": timestamps.now(),
             "unreachable": self._unreachable(request.get("sources", ())),
@@ -269,7 +269,7 @@ class HostService:
                 break
             time.sleep(TICK)
         count = int(self.engine.settings.number("slots"))
-        return {**standing, "seen": digest, "slots": count, "free": slots.count_free(self.engine.home, count)}, b""
+        return {**standing, "seen": digest, "slots": count, "free": locks.count_free(self.engine.home, count)}, b""
 
     def _sweep(self) -> None:
         """Bring back what died here: coordinators and workers."""

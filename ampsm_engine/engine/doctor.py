@@ -24,7 +24,7 @@ from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.plain_text import plural, printable
 from ampsm_engine.store import Store
 from ampsm_engine.terminals import NotificationProtocol, Terminal, Tmux
-from ampsm_engine.worker import slots
+from ampsm_engine.worker import locks
 
 WAYS = {
     NotificationProtocol.OSC9: "notifications (OSC 9)",
@@ -176,7 +176,7 @@ def _store(engine: Engine) -> Check:
 
 def _slots(engine: Engine, settings: Settings) -> Check:
     unsettled = engine.store.iterations.unsettled()
-    lost = [one for one in unsettled if not slots.is_leased(engine.home.run(one.id))]
+    lost = [one for one in unsettled if not locks.is_leased(engine.home.run(one.id))]
     count = int(settings.number("slots"))
     if lost:
         return Check("workers", ok=None, text=f"{len(lost)} without a worker; any command sends one", hint="ampsm ls")

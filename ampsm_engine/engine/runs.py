@@ -18,7 +18,7 @@ from ampsm_engine.naming import new_id
 from ampsm_engine.plain_text import plural
 from ampsm_engine.redact.rule import MARKER
 from ampsm_engine.store.batches import ItemAttempt
-from ampsm_engine.worker import launch, run_directory, slots
+from ampsm_engine.worker import launch, locks, run_directory
 from ampsm_engine.worker.run_directory import RunLimits
 
 SWEEP_EVERY = 2.0
@@ -162,7 +162,7 @@ def end_by_force(engine: Engine, touched: Sequence[Iteration]) -> tuple[Iteratio
     """Kill the workers of iterations that ignored a stop, and wait until another worker has settled them."""
     for one in touched:
         if engine.store.iterations.get(one.id).state is not State.SETTLED:
-            slots.end_holder(engine.home.run(one.id))
+            locks.end_holder(engine.home.run(one.id))
     return _await_settled(engine, touched)
 
 

@@ -22,7 +22,7 @@ from ampsm_engine.home import Home, home
 from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.model import BatchState, Iteration, Outcome, State
 from ampsm_engine.store import PATIENCE, PatientStore, is_passing
-from ampsm_engine.worker import launch, run_directory, session_limits, slots
+from ampsm_engine.worker import launch, locks, run_directory, session_limits
 from ampsm_engine.worker.phases import StopRequest
 from ampsm_engine.worker.run import Run
 from ampsm_engine.worker.settle import settle
@@ -76,7 +76,7 @@ class Worker:
     async def _round(self) -> bool:
         """Adopt, and run what waits in a slot; whether to look once more."""
         await self._adopt_orphans()
-        slot = slots.slot(self.home, int(self.settings.number("slots")))
+        slot = locks.take_slot(self.home, int(self.settings.number("slots")))
         failed_starts.clear(self.home)
         self._let_others_start()
         if slot is None:
@@ -110,7 +110,7 @@ class Worker:
     async def _adopt_orphans(self) -> None:
         """Look after every iteration whose worker died. amp runs already, so this needs no slot."""
         while True:
-            with slots.claiming(self.home), self.store.at_once():
+            with locks.claiming(self.home), self.store.at_once():
                 found = self._orphan()
             if found is None:
                 return
@@ -119,9 +119,9 @@ class Worker:
             with lease:
                 await self._run_and_settle(iteration, adopted=True)
 
-    def _orphan(self) -> tuple[Iteration, slots.Lock] | None:
+    def _orphan(self) -> tuple[Iteration, locks.Lock] | None:
         for known in self.store.iterations.unsettled():
-            lease = slots.lease(self.home.run(known.id))
+            lease = locks.take_lease(self.home.run(known.id))
             if lease is None:
                 continue
             with contextlib.ExitStack() as stack:
@@ -133,9 +133,9 @@ class Worker:
         return None
 
     async def _next(self) -> bool:
-        with slots.claiming(self.home), self.store.at_once():
+        with locks.claiming(self.home), self.store.at_once():
             iteration = self.store.queue.claim()
-            lease = slots.lease(self.home.run(iteration.id), wait=True) if iteration else None
+            lease = locks.take_lease(self.home.run(iteration.id), wait=True) if iteration else None
         if iteration is None or lease is None:
             return False
         with lease:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ampsm_engine import file_lock
 from ampsm_engine.home import PRIVATE_FOLDER, Home, open_private
 from ampsm_engine.store import Store
-from ampsm_engine.worker import slots
+from ampsm_engine.worker import locks
 
 if TYPE_CHECKING:
     import subprocess
@@ -53,7 +53,7 @@ def launch_if_needed(home: Home, store: Store, slot_count: int) -> bool:
     """
     if not store.queue.has_claimable() or _is_paused(home, store):
         return False
-    free = slots.slot(home, slot_count)
+    free = locks.take_slot(home, slot_count)
     if free is None:  # each of those at work claims the next when it is done
         return False
     free.release()
@@ -170,11 +170,11 @@ def sweep(home: Home, store: Store, slot_count: int) -> int:
     """
     wanted = 0
     if store.iterations.unsettled():
-        with slots.claiming(home, CLAIM_PATIENCE) as alone:  # else a living worker looks for them at this moment
+        with locks.claiming(home, CLAIM_PATIENCE) as alone:  # else a living worker looks for them at this moment
             unsettled = store.iterations.unsettled() if alone else ()
-            wanted = sum(not slots.is_leased(home.run(iteration.id)) for iteration in unsettled)
+            wanted = sum(not locks.is_leased(home.run(iteration.id)) for iteration in unsettled)
     if store.queue.has_claimable() and wanted < slot_count:
-        free = slots.slot(home, slot_count)
+        free = locks.take_slot(home, slot_count)
         if free is not None:
             free.release()
             wanted += 1

@@ -19,7 +19,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status, Tally
 from ampsm_engine.naming import new_id
-from ampsm_engine.worker import slots
+from ampsm_engine.worker import locks
 from tests.cli import answers
 from tests.conftest import git
 
@@ -90,10 +90,10 @@ class Shelf:
 
     engine: Engine
     made: list[Session] = field(default_factory=list)
-    held: list[slots.Lock] = field(default_factory=list)
+    held: list[locks.Lock] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        while (free := slots.slot(self.engine.home, 4)) is not None:
+        while (free := locks.take_slot(self.engine.home, 4)) is not None:
             self.held.append(free)
 
     def session(self, name: str = "fix login", **columns: Any) -> Session:
@@ -140,7 +140,7 @@ class Shelf:
         run.stream.write_bytes(stream)
         if state is State.QUEUED:
             return queued
-        lease = slots.lease(run)
+        lease = locks.take_lease(run)
         assert lease
         self.held.append(lease)
         assert store.queue.claim().id == queued.id

@@ -23,8 +23,8 @@ READING = """
     config context engine engine.bases engine.creation engine.startup errors file_lock folders git git.branch_files home
     identity labels lean_dataclass lifecycle merging merging.scratch model naming plain_text session_problems state_styles
     store store.batches store.connection store.copies store.costs store.database_files store.facts store.iterations
-    store.lazy_tables store.measurements store.merges store.migrations store.predecessor store.records store.reviews
-    store.rows store.sessions store.store store.table_rows templates timestamps worker worker.launch worker.slots
+    store.lazy_tables store.measurements store.merges store.migrations store.predecessor store.queue store.records store.reviews
+    store.rows store.sessions store.store store.table_rows templates timestamps worker worker.launch worker.locks
 """
 """What opens the store and reads sessions."""
 

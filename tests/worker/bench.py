@@ -21,7 +21,7 @@ from ampsm_engine.git import libgit2
 from ampsm_engine.home import Home
 from ampsm_engine.model import Iteration, Session, State
 from ampsm_engine.store import PatientStore
-from ampsm_engine.worker import launch, slots
+from ampsm_engine.worker import launch, locks
 from ampsm_engine.worker.__main__ import Worker
 from tests.waiting import DEADLINE, until
 
@@ -118,7 +118,7 @@ class Bench:
         until(lambda: not marked("AMPSM_HOME", str(self.engine.home.root)), "all processes of this home to end")
 
     def leased(self, iteration: Iteration) -> bool:
-        return slots.is_leased(self.engine.home.run(iteration.id))
+        return locks.is_leased(self.engine.home.run(iteration.id))
 
 
 def work_here(monkeypatch: pytest.MonkeyPatch) -> None:

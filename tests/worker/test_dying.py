@@ -16,7 +16,7 @@ from ampsm_engine.home import open_private
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status
 from ampsm_engine.store import PatientStore
 from ampsm_engine.store.iterations import Iterations
-from ampsm_engine.worker import slots
+from ampsm_engine.worker import locks
 from ampsm_engine.worker.__main__ import Worker
 from tests.conftest import git
 from tests.soak import one_in
@@ -222,7 +222,7 @@ def test_nobody_looks_after_an_iteration_without_its_lease(bench: Bench) -> None
     bench.scenario(WRITE)
     session = bench.new(None)
     first = bench.iterate(session, launch_worker=False)
-    held = slots.lease(bench.engine.home.run(first.id))
+    held = locks.take_lease(bench.engine.home.run(first.id))
     assert held is not None
     bench.sweep()
     until(lambda: bench.last(session).state is State.RUNNING, "the claim")

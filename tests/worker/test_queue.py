@@ -11,7 +11,7 @@ from ampsm_engine import failed_starts
 from ampsm_engine.engine import runs
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Outcome, State, Status
-from ampsm_engine.worker import launch, slots
+from ampsm_engine.worker import launch, locks
 from ampsm_engine.worker.run_directory import RunLimits
 from tests.waiting import until
 from tests.worker.bench import Bench
@@ -61,7 +61,7 @@ def test_sweeping_again_and_again_starts_no_second_worker_beside_one_on_its_way(
     bench.scenario(SAY)
     session = bench.new(None)
     bench.iterate(session, launch_worker=False)
-    with slots.claiming(
+    with locks.claiming(
         bench.engine.home, 5
     ) as alone:  # the worker waits here: it is on its way for as long as we hold this
         assert alone

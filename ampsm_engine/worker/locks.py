@@ -1,4 +1,4 @@
-"""Locks that the kernel frees when their holder dies: slots, leases and the claim lock.
+"""Locks of workers, which the kernel frees when their holder dies: slots, leases and the claim lock.
 
 No pid file, no heartbeat: `kill -9` of a worker is seen at once by whoever asks next.
 """
@@ -52,8 +52,8 @@ def _try(path: Path, patience: float | None = 0.0) -> Lock | None:
     return Lock(descriptor)
 
 
-def slot(home: Home, slots: int) -> Lock | None:
-    """A free one of N slots, None when all are taken."""
+def take_slot(home: Home, slots: int) -> Lock | None:
+    """The lock of a free one of N slots; None when all are taken."""
     for number in range(1, slots + 1):
         if (taken := _try(home.slots / str(number))) is not None:
             return taken
@@ -66,8 +66,8 @@ def count_free(home: Home, slots: int) -> int:
     return slots - sum(map(file_lock.is_held, known))
 
 
-def lease(run: RunDirectory, *, wait: bool = False) -> Lock | None:
-    """The sole right to look after an iteration; None while somebody living holds it.
+def take_lease(run: RunDirectory, *, wait: bool = False) -> Lock | None:
+    """The lock that is the sole right to look after an iteration; None while somebody living holds it.
 
     `wait`, for who has claimed it: whoever still holds it only asks, or puts the iteration back into the queue.
     """
