@@ -138,7 +138,7 @@ class DemoRun:
     def prepare(self) -> None:
         """Leave something to decide: comments that are not sent, and a merge that meets a conflict. Once."""
         from ampsm_engine import demo
-        from ampsm_engine.diff.deltas import Side
+        from ampsm_engine.diff.hunks import Side
         from ampsm_engine.engine import comments
         from ampsm_engine.merging import operations
         from ampsm_engine.merging.results import Options

@@ -188,7 +188,7 @@ def _range(number: int | None, *, uncommitted: bool) -> str:
 
 
 def _places(session: "Session", named: "Sequence[str]", side: str, hunk: str | None) -> "list[Place]":
-    from ampsm_engine.diff.deltas import Side
+    from ampsm_engine.diff.hunks import Side
     from ampsm_engine.engine.range_hunks import Place
 
     found = [Place(hunk=hunk)] if hunk is not None else []

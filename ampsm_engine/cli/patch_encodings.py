@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from ampsm_engine.diff.encodings import of_lines
-from ampsm_engine.git import worktree_texts
+from ampsm_engine.git import attributes
 
 _FILES = re.compile(r"(?m)^(?=diff --git )")
 _NAME = re.compile(r"(?m)^(?:\+\+\+ b|--- a)/([^\t\n]+)")
@@ -37,4 +37,4 @@ class PatchEncodings:
 
     def _attribute_encoding(self, head: str) -> str:
         names = _NAME.findall(head)
-        return worktree_texts.said_encoding(self._worktree, names[-1]) if names and self._worktree else ""
+        return attributes.named_encoding(self._worktree, names[-1]) if names and self._worktree else ""

@@ -331,7 +331,7 @@ def _change_comment(engine: "Engine", session_id: str, verb: str, reference: str
 def _add_comment(
     engine: "Engine", session: "Session", place: str, text: str, *, side: str, number: int | None
 ) -> "Comment":
-    from ampsm_engine.diff.deltas import Side
+    from ampsm_engine.diff.hunks import Side
     from ampsm_engine.engine import comments
 
     path, lines = named_lines(place, session)
@@ -407,7 +407,7 @@ def note_command(
     engine = arguments.open_engine()
     changes = any(word is not None for word in (place, findings, take, dismiss))
     session = (arguments.target if changes else arguments.session)(engine, reference)
-    from ampsm_engine.diff.deltas import Side
+    from ampsm_engine.diff.hunks import Side
     from ampsm_engine.engine import comments
 
     if findings is not None:

@@ -11,9 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from ampsm_engine.diff import hunks
-from ampsm_engine.diff.content import lines_of
-from ampsm_engine.diff.deltas import Side
-from ampsm_engine.diff.hunks import Hunk
+from ampsm_engine.diff.hunks import Hunk, Side, lines_of
 
 SAME, PLUS, MINUS = b" +-"
 

@@ -1,4 +1,4 @@
-"""Contents that are not UTF-8: which encoding they are in, and UTF-16 made comparable line by line. Pure.
+"""The content of a file: binary or not, which encoding it is in, and UTF-16 made comparable line by line. Pure.
 
 What a repository says counts only where the content bears it out: an attribute must not be able to show a file as
 something else. What is shown in another encoding says so at its head.
@@ -117,3 +117,12 @@ _NAMES = {
     "shift_jis": "Shift-JIS",
     "euc_jp": "EUC-JP",
 }
+
+
+BINARY_HEAD = 8_000
+"""Bytes that git looks at to tell binary files."""
+
+
+def is_binary(content: bytes | memoryview) -> bool:
+    """Whether git would call it binary when no attribute says otherwise."""
+    return 0 in bytes(content[:BINARY_HEAD])

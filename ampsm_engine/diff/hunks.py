@@ -1,4 +1,4 @@
-"""The hunks of one file's patch: told apart, known again by their content, cut to lines, put in and taken out.
+"""What comparing two trees answers with, and the hunks of one file's patch: told apart, known again, put in, taken out.
 
 Pure bytes in, bytes out. Lines end at a line feed and nowhere else; one without it is the last of its file.
 """
@@ -6,10 +6,91 @@ Pure bytes in, bytes out. Lines end at a line feed and nowhere else; one without
 import itertools
 import re
 from collections.abc import Collection, Iterable, Sequence
+from enum import StrEnum
 
-from ampsm_engine.diff.content import CUT, lines_of
-from ampsm_engine.diff.deltas import Side
 from ampsm_engine.lean_dataclass import dataclass
+
+SUBMODULE = 0o160000
+"""The mode of a path that is a commit of another repository."""
+
+
+class Side(StrEnum):
+    """Which side of a diff a line is on."""
+
+    OLD = "old"
+    NEW = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A path that differs between two trees. What is absent has mode 0 and an empty oid."""
+
+    path: str
+    old_mode: int
+    new_mode: int
+    old_oid: str
+    new_oid: str
+    old_path: str | None = None
+    """Only for renamed and copied files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hunks:
+    """The changed lines of one file, from the first `@@` on, as git prints them."""
+
+    data: bytes
+    additions: int
+    deletions: int
+    binary: bool
+    old_size: int = -1
+    """Bytes of the blob; -1 when it is absent or not known."""
+    new_size: int = -1
+    is_cut: bool = False
+    """Whether long lines were cut: such data is for reading, not for applying."""
+    encoding: str = ""
+    """What the file is in, where the data is in UTF-8 and the file is not: for reading, not for applying."""
+
+
+class TooLarge(Exception):
+    """Comparing it would take more memory than there may be."""
+
+
+class BlobGone(Exception):
+    """A blob that the repository does not have: a partial clone, or something damaged. Carries the oid."""
+
+
+LINE_LIMIT = 16_384
+"""Bytes of a line that a patch holds; what is longer is cut there and ends with its CUT mark."""
+
+CUT = b"\0cut:"
+"""What ends a cut line: this, the line's length in bytes, a colon, and the first 16 digits of its SHA-1."""
+
+_LONG = re.compile(rb"^[^\n]{%d}[^\n]+" % LINE_LIMIT, re.MULTILINE)
+
+
+def lines_of(content: bytes) -> list[bytes]:
+    """The lines of a content with their line feeds; a carriage return alone ends none."""
+    parts = content.split(b"\n")
+    return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+
+
+def cut(content: bytes | memoryview) -> bytes | None:
+    """The content with its long lines cut and marked; None when none is long.
+
+    A line keeps its identity: equal lines are cut to equal ones, others to others.
+    """
+    if len(content) <= LINE_LIMIT or _LONG.search(content) is None:
+        return None
+    import hashlib  # OpenSSL, and hardly a line is that long
+
+    pieces, at = [], 0
+    for found in _LONG.finditer(content):
+        start, end = found.span()
+        mark = f"{end - start}:{hashlib.sha1(content[start:end], usedforsecurity=False).hexdigest()[:16]}"
+        pieces += [bytes(content[at : start + LINE_LIMIT]), CUT + mark.encode()]
+        at = end
+    return b"".join([*pieces, bytes(content[at:])])
+
 
 FILE_KEY = "file:"
 """What the key of a whole file begins with."""

@@ -4,14 +4,12 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from ampsm_engine.diff.content import is_binary
-from ampsm_engine.diff.deltas import SUBMODULE, BlobGone, Delta, Hunks, TooLarge
-from ampsm_engine.diff.encodings import as_utf8, of_lines, utf16
+from ampsm_engine.diff.encodings import as_utf8, is_binary, of_lines, utf16
+from ampsm_engine.diff.hunks import SUBMODULE, BlobGone, Delta, Hunks, TooLarge
 from ampsm_engine.differ.protocol import FileEntry, Kind, Side
-from ampsm_engine.git import diff_source
+from ampsm_engine.git import diff_program
 from ampsm_engine.git.attributes import Attributes
-from ampsm_engine.git.diff_program import Rename
-from ampsm_engine.git.diff_source import Source
+from ampsm_engine.git.diff_program import Rename, Source
 from ampsm_engine.lean_dataclass import astuple, dataclass, field, replace
 
 DATA_LIMIT = 16 << 20
@@ -72,7 +70,7 @@ class Comparison:
         deltas = self._ordered(self.source.deltas(self.old_tree, self.new_tree))
         # What the attributes of a file say is asked with its patch: git takes 0.1 ms for each folder that has none.
         self._attributes = Attributes(lambda paths: self.source.files(self.new_tree, paths))
-        for index, (delta, kind) in enumerate(zip(deltas, diff_source.kinds(deltas), strict=True)):
+        for index, (delta, kind) in enumerate(zip(deltas, diff_program.kinds(deltas), strict=True)):
             self.entries.append(_entry(index, delta, kind, by_name(delta.path)))
         self.plain = list(self.entries)
         self.join_renames(_exact_renames(deltas))
@@ -152,7 +150,7 @@ class Comparison:
         """The changed lines of a file. BlobGone."""
         delta = self.delta(index)
         if SUBMODULE in (delta.old_mode, delta.new_mode):
-            return diff_source.submodule(delta)
+            return diff_program.submodule(delta)
         found = self.source.patch(delta, context=self.context, ignore_whitespace=self.ignore_whitespace)
         return self._readable(delta, found) if found.binary else found
 
@@ -225,7 +223,7 @@ class Comparison:
         self.pending.discard(index)
         self.sent.add(key(entry))
         try:
-            if is_poison or self.size(index) > diff_source.LARGEST:
+            if is_poison or self.size(index) > diff_program.LARGEST:
                 return self._card(entry, _GAVE_UP if is_poison else _TOO_LARGE), b""
             found = self.hunks(index)
             lfs = [self._lfs(oid, size) for oid, size in self._sides(entry, found)]

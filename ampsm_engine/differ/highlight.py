@@ -14,7 +14,7 @@ from pygments.lexer import Lexer
 from pygments.lexers._mapping import LEXERS
 from pygments.token import Token, _TokenType
 
-from ampsm_engine.diff.content import is_binary
+from ampsm_engine.diff.encodings import is_binary
 from ampsm_engine.differ.protocol import CLASSES, COLUMN_LIMIT
 
 LARGEST = 1 << 20

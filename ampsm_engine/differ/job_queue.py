@@ -12,8 +12,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
-from ampsm_engine.diff.content import cut
-from ampsm_engine.diff.deltas import BlobGone
+from ampsm_engine.diff.hunks import BlobGone, cut
 from ampsm_engine.differ.comparison import Comparison, limited
 from ampsm_engine.differ.languages import language
 from ampsm_engine.differ.protocol import Side

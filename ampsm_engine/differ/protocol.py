@@ -10,9 +10,9 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from ampsm_engine.diff.content import CUT as CUT  # noqa: PLC0414 - part of what crosses
-from ampsm_engine.diff.content import LINE_LIMIT as LINE_LIMIT  # noqa: PLC0414
-from ampsm_engine.diff.deltas import SUBMODULE
+from ampsm_engine.diff.hunks import CUT as CUT  # noqa: PLC0414 - part of what crosses
+from ampsm_engine.diff.hunks import LINE_LIMIT as LINE_LIMIT  # noqa: PLC0414
+from ampsm_engine.diff.hunks import SUBMODULE
 from ampsm_engine.lean_dataclass import dataclass
 
 Kind = Literal["added", "deleted", "modified", "typechange", "renamed", "copied"]

@@ -15,7 +15,7 @@ from ampsm_engine import private_folder
 from ampsm_engine.differ.comparison import Comparison
 from ampsm_engine.errors import AmpsmError, Failed, Unfit
 from ampsm_engine.git import diff_program
-from ampsm_engine.git.diff_source import Source
+from ampsm_engine.git.diff_program import Source
 from ampsm_engine.home import PRIVATE_FOLDER
 
 T = TypeVar("T")

@@ -8,8 +8,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from ampsm_engine.context import Engine
-from ampsm_engine.diff.content import lines_of
-from ampsm_engine.diff.deltas import Side
+from ampsm_engine.diff.hunks import Side, lines_of
 from ampsm_engine.engine import reviews, views
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, pinned_refs

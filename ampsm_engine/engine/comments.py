@@ -10,11 +10,11 @@ from ampsm_engine import redact, timestamps
 from ampsm_engine.amp.findings import ReviewFinding
 from ampsm_engine.context import Engine
 from ampsm_engine.diff import encodings
-from ampsm_engine.diff.content import is_binary, lines_of
-from ampsm_engine.diff.deltas import Side
+from ampsm_engine.diff.encodings import is_binary
+from ampsm_engine.diff.hunks import Side, lines_of
 from ampsm_engine.engine import comment_positions, reviews, runs, views
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import pinned_refs, worktree_texts
+from ampsm_engine.git import attributes, pinned_refs
 from ampsm_engine.git.records import TreeEntry
 from ampsm_engine.git.worktree_entries import Scratch, scratch
 from ampsm_engine.lean_dataclass import replace
@@ -114,7 +114,7 @@ def _quoted(at: Scratch, entry: TreeEntry, path: str, line: int, line_end: int) 
         named = f"line {line}" if line == line_end else f"lines {line}-{line_end}"
         raise NotFound(f"{path} has no {named}: it has {len(lines)}.", "Lines count from 1.")
     if not encodings.is_utf8(content):
-        text = worktree_texts.decoded(at.worktree, path, content)
+        text = attributes.decoded_lines(at.worktree, path, content)
         lines = lines_of(text.encode("utf-8", "replace"))
     quote = lines[line - 1 : min(line_end, line - 1 + MOST_LINES)]
     around = lines[max(line - 1 - AROUND, 0) : min(line_end, line + MOST_LINES) + AROUND]

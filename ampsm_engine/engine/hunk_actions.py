@@ -16,7 +16,7 @@ from ampsm_engine.diff import hunks
 from ampsm_engine.diff.chosen_lines import ChosenLines
 from ampsm_engine.engine import reviews, views
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import commits, hunk_changes, lock, pinned_refs, repository, worktree_texts
+from ampsm_engine.git import attributes, commits, hunk_changes, lock, pinned_refs, repository
 from ampsm_engine.git.hunk_changes import HunkPlan, StagedChanges
 from ampsm_engine.git.worktree_entries import Scratch, scratch
 from ampsm_engine.lean_dataclass import replace
@@ -350,5 +350,5 @@ def _quote(at: Scratch, path: str, plan: HunkPlan, hunk: hunks.Hunk | ChosenLine
     else:
         whole = at.patch(plan.work.then, plan.work.now)
         text = whole[start:] if (start := whole.find(b"\n@@ ") + 1) else b""
-    shown = worktree_texts.decoded(at.worktree, path, text[:MOST_QUOTED])
+    shown = attributes.decoded_lines(at.worktree, path, text[:MOST_QUOTED])
     return shown.replace("\r\n", "\n").rstrip("\n")

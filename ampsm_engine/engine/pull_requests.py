@@ -6,8 +6,7 @@ from pathlib import Path
 from ampsm_engine import redact, timestamps
 from ampsm_engine.context import Engine
 from ampsm_engine.diff import hunks
-from ampsm_engine.diff.deltas import Side
-from ampsm_engine.diff.hunks import Hunk
+from ampsm_engine.diff.hunks import Hunk, Side
 from ampsm_engine.engine import comments, sessions, startup, views
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import changes, lock, pinned_refs, program, repository

@@ -11,11 +11,11 @@ from pathlib import Path
 from ampsm_engine.context import Engine
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.chosen_lines import rows_at, rows_of
-from ampsm_engine.diff.deltas import BlobGone, Hunks, Side, TooLarge
+from ampsm_engine.diff.hunks import BlobGone, Hunks, Side, TooLarge
 from ampsm_engine.differ.comparison import Comparison
 from ampsm_engine.engine import hunk_actions, reviews
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import diff_library, diff_program, diff_source, snapshot
+from ampsm_engine.git import diff_library, diff_program, snapshot
 from ampsm_engine.git.hunk_changes import StagedChanges
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.naming import LEAST_OF_AN_ID
@@ -177,7 +177,7 @@ class RangeHunks:
         """The changed lines of a file; None where it cannot be compared line by line."""
         if index not in self._patches:
             try:
-                too_large = self._comparison.size(index) > diff_source.LARGEST
+                too_large = self._comparison.size(index) > diff_program.LARGEST
                 self._patches[index] = None if too_large else self._comparison.hunks(index)
             except (BlobGone, TooLarge):
                 self._patches[index] = None

@@ -209,9 +209,9 @@ def _prepare(
 
 def _hide_copied_secrets(checkout: Path, worktree: Path, session_id: str) -> None:
     """What is secret in the files that were copied is hidden from now on like the secrets of the environment."""
-    from ampsm_engine.git import copied_paths, unwanted_files
+    from ampsm_engine.git import own_files, unwanted_files
 
-    copies = copied_paths.read(repository.git_dir(worktree)).files
+    copies = own_files.read_copies(repository.git_dir(worktree)).files
     secret = sorted(path for path in copies if unwanted_files.is_secret_file(worktree, path))
     if secret:
         redact.note_files(session_id, (folder / path for path in secret for folder in (worktree, checkout)))

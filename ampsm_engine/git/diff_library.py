@@ -10,11 +10,11 @@ import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
-from ampsm_engine.diff.content import cut, is_binary
-from ampsm_engine.diff.deltas import SUBMODULE, BlobGone, Delta, Hunks, TooLarge
+from ampsm_engine.diff.encodings import is_binary
+from ampsm_engine.diff.hunks import SUBMODULE, BlobGone, Delta, Hunks, TooLarge, cut
 from ampsm_engine.errors import NotFound
 from ampsm_engine.git import libgit2
-from ampsm_engine.git.diff_source import MANY_LINES
+from ampsm_engine.git.diff_program import MANY_LINES
 from ampsm_engine.plain_text import printable
 
 libgit2.load()

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.chosen_lines import ChosenLines
-from ampsm_engine.diff.deltas import Side
-from ampsm_engine.diff.hunks import Hunk
+from ampsm_engine.diff.hunks import Hunk, Side
 from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.git import commits, lock, program, records, staged_lines
 from ampsm_engine.git.commits import head

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ampsm_engine.git import copied_paths, own_files, program, records, repository
+from ampsm_engine.git import own_files, program, records, repository
 from ampsm_engine.git.entities import LeftOut
 from ampsm_engine.git.worktrees import INCLUDE_FILE
 from ampsm_engine.labels import size
@@ -68,7 +68,7 @@ def copy(checkout: Path, worktree: Path, share: Sequence[str] = (), most: float 
 
     Never over a file, never through a link, and nothing that git would not ignore in the worktree, too. A file that
     cannot be copied is in `left`. Of a folder in `share` no more than `most` bytes are copied where the disk cannot
-    have two files share their blocks. What was copied is noted in `copied_paths`.
+    have two files share their blocks. What was copied is noted in `own_files`.
     """
     done, named = Included(), list[str]()
     why_not = _why_unread(checkout / INCLUDE_FILE)
@@ -172,7 +172,7 @@ def _copy_named(checkout: Path, worktree: Path, named: list[str], note: Sequence
     left += [LeftOut(path, NOT_IGNORED) for path in named if path not in ignored]
     named = [path for path in named if path in ignored]
     if named:
-        copied_paths.note(
+        own_files.note_copies(
             repository.linked_git_dir(worktree), note or [path for path in named if not path.endswith("/")]
         )
     files, total = 0, 0

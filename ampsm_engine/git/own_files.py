@@ -3,6 +3,8 @@
 Two things hide them: lines in the repository's `info/exclude`, and an ignoring file inside each folder, which no
 `.gitignore` further up can overrule. What somebody commits all the same (`git add --force`) is told apart here from
 what a repository rightly tracks below a folder of that name. Nothing else of its configuration is written.
+
+Nor are the copies of ignored files that a worktree was given: a file in its own git folder names them.
 """
 
 import contextlib
@@ -27,6 +29,7 @@ LINES = tuple(f"/{folder}/" for folder in reversed(FOLDERS))
 """Anchored: a folder of that name deeper down is the user's own."""
 
 _ALL = b"*\n"
+_COPIES = "ampsm-copies"
 _ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
@@ -162,3 +165,31 @@ def _append(file: Path, wanted: Iterable[str]) -> None:
         before = whole.read()
         gap = b"" if not before or before.endswith(b"\n") else b"\n"
         whole.write(gap + "".join(f"{line}\n" for line in missing).encode())
+
+
+class CopiedPaths(NamedTuple):
+    """Paths that were copied, and folders of copies, each with a slash behind it."""
+
+    files: frozenset[str] = frozenset()
+    folders: tuple[str, ...] = ()
+
+    def holds(self, path: str) -> bool:
+        """Whether a path is a copy, or in a folder of copies."""
+        return path in self.files or (bool(self.folders) and path.startswith(self.folders))
+
+
+def read_copies(git_dir: Path) -> CopiedPaths:
+    """The copies in the worktree of a git folder; mostly there are none."""
+    try:
+        names = records.split((git_dir / _COPIES).read_bytes())
+    except OSError:
+        return CopiedPaths()
+    folders = tuple(name for name in names if name.endswith("/"))
+    return CopiedPaths(frozenset(names).difference(folders), folders)
+
+
+def note_copies(git_dir: Path, names: Iterable[str]) -> None:
+    """Note paths as copies, before they are made."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    with os.fdopen(os.open(git_dir / _COPIES, flags, 0o600), "ab") as file:
+        file.write(records.joined(names))

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from ampsm_engine.diff import hunks
-from ampsm_engine.diff.deltas import Side
+from ampsm_engine.diff.hunks import Side
 from ampsm_engine.git import program, repository
 from ampsm_engine.git.object_reader import ObjectReader
 from ampsm_engine.git.records import TreeEntry

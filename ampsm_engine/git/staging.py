@@ -9,10 +9,9 @@ import stat
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from ampsm_engine.git import copied_paths, own_files, program, records, repository, worktree_status
-from ampsm_engine.git.copied_paths import CopiedPaths
+from ampsm_engine.git import own_files, program, records, repository, worktree_status
 from ampsm_engine.git.entities import LeftOut
-from ampsm_engine.git.own_files import OwnFiles
+from ampsm_engine.git.own_files import CopiedPaths, OwnFiles
 from ampsm_engine.git.records import ABSENT, GITLINK
 from ampsm_engine.git.unwanted_files import is_secret_file
 from ampsm_engine.git.worktree_status import StatusEntry
@@ -48,7 +47,7 @@ def choose(worktree: Path, entries: Collection[StatusEntry], base: str = "HEAD")
     own = own_files.of(worktree, base) if ours else OwnFiles()
     modules = _submodules(worktree) if any(entry.index_mode == GITLINK for entry in entries) else frozenset()
     bare = _bare_repositories(worktree, entries)
-    copied = copied_paths.read(repository.git_dir(worktree)) if entries else CopiedPaths()
+    copied = own_files.read_copies(repository.git_dir(worktree)) if entries else CopiedPaths()
     add, put_back, remove, left_out = [], [], [], []
     for entry in entries:
         if entry.state == "ignored":

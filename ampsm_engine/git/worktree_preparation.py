@@ -8,11 +8,11 @@ import contextlib
 import itertools
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ampsm_engine.git import copied_paths, hooks, large_files, own_files, program, records, repository, submodules
+from ampsm_engine.git import hooks, own_files, program, records, repository
 from ampsm_engine.git.entities import Base, Repo
 from ampsm_engine.plain_text import list_some, plural, printable
 
@@ -27,6 +27,21 @@ _UNMISSED = re.compile(
     r"(.*/)?(__pycache__|\.(mypy|pytest|ruff)_cache|\.hypothesis|\.DS_Store|\.coverage|.*\.(pyc|pyo|swp|log|tmp))/?"
 )
 """Ignored files that nobody misses: they are made again by whatever needs them."""
+
+SUBMODULE_LIMIT = 600.0
+"""Seconds that one submodule may take."""
+
+SUBMODULE_DEPTH = 5
+"""How deep submodules of submodules are filled."""
+
+_LARGE_FILE_RULE = re.compile(rb"^[^#\n]*\sfilter=lfs\b", re.MULTILINE)
+_ATTRIBUTES_READ = 1 << 20
+
+_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
+"""How each pointer begins (git-lfs's docs/spec.md)."""
+
+_MOST_READ = 1000
+"""Files whose beginning is looked at."""
 
 
 class Prepared(NamedTuple):
@@ -66,9 +81,9 @@ def prepare(repo: Repo, worktree: Path, source: "SetupSource", share: Sequence[s
     `share`: ignored folders to copy beside those of the source, of which at most `most` bytes each are copied where
     the disk must hold them twice.
     """
-    empty = submodules.fill(worktree, repo.common_dir / "modules")
+    empty = fill_submodules(worktree, repo.common_dir / "modules")
     if empty and repo.checkout != repo.root:  # a linked worktree has its submodules in its own git folder
-        empty = submodules.fill(worktree, repository.git_dir(repo.checkout) / "modules")
+        empty = fill_submodules(worktree, repository.git_dir(repo.checkout) / "modules")
     shared = tuple(dict.fromkeys((*share, *source.share)))
     from ampsm_engine.git.worktrees import INCLUDE_FILE
 
@@ -94,11 +109,11 @@ def missing_parts(path: Path, root: Path, empty: Sequence[str] | None = None) ->
     """
     missing = hooks.missing(path, root)
     found = [missing] if missing else []
-    empty = submodules.empty(path) if empty is None else empty
+    empty = empty_submodules(path) if empty is None else empty
     if empty:
         way = f"git -C {path} submodule update --init --recursive"
         found.append(f"The submodules are empty here ({list_some(empty)}). To fill them: {way}")
-    if pointers := large_files.lacking(path, repository.common_dir(path)):
+    if pointers := lacking_large_files(path, repository.common_dir(path)):
         found.append(pointers)
     return tuple(found)
 
@@ -188,7 +203,7 @@ def _behind(root: Path, start: Base) -> Iterator[str]:
 
 def not_copied(checkout: Path, worktree: Path, ignored: Sequence[str]) -> tuple[str, ...]:
     """A sentence about the ignored files of a checkout that a new worktree does not have, the biggest named."""
-    copies = copied_paths.read(repository.git_dir(worktree))
+    copies = own_files.read_copies(repository.git_dir(worktree))
     names = [name for name in ignored if not copies.holds(name) and not os.path.lexists(worktree / name)]
     if not names:
         return ()
@@ -210,3 +225,125 @@ def _counted(checkout: Path, names: Sequence[str]) -> Iterator[tuple[str, int]]:
             if count >= each:
                 break
         yield name, count
+
+
+def lacking_large_files(worktree: Path, common_dir: Path) -> str:
+    """A sentence where files are pointers in a worktree, with why and what fills them; empty where none is."""
+    found = _pointers(worktree, common_dir)
+    if not found:
+        return ""
+    pull = f"git -C {worktree} lfs pull"
+    import shutil  # for the few that have pointers
+
+    if shutil.which("git-lfs") is None:
+        why, way = "git-lfs is not installed", "Install it, then: git lfs install && "
+    elif not program.write(worktree, "config", "--get-regexp", r"^filter\.lfs\.(process|smudge)$").ok:
+        why, way = "git does not know its filter", "To fill them: git lfs install && "
+    else:
+        why, way = "their content was not fetched", "To fill them: "
+    return f"Files of large file storage are pointers here, {why} ({list_some(found)}). {way}{pull}"
+
+
+def _pointers(worktree: Path, common_dir: Path) -> list[str]:
+    """The files that git's attributes give to the filter and that are pointers.
+
+    Only repositories are looked through whose own attributes ask for it, or in which git-lfs has worked.
+    """
+    if not (os.path.lexists(common_dir / "lfs") or _asks_for_large_files(worktree / ".gitattributes")):
+        return []
+    filtered = records.split(program.read(worktree, "ls-files", "-z", "--", ":(attr:filter=lfs)").output)
+    return [path for path in filtered[:_MOST_READ] if _beginning(worktree / path, len(_POINTER)) == _POINTER]
+
+
+def _asks_for_large_files(attributes: Path) -> bool:
+    return _LARGE_FILE_RULE.search(_beginning(attributes, _ATTRIBUTES_READ)) is not None
+
+
+def _beginning(file: Path, length: int) -> bytes:
+    """The beginning of a regular file; nothing of anything else."""
+    try:
+        if file.is_symlink() or not file.is_file():
+            return b""
+        with file.open("rb") as opened:
+            return opened.read(length)
+    except OSError:
+        return b""
+
+
+def empty_submodules(worktree: Path) -> list[str]:
+    """The submodules of a worktree that are not filled, by their paths."""
+    return list(_unfilled(worktree))
+
+
+def _unfilled(worktree: Path) -> dict[str, str]:
+    """The commits that the index wants of the submodules that are not filled, by their paths."""
+    if not os.path.lexists(worktree / ".gitmodules"):
+        return {}
+    links = records.gitlinks(worktree)
+    return {path: commit for path, commit in links.items() if not os.path.lexists(worktree / path / ".git")}
+
+
+def fill_submodules(worktree: Path, modules: Path, depth: int = SUBMODULE_DEPTH) -> list[str]:
+    """Fill what is empty as far as `modules`, where git keeps the repositories of submodules, has what is needed.
+
+    Each is cloned from a folder of this repository's own `modules`, with no other protocol than files allowed: what
+    `.gitmodules` says of addresses is not followed. Answers the paths of those that stay empty in the worktree itself.
+    """
+    wanted = _unfilled(worktree) if depth else {}
+    here = {path: name for name, path in (_submodule_names(worktree) if wanted else ()) if path in wanted}
+    local = {path: found for path, name in here.items() if (found := _local_submodule(modules, name))}
+    local = {path: found for path, found in local.items() if _has_commit(found, wanted[path])}
+    if not local:
+        return list(wanted)
+    _clone_submodules(worktree, {path: (here[path], found) for path, found in local.items()})
+    for path, found in local.items():
+        if os.path.lexists(worktree / path / ".git"):
+            _copy_setting(found, "remote.origin.url", worktree / path)
+            if (
+                depth < SUBMODULE_DEPTH
+            ):  # git calls it initialised where that is set; the first ones share their configuration
+                _copy_setting(modules.parent, f"submodule.{here[path]}.url", worktree)
+            fill_submodules(worktree / path, found / "modules", depth - 1)
+    return [path for path in wanted if not os.path.lexists(worktree / path / ".git")]
+
+
+def _clone_submodules(worktree: Path, found: Mapping[str, tuple[str, Path]]) -> None:
+    """Clone submodules: name and repository by path. By one git; where that fails, each by its own."""
+    urls = {f"submodule.{name}.url": str(local) for name, local in found.values()}
+    variables = {**program.configuration(urls), "GIT_ALLOW_PROTOCOL": "file"}
+    asked = ("submodule", "--quiet", "update", "--init", "--checkout", "--no-fetch", "--", *found)
+    if program.start(worktree, *asked, variables=variables).wait(SUBMODULE_LIMIT * len(found)).ok:
+        return
+    import shutil
+
+    for path in found:  # half of one is what git, too, takes for filled
+        shutil.rmtree(worktree / path, ignore_errors=True)
+        (worktree / path).mkdir(exist_ok=True)
+        if len(found) > 1:
+            _clone_submodules(worktree, {path: found[path]})
+
+
+def _copy_setting(repository: Path, name: str, to: Path) -> None:
+    """Let a repository that was just made have a setting of another one, by its git folder."""
+    if value := program.read(repository, "--git-dir", repository, "config", "--get", name).line:
+        program.write(to, "config", name, value)
+
+
+def _submodule_names(worktree: Path) -> Iterator[tuple[str, str]]:
+    """Name and path of each submodule, as the commit says: a link in the place of the file says nothing."""
+    asked = ("config", "--blob", "HEAD:.gitmodules", "-z", "--get-regexp", r"^submodule\..*\.path$")
+    for record in records.split(program.read(worktree, *asked).output):
+        key, _, path = record.partition("\n")
+        yield key.removeprefix("submodule.").removesuffix(".path"), path
+
+
+def _local_submodule(modules: Path, name: str) -> Path | None:
+    """The repository of a submodule below `modules`; None where there is none, or its name leads elsewhere."""
+    found = modules / name
+    is_inside = Path(os.path.realpath(found)).is_relative_to(os.path.realpath(modules)) and ".." not in found.parts
+    return found if name and is_inside and (found / "HEAD").is_file() else None
+
+
+def _has_commit(local: Path, commit: str) -> bool:
+    """Whether a repository has a commit."""
+    return program.read(local, "--git-dir", local, "cat-file", "-e", f"{commit}^{{commit}}").ok

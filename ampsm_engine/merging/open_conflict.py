@@ -9,7 +9,7 @@ from typing import Literal
 
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import Refused
-from ampsm_engine.git import changes, lock, pinned_refs, repository, snapshot, stash_commit, worktree_texts
+from ampsm_engine.git import attributes, changes, lock, pinned_refs, repository, snapshot, stash_commit
 from ampsm_engine.git.entities import FileChange
 from ampsm_engine.git.integrate import conflict_checkout, conflict_resolution, laid_conflict, markers
 from ampsm_engine.git.integrate.markers import MarkersLeft as MarkersLeft  # noqa: PLC0414 - for who resolves
@@ -109,7 +109,7 @@ def conflicts(engine: Engine, session_id: str) -> Conflicts:
 def readable_file(worktree: Path, path: str) -> tuple[str, str]:
     """The text of a file of a conflict as it lies there, and what it is in; both empty where it cannot be read."""
     try:
-        return worktree_texts.readable(worktree, path)
+        return attributes.read_text(worktree, path)
     except OSError:  # gone, or another kind of file by now
         return "", ""
 

@@ -6,7 +6,7 @@ Fields are columns of the store in snake case. Paths are text as Python names fi
 from collections.abc import Collection
 from enum import StrEnum
 
-from ampsm_engine.diff.deltas import Side
+from ampsm_engine.diff.hunks import Side
 from ampsm_engine.lean_dataclass import dataclass, field
 
 WHOLE = "whole"

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from ampsm_engine.diff.deltas import Side
+from ampsm_engine.diff.hunks import Side
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.plain_text import UNTYPED, plural, printable
 from ampsm_engine.review.annotations import Comment, PullRequest, Rejection

@@ -5,7 +5,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ampsm_engine.diff.deltas import Side
+from ampsm_engine.diff.hunks import Side
 from ampsm_engine.lean_dataclass import fields
 from ampsm_engine.model import camel
 from ampsm_engine.review.annotations import (

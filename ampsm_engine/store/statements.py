@@ -27,8 +27,17 @@ PLAIN = {
     "batchTries": "item_id started_at iteration_id ended_at outcome",
     "placements": "item_id host boot placed_at ended_at outcome tip",
     "costQueries": "thread_id asked_at iteration_id",
+    "viewedHunks": "session_id key viewed_at",
+    "lookedTrees": "session_id tree looked_at",
+    "reviewComments": "id session_id blob other_blob created_at updated_at iteration_id now_blob answered_at",
+    "rejections": "id session_id tree created_at commit_sha undone_at iteration_id key hunk old_end new_end seen",
+    "reviewRounds": "session_id iteration_id sent_at",
+    "pullRequests": "session_id url base_branch head_sha base_sha start_sha tool host project remote",
 }
 """The columns, by table, whose texts must come back as they went in: ids, paths, branches, commits, states, times."""
+
+PATHS = frozenset({"path", "old_path", "now_path"})
+"""The columns, of whichever table, that hold a path inside a repository: `rows.file_name` reads them."""
 
 _PLAIN = {table: frozenset(names.split()) for table, names in PLAIN.items()}
 

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ampsm_engine.errors import NotFound
+from ampsm_engine.model import camel
 from ampsm_engine.store import rows
 from ampsm_engine.store.connection import StorePart
 from ampsm_engine.store.lazy_tables import tables
+from ampsm_engine.store.statements import PATHS
 
 _PART = 500
 """Rows that are read at a time."""
@@ -128,7 +130,7 @@ def _conditions(table: str, wanted: RowChoice) -> tuple[list[str], list[object]]
     return conditions, values
 
 
-_PATHS = frozenset({"path", "oldPath", "nowPath"})
+_PATHS = frozenset(map(camel, PATHS))
 
 
 def _value(name: str, value: object) -> object:

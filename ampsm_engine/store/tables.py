@@ -1,10 +1,12 @@
 """The tables as peewee models, for writing. They are not used outside of this room.
 
-A column is a field of a value of `model`, so that each is written once. Every text passes one of the two field types
-here on its way in, so that no caller can forget to clean or to redact it. The schema itself is made by migrations; a
-test holds that both agree.
+A column is a field of a value of `model` or `review`, so that each is written once. Every text passes one of the
+kinds of columns here on its way in, so that no caller can forget to clean or to redact it. The schema itself is made
+by migrations; a test holds that both agree.
 """
 
+import json
+import os
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
@@ -14,9 +16,11 @@ from peewee import (
     BooleanField,
     CompositeKey,
     Field,
+    IntegerField,
     Model,
     Query,
     SqliteDatabase,
+    TextField,
 )
 
 from ampsm_engine.model import (
@@ -31,37 +35,104 @@ from ampsm_engine.model import (
     Session,
     Tally,
     ToolCall,
+    camel,
 )
-from ampsm_engine.store.columns import Count, Plain, RedactedJson, Tags
-from ampsm_engine.store.columns import RedactedText as RedactedText  # noqa: PLC0414 - handed on
-from ampsm_engine.store.statements import PLAIN
+from ampsm_engine.store.statements import PATHS, PLAIN, array, clean, redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+class CamelColumn(Field):
+    """A field whose column has its name in camel case: `base_branch` is `baseBranch`."""
+
+    def bind(self, model: type[Model], name: str, set_attribute: bool = True) -> None:
+        """Take the place of the model's attribute of that name."""
+        self.column_name = camel(name)
+        super().bind(model, name, set_attribute)
+
+
+class Count(CamelColumn, IntegerField):
+    """A whole number in a column of that kind."""
+
+
+class Plain(CamelColumn, TextField):
+    """Text that must come back as it went in: ids, paths, branches, commits, states, times."""
+
+    def db_value(self, value: object) -> str | None:
+        """The text as it is stored."""
+        return None if value is None else clean(value)
+
+
+class RedactedText(CamelColumn, TextField):
+    """Text by people, by amp or by programs: secrets are taken out before it is stored."""
+
+    def db_value(self, value: object) -> str | None:
+        """The text as it is stored."""
+        return None if value is None else redacted(value)
+
+
+class RedactedJson(CamelColumn, TextField):
+    """JSON whose texts are by people: secrets are taken out of each before it is stored, and it stays JSON."""
+
+    def db_value(self, value: object) -> str | None:
+        """The JSON as it is stored."""
+        return None if value is None else json.dumps(_redacted(json.loads(str(value))), ensure_ascii=False)
+
+
+class Tags(CamelColumn, TextField):
+    """Words by people as a JSON array: secrets are taken out of each."""
+
+    def db_value(self, value: "tuple[str, ...]") -> str:
+        """The words as they are stored."""
+        return array(value)
+
+
+def _redacted(value: Any) -> Any:
+    """A value of JSON with its texts redacted."""
+    if isinstance(value, dict):
+        return {key: _redacted(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_redacted(part) for part in value]
+    return redacted(value) if isinstance(value, str) else value
+
+
+class FileName(CamelColumn, TextField):
+    """A path inside a repository; one that is no UTF-8 is kept as `/` and its bytes in hex: no such path begins so."""
+
+    def db_value(self, value: object) -> str | None:
+        """The text as it is stored."""
+        if value is None:
+            return None
+        name = str(value)
+        return f"/{os.fsencode(name).hex()}" if any("\ud800" <= letter <= "\udfff" for letter in name) else name
 
 
 _DIALECT = SqliteDatabase(None)
 """How SQLite words a query; it is never connected."""
 
 
-def _model(table: str, *values: type[Any], **special: "Field[Any]") -> Any:
+def _model(table: str, *values: type[Any], without: str = "", **special: "Field[Any]") -> Any:
     """The model of a table that has a column for each field of one or more dataclasses, and `special` columns.
 
-    Texts are redacted but for words of an enumeration and the fields in `PLAIN`, so that none is forgotten.
+    Texts are redacted but for words of an enumeration, paths and the fields in `PLAIN`, so that none is forgotten.
+    `without`: a field that is no column.
     """
     plain = PLAIN[table].split()
     columns: dict[str, Any] = dict(special)
     for value in values:
         for name, hint in get_type_hints(value).items():
-            if name not in columns and hint is not Tally:
+            if name not in columns and name != without and hint is not Tally:
                 options = get_args(hint) or (hint,)
                 kind = _KINDS.get(options[0], RedactedText)
                 if name in plain or issubclass(options[0], StrEnum):
                     kind = Plain
+                elif name in PATHS:
+                    kind = FileName
                 columns[name] = kind(primary_key=name == "id", null=type(None) in options)
     keys = _KEYS.get(table, ())
     meta = {"table_name": table} | ({"primary_key": CompositeKey(*keys)} if keys else {})
-    return type(values[0].__name__ + "Row", (Model,), columns | {"Meta": type("Meta", (), meta)})
+    return type(f"{table}Row", (Model,), columns | {"Meta": type("Meta", (), meta)})
 
 
 _KINDS: dict[type[Any], Any] = {int: Count, bool: BooleanField}
@@ -69,6 +140,8 @@ _KEYS = {
     "toolCalls": ("iteration_id", "sequence"),
     "batchTries": ("item_id", "number"),
     "placements": ("item_id", "number"),
+    "viewedHunks": ("session_id", "path", "key"),
+    "reviewRounds": ("session_id", "number"),
 }
 """The keys of tables whose rows have no id of their own."""
 
@@ -119,24 +192,29 @@ _MADE: "dict[str, Callable[[], Any]]" = {
     "BatchTryRow": lambda: _model("batchTries", BatchTry),
     "PlacementRow": lambda: _model("placements", Placement),
     "CostQueryRow": lambda: _model("costQueries", CostQuery, number=AutoField()),
+    "ViewedHunkRow": lambda: _model("viewedHunks", session_id=Plain(), path=FileName(), key=Plain(), viewed_at=Plain()),
+    "LookedTreeRow": lambda: _model("lookedTrees", _review().Looked, session_id=Plain(primary_key=True)),
+    "CommentRow": lambda: _model("reviewComments", _review().Comment, without="round"),
+    "RejectionRow": lambda: _model("rejections", _review().Rejection),
+    "ReviewRoundRow": lambda: _model("reviewRounds", _review().ReviewRound),
+    "PullRequestRow": lambda: _model("pullRequests", _review().PullRequest, session_id=Plain(primary_key=True)),
 }
 """What makes each model: a class of peewee takes 2 ms, and no command writes to all."""
 
-_OF_REVIEWS = frozenset(
-    {"ViewedHunkRow", "LookedTreeRow", "CommentRow", "RejectionRow", "ReviewRoundRow", "PullRequestRow"}
-)
+
+def _review() -> Any:
+    """The values of a review, for who writes some."""
+    from ampsm_engine.review import annotations
+
+    return annotations
 
 
 def __getattr__(name: str) -> Any:
     """The model of a table, made when it is asked for; `TABLES`: all of them."""
     if name in _MADE:
         found = _MADE[name]()
-    elif name in _OF_REVIEWS:
-        from ampsm_engine.store import review_tables
-
-        found = getattr(review_tables, name)
     elif name == "TABLES":
-        found = tuple(getattr(sys.modules[__name__], one) for one in (*_MADE, *sorted(_OF_REVIEWS)))
+        found = tuple(getattr(sys.modules[__name__], one) for one in _MADE)
     else:
         raise AttributeError(name)
     globals()[name] = found

@@ -36,7 +36,7 @@ ASKING_GIT = """
 """
 
 LOOKING = """
-    engine.views git.changes git.copied_paths git.large_files git.worktree_preparation git.snapshot git.staging git.submodules git.unwanted_files
+    engine.views git.changes git.own_files git.worktree_preparation git.snapshot git.staging git.unwanted_files
     private_folder
 """
 
@@ -47,8 +47,8 @@ REDACTING = """
 
 MAKING = """
     cli.session_start engine.checkout_secrets engine.existing_branches
-    engine.sessions engine.setup git.copied_paths git.large_files git.worktree_preparation
-    git.setup_source git.submodules store.statements trusted_commands worker.agent_context
+    engine.sessions engine.setup git.own_files git.worktree_preparation
+    git.setup_source store.statements trusted_commands worker.agent_context
 """
 
 MERGING = """

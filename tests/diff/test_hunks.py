@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from ampsm_engine.diff import hunks
-from ampsm_engine.diff.deltas import Side
-from ampsm_engine.diff.hunks import Hunk
+from ampsm_engine.diff.hunks import Hunk, Side
 from ampsm_engine.review.annotations import Marks
 from tests import soak
 from tests.conftest import examples

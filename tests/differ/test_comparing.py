@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ampsm_engine.diff.content import LINE_LIMIT
+from ampsm_engine.diff.hunks import LINE_LIMIT
 from ampsm_engine.differ.comparison import Comparison
 from ampsm_engine.differ.protocol import CLASSES, CUT, DiffRequest
 from ampsm_engine.differ.repositories import Repositories

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ampsm_engine.diff.deltas import Delta
+from ampsm_engine.diff.hunks import Delta
 from ampsm_engine.differ.comparison import Comparison
 from ampsm_engine.git import diff_library, diff_program
 from tests.conftest import examples

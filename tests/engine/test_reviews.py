@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from ampsm_engine.diff import hunks
-from ampsm_engine.diff.deltas import Side
+from ampsm_engine.diff.hunks import Side
 from ampsm_engine.engine import comments, history, hunk_actions, range_hunks, reviews, runs, session_trash
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import changes, hunk_changes, pinned_refs, snapshot

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.chosen_lines import ChosenLines
-from ampsm_engine.diff.deltas import Side
+from ampsm_engine.diff.hunks import Side
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import hunk_changes
 from ampsm_engine.git.entities import Worktree

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.git import commits, copied_paths, included_files, repository, setup_source, staging
+from ampsm_engine.git import commits, included_files, own_files, repository, setup_source, staging
 from tests.conftest import first_commits, git
 
 
@@ -178,7 +178,7 @@ def test_a_shared_folder_is_copied_whole_without_links_that_lead_out(checkout: C
     assert (done.files, [(one.path, one.reason) for one in done.left]) == (5, [("cache/out", included_files.LEADS_OUT)])
     assert checkout.there() == {"cache/a/one", "cache/a/b/two", "cache/z", "cache/in", ".venv/pyvenv.cfg"}
     assert "python3 -m venv .venv" in done.notes[0]
-    assert copied_paths.read(repository.git_dir(checkout.worktree)).folders == ("cache/", ".venv/")
+    assert own_files.read_copies(repository.git_dir(checkout.worktree)).folders == ("cache/", ".venv/")
 
 
 def test_what_is_named_twice_is_copied_and_told_once(checkout: Checkout, tmp_path: Path) -> None:

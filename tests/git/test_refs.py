@@ -28,7 +28,7 @@ TO_BE_WATCHED_OR_NAMED = {
     # Files that change when a branch moves; and what lists read where it is beyond doubt, whatever is not being git's.
     "ampsm_engine/git/branch_files.py": 7,
     "ampsm_engine/engine/diff_stat.py": 1,
-    "ampsm_engine/git/submodules.py": 1,  # whether a folder is a repository at all
+    "ampsm_engine/git/worktree_preparation.py": 1,  # whether a folder is a repository at all
     "ampsm_engine/git/libgit2.py": 2,  # whether commits are replaced, where libgit2 has opened it: no tables
 }
 

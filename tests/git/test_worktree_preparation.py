@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.git import large_files, repository, submodules, worktree_preparation
+from ampsm_engine.git import repository, worktree_preparation
 from ampsm_engine.git.setup_source import SetupSource
 from tests.conftest import first_commits
 from tests.git.sandboxes import Sandbox
@@ -53,8 +53,8 @@ def test_what_gitmodules_names_elsewhere_is_neither_followed_nor_run(super_proje
     told = f'[submodule "{name}"]\n\tpath = deep/lib\n\turl = {outside}\n\tupdate = !touch ran\n'
     super_project.commit({".gitmodules": told})
     worktree = super_project.session().path
-    submodules.fill(worktree, super_project.repo.common_dir / "modules")
-    assert submodules.empty(worktree) == ["deep/lib"]
+    worktree_preparation.fill_submodules(worktree, super_project.repo.common_dir / "modules")
+    assert worktree_preparation.empty_submodules(worktree) == ["deep/lib"]
     assert "submodule update --init" in worktree_preparation.missing_parts(worktree, super_project.root)[0]
     assert not list(super_project.root.rglob("ran"))
 
@@ -63,8 +63,8 @@ def test_a_commit_that_is_nowhere_here_leaves_its_submodule_empty(super_project:
     super_project.git("update-index", "--cacheinfo", f"160000,{'1' * 40},deep/lib")
     super_project.git("commit", "--quiet", "-m", "A commit that nobody pushed")
     worktree = super_project.session().path
-    submodules.fill(worktree, super_project.repo.common_dir / "modules")
-    assert submodules.empty(worktree) == ["deep/lib"]
+    worktree_preparation.fill_submodules(worktree, super_project.repo.common_dir / "modules")
+    assert worktree_preparation.empty_submodules(worktree) == ["deep/lib"]
 
 
 def test_a_submodule_that_cannot_be_filled_keeps_no_other_from_it(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_pointers_of_large_file_storage_are_said_where_its_program_is_not_there(
     root = tmp_path / "shop"
     first_commits(root, ({".gitattributes": "# filter=lfs\n*.txt text\n", "a.bin": pointer}, "Begin"))
     sandbox = Sandbox(root)
-    assert large_files.lacking(root, root / ".git") == ""
+    assert worktree_preparation.lacking_large_files(root, root / ".git") == ""
     sandbox.commit({".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n", "b.bin": "itself"})
     (told,) = worktree_preparation.missing_parts(sandbox.session().path, root)
     assert told.startswith("Files of large file storage are pointers here, git-lfs is not installed (a.bin). Install")

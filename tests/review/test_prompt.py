@@ -5,7 +5,7 @@ import re
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from ampsm_engine.diff.deltas import Side
+from ampsm_engine.diff.hunks import Side
 from ampsm_engine.review import prompt
 from ampsm_engine.review.annotations import Comment, CommentState, Rejection
 from tests.conftest import examples

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ampsm_engine.diff.deltas import Side
+from ampsm_engine.diff.hunks import Side
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Status
 from ampsm_engine.review.annotations import Comment, CommentAnswer, CommentState, PullRequest, Rejection

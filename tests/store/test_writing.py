@@ -11,8 +11,7 @@ from ampsm_engine import redact
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Outcome, ScriptResult, State, Status, Tally, ToolCall
 from ampsm_engine.store import Store
-from ampsm_engine.store.columns import Plain, RedactedText
-from ampsm_engine.store.tables import TABLES
+from ampsm_engine.store.tables import TABLES, Plain, RedactedText
 from tests.store.values import a_session, an_iteration
 
 NOTHING = {"activity": None, "thread_id": None}

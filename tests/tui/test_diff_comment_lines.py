@@ -2,7 +2,7 @@
 
 import re
 
-from ampsm_engine.diff.deltas import Side
+from ampsm_engine.diff.hunks import Side
 from ampsm_tui.widgets.diff.document import Document, File
 from ampsm_tui.widgets.diff.layout import RowKind
 from ampsm_tui.widgets.diff.navigation import remarked

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ampsm_engine.diff import hunks
-from ampsm_engine.diff.content import LINE_LIMIT, cut
+from ampsm_engine.diff.hunks import LINE_LIMIT, cut
 from ampsm_tui.widgets.diff import navigation, search
 from ampsm_tui.widgets.diff.document import Document, File, changed_hunks, has_unseen, viewed_spans
 from ampsm_tui.widgets.diff.layout import Anchor, Row, RowKind

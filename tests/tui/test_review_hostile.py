@@ -8,7 +8,7 @@ import pytest
 
 from ampsm_engine import timestamps
 from ampsm_engine.context import Engine
-from ampsm_engine.diff.deltas import Side
+from ampsm_engine.diff.hunks import Side
 from ampsm_engine.engine import comments, runs
 from ampsm_engine.model import Iteration, State
 from ampsm_engine.naming import new_id

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from ampsm_engine.diff import encodings
-from ampsm_engine.diff.content import is_binary
+from ampsm_engine.diff.encodings import is_binary
 from ampsm_engine.errors import Failed, NotFound, Refused
-from ampsm_engine.git import program, records, worktree_texts, worktrees
+from ampsm_engine.git import attributes, program, records, worktrees
 from ampsm_engine.git.integrate import conflict_checkout, laid_conflict, markers, trees
 from ampsm_engine.git.integrate.outcomes import Choice, ConflictFile, ConflictHunk, ConflictKind, OpenFile, Stage
 from ampsm_engine.lean_dataclass import replace
@@ -87,8 +87,8 @@ def _opened(worktree: Path, file: ConflictFile, told: ConflictFile | None, left:
     kind = _kind(worktree, file)
     found: tuple[ConflictHunk, ...] = ()
     if kind in _BY_LINES and (worktree / file.path).is_file() and not (worktree / file.path).is_symlink():
-        content, size = worktree_texts.read(worktree, file.path), _marker_size(worktree, file.path)
-        said = "" if encodings.is_utf8(content) else worktree_texts.said_encoding(worktree, file.path)
+        content, size = attributes.read_lines(worktree, file.path), _marker_size(worktree, file.path)
+        said = "" if encodings.is_utf8(content) else attributes.named_encoding(worktree, file.path)
         found = markers.conflict_hunks(content, size, markers.sides_of(worktree, file), encoding=said)
     is_done = left is not None and file.path not in left and kind in _BY_LINES and not found
     said = told.said if told else ""
@@ -116,7 +116,7 @@ def _marker_size(worktree: Path, path: str) -> int:
     laid_out, place = _as_laid_out(worktree, path), worktree / path
     if laid_out is not None and place.is_file() and not place.is_symlink():
         start = b"<" * laid_out.marker_size + b" "
-        if any(line.startswith(start) for line in worktree_texts.read(worktree, path).split(b"\n")):
+        if any(line.startswith(start) for line in attributes.read_lines(worktree, path).split(b"\n")):
             return laid_out.marker_size
     return markers.sizes_of(worktree, [path])[path]
 
@@ -136,14 +136,14 @@ def _choose_hunks(worktree: Path, conflict: ConflictFile, choices: Mapping[int, 
     file = worktree / path
     if file.is_symlink() or not file.is_file():
         raise Refused(f"{path!r} is not resolved by hunks: choose ours or theirs.")
-    before = worktree_texts.read(worktree, path)
+    before = attributes.read_lines(worktree, path)
     known = {hunk.number for hunk in markers.conflict_hunks(before, size, sides)}
     unknown = sorted(set(choices) - known)
     if unknown or not choices:
         message = f"{path!r} has {len(known)} hunks left, and no hunk {unknown[0] if unknown else 0}."
         raise NotFound(message, f"git -C {worktree} diff -- {path}")
     after = markers.with_choices(before, choices, size, sides)
-    _write_over(file, worktree_texts.written(worktree, path, after))
+    _write_over(file, attributes.written_lines(worktree, path, after))
     if not markers.conflict_hunks(after, size, sides):
         _add(worktree, path)
 
@@ -155,8 +155,8 @@ def _take_both(worktree: Path, file: ConflictFile) -> None:
         return
     if file.kind in _BY_LINES and path.is_file() and not path.is_symlink():
         sides = markers.sides_of(worktree, file)
-        after = markers.with_choices(worktree_texts.read(worktree, file.path), "both", file.marker_size, sides)
-        _write_over(path, worktree_texts.written(worktree, file.path, after))
+        after = markers.with_choices(attributes.read_lines(worktree, file.path), "both", file.marker_size, sides)
+        _write_over(path, attributes.written_lines(worktree, file.path, after))
         _add(worktree, file.path)
         return
     message = f"Both sides of {file.path!r} cannot be kept in one ({file.kind}): choose ours or theirs."

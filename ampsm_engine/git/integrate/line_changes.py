@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ampsm_engine.diff.content import lines_of
+from ampsm_engine.diff.hunks import lines_of
 from ampsm_engine.git import libgit2, records
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.outcomes import ConflictFile

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ampsm_engine.diff.content import is_binary, lines_of
-from ampsm_engine.diff.encodings import of_lines
+from ampsm_engine.diff.encodings import is_binary, of_lines
+from ampsm_engine.diff.hunks import lines_of
 from ampsm_engine.errors import Refused
-from ampsm_engine.git import program, records, worktree_texts
+from ampsm_engine.git import attributes, program, records
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.outcomes import Choice, ConflictFile, ConflictHunk, LaidOut, Stage
 from ampsm_engine.git.integrate.trees import FOLDER, Entry
@@ -158,7 +158,7 @@ def _content(worktree: Path, path: str) -> bytes:
     file = worktree / path
     if file.is_symlink() or not file.is_file():
         return b""
-    return worktree_texts.read(worktree, path)
+    return attributes.read_lines(worktree, path)
 
 
 def _may_have_markers(content: bytes) -> bool:

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from ampsm_engine.diff.deltas import Side
+from ampsm_engine.diff.hunks import Side
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.plain_text import plural
 from ampsm_engine.review.annotations import Comment, CommentState

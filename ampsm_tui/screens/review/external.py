@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ampsm_engine.diff import hunks
-from ampsm_engine.diff.content import CUT
+from ampsm_engine.diff.hunks import CUT
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.plain_text import plural
 from ampsm_tui import clipboard, suspend

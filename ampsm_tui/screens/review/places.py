@@ -6,7 +6,7 @@ from functools import partial
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from ampsm_engine.diff.deltas import Side
+from ampsm_engine.diff.hunks import Side
 from ampsm_engine.last_places import LastPlace
 from ampsm_tui.clean import cut_start, fit, one_line
 from ampsm_tui.screens.review.loader import ReviewLoader

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from ampsm_engine.diff.content import LINE_LIMIT
 from ampsm_engine.diff.encodings import shown_name
+from ampsm_engine.diff.hunks import LINE_LIMIT
 from ampsm_engine.differ.protocol import FileEntry, FilePatch
 
 _FOLDED = {

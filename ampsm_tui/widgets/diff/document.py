@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import accumulate
 
-from ampsm_engine.diff.content import CUT
+from ampsm_engine.diff.hunks import CUT
 from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_tui.widgets.diff.layout import (
     HUGE,

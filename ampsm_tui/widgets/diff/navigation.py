@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ampsm_engine.diff.deltas import Side
+from ampsm_engine.diff.hunks import Side
 from ampsm_tui.widgets.diff.document import Document
 from ampsm_tui.widgets.diff.layout import Row, RowKind
 from ampsm_tui.widgets.diff.patch import MINUS, PLUS
