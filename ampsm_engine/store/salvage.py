@@ -19,7 +19,7 @@ from ampsm_engine import timestamps
 from ampsm_engine.errors import Unfit
 from ampsm_engine.home import PRIVATE_FILE, open_private
 from ampsm_engine.lean_dataclass import dataclass, field
-from ampsm_engine.model import ItemState, MergeState, Outcome, State
+from ampsm_engine.model import OPEN_ITEMS, BatchState, ItemState, MergeState, Outcome, State
 from ampsm_engine.plain_text import plural
 from ampsm_engine.store import copies, database_files, migrations
 
@@ -265,8 +265,11 @@ def _settled(table: str, values: dict[str, Any]) -> dict[str, Any]:
         return values | {"state": State.SETTLED.value, "outcome": Outcome.STOPPED.value, "error": error}
     if table == "merges" and values.get("state") == MergeState.WORKING:
         return values | {"state": MergeState.ROLLED_BACK.value}
-    if table in ("batchRuns", "batchItems") and values.get("state") in ("running", "stopping", "queued"):
-        return values | {"state": ItemState.STOPPED.value}
+    lost = "The database was lost; what came of it since is not known."
+    if table == "batchRuns" and values.get("state") in (BatchState.RUNNING, BatchState.STOPPING):
+        return values | {"state": BatchState.STOPPED.value, "waitReason": lost, "endedAt": timestamps.now()}
+    if table == "batchItems" and values.get("state") in OPEN_ITEMS:
+        return values | {"state": ItemState.STOPPED.value, "reason": lost}
     return values
 
 

@@ -15,10 +15,11 @@ import pytest
 
 from ampsm_engine import timestamps
 from ampsm_engine.errors import Unfit
-from ampsm_engine.model import Merge, MergeState, Outcome, State
+from ampsm_engine.model import BatchState, ItemState, Merge, MergeState, Outcome, State
 from ampsm_engine.store import Store, copies, database_files
 from tests.conftest import TEMPLATES
 from tests.soak import one_in
+from tests.store.test_batches import a_batch, an_item
 from tests.store.test_reviews import a_comment
 from tests.store.values import a_session, an_iteration, ended, start
 
@@ -187,6 +188,42 @@ def test_a_merge_that_went_on_when_the_copy_was_made_does_not_go_on_by_itself(da
     assert store.merges.working() == ()
     assert store.merges.get("works").state is MergeState.ROLLED_BACK
     assert store.merges.get("done").state is MergeState.DONE
+
+
+def test_a_run_that_went_on_when_the_copy_was_made_does_not_go_on_by_itself(database: Path) -> None:
+    store = Store(database)
+    store.batches.start(a_batch(), [an_item(number) for number in range(1, len(ItemState) + 1)])
+    for number, state in enumerate(ItemState, 1):
+        store.batches.move_item(f"b1-{number}", list(ItemState), state)
+    store.sessions.add(a_session())
+    store.copy_when_due()
+    store.close()
+    for part in database_files.file_parts(database):
+        part.unlink(missing_ok=True)
+    assert recovered(database) == {"s1"}
+    store = Store(database)
+    assert store.batches.active() == ()
+    assert store.batches.get("b1").state is BatchState.STOPPED
+    items = store.batches.items("b1")
+    assert [one.state for one in items] == [state if state.is_final else ItemState.STOPPED for state in ItemState], (
+        "no item waits, or is at work, of which nobody knows whether it is"
+    )
+    assert all(
+        "lost" in (one.reason or "") for one, before in zip(items, ItemState, strict=True) if not before.is_final
+    )
+
+
+def test_a_broken_copy_is_passed_over_for_the_one_before(database: Path) -> None:
+    store = filled(database)
+    store.copy_when_due()
+    store.close()
+    (sound,) = copies.existing(database)
+    newer = sound.with_name("29990101T000000Z.sqlite")
+    shutil.copy(sound, newer)
+    overwrite(newer, newer.stat().st_size // 2 // PAGE * PAGE, 2 * PAGE)
+    for part in database_files.file_parts(database):
+        part.unlink(missing_ok=True)
+    assert recovered(database) == {f"s{number:03}" for number in range(60)}
 
 
 def test_rows_between_two_broken_pages_are_found_one_by_one(database: Path) -> None:
