@@ -47,6 +47,8 @@ def test_a_base_that_cannot_be_is_refused(desk: Desk, task: Session) -> None:
         with pytest.raises(AmpsmError, match=says) as caught:
             base_change.change_base(desk.engine, task.id, wanted)
         assert caught.value.hint
+    foreseen = preflight.preflight(desk.engine, task.id, onto="other")
+    assert [one.kind for one in foreseen.findings if one.level == "stop"] == ["base"]
     desk.engine.store.sessions.update(task.id, status=Status.RUNNING)
     with pytest.raises(Refused, match="is running"):
         base_change.change_base(desk.engine, task.id, "release")
@@ -78,4 +80,5 @@ def test_a_base_that_nothing_tells_of_is_asked_about_with_the_nearest(desk: Desk
     with pytest.raises(NotFound) as caught:
         desk.merge(task)
     assert f"ampsm edit {task.id} --base mainline" in caught.value.hint
+    assert desk.now(task).base_branch == "main", "what its base was called is not forgotten"
     assert Path(task.worktree_path).is_dir()

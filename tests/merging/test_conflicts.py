@@ -124,6 +124,8 @@ def test_what_was_resolved_before_an_abort_is_kept(desk: Desk, task: Session) ->
     refs = git(desk.repo, "for-each-ref", "--format=%(refname)", f"refs/ampsm/backup/{task.id}/").split()
     (kept,) = [ref for ref in refs if ref.endswith("/aborted")]
     assert desk.shown(kept, "one.txt") == "hours of work\n"
+    (told,) = [fact.text for fact in desk.engine.store.facts.read(session_id=task.id) if fact.kind == "aborted"]
+    assert told.endswith(f"what was resolved is kept as {kept}")
     assert not (at / "AGENT_CONTEXT" / "REBASE_HELP.md").exists(), "nothing is open any more"
     desk.clean(task)
 
@@ -288,21 +290,53 @@ def test_all_that_was_read_of_amps_resolution_counts(bench: Bench) -> None:
     bench.quiet()
 
 
+def amp_resolves(
+    desk: Desk, session: Session, files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an iteration leaves that was given an open conflict and wrote these files."""
+    monkeypatch.setenv("AMP_CLI_PATH", str(demo.install(tmp_path / "bin")))
+    monkeypatch.setattr(launch, "launch", lambda _home: None)
+    store = desk.engine.store
+    iteration = merges.give_to_amp(desk.engine, session.id)
+    assert store.queue.claim() is not None
+    desk.write(Path(session.worktree_path), files)
+    store.iterations.begin_settling(iteration.id, outcome=Outcome.DONE)
+    store.iterations.settle(iteration.id, status=Status.AWAITING_INPUT)
+
+
+def test_a_rejected_resolution_goes_and_takes_nothing_of_a_persons_along(
+    desk: Desk, task: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = stopped(desk, task)
+    amp_resolves(desk, task, {"one.txt": lines(_3="amp"), "new.txt": "of amp\n"}, tmp_path, monkeypatch)
+    (at / ".env").write_text("PASSWORD=hunter2\n")
+    git(at, "init", "-q", "inner")
+    (at / "inner" / "file").write_text("of another repository\n")
+    held = Path(git(at, "rev-parse", "--absolute-git-dir").strip()) / "index.lock"
+    held.touch()
+    with pytest.raises(Refused, match="index"):
+        open_conflict.reject(desk.engine, task.id)
+    held.unlink()
+    assert (at / "new.txt").exists()
+    found = open_conflict.reject(desk.engine, task.id)
+    assert [len(file.hunks) for file in found.files] == [2], "as it was when amp got it"
+    assert not (at / "new.txt").exists()
+    assert (at / ".env").read_text() == "PASSWORD=hunter2\n"
+    assert (at / "inner" / "file").read_text() == "of another repository\n"
+    kept = next(fact.text for fact in desk.engine.store.facts.read(session_id=task.id) if fact.kind == "rejected")
+    assert desk.shown(kept.rpartition(" ")[2], "one.txt") == lines(_3="amp")
+    open_conflict.resolve(desk.engine, task.id, "one.txt", "theirs")
+    operations.continue_(desk.engine, task.id)
+    assert desk.shown("main", "one.txt") == lines(_3="session 3", _15="session 15")
+
+
 def test_a_choice_that_amp_did_not_make_stays_open(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No marker in it tells that a binary file is still in conflict."""
-    monkeypatch.setenv("AMP_CLI_PATH", str(demo.install(tmp_path / "bin")))
     session = desk.session()
     desk.amp(session, {"one.txt": lines(_3="session"), "logo.bin": b"\0session"})
     desk.base({"one.txt": lines(_3="base"), "logo.bin": b"\0base"})
-    with pytest.raises(ConflictsWait):
-        desk.merge(session)
-    at, store = Path(session.worktree_path), desk.engine.store
-    monkeypatch.setattr(launch, "launch", lambda _home: None)
-    iteration = merges.give_to_amp(desk.engine, session.id)
-    assert store.queue.claim() is not None
-    (at / "one.txt").write_text(lines(_3="both"))
-    store.iterations.begin_settling(iteration.id, outcome=Outcome.DONE)
-    store.iterations.settle(iteration.id, status=Status.AWAITING_INPUT)
+    at = stopped(desk, session)
+    amp_resolves(desk, session, {"one.txt": lines(_3="both")}, tmp_path, monkeypatch)
     with pytest.raises(MarkersLeft, match=r"left 1 file in conflict: logo\.bin"):
         open_conflict.accept(desk.engine, session.id, open_conflict.resolution(desk.engine, session.id).tree)
     (at / "logo.bin").write_bytes(b"\0both")

@@ -110,6 +110,17 @@ def test_an_undo_brings_base_and_session_back(desk: Desk) -> None:
         operations.undo(desk.engine, session.id)
 
 
+def test_a_session_without_work_is_rebased_to_where_its_base_is(desk: Desk) -> None:
+    session = desk.session()
+    tip = desk.base({"one.txt": lines(_3="base")})
+    desk.merge(session, "", kind="rebase")
+    assert desk.tip(session) == desk.now(session).base_commit == tip
+    assert (Path(session.worktree_path) / "one.txt").read_text() == lines(_3="base")
+    desk.clean(session)
+    with pytest.raises(Refused, match="has no commit"):
+        desk.merge(session, "", kind="rebase")
+
+
 def test_the_commit_that_is_kept_of_a_session_goes_along_with_a_rebase_and_its_undo(desk: Desk, task: Session) -> None:
     kept, before = f"refs/ampsm/tip/{task.id}", desk.tip(task)
     desk.base({"two.txt": lines(_3="base")})

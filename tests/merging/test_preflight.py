@@ -68,7 +68,8 @@ def test_the_script_is_run_once_for_each_commit(desk: Desk, task: Session) -> No
     assert told(desk, task)["script"].level == "ok"
 
 
-def test_the_result_of_an_iteration_counts_for_its_commit_alone(desk: Desk, task: Session) -> None:
+def with_result(desk: Desk, task: Session) -> None:
+    """An iteration that came to the commit where the session is, on which its script passed."""
     store = desk.engine.store
     store.queue.add(Iteration("i1", task.id, 0, "Do it", State.QUEUED, ""))
     store.queue.claim()
@@ -76,6 +77,10 @@ def test_the_result_of_an_iteration_counts_for_its_commit_alone(desk: Desk, task
     store.iterations.settle(
         "i1", status=Status.IDLE, commit_sha=desk.tip(task), test_result=ScriptResult.PASS, test_exit_code=0
     )
+
+
+def test_the_result_of_an_iteration_counts_for_its_commit_alone(desk: Desk, task: Session) -> None:
+    with_result(desk, task)
     assert told(desk, task, run_script=False)["script"].level == "ok"
     tip = desk.tip(task)
     desk.amp(task, {"two.txt": "nobody ran the script on this\n"})
@@ -83,6 +88,13 @@ def test_the_result_of_an_iteration_counts_for_its_commit_alone(desk: Desk, task
     git(Path(task.worktree_path), "reset", "-q", "--hard", tip)
     assert told(desk, task, run_script=False)["script"].level == "ok"
     scripts.run_script(desk.engine, task.id, lambda _: None)  # by hand, in whatever state the files are
+    assert "no result" in told(desk, task, run_script=False)["script"].text
+
+
+def test_the_result_of_an_iteration_goes_with_its_script(desk: Desk, task: Session) -> None:
+    with_result(desk, task)
+    assert told(desk, task, run_script=False)["script"].level == "ok"
+    sessions.edit(desk.engine, task.id, script="false")
     assert "no result" in told(desk, task, run_script=False)["script"].text
 
 

@@ -35,12 +35,13 @@ def test_it_groups_by_file_and_goes_by_line() -> None:
             a_comment("c2", line=20, line_end=20, text="Second"),
             a_comment("c3", line=2, line_end=2, text="First\n\nof two"),
             a_comment("c4", side=Side.OLD, old_path="src/before.py", line=30, line_end=30, text="Needed"),
+            a_comment("c6", side=Side.OLD, line=40, line_end=40, text="Also needed"),
             a_comment("c5", path="z.py", line=0, line_end=0, quote="", text="All of it"),
         ],
         [a_rejection()],
     )
-    assert made.answers == ("c3", "c2", "c4", "r1", "c5", "c1")
-    assert made.text.startswith("Address 5 review comments, and leave out 1 change that I took back.\n")
+    assert made.answers == ("c3", "c2", "c4", "c6", "r1", "c5", "c1")
+    assert made.text.startswith("Address 6 review comments, and leave out 1 change that I took back.\n")
     before = "3. Line 30 before your change, in what was `src/before.py` [c4]:"
     order = [
         *(
@@ -49,10 +50,11 @@ def test_it_groups_by_file_and_goes_by_line() -> None:
             "First",
             "2. Line 20 [c2]:",
             before,
-            "4. I took this change back:",
+            "4. Line 40 before your change [c6]:",
+            "5. I took this change back:",
             "+new",
         ),
-        *("Not this way", "## `z.py`", "5. The whole file [c5]:", "6. Lines 3-5 [c1]:"),
+        *("Not this way", "## `z.py`", "6. The whole file [c5]:", "7. Lines 3-5 [c1]:"),
     ]
     places = [made.text.index(piece) for piece in order]
     assert places == sorted(places)

@@ -229,6 +229,15 @@ def test_proofs(bench: Bench) -> None:
     assert proof.proof(bench.root, start, bench.base).how == "ancestor"
 
 
+def test_work_that_came_into_the_base_in_other_pieces_is_there(bench: Bench) -> None:
+    bench.amp({"a.txt": lines(_1="one"), "b.txt": lines(_1="one")})
+    bench.amp({"a.txt": lines(_1="two"), "b.txt": lines(_1="two")})
+    bench.on_base({"a.txt": lines(_1="two")})
+    bench.on_base({"b.txt": lines(_1="two")})
+    found = proof.proof(bench.root, bench.tip, bench.base)
+    assert (found.in_base, found.how) == (True, "same tree")
+
+
 def test_backups_are_kept_until_they_are_forgotten(bench: Bench) -> None:
     kept = pinned_refs.backup(bench.root, "0123456789", "20260301-120000", "branch", bench.base)
     assert pinned_refs.backups(bench.root, "0123456789") == (kept,)
