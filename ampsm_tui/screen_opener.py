@@ -91,7 +91,7 @@ class ScreenOpener:
 
     def open_runs(self) -> None:
         """The list of the batch runs."""
-        from ampsm_tui.screens.batch.runs import RunsScreen
+        from ampsm_tui.screens.batch.screen import RunsScreen
 
         self._follow(RunsScreen)
 

@@ -12,9 +12,8 @@ from big_diff import BigDiff, big_diff, git
 from ground import ground
 
 from ampsm_engine.differ.protocol import ChangedWords, Colours, DiffRequest, Side
-from ampsm_tui.differ.client import Differ
+from ampsm_tui.differ.client import Differ, Transport
 from ampsm_tui.differ.review import Review
-from ampsm_tui.differ.transport import Transport
 
 T = TypeVar("T")
 

@@ -66,8 +66,7 @@ class SessionActions:
         if not sessions:
             return
         from ampsm_engine.engine import runs
-        from ampsm_tui.screens.kept_text import MESSAGE
-        from ampsm_tui.screens.text_dialogs import TextScreen
+        from ampsm_tui.screens.text_dialogs import MESSAGE, TextScreen
 
         left = list(sessions)
 
@@ -222,7 +221,7 @@ class SessionActions:
     async def _offer_to_undo_merge(self, session: Session) -> bool:
         """Ask whether the session's merge is to be undone; False without one, or if something was trashed later."""
         from ampsm_engine.merging import operations
-        from ampsm_tui.screens.merge.outcome import confirm_undo
+        from ampsm_tui.screens.merge.run import confirm_undo
 
         if session.status is not Status.DONE:
             return False
@@ -260,7 +259,7 @@ class SessionActions:
 
     def setup(self) -> None:
         """Run the setup of the worktree again, or go on without."""
-        from ampsm_tui.screens.session_setup import SessionSetup
+        from ampsm_tui.screens.session_dialogs import SessionSetup
 
         if session := self.only_one("The setup of"):
             SessionSetup(self._screen, self.retry).open(session)

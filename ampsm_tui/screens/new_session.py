@@ -30,8 +30,8 @@ from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.hints import begin_sentence, in_app, with_keys
 from ampsm_tui.screens.base import AppScreen
-from ampsm_tui.screens.kept_text import KeptText
-from ampsm_tui.screens.session_setup import ask_trust
+from ampsm_tui.screens.session_dialogs import ask_trust
+from ampsm_tui.screens.text_dialogs import KeptText
 from ampsm_tui.widgets.choice import Choice
 from ampsm_tui.widgets.inputs import LineInput, TroubleText
 from ampsm_tui.widgets.key_bar import KeyBar

@@ -1,10 +1,12 @@
-"""The radar: which sessions overlap, and whether all that is ready works together, which a key finds out.
+"""The radar: which sessions overlap, as a matrix, and whether all that is ready works together, which a key finds out.
 
 The check runs detached: closing the screen does not end it, and opening it again shows how far it is.
 """
 
 import asyncio
 import os
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -14,20 +16,143 @@ from textual.widgets import Static
 
 from ampsm_engine.engine.check_run import CheckProgress
 from ampsm_engine.errors import AmpsmError, Failed
-from ampsm_engine.model import Board
+from ampsm_engine.merging.radar import Radar, RadarPair, counts
+from ampsm_engine.model import Board, Session
+from ampsm_engine.plain_text import plural
 from ampsm_tui import clipboard
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, ask_until_answered, ignore, in_background, run_while_open, show_error
 from ampsm_tui.bindings import bind
-from ampsm_tui.clean import one_line
+from ampsm_tui.clean import cells, cut, fit, one_line
 from ampsm_tui.screens.base import AppScreen
+from ampsm_tui.widgets.forecast import MARK
 from ampsm_tui.widgets.key_bar import KeyBar
-from ampsm_tui.widgets.radar_lines import radar_lines
-from ampsm_tui.widgets.text_view import TextView
+from ampsm_tui.widgets.line_widgets import Piece
+from ampsm_tui.widgets.text_view import PieceLine, TextView, indented
 
 if TYPE_CHECKING:
-    from ampsm_engine.merging.compatibility import Compatibility
+    from ampsm_engine.merging.compatibility import Compatibility, Culprit, GuiltyLines
     from ampsm_engine.merging.radar import Radar
+
+
+NAME = 24
+"""Cells of a name in the matrix, at most."""
+
+LEAST_NAME = 8
+"""Cells of a name below which the matrix is not shown: the list of pairs says the same."""
+
+PLACES = 6
+"""Lines of a file that are named."""
+
+NONE = "·"
+
+
+def radar_lines(found: "Radar", answers: Iterable["Compatibility"], width: int) -> list[PieceLine]:
+    """The radar: for each repository and base whether its sessions work together, their matrix, and the pairs."""
+    lines: list[PieceLine] = []
+    known = {(one.repo_root, one.target): one for one in answers}
+    for (root, base), group in groupby(found.sessions, key=lambda one: (one.repo_root, one.base_branch)):
+        sessions = list(group)
+        names = {one.id: one_line(one.name, 60) for one in sessions}
+        title = f"{one_line(root.rstrip('/').rpartition('/')[2], 60)} · {one_line(base, 60)}"
+        lines += [*([()] if lines else []), (Piece(cut(title, width), "title"),)]
+        answer = known.get((root, base))
+        if answer is not None:
+            lines += answer_lines(answer, names, width)
+        ids = frozenset(names)
+        pairs = [pair for pair in found.pairs if pair.session_id in ids]
+        lines += [(), *matrix_lines(sessions, pairs, width), *pair_lines(sessions, pairs, width)]
+    if not lines:
+        lines = indented("No session has work that its base does not have.", "quiet", width, indent=0)
+    if found.pending:
+        lines += [(), (Piece(f"{plural(found.pending, 'question')} open yet …", "wait"),)]
+    return lines
+
+
+def matrix_lines(sessions: Sequence[Session], pairs: Sequence[RadarPair], width: int) -> list[PieceLine]:
+    """A row and a column for each session, and a column for the base; nothing where there is no room for that."""
+    known = counts(pairs)
+    cell = 1 + max(len(str(len(sessions))), *(len(str(count)) for count in known.values()), 1)
+    number = len(str(len(sessions))) + 1
+    room = width - number - 5 - cell * len(sessions)
+    if room < LEAST_NAME:
+        return []
+    room = min(room, NAME, max(cells(one_line(one.name, 60)) for one in sessions))
+    head = f"{'':{number + room}}{'base':>5}" + "".join(f"{place:>{cell}}" for place in range(1, len(sessions) + 1))
+    lines: list[PieceLine] = [(Piece(head, "quiet"),)]
+    for place, one in enumerate(sessions, 1):
+        row = [Piece(f"{place:<{number}}", "quiet"), Piece(fit(one_line(one.name, 60), room), "text")]
+        row.append(_cell(known.get((one.id, ""), 0), 5))
+        for other in sessions:
+            same = other.id == one.id
+            row.append(Piece(f"{'-':>{cell}}", "quiet") if same else _cell(known.get((one.id, other.id), 0), cell))
+        lines.append(tuple(row))
+    return lines
+
+
+def _cell(count: int, width: int) -> Piece:
+    return Piece(f"{count or NONE:>{width}}", "stop" if count else "quiet")
+
+
+def pair_lines(sessions: Sequence[Session], pairs: Sequence[RadarPair], width: int) -> list[PieceLine]:
+    """Each two that overlap, and in which files and lines."""
+    names = {one.id: one_line(one.name, 60) for one in sessions}
+    bases = {one.id: one_line(one.base_branch, 60) for one in sessions}
+    lines: list[PieceLine] = []
+    for pair in pairs:
+        other = names.get(pair.other, "") if pair.other else bases[pair.session_id]
+        lines += [(), (Piece(cut(f"{names[pair.session_id]} {MARK}{other}", width), "here"),)]
+        for file in pair.files:
+            places = ", ".join(f"{mine}/{theirs}" for mine, theirs in file.lines[:PLACES])
+            more = ", …" if len(file.lines) > PLACES else ""
+            text = f"{one_line(file.path, 200)}  {f'lines {places}{more}' if places else file.kind}"
+            lines += indented(text, "text", width)
+    return lines
+
+
+def answer_lines(answer: "Compatibility", names: Mapping[str, str], width: int) -> list[PieceLine]:
+    """Whether the sessions of one base work together, as far as it is known."""
+    many = f"{plural(len(answer.order), 'session')} {'passes' if len(answer.order) == 1 else 'pass'}"
+    lines: list[PieceLine] = []
+    if not answer.checked_at and answer.tips:
+        text = f"Nobody has asked yet whether what is ready passes together: {plural(len(answer.tips), 'session')}."
+        lines += indented(text, "quiet", width, indent=0)
+    elif answer.is_good and answer.order:
+        lines += indented(f"✓ {many} together", "ok", width, indent=0)
+    elif answer.checked_at:
+        lines += indented(
+            f"! {len(answer.order)} of {plural(len(answer.tips), 'session')} pass together", "warn", width, indent=0
+        )
+    for culprit in answer.culprits:
+        lines += _culprit_lines(culprit, names, width)
+    for one in answer.conflicts:
+        text = f"✗ {names.get(one.session_id, one.session_id)} {one_line(one.reason, 300)}"
+        lines += indented(text, "stop", width, indent=0)
+    for one in answer.left_out:
+        text = f"{NONE} {names.get(one.session_id, one.session_id)} is not ready: {one_line(one.reason, 300)}"
+        lines += indented(text, "quiet", width, indent=0)
+    if answer.order and answer.checked_at:
+        order = ", ".join(names.get(one, one) for one in answer.order)
+        lines += indented(f"in this order: {order}", "quiet", width)
+    return lines
+
+
+def _culprit_lines(culprit: "Culprit", names: Mapping[str, str], width: int) -> list[PieceLine]:
+    one, partner = names.get(culprit.session_id, culprit.session_id), names.get(culprit.partner, culprit.partner)
+    with_whom = f" {MARK}{partner}" if partner else ""
+    besides = "" if culprit.is_pair or not partner else ", with others besides"
+    lines = indented(f"✗ {one}{with_whom}: {one_line(culprit.reason, 200)}{besides}", "stop", width, indent=0)
+    for name, found in ((one, culprit.lines), (partner, culprit.partner_lines)):
+        if found is not None:
+            lines += _guilty_lines(name, found, width)
+    return lines
+
+
+def _guilty_lines(name: str, found: "GuiltyLines", width: int) -> list[PieceLine]:
+    at = f":{found.line}" if found.line else ""
+    lines = indented(f"{name}: {one_line(found.path, 200)}{at}", "hunk", width)
+    return [*lines, *((Piece(cut(f"    + {one_line(line, 300)}", width), "added"),) for line in found.lines)]
+
 
 BUDGET = 0.5
 """Seconds of new answers in one question."""

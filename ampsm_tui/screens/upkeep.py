@@ -19,8 +19,7 @@ from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.hints import in_app
 from ampsm_tui.screens.dialog import Progress, confirm
-from ampsm_tui.screens.live_answer import LONG_PAUSE, LiveAnswer
-from ampsm_tui.screens.table import TableScreen
+from ampsm_tui.screens.table import LONG_PAUSE, LiveAnswer, TableScreen
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.line_widgets import Piece
 from ampsm_tui.widgets.notices import StaleNotice

@@ -11,8 +11,7 @@ from ampsm_engine.batch.runs import ResumedRun
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.last_places import LastPlace
 from ampsm_engine.model import BatchState, ItemState
-from ampsm_tui.screens.batch.runs import RunsScreen
-from ampsm_tui.screens.batch.screen import RunScreen
+from ampsm_tui.screens.batch.screen import RunScreen, RunsScreen
 from ampsm_tui.screens.session.screen import SessionScreen
 from ampsm_tui.widgets import run_head
 from ampsm_tui.widgets.record_table import RecordTable

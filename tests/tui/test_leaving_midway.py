@@ -28,12 +28,12 @@ from ampsm_engine.metrics.summary import Summary
 from ampsm_engine.model import Fact, MergeState, SetupState, State
 from ampsm_engine.trusted_commands import UntrustedCommand
 from ampsm_tui.app import AmpsmApp
-from ampsm_tui.screens import live_answer, new_session, script
+from ampsm_tui.screens import new_session, script, table
 from ampsm_tui.screens.conflict import completion
 from ampsm_tui.screens.conflict import pane as conflict_pane
 from ampsm_tui.screens.first_run import FirstRunScreen
-from ampsm_tui.screens.keys import KeysScreen
 from ampsm_tui.screens.merge import run
+from ampsm_tui.screens.settings import KeysScreen
 from ampsm_tui.widgets.choice import Choice
 from tests.soak import SEED, dice, one_in
 from tests.tui import batches
@@ -171,7 +171,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, name, 0.001)
     monkeypatch.setattr(conflict_pane, "_content_of", lambda _: "caf\u00e9\n".encode("latin-1"))
     monkeypatch.setattr(new_session, "PAUSE", 0)
-    monkeypatch.setattr(live_answer, "SHARE", 0)
+    monkeypatch.setattr(table, "SHARE", 0)
     monkeypatch.setenv("DISPLAY", ":9")
     monkeypatch.delenv("SSH_CONNECTION", raising=False)
     monkeypatch.delenv("SSH_TTY", raising=False)

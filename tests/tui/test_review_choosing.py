@@ -12,7 +12,7 @@ from textual.widget import Widget
 from ampsm_engine.config import Settings
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.driver.terminal_driver import KeyQueue
-from ampsm_tui.screens.review.loader import ReviewLoader
+from ampsm_tui.screens.review.ranges import ReviewLoader
 from ampsm_tui.screens.review.screen import ReviewScreen
 from ampsm_tui.widgets.diff.layout import RowKind
 from tests.tui.builders import a_board

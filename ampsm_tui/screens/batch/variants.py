@@ -15,8 +15,7 @@ from ampsm_tui.bindings import bind
 from ampsm_tui.clean import one_line
 from ampsm_tui.hints import key_name
 from ampsm_tui.screens.actions import SessionActions
-from ampsm_tui.screens.live_answer import LONG_PAUSE, LiveAnswer
-from ampsm_tui.screens.table import TableScreen
+from ampsm_tui.screens.table import LONG_PAUSE, LiveAnswer, TableScreen
 from ampsm_tui.widgets import run_columns
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.line_widgets import Piece

@@ -1,10 +1,14 @@
-"""Resolving a conflict by hand: a side, both, as it lies there, by an editor; and each of these undone."""
+"""Resolving a conflict: by hand, by a side, both, as it lies there or in an editor, each undone again; or by amp.
+
+What amp resolves is followed meanwhile, and read before it counts.
+"""
 
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_engine.model import Board
 from ampsm_tui import suspend
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open, show_error
@@ -15,6 +19,7 @@ from ampsm_tui.screens.dialog import confirm
 
 if TYPE_CHECKING:
     from ampsm_engine.merging.open_conflict import Resolution
+
 
 _AT_LINE = frozenset(
     {"vi", "vim", "nvim", "view", "nano", "pico", "emacs", "emacsclient", "micro", "joe", "ne", "kak", "mg"}
@@ -141,3 +146,85 @@ class ConflictChoices:
                 await self._resolve(file.path, "edited")
             elif was_touched and was_resolved and pane.is_edited:
                 await self._resolve(pane.path, "edited")  # else it would not be in the merge
+
+
+class ConflictForAmp:
+    """Gives the conflict to amp, and follows what becomes of it."""
+
+    def __init__(self, screen: AppScreen[object], pane: ConflictPane, choices: ConflictChoices) -> None:
+        self._screen = screen
+        self._pane = pane
+        self._choices = choices
+        self._seen: object = None
+        """The session's iterations, as they were on the last board."""
+
+    @property
+    def needs_review(self) -> bool:
+        """Whether a resolution of amp's waits to be read."""
+        return self._pane.state is not None and self._pane.state.needs_review
+
+    def give(self) -> None:
+        """Ask what amp should know, and have it resolve what is open."""
+        from ampsm_engine.engine import merges
+        from ampsm_tui.screens.text_dialogs import TextScreen
+
+        session_id = self._pane.session.id
+
+        async def give(text: str) -> None:
+            await ask(merges.give_to_amp, app_of(self._screen).engine, session_id, words=text)
+
+        def given(answer: bool | None) -> None:
+            if answer:
+                self._choices.forget()
+                run_while_open(self._screen, self._pane.load())
+
+        screen = TextScreen(
+            "Give the conflict to amp; anything it should know?",
+            give,
+            owner=session_id,
+            purpose="words about the conflict",
+            note="amp is told what conflicts and with what. Its resolution is shown to you before it counts.",
+            may_be_empty=True,
+        )
+        self._screen.app.push_screen(screen, given)
+
+    def take_board(self, board: Board | None) -> None:
+        """Load the conflict anew where amp has begun or ended; while it works, show what it does."""
+        row = self._pane.row if board else None
+        if row is None:
+            return
+        current = row.current
+        seen = (row.queued, row.iterations, current and (current.id, current.state))
+        if seen != self._seen:
+            is_first, self._seen = self._seen is None, seen
+            if not is_first:
+                run_while_open(self._screen, self._load())
+        elif self._pane.is_amp_at_work:
+            self._pane.show()
+
+    async def _load(self) -> None:
+        was_at_work = self._pane.is_amp_at_work
+        await self._pane.load()
+        if was_at_work:
+            self.review()
+
+    def review(self) -> None:
+        """Read what amp made of the conflict, where that waits for it."""
+        from ampsm_tui.screens.review.resolution import ResolutionScreen
+
+        state, app = self._pane.state, self._screen.app
+        if state is None or not state.needs_review or not state.given_tree or isinstance(app.screen, ResolutionScreen):
+            return
+        screen = ResolutionScreen(self._pane.session, state.given_tree)
+
+        def left(_: None) -> None:
+            run_while_open(self._screen, self._take_review(screen.outcome))
+
+        app.push_screen(screen, left)
+
+    async def _take_review(self, outcome: str) -> None:
+        await self._pane.load()
+        if outcome == "taken":
+            app_of(self._screen).show_toast(with_keys(self._screen, "Taken. {conflict.continue} continues"))
+        elif outcome == "rejected":
+            app_of(self._screen).show_toast("Rejected: the conflict is as amp got it")

@@ -17,8 +17,7 @@ from ampsm_tui.ask import run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.hints import with_keys
 from ampsm_tui.screens.base import AppScreen
-from ampsm_tui.screens.conflict.amp import ConflictForAmp
-from ampsm_tui.screens.conflict.choices import ConflictChoices
+from ampsm_tui.screens.conflict.choices import ConflictChoices, ConflictForAmp
 from ampsm_tui.screens.conflict.completion import ConflictCompletion
 from ampsm_tui.screens.conflict.pane import ConflictPane
 from ampsm_tui.widgets.key_bar import KeyBar

@@ -16,9 +16,9 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open
 from ampsm_tui.hints import in_app
 from ampsm_tui.screens.base import AppScreen
-from ampsm_tui.screens.kept_text import KeptText
 from ampsm_tui.screens.merge.checks import MergeChecks
 from ampsm_tui.screens.merge.pane import MergePane
+from ampsm_tui.screens.text_dialogs import KeptText
 from ampsm_tui.widgets import merge_lines
 from ampsm_tui.widgets.text_view import PieceLine, error_lines
 

@@ -18,9 +18,8 @@ from ampsm_tui.bindings import bind
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.merge.checks import MergeChecks
 from ampsm_tui.screens.merge.choices import MergeChoices
-from ampsm_tui.screens.merge.outcome import MergeOutcome
 from ampsm_tui.screens.merge.pane import MergePane
-from ampsm_tui.screens.merge.run import MergeRun
+from ampsm_tui.screens.merge.run import MergeOutcome, MergeRun
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.text_input import TextInput
 

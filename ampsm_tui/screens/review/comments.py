@@ -21,9 +21,9 @@ from ampsm_tui.clean import one_line
 from ampsm_tui.hints import key_name, with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import Dialog
-from ampsm_tui.screens.kept_text import MESSAGE
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.screens.review.reading import DiffReading
+from ampsm_tui.screens.text_dialogs import MESSAGE
 from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.layout import Anchor, Row, RowKind
 from ampsm_tui.widgets.diff.navigation import remarked

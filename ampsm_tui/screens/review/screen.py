@@ -25,11 +25,10 @@ from ampsm_tui.screens.review.changes import ReviewChanges
 from ampsm_tui.screens.review.comments import ReviewComments, ReviewPrompt
 from ampsm_tui.screens.review.display import ReviewContext, ReviewDisplay
 from ampsm_tui.screens.review.external import ReviewExternal
-from ampsm_tui.screens.review.loader import Resolve, ReviewLoader
 from ampsm_tui.screens.review.marks import ReviewMarks
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.screens.review.places import ReviewPosition
-from ampsm_tui.screens.review.ranges import ReviewRanges
+from ampsm_tui.screens.review.ranges import Resolve, ReviewLoader, ReviewRanges
 from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.screens.review.search import FileFilter, ReviewSearch, folder_filter
 from ampsm_tui.screens.review.updates import ReviewStoreFollower, ReviewUpdates

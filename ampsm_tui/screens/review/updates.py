@@ -14,9 +14,9 @@ from ampsm_tui.folder_watch import watch_folders
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.changes import ReviewChanges
 from ampsm_tui.screens.review.comments import ReviewComments
-from ampsm_tui.screens.review.loader import ReviewLoader
 from ampsm_tui.screens.review.marks import ReviewMarks
 from ampsm_tui.screens.review.pane import DiffPane
+from ampsm_tui.screens.review.ranges import ReviewLoader
 
 WATCH_DELAY = 1.0
 """Seconds before the folders of the worktree are watched."""

@@ -9,7 +9,7 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_to_end, run_while_open
 from ampsm_tui.hints import begin_sentence, with_keys
 from ampsm_tui.screens.base import AppScreen
-from ampsm_tui.screens.kept_text import MESSAGE, KeptText
+from ampsm_tui.screens.text_dialogs import MESSAGE, KeptText
 from ampsm_tui.widgets.inputs import typed
 from ampsm_tui.widgets.prompt_box import PromptBox
 from ampsm_tui.widgets.queued_prompts import QueuedPrompts
