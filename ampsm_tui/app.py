@@ -343,7 +343,7 @@ class AmpsmApp(theme.ThemedApp):
     def action_interrupt(self) -> None:
         """Ctrl+c: copy what is selected; else ask whether to leave, and the second time leave."""
         from ampsm_tui.screens.dialog import ConfirmScreen
-        from ampsm_tui.widgets.line_drag import copy_selection
+        from ampsm_tui.widgets.line_widgets import copy_selection
 
         if copy_selection(self):
             return

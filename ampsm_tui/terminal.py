@@ -1,16 +1,20 @@
-"""How a notice becomes bytes that this terminal understands, and a count a line in tmux's status bar.
+"""What a terminal is told: notices, the clipboard by OSC 52, also through tmux and screen, counts for a status bar.
 
-Pure. All text is made inert and bounded here: whatever a session is called, it ends no sequence and begins none.
+All text of a notice is made inert and bounded here: whatever a session is called, it ends no sequence and begins none.
 """
 
 import base64
 import re
 from collections.abc import Mapping
 
+from textual.app import App
+
 from ampsm_engine import labels
+from ampsm_engine.errors import Refused
 from ampsm_engine.model import Board
 from ampsm_engine.state_styles import status_line
 from ampsm_engine.terminals import NotificationProtocol, Terminal
+from ampsm_tui.app_context import app_of
 from ampsm_tui.clean import one_line
 
 TITLE_BYTES = 120
@@ -80,3 +84,34 @@ def status_options(board: Board) -> dict[str, str]:
 def changed_options(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str | None]:
     """The options whose values differ from those before, with their new values."""
     return {name: value for name, value in after.items() if before.get(name) != value}
+
+
+LONGEST = 74_994
+"""Bytes that every terminal takes; some drop the whole of what is longer."""
+
+
+def copy_to_clipboard(app: App[object], text: str, environ: Mapping[str, str], instead: str) -> None:
+    """Put a text into the clipboard, through the multiplexer where one stands between.
+
+    Refused when it cannot go there whole and as it is: part of a patch applies wrongly, or not. `instead`: what works.
+    """
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as reason:
+        raise Refused("It has bytes that are no UTF-8, which no clipboard takes.", instead) from reason
+    if size > LONGEST:
+        message = f"It is {size:,} bytes long, and a terminal takes {LONGEST:,} into its clipboard. Nothing was copied."
+        raise Refused(message, instead)
+    app.copy_to_clipboard(text)
+    if beyond := clipboard_sequence(text, environ):
+        app_of(app).write_ours(beyond)
+
+
+def clipboard_sequence(content: str, environ: Mapping[str, str]) -> str:
+    """The sequence that a multiplexer hands on to its own terminal; empty where there is none.
+
+    tmux hands it on with `allow-passthrough on`; the plain one it takes itself with `set-clipboard on`.
+    """
+    inside = "tmux" if environ.get("TMUX") else "screen" if environ.get("STY") else ""
+    plain = f"\x1b]52;c;{base64.b64encode(content.encode()).decode()}\x07"
+    return wrap_for_multiplexer(plain, inside) if inside else ""

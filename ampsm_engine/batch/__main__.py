@@ -14,7 +14,7 @@ from contextlib import suppress
 from ampsm_engine import file_lock, private_folder
 from ampsm_engine.batch import runs
 from ampsm_engine.batch.coordinator import Coordinator, ExecutorOf, log
-from ampsm_engine.batch.local import LocalExecutor
+from ampsm_engine.batch.executor import LocalExecutor
 from ampsm_engine.context import Engine, engine_at
 from ampsm_engine.engine import startup
 from ampsm_engine.errors import NotFound

@@ -15,10 +15,9 @@ from datetime import UTC, datetime
 
 from ampsm_engine import redact, timestamps
 from ampsm_engine.batch import item_run, progress, runs
-from ampsm_engine.batch.executor import RUN, STOP, CallResult, Executor, Host, RunContext
+from ampsm_engine.batch.executor import RUN, STOP, CallResult, Executor, Host, LocalExecutor, RunContext
 from ampsm_engine.batch.item_merge import ItemMerge
 from ampsm_engine.batch.limits import LimitWatch
-from ampsm_engine.batch.local import LocalExecutor
 from ampsm_engine.batch.values import ItemSpec
 from ampsm_engine.batch.watch import TICK, StoreWatch
 from ampsm_engine.context import Engine

@@ -1,14 +1,23 @@
-"""Where items run, as a small protocol: which hosts there are, calls to them, and what came back.
+"""Where items run, as a small protocol: which hosts there are, calls to them, and what came back; and the one here.
 
 What is called and what is answered is JSON as bytes, so that a host may be another machine. An executor only places
 work: it never decides what becomes of an item, and forgets everything when its process ends. A call for an item that is
 under way on that host, or was brought to its end there, goes on with it or answers the same again.
 """
 
+import asyncio
+import json
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from ampsm_engine.lean_dataclass import dataclass
-from ampsm_engine.model import BatchItem
+from ampsm_engine import identity, timestamps
+from ampsm_engine.batch import progress
+from ampsm_engine.batch.item_run import ItemEnd, ItemRun
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.lean_dataclass import asdict, dataclass
+from ampsm_engine.model import Batch, BatchItem, ItemState
+from ampsm_engine.worker import locks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +26,7 @@ if TYPE_CHECKING:
     from ampsm_engine.batch.values import ItemSpec
     from ampsm_engine.batch.watch import StoreWatch
     from ampsm_engine.context import Engine
+
 
 RUN = "run"
 """Bring an item to its end: `{"item": id}`. Answered by `{"item", "end": "passed" | "ended" | "waits" | "halts",
@@ -102,3 +112,85 @@ class Executor(Protocol):
 
     def events(self) -> tuple[HostEvent, ...]:
         """What hosts have told since."""
+
+
+NAME = "local"
+
+
+class LocalExecutor:
+    """Runs items as tasks of this process's event loop; what they did is in the store."""
+
+    def __init__(self, desk: RunContext, _batch: Batch) -> None:
+        self._engine, self._watch, self._threads = desk.engine, desk.watch, desk.threads
+        self._spec_of = desk.spec_of
+        self._running: dict[int, tuple[Call, asyncio.Task[ItemEnd]]] = {}
+        self._calls = 0
+        self._events: list[HostEvent] = []
+
+    async def run(self) -> None:
+        """Do nothing: on this machine, workers come and go by themselves."""
+
+    def room(self) -> int:
+        """The slots of this home."""
+        return int(self._engine.settings.number("slots"))
+
+    def begin(self, item: BatchItem) -> Host | None:
+        """Let a waiting item run here; None when somebody else has moved it."""
+        is_moved = self._engine.store.batches.move_item(
+            item.id,
+            (ItemState.QUEUED,),
+            ItemState.RUNNING,
+            at=item.step,
+            step=item.step or progress.PROMPT,
+            started_at=item.started_at or timestamps.now(),
+            next_at=None,
+            reason=None,
+            ended_at=None,
+        )
+        return self.hosts()[0] if is_moved else None
+
+    def trouble(self) -> str:
+        """An empty text: this machine can always be used."""
+        return ""
+
+    def hosts(self) -> tuple[Host, ...]:
+        """This machine alone, as a host with its slots."""
+        count = int(self._engine.settings.number("slots"))
+        return (Host(NAME, identity.boot(), "", count, locks.count_free(self._engine.home, count)),)
+
+    def call(self, host: Host | None, verb: str, request: bytes) -> Call:
+        """Run an item, or end what runs of it."""
+        self._calls += 1
+        call = Call(self._calls, host.name if host else NAME, verb, request)
+        item_id = str(json.loads(request)["item"])
+        if verb == RUN:
+            tell = partial(self._note_event, item_id)
+            run = ItemRun(self._engine, self._watch, self._threads, item_id, self._spec_of(item_id), tell)
+            self._running[call.number] = call, asyncio.create_task(run.until_ended())
+        else:
+            self._stop(item_id)
+        return call
+
+    def _stop(self, item_id: str) -> None:
+        store = self._engine.store
+        session_id = store.batches.session_of(item_id)
+        if session_id is not None:
+            with suppress(AmpsmError):
+                store.queue.ask_to_stop(session_id)
+
+    def poll(self) -> tuple[CallResult, ...]:
+        """The runs that have ended since; a run that broke raises its error here."""
+        ended = [call for call, task in self._running.values() if task.done()]
+        answers = []
+        for call in ended:
+            _, task = self._running.pop(call.number)
+            answers.append(CallResult(call, json.dumps(asdict(task.result())).encode()))
+        return tuple(answers)
+
+    def _note_event(self, item_id: str, text: str) -> None:
+        self._events.append(HostEvent(NAME, json.dumps({"item": item_id, "text": text}).encode()))
+
+    def events(self) -> tuple[HostEvent, ...]:
+        """What items have begun and come to since."""
+        told, self._events = tuple(self._events), []
+        return told

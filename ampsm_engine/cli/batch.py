@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ampsm_engine import naming, timestamps
-from ampsm_engine.cli import arguments, batch_text, diagnostics, documents, numbers, output, parameters
+from ampsm_engine.cli import batch_text, diagnostics, documents, engine_access, numbers, output, parameters
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command, Group
 from ampsm_engine.cli.session_start import trusting
@@ -52,7 +52,7 @@ def batch_command() -> None:
 @click.option("--concurrency", metavar="N", type=click.IntRange(min=1), help="Items at once, instead of the plan's.")
 @click.option("--on", metavar="WHERE", help="A cluster, dask://HOST:8786. [default: local]")
 @click.option("--insecure", is_flag=True, help="Also a cluster that others could run programs by.")
-@arguments.json_option
+@parameters.json_option
 def batch_start(
     plan_file: Path,
     *,
@@ -94,14 +94,14 @@ def batch_start(
     if dry_run:
         return _dry_run(found, concurrency, as_json=as_json)
     if on is not None and on != "local":
-        from ampsm_engine.cluster import dask_transport, url
+        from ampsm_engine.cluster import dask_transport, transport
 
-        url.read(on)
-        url.check_installed()
-        address = url.read(on, is_encrypted=dask_transport.has_certificates())
-        url.check_safe(address, insecure=insecure)
+        transport.read_address(on)
+        transport.check_installed()
+        address = transport.read_address(on, is_encrypted=dask_transport.has_certificates())
+        transport.check_safe(address, insecure=insecure)
         found = replace(found, on=address.text)
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     batch = trusting(lambda: runs.start(engine, found, concurrency=concurrency), again="ampsm trust --yes")
     return begun(engine, batch, wait=wait, as_json=as_json)
 
@@ -138,13 +138,13 @@ def _dry_run(plan: "Plan", concurrency: int | None, *, as_json: bool) -> int:
 
 
 @batch_command.command("ls", cls=Command, short_help="List the runs, newest first.")
-@arguments.json_option
+@parameters.json_option
 def batch_ls(*, as_json: bool) -> int:
     """List the runs of batches, newest first, with how far they have come.
 
     ampsm batch ls
     """
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     batches = engine.store.batches.all()
     if as_json:
         output.document({"batches": [batch_text.batch_document(engine, batch) for batch in batches]})
@@ -159,7 +159,7 @@ def batch_ls(*, as_json: bool) -> int:
 @batch_command.command("status", cls=Command, short_help="Show one run with its items.")
 @click.argument("reference", metavar="[RUN]", required=False, type=parameters.BatchReference())
 @click.option("--follow", "-f", is_flag=True, help="Stay until the run is over; the exit code is 0 when all passed.")
-@arguments.json_option
+@parameters.json_option
 def batch_status(reference: str | None, *, follow: bool, as_json: bool) -> int:
     """Show a run with its items: their states, what they wait for, why they ended as they did.
 
@@ -168,7 +168,7 @@ def batch_status(reference: str | None, *, follow: bool, as_json: bool) -> int:
 
       ampsm batch status nightly --follow
     """
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     from ampsm_engine.batch import runs
 
     batch = engine.store.batches.resolve(reference) if reference is not None else _newest(engine)
@@ -235,7 +235,7 @@ def follow_run(engine: "Engine", batch_id: str, *, as_json: bool) -> int:
 @batch_command.command("stop", cls=Command, short_help="Stop a run.")
 @run_argument
 @click.option("--now", is_flag=True, help="End what runs, too, instead of letting amp come to its end.")
-@arguments.json_option
+@parameters.json_option
 def batch_stop(reference: str, *, now: bool, as_json: bool) -> int:
     """Stop a run: nothing of it is begun any more, and what amp is at comes to its end (with --now: is ended).
 
@@ -244,10 +244,10 @@ def batch_stop(reference: str, *, now: bool, as_json: bool) -> int:
       ampsm batch stop nightly
       ampsm batch stop nightly --now
     """
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     from ampsm_engine.batch import runs
 
-    batch = runs.stop(engine, arguments.target_run(engine, reference).id, force=now)
+    batch = runs.stop(engine, engine_access.target_run(engine, reference).id, force=now)
     if as_json:
         output.document({"batch": batch_text.batch_document(engine, batch)})
         return diagnostics.OK
@@ -259,16 +259,16 @@ def batch_stop(reference: str, *, now: bool, as_json: bool) -> int:
 @batch_command.command("resume", cls=Command, short_help="Take up what was stopped or has failed.")
 @run_argument
 @click.option("--wait", "-w", is_flag=True, help="Stay until the run is over; the exit code is 0 when all passed.")
-@arguments.json_option
+@parameters.json_option
 def batch_resume(reference: str, *, wait: bool, as_json: bool) -> int:
     """Take the stopped and failed items of a run up again, where they were left; a run that waits goes on at once.
 
     ampsm batch resume nightly --wait
     """
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     from ampsm_engine.batch import runs
 
-    resumed = runs.resume(engine, arguments.target_run(engine, reference).id)
+    resumed = runs.resume(engine, engine_access.target_run(engine, reference).id)
     for text in resumed.stay:
         diagnostics.warning(text)
     return begun(engine, resumed.batch, wait=wait, as_json=as_json)
@@ -276,7 +276,7 @@ def batch_resume(reference: str, *, wait: bool, as_json: bool) -> int:
 
 @batch_command.command("retry", cls=Command, short_help="Try an item again.")
 @click.argument("reference", metavar="ITEM", type=parameters.BatchReference(items=True))
-@arguments.json_option
+@parameters.json_option
 def batch_retry(reference: str, *, as_json: bool) -> int:
     """Try an item again that ended badly, from the step that it failed at; ITEM is its id, or its session.
 
@@ -284,7 +284,7 @@ def batch_retry(reference: str, *, as_json: bool) -> int:
 
       ampsm batch retry ITEM
     """
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     from ampsm_engine.batch import runs
 
     item = runs.retry(engine, _item_id(engine, reference))
@@ -301,14 +301,14 @@ def _item_id(engine: "Engine", reference: str) -> str:
     with suppress(NotFound):
         return engine.store.batches.item(reference).id
     with suppress(NotFound):
-        return arguments.target(engine, reference).id
+        return engine_access.target(engine, reference).id
     return reference  # whoever tries it again says what there is
 
 
 @batch_command.command("rm", cls=Command, short_help="Remove a run and its sessions.")
 @run_argument
-@arguments.yes_option
-@arguments.json_option
+@parameters.yes_option
+@parameters.json_option
 def batch_rm(reference: str, *, yes: bool, as_json: bool) -> int:
     """Move the sessions of a run to the trash, and forget the run. Other sessions are not touched.
 
@@ -316,11 +316,11 @@ def batch_rm(reference: str, *, yes: bool, as_json: bool) -> int:
 
       ampsm batch rm nightly --yes
     """
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     from ampsm_engine.batch import overview, runs
     from ampsm_engine.engine import session_trash
 
-    batch = arguments.target_run(engine, reference)
+    batch = engine_access.target_run(engine, reference)
     _refuse_namesake(engine, batch, reference)
     sessions = overview.sessions_of_run(engine, batch.id)
     describe = session_trash.describe_ignored if yes else session_trash.describe_loss
@@ -348,7 +348,7 @@ def _refuse_namesake(engine: "Engine", batch: "Batch", reference: str) -> None:
     others = [one for one in engine.store.batches.all() if one.name == batch.name and one.id != batch.id]
     if others and reference.strip() != batch.id:
         newest = f"{batch.id} of {timestamps.parse(batch.created_at).astimezone():%Y-%m-%d %H:%M} is the newest"
-        arguments.confirm_guess(f"{len(others) + 1} runs are called {one_line(batch.name)}; {newest}", batch.id)
+        engine_access.confirm_guess(f"{len(others) + 1} runs are called {one_line(batch.name)}; {newest}", batch.id)
 
 
 @batch_command.command("export", cls=Command, short_help="Take the rows of a run out of the store.")
@@ -366,7 +366,7 @@ def batch_export(reference: str, table: str, form: str, file: Path | None, *, fo
     ampsm batch export nightly iterations --format ndjson
     ampsm batch export nightly --format markdown -o nightly.md
     """
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     from ampsm_engine.metrics.summary import Selection
 
     chosen = Selection(batch=engine.store.batches.resolve(reference).id)
@@ -389,7 +389,7 @@ def batch_report(reference: str, form: str | None, file: Path | None, *, force: 
 
     ampsm batch report nightly -o nightly.html
     """
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     from ampsm_engine.metrics.summary import Selection
 
     batch = engine.store.batches.resolve(reference)

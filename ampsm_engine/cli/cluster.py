@@ -63,12 +63,12 @@ def cluster_join(
       ampsm cluster join tls://head:8786 --slots 4 --name web1
       ampsm cluster join tls://head:8786 --print
     """
-    from ampsm_engine.cluster import dask_processes, dask_transport, host, url
+    from ampsm_engine.cluster import dask_processes, dask_transport, host, transport
 
-    url.read(scheduler)
-    url.check_installed()
-    address = url.read(scheduler, is_encrypted=dask_transport.has_certificates())
-    url.check_safe(address, insecure=insecure)
+    transport.read_address(scheduler)
+    transport.check_installed()
+    address = transport.read_address(scheduler, is_encrypted=dask_transport.has_certificates())
+    transport.check_safe(address, insecure=insecure)
     from ampsm_engine.context import engine_at
 
     place = home.expanduser().absolute() if home else host.home_of_host(os.environ)
@@ -98,12 +98,12 @@ def cluster_head(address: str, port: int, *, insecure: bool) -> int:
 
       ampsm cluster head
     """
-    from ampsm_engine.cluster import dask_processes, dask_transport, url
+    from ampsm_engine.cluster import dask_processes, dask_transport, transport
 
-    url.check_installed()
+    transport.check_installed()
     is_encrypted = dask_transport.has_certificates()
     shown = f"[{address}]" if ":" in address else address
-    url.check_safe(url.read(f"dask://{shown}:{port}", is_encrypted=is_encrypted), insecure=insecure)
+    transport.check_safe(transport.read_address(f"dask://{shown}:{port}", is_encrypted=is_encrypted), insecure=insecure)
     where = f"{'tls' if is_encrypted else 'dask'}://{shown}:{port}"
     diagnostics.note(f"The scheduler is at {where}. On each host: ampsm cluster join {where}")
     command = dask_processes.head_command(address, port, ("--protocol", "tls") if is_encrypted else ())

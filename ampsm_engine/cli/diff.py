@@ -23,7 +23,7 @@ from typing import AnyStr
 import click
 
 from ampsm_engine import redact
-from ampsm_engine.cli import arguments, diagnostics, documents, output, parameters
+from ampsm_engine.cli import diagnostics, documents, engine_access, output, parameters
 from ampsm_engine.cli.output import Styled, clean
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Refused
@@ -50,7 +50,7 @@ _SHELL = re.compile(r"[|&;<>()$`\"'*?\[#~=%\\]")
 
 
 @click.command(cls=Command, short_help="Show what a session changed.")
-@arguments.session_argument
+@parameters.session_argument
 @click.option(
     "--iteration", "-i", "number", metavar="N", type=click.IntRange(min=1), help="What one iteration changed."
 )
@@ -67,7 +67,7 @@ _SHELL = re.compile(r"[|&;<>()$`\"'*?\[#~=%\\]")
 @click.option("--name-only", is_flag=True, help="Only the names of the files.")
 @click.option("--no-pager", is_flag=True, help="On a terminal: write all of it, without a pager.")
 @click.option("--exact", is_flag=True, help="The patch as it is, for `git apply`: nothing hidden or made visible.")
-@arguments.json_option
+@parameters.json_option
 def diff_command(
     reference: str,
     number: int | None,
@@ -99,8 +99,8 @@ def diff_command(
     _check_exact(reference, exact=exact, as_json=as_json)
     from ampsm_engine.engine import views
 
-    engine = arguments.open_engine()
-    session = arguments.session(engine, reference)
+    engine = engine_access.open_engine()
+    session = engine_access.session(engine, reference)
     if since is None:
         view = views.diff(engine, session.id, iteration=number, old=old, new=new, uncommitted=uncommitted)
     else:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ampsm_engine.cli import arguments, diagnostics, documents, output, parameters
+from ampsm_engine.cli import diagnostics, documents, engine_access, output, parameters
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.reviews import named_lines
 from ampsm_engine.cli.root import Command
@@ -24,7 +24,9 @@ _ID = 8
 _side_option = click.option(
     "--side", type=click.Choice(["old", "new"]), default="new", help="Lines as they were, or as they are."
 )
-_hunk_option = click.option("--hunk", metavar="ID", type=arguments.TEXT, help="A hunk, by its id or the first letters.")
+_hunk_option = click.option(
+    "--hunk", metavar="ID", type=parameters.TEXT, help="A hunk, by its id or the first letters."
+)
 _iteration_option = click.option(
     "--iteration", "-i", "number", metavar="N", type=click.IntRange(min=1), help="Of what one iteration changed."
 )
@@ -33,12 +35,12 @@ _places_argument = click.argument("places", metavar="[PATH[:LINE[-LINE]]]...", n
 
 
 @click.command(cls=Command, short_help="Stage files, lines or hunks of what is not committed.")
-@arguments.session_argument
+@parameters.session_argument
 @_places_argument
 @_side_option
 @_hunk_option
 @click.option("--undo", is_flag=True, help="Take it out of the index again.")
-@arguments.json_option
+@parameters.json_option
 def stage_command(
     reference: str, places: tuple[str, ...], *, side: str, hunk: str | None, undo: bool, as_json: bool
 ) -> int:
@@ -53,13 +55,13 @@ def stage_command(
     """
     if undo and not (places or hunk):
         raise click.UsageError("--undo needs a place, or --hunk ID.")
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     from ampsm_engine.engine import range_hunks, reviews
 
     if not places and hunk is None:
-        session = arguments.session(engine, reference)
+        session = engine_access.session(engine, reference)
     else:
-        session = arguments.target(engine, reference)
+        session = engine_access.target(engine, reference)
         range_hunks.stage(engine, session.id, _places(session, places, side, hunk), undo=undo)
     with diagnostics.working("Comparing"), range_hunks.opened(engine, session.id, reviews.UNCOMMITTED) as found:
         listed, partly = found.hunks(), found.partly_staged
@@ -72,15 +74,15 @@ def stage_command(
 
 
 @click.command(cls=Command, short_help="Take a file, lines or a hunk of a session back.")
-@arguments.session_argument
+@parameters.session_argument
 @click.argument("place", metavar="[PATH[:LINE[-LINE]]]", required=False, type=parameters.PlaceInFile())
 @_side_option
 @_hunk_option
-@click.option("--reason", "-m", metavar="TEXT", type=arguments.TEXT, help="Why: it goes into the next prompt.")
+@click.option("--reason", "-m", metavar="TEXT", type=parameters.TEXT, help="Why: it goes into the next prompt.")
 @_iteration_option
 @_uncommitted_option
-@click.option("--undo", metavar="ID", type=arguments.TEXT, help="Bring a rejection back (or: last).")
-@arguments.json_option
+@click.option("--undo", metavar="ID", type=parameters.TEXT, help="Bring a rejection back (or: last).")
+@parameters.json_option
 def reject_command(
     reference: str,
     place: str | None,
@@ -107,14 +109,14 @@ def reject_command(
     if reason is not None and place is None and hunk is None:
         raise click.UsageError("--reason goes with a place, or with --hunk.")
     range_ = _range(number, uncommitted=uncommitted)
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     from ampsm_engine.engine import hunk_actions, range_hunks
 
     if place is None and hunk is None and undo is None:
-        session = arguments.session(engine, reference)
+        session = engine_access.session(engine, reference)
         _show_rejections(session, hunk_actions.rejections(engine, session.id), as_json=as_json)
         return diagnostics.OK
-    session = arguments.target(engine, reference)
+    session = engine_access.target(engine, reference)
     if undo is not None:
         made = hunk_actions.undo_named(engine, session.id, undo)
     else:
@@ -130,7 +132,7 @@ def reject_command(
 
 
 @click.command(cls=Command, short_help="Mark files, lines or hunks of a session as viewed.")
-@arguments.session_argument
+@parameters.session_argument
 @_places_argument
 @_side_option
 @_hunk_option
@@ -138,7 +140,7 @@ def reject_command(
 @_iteration_option
 @_uncommitted_option
 @click.option("--undo", is_flag=True, help="Take the marks away again.")
-@arguments.json_option
+@parameters.json_option
 def viewed_command(
     reference: str,
     places: tuple[str, ...],
@@ -166,10 +168,10 @@ def viewed_command(
     if undo and not changes:
         raise click.UsageError("--undo needs a place, --hunk ID or --all.")
     range_ = _range(number, uncommitted=uncommitted)
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     from ampsm_engine.engine import range_hunks
 
-    session = (arguments.target if changes else arguments.session)(engine, reference)
+    session = (engine_access.target if changes else engine_access.session)(engine, reference)
     with diagnostics.working("Comparing"):
         if changes:
             named = None if everything else _places(session, places, side, hunk)

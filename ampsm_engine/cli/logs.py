@@ -31,7 +31,7 @@ from ampsm_engine.amp.events import (
     Turn,
     Usage,
 )
-from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli import diagnostics, documents, engine_access, output, parameters
 from ampsm_engine.cli.documents import Document, plain
 from ampsm_engine.cli.iteration_text import end_hint, end_text, is_uncommitted, sentences
 from ampsm_engine.cli.output import Styled, clean, one_line
@@ -75,14 +75,14 @@ EVENT_TYPES: Mapping[type, str] = {
 
 
 @click.command(cls=Command, short_help="Show what amp says and does in a session.")
-@arguments.session_argument
+@parameters.session_argument
 @click.option(
     "--iteration", "-i", "number", metavar="N", type=click.IntRange(min=1), help="That one. [default: the latest]"
 )
 @click.option("--follow", "-f", is_flag=True, help="Go on until the iteration has ended.")
 @click.option("--thinking", is_flag=True, help="Show what the model thinks, too.")
 @click.option("--raw", is_flag=True, help="Print amp's own stream (JSON lines) instead.")
-@arguments.json_option
+@parameters.json_option
 def log_command(reference: str, number: int | None, *, follow: bool, thinking: bool, raw: bool, as_json: bool) -> int:
     """Show the transcript of an iteration: what amp says, which tools it calls, how it ended.
 
@@ -96,8 +96,8 @@ def log_command(reference: str, number: int | None, *, follow: bool, thinking: b
         raise click.UsageError("--raw prints JSON lines already; leave out --json.")
     from ampsm_engine.engine import views
 
-    engine = arguments.open_engine()
-    session = arguments.session(engine, reference)
+    engine = engine_access.open_engine()
+    session = engine_access.session(engine, reference)
     iteration = views.find_iteration(engine, session, number)
     goes_on = f"The iteration is not disturbed. To stop it: ampsm stop {session.id}" if follow else ""
     with diagnostics.interruptible(goes_on):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli import diagnostics, documents, engine_access, output, parameters
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Unfit
@@ -21,7 +21,7 @@ _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", "yellow")}
 @click.command(cls=Command, short_help="Check that this machine has what ampsm needs.")
 @click.option("--cluster", metavar="URL", help="Check a cluster and its hosts instead.")
 @click.option("--source", "sources", metavar="ADDRESS", multiple=True, help="A repository that its hosts are to reach.")
-@arguments.json_option
+@parameters.json_option
 def doctor_command(cluster: str | None, sources: tuple[str, ...], *, as_json: bool) -> int:
     """Check git, amp, its login, the store, the workers and the desktop. Nothing is changed.
 
@@ -62,7 +62,7 @@ def doctor_command(cluster: str | None, sources: tuple[str, ...], *, as_json: bo
 @click.option(
     "--repo", metavar="P", type=click.Path(file_okay=False, path_type=Path), help="Look into this repository, too."
 )
-@arguments.json_option
+@parameters.json_option
 def repair_command(repo: Path | None, *, apply: bool, as_json: bool) -> int:
     """Find sessions whose worktree is gone, sessions that the store lost, and worktrees and branches of no session.
 
@@ -95,7 +95,7 @@ def repair_command(repo: Path | None, *, apply: bool, as_json: bool) -> int:
 def _disagreements(repo: Path | None, *, apply: bool) -> "tuple[Disagreement, ...]":
     from ampsm_engine.engine import repair
 
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     with diagnostics.working("Comparing store and repositories"):
         return repair.find_disagreements(engine, apply=apply, path=repo)
 
@@ -122,7 +122,7 @@ def completion_command(shell: str) -> int:
 
 @click.command(cls=Command, short_help="Take in the history of the Amp Session Orchestrator.")
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
-@arguments.json_option
+@parameters.json_option
 def import_command(path: Path, *, as_json: bool) -> int:
     """Take in sessions, iterations, tool calls and batches from a database of the Amp Session Orchestrator.
 
@@ -133,7 +133,7 @@ def import_command(path: Path, *, as_json: bool) -> int:
     """
     from ampsm_engine.engine import history_import
 
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     with diagnostics.working("Reading the database"):
         result = history_import.import_history(engine, path)
     if as_json:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from ampsm_engine.cli import arguments, diagnostics, documents, merge_run, output, parameters
+from ampsm_engine.cli import diagnostics, documents, engine_access, merge_run, output, parameters
 from ampsm_engine.cli.output import Styled, clean, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.cli.session_details import session_document
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "stop": ("✗", "red")}
 
 message_option = click.option(
-    "--message", "-m", "messages", metavar="MSG", type=arguments.TEXT, multiple=True,
+    "--message", "-m", "messages", metavar="MSG", type=parameters.TEXT, multiple=True,
     help="The message of the one commit; given twice, a paragraph each.",
 )  # fmt: skip
 edit_option = click.option(
@@ -41,11 +41,11 @@ yes_option = click.option(
 
 
 @click.command(cls=Command, short_help="Look at everything before a merge.")
-@arguments.session_argument
+@parameters.session_argument
 @click.option("--onto", metavar="BRANCH", type=parameters.Revision(), help="Another branch than the session's base.")
 @click.option("--fetch", is_flag=True, help="Fetch the base's remote first.")
 @click.option("--no-script", is_flag=True, help="Do not run the session's script.")
-@arguments.json_option
+@parameters.json_option
 def preflight_command(reference: str, onto: str | None, *, fetch: bool, no_script: bool, as_json: bool) -> int:
     """Check what would prevent a merge, and what to do about it. Nothing is changed.
 
@@ -55,8 +55,8 @@ def preflight_command(reference: str, onto: str | None, *, fetch: bool, no_scrip
 
       ampsm preflight dark
     """
-    engine = arguments.open_engine()
-    session = arguments.session(engine, reference)
+    engine = engine_access.open_engine()
+    session = engine_access.session(engine, reference)
     from ampsm_engine.engine import merges
     from ampsm_engine.merging import preflight
     from ampsm_engine.merging.results import Options
@@ -87,12 +87,12 @@ def preflight_command(reference: str, onto: str | None, *, fetch: bool, no_scrip
 
 
 @click.command(cls=Command, short_help="Make one commit of a session's commits.")
-@arguments.session_argument
+@parameters.session_argument
 @message_option
 @edit_option
 @manual_option
 @yes_option
-@arguments.json_option
+@parameters.json_option
 def squash_command(
     reference: str,
     messages: tuple[str, ...],
@@ -125,19 +125,19 @@ def _opens_editor(reference: str, options: "Options", *, edit: bool, as_json: bo
     if edit or options.message or not needs:
         return edit
     if as_json or not message_editor.can_edit():
-        arguments.session(arguments.open_engine(), reference)  # that there is no such session is said first
+        engine_access.session(engine_access.open_engine(), reference)  # that there is no such session is said first
         otherwise = " (or --no-squash)" if options.kind == "merge" else ""
         raise click.UsageError(f"A message is needed: -m MSG{otherwise}.")
     return True
 
 
 @click.command(cls=Command, short_help="Put a session's commits onto its base.")
-@arguments.session_argument
+@parameters.session_argument
 @click.option(
     "--onto", metavar="REF", type=parameters.Revision(), help="Onto this branch or commit. [default: the base]"
 )
 @yes_option
-@arguments.json_option
+@parameters.json_option
 def rebase_command(reference: str, onto: str | None, *, yes: bool, as_json: bool) -> int:
     """Put a session's commits onto its base as that is now, or onto another branch. The base does not move.
 
@@ -153,9 +153,9 @@ def rebase_command(reference: str, onto: str | None, *, yes: bool, as_json: bool
 
 
 @click.command(cls=Command, short_help="Bring a session's work into its base, or that of several.")
-@click.argument("references", metavar="SESSION...", nargs=-1, required=True, type=arguments.SessionReference())
+@click.argument("references", metavar="SESSION...", nargs=-1, required=True, type=parameters.SessionReference())
 @click.option("--train", is_flag=True, help="Several, in this order; the base moves only to what their scripts pass.")
-@click.option("--script", metavar="CMD", type=arguments.TEXT, help="With --train: judge by this, not by their own.")
+@click.option("--script", metavar="CMD", type=parameters.TEXT, help="With --train: judge by this, not by their own.")
 @message_option
 @edit_option
 @manual_option
@@ -174,7 +174,7 @@ def rebase_command(reference: str, onto: str | None, *, yes: bool, as_json: bool
 @click.option("--accept", is_flag=True, help="With --continue: amp's resolution is good.")
 @click.option("--keep-markers", is_flag=True, help="With --continue: what looks like conflict markers is meant.")
 @click.option("--reject", is_flag=True, help="Put the conflicts back as amp got them.")
-@arguments.json_option
+@parameters.json_option
 def merge_command(references: tuple[str, ...], *, train: bool, script: str | None, as_json: bool, **given: Any) -> int:
     """Bring a session's work into its base: squashed into one commit, put onto the base, fast-forward.
 
@@ -238,8 +238,8 @@ def _options(given: dict[str, Any]) -> "Options":
 
 
 def _resume(reference: str, way: str, given: dict[str, Any], *, as_json: bool) -> int:
-    engine = arguments.open_engine()
-    session = (arguments.session if way == "show" else arguments.target)(engine, reference)
+    engine = engine_access.open_engine()
+    session = (engine_access.session if way == "show" else engine_access.target)(engine, reference)
     from ampsm_engine.merging import open_conflict, operations
 
     if way == "go_on":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from ampsm_engine.cli import arguments, diagnostics, output, parameters
+from ampsm_engine.cli import diagnostics, engine_access, output, parameters
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Failed, Refused
@@ -45,12 +45,12 @@ def selection_options(command: Callable[..., int]) -> Callable[..., int]:
         click.option("--repo", metavar="P", type=FOLDER, help="Only those of one repository."),
         click.option("--batch", metavar="RUN", type=parameters.BatchReference(), help="Only those of one batch."),
         click.option(
-            "--session", "-S", "references", metavar="SESSION", type=arguments.SessionReference(), multiple=True,
+            "--session", "-S", "references", metavar="SESSION", type=parameters.SessionReference(), multiple=True,
             help="Only those of a session. May be given more than once.",
         ),
-        click.option("--until", metavar="D", type=arguments.TEXT, help="Only what began before then."),
+        click.option("--until", metavar="D", type=parameters.TEXT, help="Only what began before then."),
         click.option(
-            "--since", metavar="D", type=arguments.TEXT,
+            "--since", metavar="D", type=parameters.TEXT,
             help="Only what began since then: 2026-11-30, 2026-11-30T12:00, today, yesterday, 24h, 7d, 2w.",
         ),
     ):  # fmt: skip
@@ -71,7 +71,7 @@ def selected(engine: "Engine", wanted: SelectionOptions) -> "tuple[Selection, st
     store = engine.store
     sessions = [store.sessions.resolve(reference) for reference in wanted.references]
     run = store.batches.resolve(wanted.batch) if wanted.batch is not None else None
-    root = arguments.repository_root(engine, wanted.repo) if wanted.repo is not None else None
+    root = engine_access.repository_root(engine, wanted.repo) if wanted.repo is not None else None
     names = [session.name for session in sessions]
     about = [f"batch {run.name or run.id}"] if run else []
     about += [f"session{'s' * (len(names) > 1)} {', '.join(names)}"] if names else []
@@ -89,7 +89,7 @@ def selected(engine: "Engine", wanted: SelectionOptions) -> "tuple[Selection, st
 @click.command(cls=Command, short_help="Show tokens, success, time, tools and cost.")
 @click.option("--by", type=click.Choice(GROUPINGS), help="A line for each. [default: all in all]")
 @selection_options
-@arguments.json_option
+@parameters.json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV for spreadsheets.")
 def metrics_command(by: str | None, *, wanted: SelectionOptions, as_json: bool, as_csv: bool) -> int:
     """Show what iterations used, how long they took and how they went; sessions in the trash count, too.
@@ -104,7 +104,7 @@ def metrics_command(by: str | None, *, wanted: SelectionOptions, as_json: bool, 
     """
     if as_json and as_csv:
         raise click.UsageError("Give either --json or --csv.")
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     selection, _ = selected(engine, wanted)
     from ampsm_engine.metrics.summary import summarize
 
@@ -208,7 +208,7 @@ def export_command(table: str | None, form: str, file: Path | None, *, wanted: S
       ampsm export toolCalls --session dark --format ndjson
       ampsm export --format markdown --session dark -o dark.md
     """
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     selection, _ = selected(engine, wanted)
     if form == "markdown":
         if table is not None or not (wanted.references or wanted.batch):
@@ -239,7 +239,7 @@ def exported(engine: "Engine", table: str, form: str, selection: "Selection") ->
 
 def session_documents(engine: "Engine", selection: "Selection") -> Iterator[str]:
     """The chosen sessions, or those of a batch, as Markdown in pieces: prompts, answers, diffs."""
-    from ampsm_engine.metrics.session_document import session_document
+    from ampsm_engine.metrics.report import session_document
 
     chosen = selection.sessions
     if chosen is None:
@@ -268,7 +268,7 @@ def report_command(form: str | None, file: Path | None, *, wanted: SelectionOpti
       ampsm report --since 7d
       ampsm report --since 30d -o month.html
     """
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     selection, about = selected(engine, wanted)
     write_pieces([reported(engine, form or form_of(file), selection, about)], file, force=force)
     return diagnostics.OK

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ampsm_engine.cli import arguments, diagnostics, documents, output, parameters
+from ampsm_engine.cli import diagnostics, documents, engine_access, output, parameters
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, unreadable
@@ -27,8 +27,8 @@ _PLACE = re.compile(r"(?P<path>.+?)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?", re.
 
 
 @click.command(cls=Command, short_help="Read what a session changed, comment on it, take changes back.")
-@click.argument("reference", metavar="[SESSION]", required=False, type=arguments.SessionReference())
-@click.option("--pr", metavar="N", type=arguments.TEXT, help="Read a pull request: its number or address.")
+@click.argument("reference", metavar="[SESSION]", required=False, type=parameters.SessionReference())
+@click.option("--pr", metavar="N", type=parameters.TEXT, help="Read a pull request: its number or address.")
 @click.option("--repo", metavar="P", type=click.Path(path_type=Path), default=Path(), help="Of which repository.")
 @click.pass_context
 def review_command(ctx: click.Context, reference: str | None, pr: str | None, repo: Path) -> int:
@@ -46,9 +46,9 @@ def review_command(ctx: click.Context, reference: str | None, pr: str | None, re
     if ctx.obj is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
         hint = f"ampsm diff {shlex.quote(reference)}" if reference else f"ampsm new --pr {pr}"
         raise Refused("ampsm review needs a terminal to show itself in.", hint)
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     if pr is None:
-        return int(ctx.obj(review=arguments.session(engine, reference or "").id))
+        return int(ctx.obj(review=engine_access.session(engine, reference or "").id))
     from ampsm_engine.engine import pull_requests
 
     session = pull_requests.find(engine, repo, pr)
@@ -81,7 +81,7 @@ def offer_newer(engine: "Engine", session: "Session") -> None:
 
 
 @click.command(cls=Command, short_help="List the comments on a session's changes, or send them to amp.")
-@arguments.session_argument
+@parameters.session_argument
 @click.option("--all", "-a", "everything", is_flag=True, help="Resolved ones, too.")
 @click.option("--prompt", "as_prompt", is_flag=True, help="Print the prompt that the open comments make.")
 @click.option("--send", is_flag=True, help="Send that prompt to amp as the next iteration.")
@@ -91,9 +91,9 @@ def offer_newer(engine: "Engine", session: "Session") -> None:
     type=click.Choice(["comment", "approve", "request-changes"]),
     help="Submit the open comments as a review of the pull request: comment, approve or request-changes.",
 )
-@click.option("--message", "-m", metavar="TEXT", type=arguments.TEXT, default="", help="What that review says itself.")
-@arguments.wait_option
-@arguments.json_option
+@click.option("--message", "-m", metavar="TEXT", type=parameters.TEXT, default="", help="What that review says itself.")
+@parameters.wait_option
+@parameters.json_option
 def comments_command(
     reference: str,
     *,
@@ -122,8 +122,8 @@ def comments_command(
         raise click.UsageError(
             "Choose one of --prompt, --send, --submit and --json (--send --json is fine); --wait needs --send."
         )
-    engine = arguments.open_engine()
-    session = (arguments.target if send or submit else arguments.session)(engine, reference)
+    engine = engine_access.open_engine()
+    session = (engine_access.target if send or submit else engine_access.session)(engine, reference)
     from ampsm_engine.engine import comments, hunk_actions
 
     if as_prompt:
@@ -216,19 +216,19 @@ def _fate(one: "Comment") -> str:
 
 
 @click.command(cls=Command, short_help="Comment on lines of a session's changes.")
-@click.argument("reference", metavar="[SESSION]", required=False, type=arguments.SessionReference())
+@click.argument("reference", metavar="[SESSION]", required=False, type=parameters.SessionReference())
 @click.argument("place", metavar="[PATH[:LINE[-LINE]]]", required=False, type=parameters.PlaceInFile())
-@click.argument("text", required=False, type=arguments.TEXT)
+@click.argument("text", required=False, type=parameters.TEXT)
 @click.option("--side", type=click.Choice(["old", "new"]), default="new", help="Lines as they were, or as they are.")
 @click.option("--iteration", "-i", "number", metavar="N", type=click.IntRange(min=1), help="Lines as of an iteration.")
-@click.option("--edit", metavar="ID", type=arguments.TEXT, help="Give a comment another text: --edit ID TEXT.")
-@click.option("--resolve", metavar="ID", type=arguments.TEXT, help="Mark it as resolved.")
+@click.option("--edit", metavar="ID", type=parameters.TEXT, help="Give a comment another text: --edit ID TEXT.")
+@click.option("--resolve", metavar="ID", type=parameters.TEXT, help="Mark it as resolved.")
 @click.option(
-    "--reopen", metavar="ID", type=arguments.TEXT, help="Open it again, so that it is sent with the next prompt."
+    "--reopen", metavar="ID", type=parameters.TEXT, help="Open it again, so that it is sent with the next prompt."
 )
-@click.option("--delete", metavar="ID", type=arguments.TEXT, help="Delete it.")
-@click.option("--answer", metavar="ID", type=arguments.TEXT, help="Say what became of it: done, or no and why.")
-@arguments.json_option
+@click.option("--delete", metavar="ID", type=parameters.TEXT, help="Delete it.")
+@click.option("--answer", metavar="ID", type=parameters.TEXT, help="Say what became of it: done, or no and why.")
+@parameters.json_option
 def comment_command(
     reference: str | None,
     place: str | None,
@@ -265,8 +265,8 @@ def comment_command(
     if reference is None:
         raise click.UsageError("A comment needs a session: ampsm comment SESSION PATH:LINE 'TEXT'.")
     _check(named[0][0] if named else "", place, text)
-    engine = arguments.open_engine()
-    session = arguments.target(engine, reference)
+    engine = engine_access.open_engine()
+    session = engine_access.target(engine, reference)
     if named:
         made = _change_comment(engine, session.id, *named[0], place or "")
     else:
@@ -288,8 +288,8 @@ def _answer_comment(reference: str, words: list[str], *, as_json: bool) -> int:
     if not is_answer or (words[0] == CommentAnswer.NO and not printable("".join(words[1:]))):
         example = f"ampsm comment --answer {reference} no 'Others call it'"
         raise click.UsageError(f"An answer is done, or no and why: {example}.")
-    engine = arguments.open_engine()
-    session_id = arguments.target(engine, named).id if named else ""
+    engine = engine_access.open_engine()
+    session_id = engine_access.target(engine, named).id if named else ""
     text = words[1] if len(words) > 1 else ""
     run = os.environ.get(RUN_MARK, "")
     made = comments.answer_comment(engine, reference, CommentAnswer(words[0]), text, session_id=session_id, run=run)
@@ -319,7 +319,7 @@ def _change_comment(engine: "Engine", session_id: str, verb: str, reference: str
     found = comments.find_comment(engine, session_id, reference)
     if verb in ("edit", "delete") and found.id != reference:
         text = f"{reference!r} is the beginning of comment {found.id} ({one_line(found.text)[:60]})"
-        arguments.confirm_guess(text, found.id)
+        engine_access.confirm_guess(text, found.id)
     if verb == "edit":
         return comments.edit_comment(engine, found.id, text)
     if verb == "delete":
@@ -371,15 +371,15 @@ AMP = "amp review"
 
 
 @click.command(cls=Command, short_help="Leave a note at lines of a session's changes, from a script.")
-@arguments.session_argument
+@parameters.session_argument
 @click.argument("place", metavar="[PATH[:LINE[-LINE]]]", required=False, type=parameters.PlaceInFile())
-@click.argument("text", required=False, type=arguments.VISIBLE_TEXT)
+@click.argument("text", required=False, type=parameters.VISIBLE_TEXT)
 @click.option("--side", type=click.Choice(["old", "new"]), default="new", help="Lines as they were, or as they are.")
-@click.option("--by", "author", metavar="NAME", type=arguments.TEXT, help="Who says so: the name of the script.")
+@click.option("--by", "author", metavar="NAME", type=parameters.TEXT, help="Who says so: the name of the script.")
 @click.option("--findings", metavar="FILE", type=click.Path(), help="What amp review printed, - for standard input.")
-@click.option("--take", metavar="ID", type=arguments.TEXT, help="Take a note as a comment: it is sent with the next.")
-@click.option("--dismiss", metavar="ID", type=arguments.TEXT, help="Dismiss a note; the same one does not come again.")
-@arguments.json_option
+@click.option("--take", metavar="ID", type=parameters.TEXT, help="Take a note as a comment: it is sent with the next.")
+@click.option("--dismiss", metavar="ID", type=parameters.TEXT, help="Dismiss a note; the same one does not come again.")
+@parameters.json_option
 def note_command(
     reference: str,
     place: str | None,
@@ -404,9 +404,9 @@ def note_command(
         raise click.UsageError("Choose one of a place with a text, --findings, --take and --dismiss.")
     if (place is None) != (text is None):
         raise click.UsageError("A note needs a place and a text: ampsm note SESSION PATH:LINE 'TEXT'.")
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     changes = any(word is not None for word in (place, findings, take, dismiss))
-    session = (arguments.target if changes else arguments.session)(engine, reference)
+    session = (engine_access.target if changes else engine_access.session)(engine, reference)
     from ampsm_engine.diff.hunks import Side
     from ampsm_engine.engine import comments
 

@@ -47,7 +47,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Many at once": {"batch": "batch", "cluster": "cluster"},
     "Watching": {"watch": "watch", "status": "watch", "events": "watch"},
     "Numbers": {"metrics": "numbers", "export": "numbers", "report": "numbers", "import": "maintenance"},
-    "Cleaning up": {"rm": "trash", "clean": "cleaning", "trash": "trash", "repair": "maintenance"},
+    "Cleaning up": {"rm": "trash", "clean": "trash", "trash": "trash", "repair": "maintenance"},
     "This machine": {
         "doctor": "maintenance",
         "config": "settings",
@@ -158,10 +158,10 @@ _NEXT = (
 def _overview() -> int:
     """Write what `ampsm` alone shows: the sessions there are, or what to try first."""
     from ampsm_engine import session_problems
-    from ampsm_engine.cli import arguments, diagnostics, output
+    from ampsm_engine.cli import diagnostics, engine_access, output
     from ampsm_engine.cli.output import Styled
 
-    store = arguments.open_engine().store
+    store = engine_access.open_engine().store
     sessions = store.sessions.all()
     if sessions:
         from ampsm_engine.cli.listing import print_sessions

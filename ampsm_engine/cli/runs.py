@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ampsm_engine.amp.failures import failure_named
-from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli import diagnostics, documents, engine_access, output, parameters
 from ampsm_engine.cli.iteration_text import end_hint, end_text, sentences
 from ampsm_engine.cli.output import Styled, clean, one_line
 from ampsm_engine.cli.root import Command
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command, short_help="Send amp a follow-up in a session.")
-@arguments.session_argument
-@arguments.prompt_argument
-@arguments.prompt_file_option
-@arguments.wait_option
-@arguments.json_option
+@parameters.session_argument
+@parameters.prompt_argument
+@parameters.prompt_file_option
+@parameters.wait_option
+@parameters.json_option
 def iterate_command(reference: str, prompt: str | None, prompt_file: str | None, *, wait: bool, as_json: bool) -> int:
     """Send amp a follow-up: the next iteration on the same thread, in the same worktree.
 
@@ -36,9 +36,9 @@ def iterate_command(reference: str, prompt: str | None, prompt_file: str | None,
     With --wait the exit code is that of the outcome: 0 done, 1 failed, stopped or crashed,
     5 amp is missing or not logged in. A failing script does not change it.
     """
-    text = arguments.required_prompt(prompt, prompt_file)
-    engine = arguments.open_engine()
-    session = arguments.target(engine, reference)
+    text = parameters.required_prompt(prompt, prompt_file)
+    engine = engine_access.open_engine()
+    session = engine_access.target(engine, reference)
     from ampsm_engine.engine import runs
 
     iteration = runs.iterate(engine, session.id, text)
@@ -68,9 +68,9 @@ def finish_queued(engine: "Engine", session: Session, iteration: Iteration, *, w
 
 
 @click.command(cls=Command, short_help="Wait until sessions have nothing more to do.")
-@click.argument("references", metavar="SESSION...", nargs=-1, required=True, type=arguments.SessionReference())
-@click.option("--timeout", metavar="T", type=arguments.LengthOfTime(), help="Give up after T, as 90s (exit code 1).")
-@arguments.json_option
+@click.argument("references", metavar="SESSION...", nargs=-1, required=True, type=parameters.SessionReference())
+@click.option("--timeout", metavar="T", type=parameters.LengthOfTime(), help="Give up after T, as 90s (exit code 1).")
+@parameters.json_option
 def wait_command(references: tuple[str, ...], timeout: float | None, *, as_json: bool) -> int:
     """Wait until nothing of the sessions runs or is queued.
 
@@ -79,8 +79,8 @@ def wait_command(references: tuple[str, ...], timeout: float | None, *, as_json:
 
       ampsm wait dark login && make release
     """
-    engine = arguments.open_engine()
-    sessions = [arguments.session(engine, reference) for reference in references]
+    engine = engine_access.open_engine()
+    sessions = [engine_access.session(engine, reference) for reference in references]
     ids = tuple(dict.fromkeys(session.id for session in sessions))
     code = wait_for(engine, ids, timeout=timeout)
     if as_json:
@@ -92,9 +92,9 @@ def wait_command(references: tuple[str, ...], timeout: float | None, *, as_json:
 
 
 @click.command(cls=Command, short_help="Stop what runs and is queued in a session.")
-@arguments.session_argument
+@parameters.session_argument
 @click.option("--wait/--no-wait", default=True, help="Until it has ended, or not at all.  [default: wait]")
-@arguments.json_option
+@parameters.json_option
 def stop_command(reference: str, *, wait: bool, as_json: bool) -> int:
     """Stop the iteration that runs in a session and drop the queued ones; print what became of them.
 
@@ -104,8 +104,8 @@ def stop_command(reference: str, *, wait: bool, as_json: bool) -> int:
       ampsm stop dark
       ampsm stop dark --no-wait
     """
-    engine = arguments.open_engine()
-    session = arguments.target(engine, reference)
+    engine = engine_access.open_engine()
+    session = engine_access.target(engine, reference)
     from ampsm_engine.engine import runs
 
     touched = runs.stop(engine, session.id)
@@ -145,8 +145,8 @@ def _stop_text(iteration: Iteration, facts: Sequence[Fact], *, wait: bool) -> st
 
 
 @click.command(cls=Command, short_help="Run a session's script now.")
-@arguments.session_argument
-@arguments.json_option
+@parameters.session_argument
+@parameters.json_option
 def run_command(reference: str, *, as_json: bool) -> int:
     """Run the session's script in its worktree now, and record the result with its last iteration.
 
@@ -155,8 +155,8 @@ def run_command(reference: str, *, as_json: bool) -> int:
 
       ampsm run dark
     """
-    engine = arguments.open_engine()
-    session = arguments.target(engine, reference)
+    engine = engine_access.open_engine()
+    session = engine_access.target(engine, reference)
     from ampsm_engine.engine import scripts
 
     stream = sys.stderr if as_json else sys.stdout
@@ -246,9 +246,9 @@ def _print_end(iteration: Iteration, name: str, facts: Sequence[Fact]) -> None:
 
 
 @click.command(cls=Command, short_help="Send amp a session's last prompt again.")
-@arguments.session_argument
-@arguments.wait_option
-@arguments.json_option
+@parameters.session_argument
+@parameters.wait_option
+@parameters.json_option
 def retry_command(reference: str, *, wait: bool, as_json: bool) -> int:
     """Queue the last prompt of a session once more, as it was typed: after a failure, or a stop.
 
@@ -257,8 +257,8 @@ def retry_command(reference: str, *, wait: bool, as_json: bool) -> int:
 
       ampsm retry dark --wait
     """
-    engine = arguments.open_engine()
-    session = arguments.target(engine, reference)
+    engine = engine_access.open_engine()
+    session = engine_access.target(engine, reference)
     from ampsm_engine.engine import runs
 
     iteration = runs.iterate(engine, session.id, runs.last_prompt(engine, session.id))
@@ -266,11 +266,11 @@ def retry_command(reference: str, *, wait: bool, as_json: bool) -> int:
 
 
 @click.command(cls=Command, short_help="List, change or drop a session's queued prompts.")
-@arguments.session_argument
+@parameters.session_argument
 @click.option("--edit", "edited", metavar="N", type=int, help="Give iteration N the prompt of --prompt-file.")
 @click.option("--drop", "dropped", metavar="N", type=int, help="Take iteration N out of the queue.")
-@arguments.prompt_file_option
-@arguments.json_option
+@parameters.prompt_file_option
+@parameters.json_option
 def queue_command(
     reference: str, edited: int | None, dropped: int | None, prompt_file: str | None, *, as_json: bool
 ) -> int:
@@ -284,12 +284,13 @@ def queue_command(
         raise click.UsageError("Choose one of --edit and --drop.")
     if (edited is None) != (prompt_file is None):
         raise click.UsageError("--edit and --prompt-file go together.")
-    engine = arguments.open_engine()
-    session = arguments.session(engine, reference) if edited is dropped is None else arguments.target(engine, reference)
+    engine = engine_access.open_engine()
+    find = engine_access.session if edited is dropped is None else engine_access.target
+    session = find(engine, reference)
     from ampsm_engine.engine import runs
 
     if edited is not None:
-        prompt = arguments.required_prompt(None, prompt_file)
+        prompt = parameters.required_prompt(None, prompt_file)
         runs.edit_queued(engine, _numbered(engine, session.id, edited).id, prompt)
     if dropped is not None:
         runs.drop_queued(engine, _numbered(engine, session.id, dropped).id)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ampsm_engine.cli import arguments, diagnostics, output, parameters, session_start, session_views
+from ampsm_engine.cli import diagnostics, engine_access, output, parameters, session_start, session_views
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.cli.session_start import trusting
@@ -14,7 +14,7 @@ from ampsm_engine.model import Status
 TAG = parameters.Tag()
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
-name_option = click.option("--name", metavar="N", type=arguments.VISIBLE_TEXT, help="What to call the session.")
+name_option = click.option("--name", metavar="N", type=parameters.VISIBLE_TEXT, help="What to call the session.")
 base_option = click.option(
     "--base",
     metavar="REF",
@@ -35,29 +35,29 @@ folder_option = click.option(
     help="The folder that it is about: amp and the script work there.",
 )
 thread_option = click.option(
-    "--thread", metavar="T", type=arguments.TEXT, help="Go on with a thread of amp's: its id or address."
+    "--thread", metavar="T", type=parameters.TEXT, help="Go on with a thread of amp's: its id or address."
 )
 
 
 @click.command(cls=Command, short_help="Start a session: a branch, a worktree and a first run of amp.")
-@arguments.prompt_argument
+@parameters.prompt_argument
 @click.option("--repo", metavar="P", type=FOLDER, default=Path(), help="Any folder of the repository. [default: here]")
 @name_option
 @base_option
 @branch_option
 @folder_option
-@arguments.script_option
-@arguments.mode_option
+@parameters.script_option
+@parameters.mode_option
 @click.option("--fetch", is_flag=True, help="Begin from the base as its remote has it now.")
-@click.option("--pr", metavar="N", type=arguments.TEXT, help="Begin from a pull request: its number or address.")
+@click.option("--pr", metavar="N", type=parameters.TEXT, help="Begin from a pull request: its number or address.")
 @thread_option
-@arguments.prompt_file_option
+@parameters.prompt_file_option
 @click.option("--no-run", is_flag=True, help="Only make the session; `ampsm iterate` starts amp.")
 @click.option("--trust-setup", is_flag=True, help="Trust the setup command of the repository's .ampsm.toml.")
 @click.option("--no-setup", is_flag=True, help="Begin without the setup command.")
 @click.option("--copies", metavar="N", type=click.IntRange(1, 100), default=1, help="Make N variants, to choose from.")
-@arguments.wait_option
-@arguments.json_option
+@parameters.wait_option
+@parameters.json_option
 def new_command(  # noqa: PLR0917 - one parameter an option; click names each
     prompt: str | None,
     repo: Path,
@@ -110,7 +110,7 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
             lambda: _new_from_pull_request(pr, repo, (prompt, prompt_file), given, wait=wait, as_json=as_json),
             yes=trust_setup,
         )
-    text = arguments.prompt_text(prompt, prompt_file) if no_run else arguments.required_prompt(prompt, prompt_file)
+    text = parameters.prompt_text(prompt, prompt_file) if no_run else parameters.required_prompt(prompt, prompt_file)
     if fetch:
         from ampsm_engine.engine import bases
 
@@ -165,7 +165,7 @@ def _new_from_pull_request(
     from ampsm_engine.context import engine_at
     from ampsm_engine.engine import pull_requests, startup
 
-    text = arguments.prompt_text(*prompts)
+    text = parameters.prompt_text(*prompts)
     if wait and not text:
         raise click.UsageError("Without a prompt there is nothing to --wait for.")
     startup.recovered = diagnostics.note
@@ -191,7 +191,7 @@ def _fan_out(
     from ampsm_engine.batch.values import ItemSpec
     from ampsm_engine.cli.batch import begun
 
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     batch = trusting(lambda: runs.fan_out(engine, ItemSpec(**given), modes=modes, copies=copies), yes=trust_setup)
     return begun(engine, batch, wait=wait, as_json=as_json)
 
@@ -199,7 +199,7 @@ def _fan_out(
 @click.command(cls=Command, short_help="List the sessions, newest first.")
 @click.option("--repo", metavar="P", type=FOLDER, help="Only those of one repository.")
 @click.option(
-    "--status", "-s", "statuses", metavar="S", type=arguments.STATUS, multiple=True,
+    "--status", "-s", "statuses", metavar="S", type=parameters.STATUS, multiple=True,
     help=f"Only those in a status: {', '.join(Status)}. May be given more than once.",
 )  # fmt: skip
 @click.option(
@@ -212,7 +212,7 @@ def _fan_out(
     help="Only those with this tag; given twice: with both.",
 )
 @click.option("--archived", is_flag=True, help="Those that were put away, which no other list has.")
-@arguments.json_option
+@parameters.json_option
 def ls_command(
     repo: Path | None, statuses: tuple[str, ...], tags: tuple[str, ...], *, archived: bool, as_json: bool
 ) -> int:
@@ -238,8 +238,8 @@ def ls_command(
 
 
 @click.command(cls=Command, short_help="Show one session with its iterations.")
-@arguments.session_argument
-@arguments.json_option
+@parameters.session_argument
+@parameters.json_option
 def show_command(reference: str, *, as_json: bool) -> int:
     """Show one session with its iterations.
 
@@ -250,12 +250,12 @@ def show_command(reference: str, *, as_json: bool) -> int:
 
 
 @click.command(cls=Command, short_help="Change a session's name, notes, tags, base, script or mode.")
-@arguments.session_argument
+@parameters.session_argument
 @name_option
 @click.option("--base", metavar="REF", type=parameters.Revision(), help="What it is compared with and merged into.")
-@click.option("--notes", metavar="T", type=arguments.TEXT, help="Notes of your own.")
-@arguments.script_option
-@arguments.mode_option
+@click.option("--notes", metavar="T", type=parameters.TEXT, help="Notes of your own.")
+@parameters.script_option
+@parameters.mode_option
 @click.option("--tag", "tags", metavar="T", type=TAG, multiple=True, help="A word to find it by; may be given often.")
 @click.option("--untag", "untags", metavar="T", type=TAG, multiple=True, help="Take a tag away.")
 @click.option(
@@ -265,7 +265,7 @@ def show_command(reference: str, *, as_json: bool) -> int:
     help="Put it away: it stays as it is, and lists leave it out. Or bring it back.",
 )
 @click.option("--seen", is_flag=True, help="Take away the mark `!`: you know what changed outside of its worktree.")
-@arguments.json_option
+@parameters.json_option
 def edit_command(
     reference: str,
     name: str | None,
@@ -293,8 +293,8 @@ def edit_command(
     if all(one is None for one in (name, base, notes, script, mode, archived)) and not (tags or untags or seen):
         options = "--name, --base, --notes, --tag, --archive, --script, --mode or --seen"
         raise click.UsageError(f"Say what to change: {options}.")
-    engine = arguments.open_engine()
-    session = arguments.target(engine, reference)
+    engine = engine_access.open_engine()
+    session = engine_access.target(engine, reference)
     from ampsm_engine.engine import sessions
 
     diagnostics.warn_of_modes([mode])
@@ -325,11 +325,11 @@ def edit_command(
 @click.argument("path", type=FOLDER)
 @name_option
 @base_option
-@arguments.script_option
-@arguments.mode_option
+@parameters.script_option
+@parameters.mode_option
 @thread_option
-@arguments.yes_option
-@arguments.json_option
+@parameters.yes_option
+@parameters.json_option
 def adopt_command(  # noqa: PLR0917 - one parameter an option; click names each
     path: Path,
     name: str | None,
@@ -354,7 +354,7 @@ def adopt_command(  # noqa: PLR0917 - one parameter an option; click names each
     """
     from ampsm_engine.engine import sessions
 
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     if not yes and (why := sessions.why_shared(engine, path)):
         diagnostics.note(why)
         question = "Shall amp commit to it all the same?"

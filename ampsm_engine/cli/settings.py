@@ -3,7 +3,7 @@
 import click
 
 from ampsm_engine import config
-from ampsm_engine.cli import arguments, diagnostics, output, parameters
+from ampsm_engine.cli import diagnostics, output, parameters
 from ampsm_engine.cli.output import Styled
 from ampsm_engine.cli.root import Command, Group
 from ampsm_engine.errors import Unfit
@@ -19,7 +19,7 @@ def config_command() -> None:
 
 
 @config_command.command("path", cls=Command, short_help="Print where the file is.")
-@arguments.json_option
+@parameters.json_option
 def config_path(*, as_json: bool) -> int:
     """Print the path of the configuration file, whether it exists or not.
 
@@ -35,7 +35,7 @@ def config_path(*, as_json: bool) -> int:
 
 @config_command.command("get", cls=Command, short_help="Print one setting, or all.")
 @click.argument("name", required=False, type=parameters.SettingName())
-@arguments.json_option
+@parameters.json_option
 def config_get(name: str | None, *, as_json: bool) -> int:
     """Print the value of one setting or, without NAME, all of them with their meaning.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ampsm_engine.cli import arguments, diagnostics, output, parameters
+from ampsm_engine.cli import diagnostics, engine_access, output, parameters
 from ampsm_engine.cli.output import clean, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.cli.session_start import ask_for_trust, trusting
@@ -15,9 +15,9 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command(cls=Command, short_help="Set a session's worktree up again, or go on without.")
-@arguments.session_argument
+@parameters.session_argument
 @click.option("--skip", is_flag=True, help="Go on without the setup: the next iteration begins with amp.")
-@arguments.json_option
+@parameters.json_option
 def setup_command(reference: str, *, skip: bool, as_json: bool) -> int:
     """Run the setup command of a session's worktree now, as it runs before the first iteration.
 
@@ -31,8 +31,8 @@ def setup_command(reference: str, *, skip: bool, as_json: bool) -> int:
     """
     from ampsm_engine.engine import setup
 
-    engine = arguments.open_engine()
-    session = arguments.target(engine, reference)
+    engine = engine_access.open_engine()
+    session = engine_access.target(engine, reference)
     if skip:
         setup.skip(engine, session.id)
         if as_json:
@@ -66,8 +66,8 @@ def setup_command(reference: str, *, skip: bool, as_json: bool) -> int:
     "--in", "folder", metavar="D", type=parameters.FolderInRepository(), help="The folder that sessions are about."
 )
 @click.option("--forget", is_flag=True, help="Trust no command of this repository any more.")
-@arguments.yes_option
-@arguments.json_option
+@parameters.yes_option
+@parameters.json_option
 def trust_command(repo: Path, base: str | None, folder: str | None, *, forget: bool, yes: bool, as_json: bool) -> int:
     """Let the setup command run that a repository's .ampsm.toml names, in the commit that sessions begin from.
 

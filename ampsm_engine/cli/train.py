@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ampsm_engine.cli import arguments, diagnostics, documents, output, tables
+from ampsm_engine.cli import diagnostics, documents, engine_access, output, parameters, tables
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Refused
@@ -62,8 +62,8 @@ def _refuse_empty(script: str | None) -> None:
 
 def run_train(references: Sequence[str], options: "Options", *, script: str | None, yes: bool, as_json: bool) -> int:
     """Do what `ampsm merge A B C --train` asks for; the exit code."""
-    engine = arguments.open_engine()
-    sessions = [arguments.target(engine, one) for one in references]
+    engine = engine_access.open_engine()
+    sessions = [engine_access.target(engine, one) for one in references]
     from ampsm_engine.lean_dataclass import replace
     from ampsm_engine.merging import train
 
@@ -163,12 +163,12 @@ def _print_train(engine: "Engine", result: "TrainResult") -> None:
 
 
 @click.command(cls=Command, short_help="Find out whether what is ready works together.")
-@click.argument("references", metavar="[SESSION]...", nargs=-1, type=arguments.SessionReference())
+@click.argument("references", metavar="[SESSION]...", nargs=-1, type=parameters.SessionReference())
 @click.option("--all", "everything", is_flag=True, help="All sessions that could be merged as they are.")
 @click.option("--repo", metavar="P", type=click.Path(), help="With --all: only of this repository.")
-@click.option("--script", metavar="CMD", type=arguments.TEXT, help="Judge by this, not by their own scripts.")
+@click.option("--script", metavar="CMD", type=parameters.TEXT, help="Judge by this, not by their own scripts.")
 @click.option("--again", is_flag=True, help="Run the script even where the answer is known.")
-@arguments.json_option
+@parameters.json_option
 def check_command(
     references: tuple[str, ...],
     *,
@@ -195,7 +195,7 @@ def check_command(
     _refuse_empty(script)
     from pathlib import Path
 
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     sessions = _chosen(engine, references, Path(repo) if repo is not None else None)
     answers, refused_groups = _answers(engine, sessions, script or "", again=again)
     if refused_groups and not answers:
@@ -248,8 +248,8 @@ def _answers(
 
 def _chosen(engine: "Engine", references: Sequence[str], repo: "Path | None") -> tuple[Session, ...]:
     if references:
-        return tuple({one.id: one for one in (arguments.session(engine, name) for name in references)}.values())
-    root = arguments.repository_root(engine, repo) if repo is not None else None
+        return tuple({one.id: one for one in (engine_access.session(engine, name) for name in references)}.values())
+    root = engine_access.repository_root(engine, repo) if repo is not None else None
     from ampsm_engine.merging import compatibility
 
     with diagnostics.working("Looking at the sessions"):
@@ -315,7 +315,7 @@ def _print_lines(name: str, lines: "GuiltyLines") -> None:
 @click.command(cls=Command, short_help="Show which sessions' changes overlap, and in how many places.")
 @click.option("--repo", metavar="P", type=click.Path(), help="Only of this repository.")
 @click.option("--watch", "-w", is_flag=True, help="Go on until Ctrl-C; with --json a line for each change.")
-@arguments.json_option
+@parameters.json_option
 def radar_command(repo: str | None, *, watch: bool, as_json: bool) -> int:
     """Show the sessions as a matrix: in how many places the changes of each two would conflict. Nothing is changed.
 
@@ -328,8 +328,8 @@ def radar_command(repo: str | None, *, watch: bool, as_json: bool) -> int:
     """
     from pathlib import Path
 
-    engine = arguments.open_engine()
-    root = arguments.repository_root(engine, Path(repo)) if repo is not None else None
+    engine = engine_access.open_engine()
+    root = engine_access.repository_root(engine, Path(repo)) if repo is not None else None
     from ampsm_engine.merging import radar
 
     if not watch:

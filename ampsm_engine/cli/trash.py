@@ -1,13 +1,15 @@
-"""The commands rm and trash: sessions go to the trash, come back, or are purged. Nothing goes unasked."""
+"""The commands rm, clean and trash: sessions go to the trash, come back, or are purged. Nothing goes unasked."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ampsm_engine import labels, plain_text
-from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli import diagnostics, documents, engine_access, output, parameters
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command, Group
+from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Session
 from ampsm_engine.plain_text import plural
 
@@ -15,16 +17,94 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ampsm_engine.context import Engine
+    from ampsm_engine.engine.merged_elsewhere import KeptSession, MergedWork
     from ampsm_engine.engine.session_trash import Removed, TrashEntry
 
-_TRASHED = arguments.SessionReference(trashed=True)
+
+@click.command(cls=Command, short_help="Move sessions to the trash whose work is merged.")
+@click.option(
+    "--repo",
+    metavar="P",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Only those of one repository. [default: all]",
+)
+@click.option("--fetch", is_flag=True, help="Fetch their bases first.")
+@click.option("--dry-run", is_flag=True, help="Only say which they are.")
+@parameters.yes_option
+@parameters.json_option
+def clean_command(repo: Path | None, *, fetch: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
+    """Move the sessions to the trash whose work is in its base: merged, squashed or picked, here or upstream.
+
+    A session stays where something runs, or where anything is not committed or not merged. `gh` or `glab` is asked
+    about pull requests of branches that were pushed. `ampsm trash restore` brings one back.
+
+      ampsm clean --dry-run
+      ampsm clean --fetch
+    """
+    from ampsm_engine.engine import bases, merged_elsewhere, session_trash
+
+    engine = engine_access.open_engine()
+    root = engine_access.repository_root(engine, repo) if repo is not None else None
+    if fetch:
+        with diagnostics.working("Fetching the bases"):
+            for text in bases.fetch_all(engine, root):
+                diagnostics.warning(text)
+    with diagnostics.working("Looking for work that is merged"):
+        found = merged_elsewhere.find_merged(engine, root)
+        merged_elsewhere.update_merged_marks(engine)
+    for text in found.trouble:
+        diagnostics.warning(one_line(text))
+    if not as_json:
+        _print_found(found)
+    if found.merged and not (dry_run or yes):
+        many = "it" if len(found.merged) == 1 else f"these {len(found.merged)}"
+        command = f"ampsm clean{f' --repo {root}' if root else ''}"
+        open_ones = session_trash.describe_comments(engine, [one.session_id for one in found.merged])
+        diagnostics.ask(f"{open_ones} Move {many} to the trash?".strip(), command, otherwise="Nothing was removed.")
+    removed, stayed = ([], []) if dry_run else _removed(engine, found)
+    if as_json:
+        parts = {"landed": found.merged, "staying": (*found.staying, *stayed), "removed": removed}
+        output.document({name: [documents.plain(one) for one in ones] for name, ones in parts.items()})
+    elif removed:
+        output.line(f"{plural(len(removed), 'session')} moved to the trash.")
+        diagnostics.hint(f"ampsm trash restore {removed[0].session.id}")
+    elif not found.merged:
+        diagnostics.note("No session has all its work in its base.")
+    return diagnostics.FAILED if stayed else diagnostics.OK
+
+
+def _removed(engine: "Engine", found: "MergedWork") -> "tuple[list[Removed], list[KeptSession]]":
+    """What went to the trash, and what was to go and stays, which is told."""
+    from ampsm_engine.engine import merged_elsewhere
+
+    removed, stayed = [], []
+    for one in found.merged:
+        try:
+            with diagnostics.working(f"Moving {one_line(one.name)} to the trash"):
+                removed.append(merged_elsewhere.remove_merged(engine, one.session_id))
+        except AmpsmError as reason:
+            stayed.append(merged_elsewhere.KeptSession(one.session_id, one.name, reason.message))
+            diagnostics.warning(one_line(reason.message))
+    return removed, stayed
+
+
+def _print_found(found: "MergedWork") -> None:
+    for one in found.merged:
+        output.line(f"{one_line(one.name)} ({one.session_id}): {one_line(one.how)}.")
+        if one.note:
+            diagnostics.note(f"{one_line(one.name)}: {one.note}")
+    for kept in found.staying:
+        diagnostics.note(f"{one_line(kept.name)} ({kept.session_id}) stays: {one_line(kept.why)}.")
+
+
+_TRASHED = parameters.SessionReference(trashed=True)
 _NOTHING_REMOVED = "Nothing was removed."
 
 
 @click.command(cls=Command, short_help="Move sessions to the trash.")
-@click.argument("references", metavar="SESSION...", nargs=-1, required=True, type=arguments.SessionReference())
-@arguments.yes_option
-@arguments.json_option
+@click.argument("references", metavar="SESSION...", nargs=-1, required=True, type=parameters.SessionReference())
+@parameters.yes_option
+@parameters.json_option
 def rm_command(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
     """Move sessions to the trash: branch, worktree and what is not committed.
 
@@ -35,7 +115,7 @@ def rm_command(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
     """
     from ampsm_engine.engine import session_trash
 
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     sessions = _sessions(engine, references)
     if not yes:
         for session in sessions:
@@ -79,7 +159,7 @@ def _sessions(engine: "Engine", references: tuple[str, ...], *, trashed: bool = 
     """The sessions named, each once; all are found before anything is done to one."""
     found: dict[str, Session] = {}
     for reference in references:
-        session = arguments.target(engine, reference, trashed=trashed)
+        session = engine_access.target(engine, reference, trashed=trashed)
         found[session.id] = session
     return list(found.values())
 
@@ -94,7 +174,7 @@ def trash_command() -> None:
 
 
 @trash_command.command("ls", cls=Command, short_help="List what is in the trash.")
-@arguments.json_option
+@parameters.json_option
 def trash_ls(*, as_json: bool) -> int:
     """List what is in the trash, newest first, with about how much disk only the trash still holds.
 
@@ -102,7 +182,7 @@ def trash_ls(*, as_json: bool) -> int:
     """
     from ampsm_engine.engine import session_trash
 
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     with diagnostics.working("Measuring the trash"):
         entries = session_trash.trashed(engine)
     if as_json:
@@ -142,7 +222,7 @@ def _print_trash(entries: "Sequence[TrashEntry]") -> None:
 
 @trash_command.command("restore", cls=Command, short_help="Bring a session back.")
 @click.argument("reference", metavar="SESSION", type=_TRASHED)
-@arguments.json_option
+@parameters.json_option
 def trash_restore(reference: str, *, as_json: bool) -> int:
     """Bring a session back from the trash exactly as it was: branch, worktree, uncommitted changes.
 
@@ -150,7 +230,7 @@ def trash_restore(reference: str, *, as_json: bool) -> int:
     """
     from ampsm_engine.engine import session_trash
 
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     session = _sessions(engine, (reference,), trashed=True)[0]
     with diagnostics.working("Restoring the worktree"):
         back = session_trash.restore(engine, session.id)
@@ -167,8 +247,8 @@ def trash_restore(reference: str, *, as_json: bool) -> int:
 
 @trash_command.command("purge", cls=Command, short_help="Remove trashed sessions for good.")
 @click.argument("references", metavar="[SESSION...]", nargs=-1, type=_TRASHED)
-@arguments.yes_option
-@arguments.json_option
+@parameters.yes_option
+@parameters.json_option
 def trash_purge(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
     """Remove sessions from the trash for good, their transcripts included. Without SESSION: all of them.
 
@@ -176,7 +256,7 @@ def trash_purge(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int
     """
     from ampsm_engine.engine import session_trash
 
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     sessions = _sessions(engine, references, trashed=True) if references else engine.store.sessions.all(trashed=True)
     if sessions and not yes:
         for session in sessions:

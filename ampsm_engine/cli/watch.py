@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ampsm_engine import session_problems, timestamps
-from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli import diagnostics, documents, engine_access, output, parameters
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Refused
@@ -40,7 +40,7 @@ def watch_command(ctx: click.Context) -> int:
 
 @click.command(cls=Command, short_help="Count the sessions by what they are.")
 @click.option("--tmux", is_flag=True, help="One short line for a status bar; empty when all are idle or done.")
-@arguments.json_option
+@parameters.json_option
 def status_command(*, tmux: bool, as_json: bool) -> int:
     """Count the sessions: running, queued, awaiting input, error, idle, done.
 
@@ -51,7 +51,7 @@ def status_command(*, tmux: bool, as_json: bool) -> int:
         raise click.UsageError("Choose one of --tmux and --json.")
     from ampsm_engine.engine import views
 
-    engine = arguments.open_engine()
+    engine = engine_access.open_engine()
     counts, waiting = views.status(engine), session_problems.sessions_in_conflict(engine.store)
     missing = (
         0 if tmux else sum(session_problems.missing(session) is not None for session in engine.store.sessions.all())
@@ -74,10 +74,10 @@ def status_command(*, tmux: bool, as_json: bool) -> int:
 @click.command(cls=Command, short_help="Show what happened, and what happens.")
 @click.option("--follow", "-f", is_flag=True, help=f"The last {RECENT}, then go on until Ctrl-C.")
 @click.option(
-    "--session", "reference", metavar="SESSION", type=arguments.SessionReference(), help="Only of one session."
+    "--session", "reference", metavar="SESSION", type=parameters.SessionReference(), help="Only of one session."
 )
 @click.option("--after", metavar="N", type=click.IntRange(min=0), help="Only events with a number above N.")
-@arguments.json_option
+@parameters.json_option
 def events_command(reference: str | None, after: int | None, *, follow: bool, as_json: bool) -> int:
     """Show the history that ampsm has recorded: created, queued, started, committed, tested, trashed...
 
@@ -86,8 +86,8 @@ def events_command(reference: str | None, after: int | None, *, follow: bool, as
       ampsm events --follow
       ampsm events --json --after 120
     """
-    engine = arguments.open_engine()
-    session_id = arguments.session(engine, reference).id if reference is not None else None
+    engine = engine_access.open_engine()
+    session_id = engine_access.session(engine, reference).id if reference is not None else None
     limit = RECENT if follow and after is None else None
     store = engine.store
     if follow:

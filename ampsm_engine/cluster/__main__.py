@@ -5,7 +5,7 @@ import sys
 
 from ampsm_engine.batch.__main__ import main
 from ampsm_engine.batch.executor import Executor, RunContext
-from ampsm_engine.cluster import url
+from ampsm_engine.cluster import transport
 from ampsm_engine.cluster.dask_transport import DaskTransport, has_certificates
 from ampsm_engine.cluster.executor import ClusterExecutor
 from ampsm_engine.model import Batch
@@ -13,8 +13,8 @@ from ampsm_engine.model import Batch
 
 def executor_of(desk: RunContext, batch: Batch) -> Executor:
     """What runs the items of a run on the cluster that its plan names."""
-    url.check_installed()
-    address = url.read(str(json.loads(batch.plan)["on"]), is_encrypted=has_certificates())
+    transport.check_installed()
+    address = transport.read_address(str(json.loads(batch.plan)["on"]), is_encrypted=has_certificates())
     return ClusterExecutor(desk, batch, DaskTransport(address))
 
 

@@ -9,8 +9,15 @@ from typing import Any, Protocol
 from ampsm_engine import __version__, timestamps
 from ampsm_engine.cluster import host
 from ampsm_engine.cluster.dask_transport import DaskTransport, has_certificates
-from ampsm_engine.cluster.transport import HostGone, HostTransport
-from ampsm_engine.cluster.url import INSTALL, OPEN, ClusterAddress, check_installed, read
+from ampsm_engine.cluster.transport import (
+    INSTALL,
+    OPEN,
+    ClusterAddress,
+    HostGone,
+    HostTransport,
+    check_installed,
+    read_address,
+)
 from ampsm_engine.engine.doctor import Check
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.plain_text import plural, printable
@@ -25,12 +32,12 @@ LEAST_FREE = 2 << 30
 
 def check_cluster(text: str, sources: Sequence[str] = ()) -> tuple[Check, ...]:
     """All that can be known of a cluster from here, one check a line. Refused for what is no address."""
-    read(text)
+    read_address(text)
     try:
         check_installed()
     except AmpsmError as reason:
         return (Check("dask", ok=False, text=reason.message, hint=INSTALL),)
-    address = read(text, is_encrypted=has_certificates())
+    address = read_address(text, is_encrypted=has_certificates())
     return asyncio.run(checks(address, DaskTransport(address), sources))
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ampsm_engine import config
 from ampsm_engine.cluster import host
-from ampsm_engine.cluster.url import ClusterAddress
+from ampsm_engine.cluster.transport import ClusterAddress
 from ampsm_engine.home import PRIVATE_FOLDER, platform_folder
 from ampsm_engine.lean_dataclass import dataclass
 

@@ -14,8 +14,7 @@ import warnings
 from contextlib import suppress
 from typing import Any
 
-from ampsm_engine.cluster.transport import HostGone
-from ampsm_engine.cluster.url import ClusterAddress, check_installed
+from ampsm_engine.cluster.transport import ClusterAddress, HostGone, check_installed
 from ampsm_engine.errors import Failed, Unfit
 from ampsm_engine.naming import new_id
 from ampsm_engine.plain_text import printable

@@ -5,8 +5,8 @@
     columns     how each figure is called and reads: table, CSV, JSON, report
     plots       series of values to draw, for the screens and the report
     export      the rows of any table of the store, redacted; rows as JSON, NDJSON and CSV
-    session_document   one session as Markdown: prompts, answers, diffs
-    report, html_report   a report as Markdown, and as one file of HTML with plots
+    report      a report as Markdown, and one session: prompts, answers, diffs
+    html_report a report as one file of HTML with plots
 
 What is not known is None everywhere, and reads `unknown`. A cost is amp's own figure, or unknown.
 """

@@ -15,9 +15,8 @@ import pygal
 from pygal.style import Style
 
 from ampsm_engine import labels
-from ampsm_engine.metrics.markdown_text import one_line
 from ampsm_engine.metrics.plots import Plot
-from ampsm_engine.metrics.report import Report, ReportSection
+from ampsm_engine.metrics.report import Report, ReportSection, one_line
 
 _CSS = """
 :root { color-scheme: light dark; --back: #ffffff; --card: #f6f7f9; --text: #1b1f24; --muted: #57606a; --line: #d0d7de;

@@ -15,12 +15,13 @@ from ampsm_engine import labels
 from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.model import BoardRow, Iteration, Merge, Session, State, Status
 from ampsm_engine.plain_text import plural
-from ampsm_tui import clipboard, suspend
+from ampsm_tui import suspend
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_holding_keys, run_to_end, run_while_open, show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.hints import in_app, with_keys
 from ampsm_tui.screens.base import AppScreen
+from ampsm_tui.widgets.line_widgets import copy_text
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.session_trash import Removed
@@ -293,13 +294,8 @@ class SessionActions:
             if word is None:
                 return
             text = menu.text(word)
-            try:
-                clipboard.copy(self._screen.app, text, os.environ)
-            except AmpsmError as refusal:
-                show_error(self._screen, refusal)
-                return
             without = ", without its secrets," if "[redacted:" in text else ""
-            app_of(self._screen).show_toast(f"The {word}{without} is in the clipboard, where the terminal allows it")
+            copy_text(self._screen, text, f"The {word}{without} is in the clipboard, where the terminal allows it")
 
         self._screen.app.push_screen(menu, copy)
 

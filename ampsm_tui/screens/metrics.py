@@ -22,8 +22,7 @@ from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.line_widgets import Piece
 from ampsm_tui.widgets.notices import StaleNotice
 from ampsm_tui.widgets.plot import PlotView
-from ampsm_tui.widgets.record_columns import RecordArrangement, RecordColumn, RecordKind
-from ampsm_tui.widgets.record_table import RecordTable
+from ampsm_tui.widgets.record_table import RecordArrangement, RecordColumn, RecordKind, RecordTable
 from ampsm_tui.widgets.run_head import RunText
 
 if TYPE_CHECKING:

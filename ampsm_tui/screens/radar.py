@@ -4,7 +4,6 @@ The check runs detached: closing the screen does not end it, and opening it agai
 """
 
 import asyncio
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar
@@ -15,11 +14,10 @@ from textual.reactive import var
 from textual.widgets import Static
 
 from ampsm_engine.engine.check_run import CheckProgress
-from ampsm_engine.errors import AmpsmError, Failed
+from ampsm_engine.errors import Failed
 from ampsm_engine.merging.radar import Radar, RadarPair, counts
 from ampsm_engine.model import Board, Session
 from ampsm_engine.plain_text import plural
-from ampsm_tui import clipboard
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, ask_until_answered, ignore, in_background, run_while_open, show_error
 from ampsm_tui.bindings import bind
@@ -27,7 +25,7 @@ from ampsm_tui.clean import cells, cut, fit, one_line
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets.forecast import MARK
 from ampsm_tui.widgets.key_bar import KeyBar
-from ampsm_tui.widgets.line_widgets import Piece
+from ampsm_tui.widgets.line_widgets import Piece, copy_text
 from ampsm_tui.widgets.text_view import PieceLine, TextView, indented
 
 if TYPE_CHECKING:
@@ -285,9 +283,4 @@ class RadarScreen(AppScreen[None]):
             app_of(self).show_toast("There is nothing to merge as far as it is known")
             return
         commands = [f"ampsm merge {' '.join(order)}{' --train' if len(order) > 1 else ''}" for order in orders]
-        try:
-            clipboard.copy(self.app, "\n".join(commands), os.environ)
-        except AmpsmError as reason:
-            show_error(self, reason)
-            return
-        app_of(self).show_toast(f"Copied: {commands[0]}")
+        copy_text(self, "\n".join(commands), f"Copied: {commands[0]}")

@@ -22,8 +22,8 @@ from ampsm_tui.clean import fit, many_lines, one_line, wrapped
 from ampsm_tui.hints import in_app, with_keys
 from ampsm_tui.screens.base import AppScreen, store_setting
 from ampsm_tui.screens.text_dialogs import LineScreen
+from ampsm_tui.widgets.choice import PickOne
 from ampsm_tui.widgets.key_bar import KeyBar
-from ampsm_tui.widgets.pick_one import PickOne
 from ampsm_tui.widgets.setting_row import KeysRow, SettingRow
 
 KEYS_ROOM = 18

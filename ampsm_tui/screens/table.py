@@ -17,8 +17,7 @@ from ampsm_tui.bindings import bind
 from ampsm_tui.clean import one_line
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets.line_widgets import Piece
-from ampsm_tui.widgets.record_columns import ALL, RecordArrangement
-from ampsm_tui.widgets.record_table import RecordTable
+from ampsm_tui.widgets.record_table import ALL, RecordArrangement, RecordTable
 
 if TYPE_CHECKING:
     from textual.widgets import Input

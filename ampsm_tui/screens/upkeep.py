@@ -23,8 +23,7 @@ from ampsm_tui.screens.table import LONG_PAUSE, LiveAnswer, TableScreen
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.line_widgets import Piece
 from ampsm_tui.widgets.notices import StaleNotice
-from ampsm_tui.widgets.record_columns import RecordColumn, RecordKind
-from ampsm_tui.widgets.record_table import RecordTable
+from ampsm_tui.widgets.record_table import RecordColumn, RecordKind, RecordTable
 from ampsm_tui.widgets.run_head import RunText
 from ampsm_tui.widgets.session_columns import age
 

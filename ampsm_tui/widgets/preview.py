@@ -17,8 +17,7 @@ from ampsm_tui.hints import in_app
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets import session_columns
 from ampsm_tui.widgets.forecast import Forecasts, forecast_lines
-from ampsm_tui.widgets.line_drag import DraggedText, LineDrag
-from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece
+from ampsm_tui.widgets.line_widgets import BlendedStyles, DraggedText, LineDrag, Piece
 from ampsm_tui.widgets.session_columns import Subject
 
 if TYPE_CHECKING:

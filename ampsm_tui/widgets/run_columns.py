@@ -10,7 +10,7 @@ from ampsm_engine.state_styles import SHOWN
 from ampsm_tui.clean import cut_start, one_line
 from ampsm_tui.widgets import run_head
 from ampsm_tui.widgets.line_widgets import Piece
-from ampsm_tui.widgets.record_columns import RecordColumn, RecordKind
+from ampsm_tui.widgets.record_table import RecordColumn, RecordKind
 from ampsm_tui.widgets.session_columns import age
 
 if TYPE_CHECKING:

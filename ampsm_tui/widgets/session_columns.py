@@ -9,7 +9,7 @@ from ampsm_engine.model import BoardRow, ScriptResult
 from ampsm_engine.state_styles import STATES
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.widgets.line_widgets import Piece
-from ampsm_tui.widgets.record_columns import GAP
+from ampsm_tui.widgets.table_lines import GAP
 
 if TYPE_CHECKING:
     from ampsm_engine.list_memory import ChangeCounts

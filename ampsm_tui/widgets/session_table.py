@@ -24,10 +24,9 @@ from ampsm_tui.clean import cells, fit
 from ampsm_tui.hints import key_name
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets import session_columns
-from ampsm_tui.widgets.record_columns import GAP
 from ampsm_tui.widgets.session_columns import Column, Subject
 from ampsm_tui.widgets.session_order import Arrangement, Detail, Heading, SessionLines, arranged, needs_me, nothing_of
-from ampsm_tui.widgets.table_lines import GUTTER, Cells, RowState, TableView, note, paint_row
+from ampsm_tui.widgets.table_lines import GAP, GUTTER, Cells, RowState, TableView, note, paint_row
 
 if TYPE_CHECKING:
     from ampsm_engine.list_memory import ChangeCounts

@@ -14,8 +14,8 @@ from textual.widgets import Input, Label, Static
 
 from ampsm_engine.config import Setting, Value
 from ampsm_tui.bindings import bind
+from ampsm_tui.widgets.choice import PickOne
 from ampsm_tui.widgets.inputs import LineInput
-from ampsm_tui.widgets.pick_one import PickOne
 
 
 class OnOff(Static, can_focus=True):

@@ -15,12 +15,13 @@ from textual.strip import Strip
 
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, cut, fit, wrapped
-from ampsm_tui.widgets.line_drag import DraggedText, LineDrag
-from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece
-from ampsm_tui.widgets.record_columns import GAP
+from ampsm_tui.widgets.line_widgets import BlendedStyles, DraggedText, LineDrag, Piece
 
 FAR = 1_000_000
 """More rows than any table has."""
+
+GAP = 2
+"""Cells between two columns."""
 
 GUTTER = 2
 """Cells before the first column: the cursor and the mark."""

@@ -16,8 +16,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line, wrapped
 from ampsm_tui.hints import in_app
-from ampsm_tui.widgets.line_drag import DraggedText, LineDrag, wheel_lines
-from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece
+from ampsm_tui.widgets.line_widgets import BlendedStyles, DraggedText, LineDrag, Piece, wheel_lines
 
 PieceLine = tuple[Piece, ...]
 LayOut = Callable[[int], Sequence[PieceLine]]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ampsm_engine.cluster import checks, url
+from ampsm_engine.cluster import checks, transport
 from ampsm_engine.cluster.host import message, parts_of
 from ampsm_engine.engine.doctor import Check
 from ampsm_engine.store import database_files
@@ -53,7 +53,7 @@ def told(cluster: ClusterDesk) -> ToldNetwork:
 
 
 def found(network: ToldNetwork, address: str = LOOPBACK, *sources: str) -> tuple[Check, ...]:
-    return asyncio.run(checks.checks(url.read(address), network, sources))
+    return asyncio.run(checks.checks(transport.read_address(address), network, sources))
 
 
 def amiss(checks: tuple[Check, ...]) -> list[str]:

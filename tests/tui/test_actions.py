@@ -14,7 +14,7 @@ from ampsm_engine.engine.merged_elsewhere import MergedSession, MergedWork
 from ampsm_engine.engine.session_trash import Removed
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Board
-from ampsm_tui import clipboard
+from ampsm_tui import terminal
 from ampsm_tui.driver.terminal_driver import KeyQueue
 from ampsm_tui.screens.sessions import SessionsScreen
 from tests.tui.builders import RUNNING, a_board, a_session
@@ -198,12 +198,12 @@ async def test_the_last_prompt_is_shown_before_it_is_sent_again(desk: Desk) -> N
 
 async def test_what_does_not_fit_into_a_clipboard_is_refused_with_the_way_that_works(desk: Desk) -> None:
     async with desk.open(one()):
-        fits = "é" * (clipboard.LONGEST // 2)
-        clipboard.copy(desk.app, fits, {})
+        fits = "é" * (terminal.LONGEST // 2)
+        terminal.copy_to_clipboard(desk.app, fits, {}, "")
         assert desk.app.clipboard == fits
         for text in (f"{fits}é", "a latin-1 \udce9"):
             with pytest.raises(Refused, match=r"no UTF-8|Nothing was copied") as caught:
-                clipboard.copy(desk.app, text, {}, instead="ampsm diff s1 --exact > change.patch")
+                terminal.copy_to_clipboard(desk.app, text, {}, "ampsm diff s1 --exact > change.patch")
             assert "change.patch" in caught.value.hint
             assert desk.app.clipboard == fits, "nothing was copied"
 
@@ -236,14 +236,14 @@ async def test_a_thread_is_copied_as_its_address(desk: Desk, thread: str | None)
 
 
 def test_a_multiplexer_hands_the_clipboard_on() -> None:
-    assert clipboard.through("x", {}) == ""
-    assert clipboard.through("x", {"TMUX": "/tmp/tmux"}) == "\x1bPtmux;\x1b\x1b]52;c;eA==\x07\x1b\\"
-    assert clipboard.through("x", {"STY": "1.pts"}) == "\x1bP\x1b]52;c;eA==\x07\x1b\\"
+    assert terminal.clipboard_sequence("x", {}) == ""
+    assert terminal.clipboard_sequence("x", {"TMUX": "/tmp/tmux"}) == "\x1bPtmux;\x1b\x1b]52;c;eA==\x07\x1b\\"
+    assert terminal.clipboard_sequence("x", {"STY": "1.pts"}) == "\x1bP\x1b]52;c;eA==\x07\x1b\\"
 
 
 def test_screen_gets_a_long_text_in_pieces_that_it_does_not_drop() -> None:
     text = "a long prompt, \u00e9\u4e16 " * 200
-    told = clipboard.through(text, {"STY": "1.pts"})
+    told = terminal.clipboard_sequence(text, {"STY": "1.pts"})
     pieces = told.removeprefix("\x1bP").removesuffix("\x1b\\").split("\x1b\\\x1bP")
     assert len(pieces) > 10
     assert max(map(len, pieces)) <= 240

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.config import Settings
-from ampsm_tui.widgets.diff.moved import MovedLines
-from ampsm_tui.widgets.diff.patch import Body
+from ampsm_tui.widgets.diff.patch import Body, MovedLines
 from tests.tui.desk import Desk
 from tests.tui.reviewing import Reviewed, put
 

@@ -5,10 +5,9 @@ from hypothesis import strategies as st
 
 from ampsm_tui.clean import cells
 from ampsm_tui.widgets.line_widgets import Piece
-from ampsm_tui.widgets.record_columns import GAP, RecordArrangement, layout
-from ampsm_tui.widgets.record_table import RecordTable
+from ampsm_tui.widgets.record_table import RecordArrangement, RecordTable, layout
 from ampsm_tui.widgets.run_columns import files_kind, items_kind, runs_kind, variants_kind
-from ampsm_tui.widgets.table_lines import fitting
+from ampsm_tui.widgets.table_lines import GAP, fitting
 from tests.tui.batches import a_run, a_view, all_states, an_item, sessions_of, some_runs
 from tests.tui.builders import a_board
 from tests.tui.desk import Desk

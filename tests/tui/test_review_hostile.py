@@ -12,7 +12,7 @@ from ampsm_engine.diff.hunks import Side
 from ampsm_engine.engine import comments, runs
 from ampsm_engine.model import Iteration, State
 from ampsm_engine.naming import new_id
-from ampsm_tui import clipboard
+from ampsm_tui.widgets import line_widgets
 from ampsm_tui.widgets.diff.file_tree import FileTree
 from ampsm_tui.widgets.diff.layout import Row, RowKind
 from ampsm_tui.widgets.diff.title import ReviewHead
@@ -76,7 +76,7 @@ def applies_backwards(tree: Path, patch: bytes) -> None:
 
 async def test_a_copied_hunk_is_a_patch_for_git(reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch) -> None:
     copied: list[str] = []
-    monkeypatch.setattr(clipboard, "copy", lambda _app, text, _env, **_: copied.append(text))
+    monkeypatch.setattr(line_widgets, "copy_to_clipboard", lambda _app, text, _env, _instead: copied.append(text))
     tree = reviewed.worktree
     async with reviewed.open():
         for path in ("app/login.py", "app/gone.py", "app/new_name.py", "docs/ending.txt", "docs/last.txt", "latest"):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ampsm_engine.amp.events import Event, TextBlock, ToolResult
 from ampsm_engine.errors import Failed
 from ampsm_tui.widgets.transcript import slices
-from ampsm_tui.widgets.transcript.feed import AT_ONCE, Feed
+from ampsm_tui.widgets.transcript.view import AT_ONCE, Feed
 from tests.tui.streams import answered, grow, lines, said
 
 SECRET = "sk-ant-api03-" + "aB3" * 31 + "-AA"

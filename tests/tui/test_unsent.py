@@ -202,7 +202,7 @@ async def test_a_prompt_taken_out_of_the_queue_comes_below_what_is_there_as_it_w
     async with desk.open(a_board(row)):
         await desk.press("enter", "m")
         await desk.type("draft")
-        from ampsm_tui.widgets.queued_prompts import QueuedPrompts
+        from ampsm_tui.widgets.prompt_box import QueuedPrompts
 
         desk.app.screen.query_one(QueuedPrompts).post_message(QueuedPrompts.Dropped(queued))
         await desk.settle()

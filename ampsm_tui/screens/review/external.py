@@ -8,13 +8,14 @@ from ampsm_engine.diff import hunks
 from ampsm_engine.diff.hunks import CUT
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.plain_text import plural
-from ampsm_tui import clipboard, suspend
+from ampsm_tui import suspend
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import show_error
 from ampsm_tui.hints import with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.widgets.diff.layout import Row, RowKind
+from ampsm_tui.widgets.line_widgets import copy_text
 
 
 class ReviewExternal:
@@ -114,14 +115,9 @@ class ReviewExternal:
 
     def _put(self, text: str, what: str) -> None:
         instead = f"ampsm diff {self._pane.session.id} --exact > change.patch"
-        try:
-            clipboard.copy(self._screen.app, text, os.environ, instead=instead)
-        except AmpsmError as refusal:
-            show_error(self._screen, refusal)
-            return
-        self._view.selected_from = None
-        self._view.refresh()
-        app_of(self._screen).show_toast(f"Copied {what}")
+        if copy_text(self._screen, text, f"Copied {what}", instead=instead):
+            self._view.selected_from = None
+            self._view.refresh()
 
 
 def _editor_arguments(editor: str, line: int, path: Path) -> list[str]:

@@ -14,7 +14,7 @@ from ampsm_tui.screens.review.ranges import ReviewLoader
 from ampsm_tui.widgets.command_box import CommandBox
 from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.document import File
-from ampsm_tui.widgets.diff.file_lines import closeness
+from ampsm_tui.widgets.diff.file_tree import closeness
 from ampsm_tui.widgets.diff.layout import Row, RowKind
 from ampsm_tui.widgets.diff.view import DiffView
 

@@ -14,12 +14,11 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.review.annotations import Marks
 from ampsm_tui.ask import run_while_open, show_error
 from ampsm_tui.widgets import collector
-from ampsm_tui.widgets.diff.cards import cards
 from ampsm_tui.widgets.diff.document import Document, File, ViewedSpans, changed_hunks
 from ampsm_tui.widgets.diff.layout import RowKind, parts
-from ampsm_tui.widgets.diff.moved import MovedLines
+from ampsm_tui.widgets.diff.lines import cards
 from ampsm_tui.widgets.diff.painter import STATUS
-from ampsm_tui.widgets.diff.patch import Body
+from ampsm_tui.widgets.diff.patch import Body, MovedLines
 from ampsm_tui.widgets.diff.source import DiffSource
 from ampsm_tui.widgets.diff.view import DiffView
 

@@ -16,7 +16,7 @@ from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.document import Document, File
-from ampsm_tui.widgets.diff.file_lines import wanted
+from ampsm_tui.widgets.diff.file_tree import wanted
 from ampsm_tui.widgets.diff.layout import Row, RowKind, parts
 from ampsm_tui.widgets.diff.patch import Body
 from ampsm_tui.widgets.diff.search import SearchPattern

@@ -11,8 +11,7 @@ from ampsm_tui.hints import begin_sentence, with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.text_dialogs import MESSAGE, KeptText
 from ampsm_tui.widgets.inputs import typed
-from ampsm_tui.widgets.prompt_box import PromptBox
-from ampsm_tui.widgets.queued_prompts import QueuedPrompts
+from ampsm_tui.widgets.prompt_box import PromptBox, QueuedPrompts
 
 IDLE_BOX = "{session.message} writes a follow-up"
 BUSY_BOX = "{session.message} queues a follow-up"

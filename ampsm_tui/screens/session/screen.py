@@ -25,8 +25,7 @@ from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.line_widgets import Piece, TextLine
 from ampsm_tui.widgets.notices import StaleNotice
-from ampsm_tui.widgets.prompt_box import PromptBox
-from ampsm_tui.widgets.queued_prompts import QueuedPrompts
+from ampsm_tui.widgets.prompt_box import PromptBox, QueuedPrompts
 from ampsm_tui.widgets.timeline import Timeline
 
 

@@ -24,7 +24,7 @@ from ampsm_tui.widgets.diff.layout import Row
 from ampsm_tui.widgets.diff.painter import DiffPainter
 from ampsm_tui.widgets.diff.source import DiffSource
 from ampsm_tui.widgets.diff.viewport import DiffViewport, RowStrips
-from ampsm_tui.widgets.line_drag import wheel_lines
+from ampsm_tui.widgets.line_widgets import wheel_lines
 from ampsm_tui.widgets.table_lines import note
 
 WHEEL = 3

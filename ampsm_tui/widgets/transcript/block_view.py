@@ -4,7 +4,6 @@ The view stands on a block, not on a line number: what grows above or below it d
 from is not known here.
 """
 
-import os
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -17,14 +16,11 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from ampsm_engine.errors import AmpsmError
 from ampsm_engine.lean_dataclass import dataclass, replace
-from ampsm_tui import clipboard
-from ampsm_tui.ask import show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.contrast import legible_on
 from ampsm_tui.widgets.diff.palette import mixed
-from ampsm_tui.widgets.line_drag import DraggedText, LineDrag, copy_selected, wheel_lines
+from ampsm_tui.widgets.line_widgets import DraggedText, LineDrag, copy_text, wheel_lines
 from ampsm_tui.widgets.transcript.blocks import FOLDED, Block
 from ampsm_tui.widgets.transcript.layout import TranscriptLayout
 from ampsm_tui.widgets.transcript.markdown import CODE
@@ -402,18 +398,13 @@ class BlockView(DraggedText, ScrollView, can_focus=True):
     def action_copy(self) -> None:
         """Copy what is selected, else what the block with the cursor says."""
         if self.drag.text:
-            copy_selected(self, self.drag.text)
+            copy_text(self, self.drag.text, "Copied what is selected, where the terminal allows it")
         elif self.blocks:
             text = self.blocks[self.cursor_index()].searched
             if CUT in text:
                 self.notify("This is too long to be shown whole: ampsm log --raw has it.", markup=False)
                 return
-            try:
-                clipboard.copy(self.app, text, os.environ, instead="ampsm log --raw has all of it.")
-            except AmpsmError as refusal:
-                show_error(self, refusal)
-            else:
-                self.notify("Copied, where the terminal allows it", markup=False)
+            copy_text(self, text, "Copied, where the terminal allows it", instead="ampsm log --raw has all of it.")
 
     def on_click(self, event: events.Click) -> None:
         """Open or close what one clicks on."""
