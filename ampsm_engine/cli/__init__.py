@@ -1,18 +1,7 @@
 """The command line: arguments in; text or JSON on stdout, words on stderr, and an exit code out.
 
-    entry_point   every way to end becomes a sentence and an exit code
-    plain_arguments   a few commands in their plainest form, without the parser
-    root          the command `ampsm` and its list of commands, each loaded only when it is called
-    sessions runs logs diff reviews merging trash watch numbers train batch maintenance settings schema demo
-                  the commands, one file a family
-    arguments     parameters that several commands share, and their completion
-    engine_access, session_views, session_start, merge_run
-                  what needs no parser: the engine as a command opens it, ls and show, a new session, a merge
-    output        all of stdout; documents, tables, listing, session_details, iteration_text: what is shown there
-    diagnostics   all of stderr, and the exit codes
-    tmux_status   `ampsm status --tmux`, on its own
-
-No screen in here, and nothing at module top that `ampsm ls` would not need.
+`root.py` lists the commands; what needs no parser stands apart, in `engine_access`, `session_views`, `session_start`
+and `merge_run`. No screen in here, and nothing at module top that `ampsm ls` would not need.
 """
 
 TYPE_CHECKING = False  # as in `typing`, which costs a short command more than all the rest

@@ -12,6 +12,7 @@ from ampsm_engine.cli import diagnostics, engine_access, output, parameters
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Failed, Refused
+from ampsm_engine.metrics import GROUPING_NAMES, GROUPINGS
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
-GROUPINGS = ("day", "mode", "repo", "session", "batch", "host", "tool", "iteration")
-"""The values of `metrics.summary.GROUPINGS`, which a list of commands does not import; a test holds that they agree."""
 
 
 class SelectionOptions(NamedTuple):
@@ -169,7 +168,7 @@ def _print_table(summary: "Summary") -> None:
 
     if not summary.total.iterations:
         return _print_overview(summary)
-    title = columns.GROUPING_NAMES[summary.by].upper()
+    title = GROUPING_NAMES[summary.by].upper()
     if summary.by == "tool":
         named: list[tuple[str, Any]] = [(tool.name, tool) for tool in summary.tools]
         shown = columns.TOOL_COLUMNS

@@ -15,18 +15,6 @@ NOTHING = "-"
 """What stands where there is nothing to tell: a rate of no iterations."""
 
 
-GROUPING_NAMES = {
-    "day": "day",
-    "mode": "mode",
-    "repo": "repository",
-    "session": "session",
-    "batch": "batch",
-    "host": "host",
-    "tool": "tool",
-    "iteration": "iteration",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class FigureColumn:
     """One figure as people read it."""

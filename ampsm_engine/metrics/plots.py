@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
 from ampsm_engine.lean_dataclass import dataclass, replace
-from ampsm_engine.metrics import columns
+from ampsm_engine.metrics import GROUPING_NAMES, columns
 from ampsm_engine.metrics.figures import Figures, ToolFigures
 from ampsm_engine.metrics.summary import FiguresRow, Summary
 
@@ -94,7 +94,7 @@ _GROUP_PLOTS: tuple[tuple[str, str, str, tuple[tuple[str, Value], ...]], ...] = 
 def _of_groups(summary: Summary) -> list[Plot]:
     rows, note = _days(summary.rows) if summary.by == "day" else _largest(summary.rows)
     labels = tuple(row.label for row in rows)
-    by = columns.GROUPING_NAMES[summary.by]
+    by = GROUPING_NAMES[summary.by]
     drawn = (
         Plot(
             key,

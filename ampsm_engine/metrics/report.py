@@ -16,7 +16,7 @@ from ampsm_engine.engine import views
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes
 from ampsm_engine.lean_dataclass import dataclass
-from ampsm_engine.metrics import columns
+from ampsm_engine.metrics import GROUPING_NAMES, Grouping, columns
 from ampsm_engine.metrics.columns import COLUMNS, TOOL_COLUMNS, FigureColumn
 from ampsm_engine.metrics.plots import Plot, plots
 from ampsm_engine.metrics.summary import (
@@ -24,7 +24,6 @@ from ampsm_engine.metrics.summary import (
     HERE,
     NO_BATCH,
     FiguresRow,
-    Grouping,
     Selection,
     Summary,
     summarize,
@@ -202,7 +201,7 @@ def _is_empty(section: ReportSection) -> bool:
 
 
 def _section(summary: Summary) -> ReportSection:
-    by = columns.GROUPING_NAMES[summary.by]
+    by = GROUPING_NAMES[summary.by]
     if summary.by == "tool":
         cells = _cells(((tool.name, tool) for tool in summary.tools[:MOST_ROWS]), TOOL_COLUMNS)
         note, shown = _left_out(len(summary.tools)), TOOL_COLUMNS

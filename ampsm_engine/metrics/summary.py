@@ -8,20 +8,18 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from ampsm_engine import timestamps
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import Refused
 from ampsm_engine.lean_dataclass import dataclass
+from ampsm_engine.metrics import Grouping
 from ampsm_engine.metrics.figures import Figures, SessionFigures, ToolFigures, figures, history, tool_figures
 from ampsm_engine.store.measurements import Measured, MeasuredIteration, MeasuredTool
 
 if TYPE_CHECKING:
     from ampsm_engine.store import Store
-
-Grouping = Literal["day", "mode", "repo", "session", "batch", "host", "tool", "iteration"]
-GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)
 
 DEFAULT_MODE = "default"
 """How an iteration's mode is called that left the choice to amp."""

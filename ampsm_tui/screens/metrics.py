@@ -9,9 +9,9 @@ from textual.binding import BindingType
 from textual.containers import Container
 
 from ampsm_engine import labels
-from ampsm_engine.metrics import columns
+from ampsm_engine.metrics import GROUPING_NAMES, Grouping, columns
 from ampsm_engine.metrics.plots import Plot, plots
-from ampsm_engine.metrics.summary import Grouping, Selection, Summary
+from ampsm_engine.metrics.summary import Selection, Summary
 from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask_until_answered, ignore
@@ -85,7 +85,7 @@ def figures_kind(by: "Grouping", measure: str = "tokens") -> "RecordKind[Figures
         return _column(figure, lambda row: row.figures, stays=STAYS.get(measure))
 
     first = RecordColumn(
-        columns.GROUPING_NAMES[by].upper(),
+        GROUPING_NAMES[by].upper(),
         10,
         40,
         0,
@@ -246,7 +246,7 @@ class MetricsScreen(TableScreen):
         """The plot of the figure, what it is grouped by, and the sums."""
         plot = self._drawn()
         self._plot.show(plot, "Nothing to draw" if self._summary is not None else "")
-        title = plot.title if plot is not None else f"Numbers by {columns.GROUPING_NAMES[self._by]}"
+        title = plot.title if plot is not None else f"Numbers by {GROUPING_NAMES[self._by]}"
         where = self._span.words + (", this run" if self._batch_id else "")
         self._head.set_pieces([Piece(title, "name"), Piece(f"  {where}", "quiet")], self.chosen())
         if self._summary is not None:

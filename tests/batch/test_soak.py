@@ -15,7 +15,8 @@ from collections import Counter
 import pytest
 
 from ampsm_engine.batch import runs
-from ampsm_engine.metrics.summary import GROUPINGS, Selection, summarized
+from ampsm_engine.metrics import GROUPINGS
+from ampsm_engine.metrics.summary import Selection, summarized
 from ampsm_engine.model import Batch, BatchItem, BatchState, Iteration
 from tests import soak
 from tests.batch import mixed, packages

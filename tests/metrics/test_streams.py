@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from ampsm_engine.metrics import GROUPINGS
 from ampsm_engine.metrics.figures import Figures
-from ampsm_engine.metrics.summary import GROUPINGS, Selection, summarize, summarized
+from ampsm_engine.metrics.summary import Selection, summarize, summarized
 from tests.amp.recorded import NAMES, STREAMS, recorded
 from tests.metrics.conftest import Ledger
 from tests.metrics.independent_count import IndependentCount

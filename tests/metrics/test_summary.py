@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from ampsm_engine.cli.numbers import GROUPINGS as OFFERED
 from ampsm_engine.errors import Refused
 from ampsm_engine.metrics import columns
 from ampsm_engine.metrics.figures import Figures
 from ampsm_engine.metrics.plots import plots
-from ampsm_engine.metrics.summary import GROUPINGS, Selection, moment, summarized
+from ampsm_engine.metrics.summary import Selection, moment, summarized
 from ampsm_engine.model import CostQuery
 from ampsm_engine.store.measurements import Measured, MeasuredIteration, MeasuredTool
 
@@ -170,7 +169,3 @@ def test_moments_as_people_write_them() -> None:
     for wrong in ("", "nonsense", "7", "2026-13-01", "7d ago"):
         with pytest.raises(Refused):
             moment(wrong, now=now)
-
-
-def test_every_grouping_is_offered() -> None:
-    assert set(OFFERED) == set(GROUPINGS) == set(columns.GROUPING_NAMES)
