@@ -76,9 +76,7 @@ class PlaceKeeper:
         if place.screen == "review":
             app_of(self._app).opener.open_review(session, place.range, place)
         elif place.screen == "merge":
-            from ampsm_tui.screens.merge.screen import MergeScreen
-
-            self._app.push_screen(MergeScreen(session))
+            app_of(self._app).opener.open_merge(session)
         else:
             app_of(self._app).opener.open_session(session.id)
 

@@ -134,9 +134,7 @@ class VariantsScreen(TableScreen):
     def action_merge(self) -> None:
         """Open the merge of the variant under the cursor into its base."""
         if session := self._session():
-            from ampsm_tui.screens.merge.screen import MergeScreen
-
-            self.app.push_screen(MergeScreen(session))
+            app_of(self).opener.open_merge(session)
 
     def action_diff(self) -> None:
         """Read the diff between two variants: the two that are marked, or the marked one and the one at the cursor."""
