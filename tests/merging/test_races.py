@@ -9,7 +9,7 @@ import pytest
 
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git import lock
-from ampsm_engine.merging import operations, steps
+from ampsm_engine.merging import operations, recovery, steps
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import Iteration, MergeState, Session, State, Status
 from tests.conftest import git
@@ -55,6 +55,25 @@ def _be_slow(act: Callable[[], object], waits: int, said: int) -> None:
         words = f"{type(reason)} {reason}"
     os.write(said, words.encode())
     os._exit(0)
+
+
+def test_a_command_that_starts_beside_a_merge_leaves_it_alone(
+    desk: Desk, task: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What every start looks after is what a dead process left, and not what a living one is at."""
+    looked_after: list[tuple[str, ...]] = []
+    make = steps.make
+
+    def while_another_starts(*args: Any) -> Any:
+        looked_after.append(recovery.recover(desk.engine))
+        assert desk.last(task).state is MergeState.WORKING
+        return make(*args)
+
+    monkeypatch.setattr(steps, "make", while_another_starts)
+    desk.merge(task)
+    assert looked_after == [()]
+    assert desk.last(task).state is MergeState.DONE
+    assert desk.shown("main", "one.txt") == lines(_3="session")
 
 
 def test_two_merges_of_one_session(desk: Desk, task: Session) -> None:

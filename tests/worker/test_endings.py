@@ -96,6 +96,16 @@ def test_a_lost_connection_is_ended_with_the_way_on(bench: Bench) -> None:
     assert last.commit_sha
 
 
+def test_work_that_git_cannot_commit_is_left_in_place_and_a_person_is_asked(bench: Bench) -> None:
+    bench.scenario(WORK, {"shell": 'echo broken > "$(git rev-parse --git-dir)/index"'}, {"say": "Did it."})
+    session = bench.new()
+    last = bench.settled(session)
+    assert (last.outcome, last.commit_sha) == (Outcome.DONE, None)
+    assert bench.now(session).status is Status.AWAITING_INPUT
+    assert f"the changes are left in {session.worktree_path}" in bench.fact(session, "not-committed")
+    assert (Path(session.worktree_path) / "half.txt").read_text() == "half"
+
+
 def test_a_full_context_begins_a_new_thread_in_the_same_worktree(bench: Bench) -> None:
     bench.scenario(WORK, {"fail": "413 Prompt is too long"})
     session = bench.new()

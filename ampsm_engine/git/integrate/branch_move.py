@@ -228,7 +228,13 @@ def move_back(path: Path, git_dir: Path, move: BranchMove, changed: dict[str, st
     touched = [name for name, stamp in there.items() if _stamp(path / name) != stamp]
     if not touched and _stamp(git_dir / "index") == before.of_index:
         return
-    program.write(path, "read-tree", "-m", "-u", move.new, move.old)
+    if not program.write(path, "read-tree", "-m", "-u", move.new, move.old).ok:
+        # Somebody has written into one of the files meanwhile, and then git takes none back. What nobody has staged
+        # goes back in the index, and the files that nobody has touched follow.
+        staged = records.split(program.read(path, "diff-index", "--cached", "--name-only", "-z", move.new).output)
+        feed = records.joined(name for name in changed if name not in staged)
+        options = ("--quiet", "--pathspec-from-file=-", "--pathspec-file-nul", move.old)
+        program.write(path, "--literal-pathspecs", "reset", *options, feed=feed)
     touched = [name for name, stamp in there.items() if _stamp(path / name) != stamp]
     wanted = records.in_tree(path, move.new) if touched else {}
     for name in touched:

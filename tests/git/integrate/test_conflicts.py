@@ -331,6 +331,23 @@ def test_every_kind_has_a_way_out(bench: Bench, make: Callable[[Bench], str], ki
     assert there(bench, made.tip, path) == there(bench, wanted, path)
 
 
+def test_a_file_takes_the_place_of_a_folder_only_when_git_knows_all_in_it(bench: Bench) -> None:
+    bench.amp({"thing": "a file\n"})
+    bench.on_base({"thing/deep/inside": "in a folder\n", "thing/beside": "in a folder\n"})
+    conflict_checkout.lay_out(bench.at, bench.branch, conflict(bench))
+    (aside,) = conflict_resolution.conflicts(bench.at)
+    mine = bench.at / "thing/deep/mine"
+    mine.write_text("mine\n")
+    before = bench.git("ls-files", "-s", at=bench.at)
+    with pytest.raises(Refused, match="thing/deep/mine"):
+        conflict_resolution.resolve(bench.at, aside.path, "theirs")
+    assert mine.read_text() == "mine\n"
+    assert bench.git("ls-files", "-s", at=bench.at) == before
+    mine.unlink()
+    assert conflict_resolution.resolve(bench.at, aside.path, "theirs") == ()
+    assert (bench.at / "thing").read_text() == "a file\n"
+
+
 def there(bench: Bench, commit: str, path: str) -> str:
     return bench.git("ls-tree", "-r", commit, "--", path)
 

@@ -157,6 +157,25 @@ def test_hooks_of_refs_may_refuse_and_the_checkout_goes_back(bench: Bench) -> No
     assert not (bench.root / "new").exists()
 
 
+@pytest.mark.parametrize("staged", [False, True])
+def test_what_somebody_writes_while_a_move_fails_is_kept(bench: Bench, staged: bool) -> None:
+    old, new = ahead(bench, {"a.txt": lines(_1="one"), "new": "n\n"})
+    hook = bench.root / ".git/hooks/reference-transaction"
+    mine = "echo mine > new" + ("; git add new; echo more >> new" if staged else "")
+    hook.write_text(
+        f'#!/bin/sh\n[ "$1" = prepared ] || exit 0\nunset $(git rev-parse --local-env-vars); cd "{bench.root}"; {mine}; exit 1\n'
+    )
+    hook.chmod(0o755)
+    with pytest.raises(Refused, match="could not be moved"):
+        branch_move.move_target(bench.root, "main", old, new)
+    hook.unlink()
+    assert (bench.root / "new").read_text() == ("mine\nmore\n" if staged else "mine\n")
+    assert bench.base == old
+    assert bench.git("status", "--porcelain") == ("AM new" if staged else "?? new"), "nothing else stays half moved"
+    if staged:
+        assert bench.git("show", ":new") == "mine"
+
+
 def test_the_post_merge_hook_runs_where_git_would_run_it(bench: Bench) -> None:
     hook = bench.root / ".git/hooks/post-merge"
     hook.write_text('#!/bin/sh\necho "$1" > merged; exit 3\n')
