@@ -389,6 +389,25 @@ def test_what_an_app_left_half_rejected_is_ended_before_anything_else(bench: Ben
     assert (worktree / "app.py").read_text() == APP
 
 
+def test_a_rejection_whose_commit_is_made_counts_also_where_its_file_cannot_follow(bench: Bench) -> None:
+    session = work(bench, {"app.py": APP})
+    store, worktree = bench.engine.store, Path(session.worktree_path)
+    with scratch(worktree) as at:
+        ends = reviews.resolve(bench.engine, session.id)
+        plan = hunk_changes.rejecting(at, "app.py", None, old_path=None, old=ends.old, new=ends.new)
+        begun = Rejection(
+            "r1", session.id, "app.py", None, None, "", hunk_changes.kept(at, plan), "2026", state=RejectionState.DOING
+        )
+        store.reviews.add_rejection(begun)
+        partly = replace(plan, work=Step(plan.work.now, plan.work.now), patch=b"")
+        hunk_changes.carry_out(at, partly, worker_rejections.message("reject", begun, ""), hooks=True)
+    (worktree / "app.py").write_text("somebody's own\n")
+    worker_rejections.carry_out_waiting(store, session, hooks=False, iteration_id="i", begun_only=True)
+    found = store.reviews.rejection("r1")
+    assert (found.state, bool(found.note)) == (RejectionState.DONE, True), "the branch has it"
+    assert (worktree / "app.py").read_text() == "somebody's own\n"
+
+
 def test_what_was_rejected_can_be_undone_when_the_program_is_interrupted_right_after(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

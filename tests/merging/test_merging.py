@@ -7,7 +7,7 @@ import pytest
 from ampsm_engine.errors import Refused
 from ampsm_engine.merging import operations
 from ampsm_engine.merging.steps import ConflictsWait
-from ampsm_engine.model import MergeState, Session, Status
+from ampsm_engine.model import Iteration, MergeState, Session, State, Status
 from tests.conftest import git
 from tests.merging.desk import Desk, lines, options
 
@@ -108,6 +108,20 @@ def test_an_undo_brings_base_and_session_back(desk: Desk) -> None:
     desk.base({"two.txt": lines(_4="later")})
     with pytest.raises(Refused, match="moved on"):
         operations.undo(desk.engine, session.id)
+
+
+def test_an_undo_is_refused_whole_while_something_of_the_session_is_in_its_way(desk: Desk, task: Session) -> None:
+    desk.merge(task)
+    merged, file = desk.sha("main"), Path(task.worktree_path) / "two.txt"
+    before = file.read_text()
+    file.write_text("not committed\n")
+    with pytest.raises(Refused, match="not committed"):
+        operations.undo(desk.engine, task.id)
+    file.write_text(before)
+    desk.engine.store.queue.add(Iteration("i1", task.id, 0, "Go on", State.QUEUED, ""))
+    with pytest.raises(Refused, match="is queued"):
+        operations.undo(desk.engine, task.id)
+    assert (desk.sha("main"), desk.last(task).state) == (merged, MergeState.DONE)
 
 
 def test_a_session_without_work_is_rebased_to_where_its_base_is(desk: Desk) -> None:

@@ -210,6 +210,22 @@ def test_large_files_come_as_files(bench: Bench) -> None:
     assert bench.git("status", "--porcelain") == ""
 
 
+def test_a_branch_that_is_there_already_stays_when_another_cannot_come(bench: Bench) -> None:
+    tip, there = bench.amp({"a.txt": lines(_1="one")}), bench.sandbox.commit({"b.txt": "base\n"})
+    put = rewrite.rebase(bench.root, tip, there)
+    assert isinstance(put, Rewritten)
+    branch_move.move_target(bench.root, "main", there, put.tip)
+    hook = bench.root / ".git/hooks/reference-transaction"
+    hook.write_text('#!/bin/sh\n[ "$1" != prepared ]\n')
+    hook.chmod(0o755)
+    moves = (BranchMove("main", there, put.tip), BranchMove(bench.branch, tip, put.tip))
+    with pytest.raises(Refused, match="could not be moved"):
+        branch_move.move_together(bench.root, moves)
+    hook.unlink()
+    assert (bench.base, bench.tip) == (put.tip, tip)
+    assert bench.git("status", "--porcelain") == bench.git("status", "--porcelain", at=bench.at) == ""
+
+
 def test_several_branches_move_at_once_or_not_at_all(bench: Bench) -> None:
     old, tip = bench.base, bench.amp({"a.txt": lines(_1="one")})
     there = bench.sandbox.commit({"b.txt": "base\n"})
