@@ -21,8 +21,8 @@ GIT_OWNER_MARK = "AMPSM_GIT_OWNER"
 """The environment variable by which our gits and their hooks are known: the process that started them, `pid:start`."""
 
 
-class RunDirectory(NamedTuple):
-    """What one iteration leaves on disk. Every file in it is private (0600)."""
+class IterationDirectory(NamedTuple):
+    """What one iteration leaves on disk, in its run directory `runs/<id>`. Every file in it is private (0600)."""
 
     path: Path
 
@@ -150,14 +150,14 @@ class Home(NamedTuple):
     database: Path
 
     @property
-    def runs(self) -> Path:
-        """The parent of all run directories."""
+    def iterations(self) -> Path:
+        """The parent of the folders of iterations."""
         return self.root / "runs"
 
     @property
-    def has_runs(self) -> bool:
+    def has_iterations(self) -> bool:
         """Whether an iteration has left anything here, whatever the database knows of it."""
-        return self.runs.is_dir() and any(self.runs.iterdir())
+        return self.iterations.is_dir() and any(self.iterations.iterdir())
 
     @property
     def slots(self) -> Path:
@@ -238,13 +238,13 @@ class Home(NamedTuple):
         """Names the one repository that a home may work in, as a demo's does; other homes have no such file."""
         return self.root / "only-repository"
 
-    def run(self, iteration_id: str) -> RunDirectory:
-        """The run directory of one iteration; it need not exist."""
-        return RunDirectory(self.runs / iteration_id)
+    def iteration(self, iteration_id: str) -> IterationDirectory:
+        """The folder of one iteration; it need not exist."""
+        return IterationDirectory(self.iterations / iteration_id)
 
     def ensure(self) -> None:
         """Make the folders, private to their owner; Unfit when one of them cannot be."""
-        for folder in (self.root, self.runs, self.slots, self.cache, self.database.parent):
+        for folder in (self.root, self.iterations, self.slots, self.cache, self.database.parent):
             try:
                 if not folder.is_dir():
                     folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)

@@ -35,7 +35,7 @@ def begin(engine: Engine) -> dict[str, object]:
         session_id = f"s{number:09}"
         made = Iteration(f"r{number:09}", session_id, 0, "Go on", State.QUEUED, "2026-09-01T10:00:00.000Z")
         store.queue.add(made)
-        run = engine.home.run(made.id)
+        run = engine.home.iteration(made.id)
         run.path.mkdir(parents=True, exist_ok=True)
         held[made.id] = locks.take_lease(run)
         store.queue.claim()

@@ -22,7 +22,7 @@ from ls import add_compared, fill
 from terminal import Terminal
 
 from ampsm_engine import demo
-from ampsm_engine.engine import runs
+from ampsm_engine.engine import iterations
 from ampsm_engine.engine import sessions as verbs
 from ampsm_engine.engine.startup import open_engine
 
@@ -187,8 +187,8 @@ def streaming(place: Path, *, margins: bool) -> dict[str, list[int]]:
     began, count = time.monotonic(), rest(terminal, STREAMED)
     told = {"stream, 2 events/s, a second": [round(count / (time.monotonic() - began))]}
     terminal.end()
-    runs.stop(engine, session.id)
-    runs.wait(engine, [session.id], timeout=60)
+    iterations.stop(engine, session.id)
+    iterations.wait(engine, [session.id], timeout=60)
     return told
 
 

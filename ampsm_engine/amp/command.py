@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ampsm_engine.amp.stream import THREAD_ID
 from ampsm_engine.errors import Failed, Refused, Unfit
-from ampsm_engine.home import RUN_MARK, RunDirectory
+from ampsm_engine.home import RUN_MARK, IterationDirectory
 from ampsm_engine.plain_text import printable
 
 PROMPT_LIMIT = 1_048_576
@@ -52,7 +52,7 @@ _SET = {
 def first(
     path: Path,
     options: frozenset[str],
-    run: RunDirectory,
+    run: IterationDirectory,
     mode: str | None,
     *,
     allow_all: bool,
@@ -67,7 +67,7 @@ def first(
 
 
 def follow_up(
-    path: Path, options: frozenset[str], run: RunDirectory, thread_id: str, mode: str | None, *, allow_all: bool
+    path: Path, options: frozenset[str], run: IterationDirectory, thread_id: str, mode: str | None, *, allow_all: bool
 ) -> list[str]:
     """The argument list that goes on with a thread; the prompt comes on standard input."""
     return [
@@ -112,7 +112,7 @@ def checked_thread(thread_id: str) -> str:
     return thread_id
 
 
-def _common(options: frozenset[str], run: RunDirectory, mode: str | None, *, allow_all: bool) -> list[str]:
+def _common(options: frozenset[str], run: IterationDirectory, mode: str | None, *, allow_all: bool) -> list[str]:
     thinking = "--stream-json-thinking"  # implies --stream-json, which every version has
     line = ["--execute", thinking if thinking in options else "--stream-json"]
     line += [flag for flag in _FLAGS if flag in options]

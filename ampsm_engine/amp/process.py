@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
-from ampsm_engine.home import PRIVATE_FILE, RUN_MARK, RunDirectory, open_private, write_private
+from ampsm_engine.home import PRIVATE_FILE, RUN_MARK, IterationDirectory, open_private, write_private
 from ampsm_engine.identity import LINUX, POLL_INTERVAL, Identity, identify, is_alive
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _handle(pid: int) -> Iterator[int | None]:
 
 async def start(
     argv: Sequence[str],
-    run: RunDirectory,
+    run: IterationDirectory,
     worktree: Path,
     env: Mapping[str, str],
     *,
@@ -182,7 +182,7 @@ async def start(
     return child
 
 
-def _unusable(run: RunDirectory, reason: OSError) -> Failed:
+def _unusable(run: IterationDirectory, reason: OSError) -> Failed:
     return Failed(f"The run directory {run.path} cannot be used: {reason}.", "ampsm doctor")
 
 
@@ -201,7 +201,7 @@ def _unstartable(argv: Sequence[str], worktree: Path, reason: OSError | ValueErr
     return Failed(f"amp could not be started: {reason}.", "ampsm doctor")
 
 
-def adopt(run: RunDirectory, iteration_id: str) -> Child | None:
+def adopt(run: IterationDirectory, iteration_id: str) -> Child | None:
     """The amp of a run whose worker died; None when no amp lives.
 
     It is the one that the worker wrote down. Where the worker died before it could, the one that carries the

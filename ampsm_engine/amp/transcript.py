@@ -16,7 +16,7 @@ from ampsm_engine import redact
 from ampsm_engine.amp.events import Event
 from ampsm_engine.amp.stream import CHUNK, EventReader, attempt_line
 from ampsm_engine.amp.tally import Fold
-from ampsm_engine.home import RunDirectory, open_private
+from ampsm_engine.home import IterationDirectory, open_private
 from ampsm_engine.lean_dataclass import dataclass, field
 
 TAIL = 64 * 1024
@@ -37,7 +37,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 class Transcript:
     """A run's output as far as it was read: redacted, folded into one tally."""
 
-    run: RunDirectory
+    run: IterationDirectory
     fold: Fold = field(init=False)
     reader: EventReader = field(default_factory=lambda: EventReader(redact=redact.text))
     head: bytes = b""
@@ -138,7 +138,7 @@ def without_escapes(text: str) -> str:
 _THREAD = re.compile(rb'"threadId":"(T-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"')
 
 
-def thread_in_log(run: RunDirectory) -> str | None:
+def thread_in_log(run: IterationDirectory) -> str | None:
     """The thread's id from amp's own log, which names it about a second before the stream does."""
     try:
         with run.log.open("rb") as file:

@@ -19,7 +19,7 @@ from ampsm_engine.batch.progress import Verdict
 from ampsm_engine.batch.values import ItemSpec
 from ampsm_engine.batch.watch import StoreWatch
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import runs, sessions
+from ampsm_engine.engine import iterations, sessions
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import BatchItem, BatchState, BatchTry, ItemState, Iteration
@@ -28,7 +28,7 @@ from ampsm_engine.store import is_passing
 from ampsm_engine.store.batches import ItemAttempt
 from ampsm_engine.worker import session_limits
 from ampsm_engine.worker.attempt import CONTINUE
-from ampsm_engine.worker.run_directory import RunLimits
+from ampsm_engine.worker.iteration_directory import IterationLimits
 
 PAUSE = 1.0
 """Seconds before what failed because of a busy database or a full disk is tried again."""
@@ -123,9 +123,9 @@ class ItemRun:
         limits = self._limits(item.step)
         attempt = ItemAttempt(item.id, item.step, progress.kind_of(item.step))
         prompt, quotes = checked_prompt(self.engine, self.spec, item, tries)
-        runs.iterate(self.engine, session_id, prompt, limits=limits, attempt=attempt, quotes=quotes)
+        iterations.iterate(self.engine, session_id, prompt, limits=limits, attempt=attempt, quotes=quotes)
 
-    def _limits(self, step: str) -> RunLimits:
+    def _limits(self, step: str) -> IterationLimits:
         settings: dict[str, float] = {"iteration.retries": 0}  # the whole run waits, and no slot is held meanwhile
         if self.spec.timeout_sec is not None:
             settings["iteration.timeout"] = self.spec.timeout_sec
@@ -135,7 +135,7 @@ class ItemRun:
             settings[session_limits.TOKENS] = self.spec.max_tokens
         if self.spec.max_amount is not None:
             settings[session_limits.AMOUNT] = self.spec.max_amount
-        return RunLimits(settings, script=progress.is_judged(self.spec, step))
+        return IterationLimits(settings, script=progress.is_judged(self.spec, step))
 
     def _judged(
         self, item: BatchItem, tries: Sequence[BatchTry], under_way: BatchTry, iteration: Iteration
@@ -213,19 +213,19 @@ def checked_prompt(engine: Engine, spec: ItemSpec, item: BatchItem, tries: Seque
     # What the script printed is redacted, and the prompt of a mend quotes it with its markers.
     quotes = item.step.startswith(progress.FIX_STEP)
     if prompt != CONTINUE:
-        runs.check_unredacted((spec.follow_up_on_failure or "") if quotes else prompt)
+        iterations.check_unredacted((spec.follow_up_on_failure or "") if quotes else prompt)
     return prompt, quotes
 
 
 def _prompt(engine: Engine, spec: ItemSpec, item: BatchItem, tries: Sequence[BatchTry]) -> str:
     session_id = engine.store.batches.session_of(item.id)
     session = engine.store.sessions.get(session_id) if session_id else None
-    iterations = engine.store.iterations.of(session.id) if session else ()
-    last = iterations[-1] if iterations else None
+    earlier = engine.store.iterations.of(session.id) if session else ()
+    last = earlier[-1] if earlier else None
     again = bool(tries) and tries[-1].outcome in ("error", "waits", "timeout", "stopped", "lost")
     if again and last and last.thread_id and session and session.thread_id and last.id == tries[-1].iteration_id:
         return CONTINUE
-    judged = next((one for one in reversed(iterations) if one.test_result is not None), None)
+    judged = next((one for one in reversed(earlier) if one.test_result is not None), None)
     output = script_tail(engine, judged) if judged else ""
     return progress.prompt_of(spec, item.step, output, judged.test_exit_code if judged else None)
 
@@ -239,7 +239,7 @@ def first_try(item: BatchItem) -> int:
 def script_tail(engine: Engine, iteration: Iteration) -> str:
     """The last lines of what the script printed, without secrets and control characters."""
     with suppress(OSError):
-        text = transcript.tail(engine.home.run(iteration.id).script_output)
+        text = transcript.tail(engine.home.iteration(iteration.id).script_output)
         shown = visible(redact.text(text), "\n\t")
         return "\n".join(shown.splitlines()[-OUTPUT_LINES:])
     return ""

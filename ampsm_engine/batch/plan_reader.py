@@ -17,7 +17,7 @@ import yaml
 from ampsm_engine import durations, redact
 from ampsm_engine.amp import command
 from ampsm_engine.batch.values import Limits
-from ampsm_engine.engine import runs, sessions
+from ampsm_engine.engine import iterations, sessions
 from ampsm_engine.errors import AmpsmError, Refused, unreadable
 from ampsm_engine.lean_dataclass import fields
 from ampsm_engine.model import camel
@@ -226,7 +226,9 @@ class PlanReader:
             entry = self.entry(node, {"file": PlanReader.filled}, name)
             return self.prompt_of(entry.values["file"], node) if entry and "file" in entry.values else _INVALID
         found = self.text(name, node)
-        return found if found is _INVALID else self.checked(node, found, command.check_prompt, runs.check_unredacted)
+        return (
+            found if found is _INVALID else self.checked(node, found, command.check_prompt, iterations.check_unredacted)
+        )
 
     def prompt_file(self, _name: str, node: yaml.Node) -> Any:
         """The prompt that a file holds."""
@@ -239,7 +241,7 @@ class PlanReader:
             text = file_text(self.path(path), "prompt")
         except AmpsmError as reason:
             return self.reject(node, reason)
-        return self.checked(node, text, command.check_prompt, runs.check_unredacted)
+        return self.checked(node, text, command.check_prompt, iterations.check_unredacted)
 
     def prompts(self, name: str, node: yaml.Node) -> Any:
         """A list of prompts."""

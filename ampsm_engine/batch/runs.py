@@ -14,7 +14,7 @@ from ampsm_engine.batch.limits import BAD
 from ampsm_engine.batch.values import ItemSpec, Plan, PlannedItem
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import checkout_secrets, drafts, session_trash, sessions, setup
-from ampsm_engine.engine import runs as verbs
+from ampsm_engine.engine import iterations as verbs
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import beginnings, repository
 from ampsm_engine.home import PRIVATE_FOLDER, write_private

@@ -187,26 +187,26 @@ class DemoRun:
 
     def _follow_up(self, groups: dict[str, tuple[Iteration, ...]]) -> bool:
         """Send what is due; whether something was. A session that is no longer there has no follow-up."""
-        from ampsm_engine.engine import runs
+        from ampsm_engine.engine import iterations
 
         sent = False
         for key in [key for key in self.waiting if _settled([groups.get(key, ())])]:
             prompt = self.waiting.pop(key)
             with suppress(AmpsmError):  # trashed, or merged, by who plays with it
-                runs.iterate(self.engine, key, prompt)
+                iterations.iterate(self.engine, key, prompt)
                 sent = True
         return sent
 
     def stop(self) -> None:
         """Stop every session and wait until the last process has ended."""
-        from ampsm_engine.engine import runs
+        from ampsm_engine.engine import iterations
 
         for session in self.engine.store.sessions.all():
             try:
-                runs.stop(self.engine, session.id)
+                iterations.stop(self.engine, session.id)
             except Refused:
                 continue  # nothing of it runs
-        runs.wait(self.engine, [session.id for session in self.engine.store.sessions.all()], timeout=STOPPING)
+        iterations.wait(self.engine, [session.id for session in self.engine.store.sessions.all()], timeout=STOPPING)
 
 
 def _line(row: BoardRow, longest: int) -> str:

@@ -164,7 +164,7 @@ def _print_lines(engine: "Engine", session: Session, iteration: Iteration, *, fo
         output.line(*line)
     reading = TranscriptWriter(iteration.prompt, worktree=session.worktree_path, thinking=thinking)
     is_growing = iteration.state is not State.SETTLED
-    setup = SetupReader(engine.home.run(iteration.id).setup_output, is_growing=is_growing)
+    setup = SetupReader(engine.home.iteration(iteration.id).setup_output, is_growing=is_growing)
     for event in _events(engine, iteration.id, follow=follow, idle=setup.print_more):
         for line in reading.lines(event):
             output.line(*line)
@@ -226,7 +226,7 @@ def _document(engine: "Engine", iteration: Iteration) -> Document:
 
 
 def _print_raw(engine: "Engine", iteration: Iteration, *, follow: bool) -> None:
-    path, store = engine.home.run(iteration.id).stream, engine.store
+    path, store = engine.home.iteration(iteration.id).stream, engine.store
     if follow:
         store.retry_reads(diagnostics.warn_of_store)
     position = 0

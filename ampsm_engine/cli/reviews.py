@@ -173,7 +173,7 @@ def _send(engine: "Engine", session: "Session", *, wait: bool, as_json: bool) ->
         output.line(f"Iteration {iteration.number} of {one_line(session.name)} ({session.id}) is queued: {sent}.")
     code = diagnostics.OK
     if wait:
-        from ampsm_engine.cli.runs import wait_for
+        from ampsm_engine.cli.iterations import wait_for
 
         code = wait_for(engine, (session.id,), iteration_id=iteration.id)
     if as_json:

@@ -73,7 +73,7 @@ def report(engine: "Engine", session: "Session", iteration: "Iteration | None", 
     for fact in engine.store.facts.read(session_id=session.id, kinds=(*LACKS, FILES_COPIED, SetupState.WAITS)):
         (diagnostics.warning if fact.kind == "worktree" else diagnostics.note)(fact.text)
     if wait and iteration:
-        from ampsm_engine.cli.runs import wait_for
+        from ampsm_engine.cli.iterations import wait_for
 
         if not as_json:
             print_new(session, iteration)

@@ -83,7 +83,7 @@ def _warn_of_workers(engine: "Engine") -> None:
 
 
 def _lost_sessions(engine: "Engine") -> "AmpsmError | None":
-    if not engine.home.has_runs:
+    if not engine.home.has_iterations:
         return None
     from ampsm_engine.engine import drafts
 

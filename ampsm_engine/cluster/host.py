@@ -361,7 +361,7 @@ class HostService:
                 ref = f"{repository.BRANCHES}{session.branch_name}"
                 program.change(root, "bundle", "create", "--quiet", str(bundle), ref, f"^{session.base_commit}")
         there = bundle if bundle.exists() else None
-        result_archive.write(made, described, there, {one.id: self.engine.home.run(one.id) for one in iterations})
+        result_archive.write(made, described, there, {one.id: self.engine.home.iteration(one.id) for one in iterations})
         for old in folder.glob(f"{name}-*.zip"):
             old.unlink(missing_ok=True)
         made.replace(path)

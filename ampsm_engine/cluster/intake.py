@@ -30,7 +30,7 @@ from ampsm_engine.model import (
     TryKind,
 )
 from ampsm_engine.plain_text import printable, visible
-from ampsm_engine.worker import agent_context, run_directory
+from ampsm_engine.worker import agent_context, iteration_directory
 
 
 def take(engine: Engine, item: BatchItem, spec: ItemSpec, archive: ResultArchive, halted: str | None) -> ItemEnd:
@@ -155,10 +155,10 @@ def _take_rows(
             number = max(taken, default=0) + 1
         taken.add(number)
         iterations.append(replace(one, number=number))
-    runs = {one.id: engine.home.run(one.id) for one in iterations}
+    runs = {one.id: engine.home.iteration(one.id) for one in iterations}
     archive.unpack_runs(runs)
     for run in runs.values():
-        run_directory.clean(run)
+        iteration_directory.clean(run)
     calls = [call for one in iterations for call in _calls(found, one.id)]
     text = f"{len(iterations)} iterations came from {item.host}"
     store.sessions.rebuild(session, iterations, calls, text, kind="collected")
@@ -174,7 +174,7 @@ def _take_rows(
         columns["last_run"] = iterations[-1].start_time or iterations[-1].queued_at
     after = store.sessions.update(session.id, **columns)
     for one in iterations:
-        run_directory.write_record(engine.home, after, one)
+        iteration_directory.write_record(engine.home, after, one)
     try:
         tip, base = repository.branch_tip(Path(after.repo_root), after.branch_name), after.base_commit
         files = changes.files(Path(after.repo_root), base, tip) if tip else ()
@@ -188,7 +188,7 @@ def _iterations(found: Mapping[str, Any], session: Session) -> list[Iteration]:
     """The settled iterations of an archive, of this session whatever they say."""
     iterations = []
     for values in _listed(found.get("iterations")):
-        read = run_directory.iteration_of(values)
+        read = iteration_directory.iteration_of(values)
         if read is None or read.state is not State.SETTLED or not repository.is_session_id(read.id):
             raise Refused("What came holds an iteration that is none.")
         iterations.append(replace(read, session_id=session.id))

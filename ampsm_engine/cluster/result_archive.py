@@ -17,7 +17,7 @@ from typing import Any
 
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import repository
-from ampsm_engine.home import PRIVATE_FOLDER, RunDirectory, open_private
+from ampsm_engine.home import PRIVATE_FOLDER, IterationDirectory, open_private
 from ampsm_engine.lean_dataclass import dataclass
 
 ITEM = "item.json"
@@ -34,7 +34,7 @@ _RUN_FILE = re.compile(r"runs/([^/]+)/([^/]+)")
 _PIECE = 1 << 20
 
 
-def write(path: Path, item: Mapping[str, object], bundle: Path | None, runs: Mapping[str, RunDirectory]) -> None:
+def write(path: Path, item: Mapping[str, object], bundle: Path | None, runs: Mapping[str, IterationDirectory]) -> None:
     """Make an archive, private to its owner; `runs`: the directories of its iterations, by their ids."""
     with (
         os.fdopen(open_private(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC), "w+b") as file,
@@ -71,7 +71,7 @@ class ResultArchive:
             self._copy(opened, BUNDLE, to)
             return True
 
-    def unpack_runs(self, place: Mapping[str, RunDirectory]) -> None:
+    def unpack_runs(self, place: Mapping[str, IterationDirectory]) -> None:
         """Write the files of runs into the directories of those iterations; others are left out."""
         with self._opened() as opened:
             for name, iteration_id, file in self._run_files(opened):

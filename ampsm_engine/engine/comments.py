@@ -12,7 +12,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.diff import encodings
 from ampsm_engine.diff.encodings import is_binary
 from ampsm_engine.diff.hunks import Side, lines_of
-from ampsm_engine.engine import comment_positions, reviews, runs, views
+from ampsm_engine.engine import comment_positions, iterations, reviews, views
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import attributes, pinned_refs
 from ampsm_engine.git.records import TreeEntry
@@ -251,4 +251,4 @@ def send(engine: Engine, session_id: str, text: str, answers: Sequence[str]) -> 
     Refused for an empty prompt. The outcome of a comment is known when that iteration has ended.
     """
     comment_positions.pin_contents(engine, session_id, frozenset(answers))
-    return runs.iterate(engine, session_id, text, answers=tuple(answers))
+    return iterations.iterate(engine, session_id, text, answers=tuple(answers))

@@ -176,7 +176,7 @@ def _store(engine: Engine) -> Check:
 
 def _slots(engine: Engine, settings: Settings) -> Check:
     unsettled = engine.store.iterations.unsettled()
-    lost = [one for one in unsettled if not locks.is_leased(engine.home.run(one.id))]
+    lost = [one for one in unsettled if not locks.is_leased(engine.home.iteration(one.id))]
     count = int(settings.number("slots"))
     if lost:
         return Check("workers", ok=None, text=f"{len(lost)} without a worker; any command sends one", hint="ampsm ls")

@@ -107,9 +107,11 @@ def _earlier(engine: Engine) -> Iterator[FirstRunCheck]:
 def lost_sessions(engine: Engine) -> Refused | None:
     """The error where the store has no session, but run directories exist: the database was deleted. None otherwise."""
     store = engine.store
-    if not engine.home.has_runs or not store.sessions.is_empty():
+    if not engine.home.has_iterations or not store.sessions.is_empty():
         return None
-    message = f"No sessions are known, but earlier ones left transcripts in {engine.home.runs}: was the database lost?"
+    message = (
+        f"No sessions are known, but earlier ones left transcripts in {engine.home.iterations}: was the database lost?"
+    )
     return Refused(message, "ampsm repair looks for them.")
 
 
@@ -174,7 +176,7 @@ def _located(engine: Engine, path: Path) -> "Repo":
 
 
 def _prompt(typed: str) -> None:
-    from ampsm_engine.engine.runs import check_unredacted
+    from ampsm_engine.engine.iterations import check_unredacted
 
     if not typed.strip():
         raise Refused("The prompt is empty.", "Write what amp is to do.")

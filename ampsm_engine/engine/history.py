@@ -103,14 +103,14 @@ def script_output(engine: Engine, iteration_id: str, fact: int = 0) -> str:
 
     `fact` is the number of the history entry of that run; without it, the last run.
     """
-    run = engine.home.run(iteration_id)
+    run = engine.home.iteration(iteration_id)
     kept = run.script_output_of(fact)
     return redact.text(transcript.tail(kept if kept.exists() else run.script_output, SCRIPT_TAIL))
 
 
 def setup_output(engine: Engine, run_id: str) -> str:
     """The end of what the setup command printed that ran last in a run directory, redacted."""
-    return redact.text(transcript.tail(engine.home.run(run_id).setup_output, SCRIPT_TAIL))
+    return redact.text(transcript.tail(engine.home.iteration(run_id).setup_output, SCRIPT_TAIL))
 
 
 def prompts(engine: Engine, session_id: str, most: int = 60) -> tuple[str, ...]:

@@ -125,7 +125,7 @@ def _write_transcripts(engine: Engine, sessions: tuple[ForeignSession, ...]) -> 
     """
     for foreign in sessions:
         for iteration_id, output in foreign.outputs.items():
-            run = engine.home.run(iteration_id)
+            run = engine.home.iteration(iteration_id)
             if not run.stream.exists():
                 run.path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
                 write_private(run.stream, redact.bytes_(output.encode("utf-8", "replace")), lasting=False)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import runs, scripts, startup
+from ampsm_engine.engine import iterations, scripts, startup
 from ampsm_engine.merging import open_conflict, recovery
 from ampsm_engine.merging import preflight as checks
 from ampsm_engine.merging.results import Preflight
@@ -58,7 +58,7 @@ def give_to_amp(engine: Engine, session_id: str, *, words: str = "") -> Iteratio
     entry = open_conflict.give(engine, session_id)
     try:
         whole = f"{prompt}\n\n{words.strip()}" if words.strip() else prompt
-        iteration = runs.iterate(engine, session_id, whole, resolves=entry.id)
+        iteration = iterations.iterate(engine, session_id, whole, resolves=entry.id)
     except BaseException:
         open_conflict.given(engine, entry.id, "")
         raise

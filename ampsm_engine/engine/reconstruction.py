@@ -24,13 +24,13 @@ from ampsm_engine.engine.relocation import Disagreement
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import beginnings, changes, history, program, repository, stash_commit, worktrees
 from ampsm_engine.git.entities import Base, Repo, Worktree
-from ampsm_engine.home import RunDirectory
+from ampsm_engine.home import IterationDirectory
 from ampsm_engine.lean_dataclass import dataclass, field, replace
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status, ToolCall
 from ampsm_engine.plain_text import plural
-from ampsm_engine.worker import run_directory
+from ampsm_engine.worker import iteration_directory
 from ampsm_engine.worker.agent_context import FOLDER
-from ampsm_engine.worker.run_directory import RunRecord
+from ampsm_engine.worker.iteration_directory import IterationRecord
 
 _TRASHED = re.compile(r"refs/ampsm/trash/([^/]+)/tip")
 _BRANCH = re.compile(r"amp/([^/]+)/(\d{8}-\d{6})(?:-\d+)?")
@@ -42,8 +42,8 @@ _LOST_WITH_IT = "lost: review comments and marks, the journal of its merges, whe
 class FoundRun:
     """A run directory that the store does not know, or that knows more than the store."""
 
-    directory: RunDirectory
-    record: RunRecord | None
+    directory: IterationDirectory
+    record: IterationRecord | None
     worktree: str
     """Where amp ran; empty when nothing says so."""
 
@@ -75,7 +75,7 @@ class Remains:
     """The fields of SESSION.md."""
 
     @property
-    def record(self) -> RunRecord | None:
+    def record(self) -> IterationRecord | None:
         """The newest record of its runs."""
         return next((run.record for run in reversed(self.runs) if run.record), None)
 
@@ -89,13 +89,13 @@ def unknown_runs(engine: Engine) -> tuple[FoundRun, ...]:
         for ones in store.iterations.of_sessions([session.id for session in sessions]).values()
         for one in ones
     }
-    folders = engine.home.runs.iterdir() if engine.home.runs.is_dir() else ()
+    folders = engine.home.iterations.iterdir() if engine.home.iterations.is_dir() else ()
     for folder in folders:
         row = known.get(folder.name)
         if not repository.is_session_id(folder.name) or not folder.is_dir() or (row and not _is_doubtful(row)):
             continue
-        directory = engine.home.run(folder.name)
-        record = run_directory.read_record(directory)
+        directory = engine.home.iteration(folder.name)
+        record = iteration_directory.read_record(directory)
         worktree = record.session.worktree_path if record else _worktree_of(directory)
         of_another = record and record.database != str(engine.home.database)
         if not of_another and worktree and not (row and record is None):
@@ -108,7 +108,7 @@ def _is_doubtful(row: Iteration) -> bool:
     return row.outcome is Outcome.STOPPED and (row.error or "").startswith("The database was lost")
 
 
-def _worktree_of(directory: RunDirectory) -> str:
+def _worktree_of(directory: IterationDirectory) -> str:
     """Where amp ran, by the first lines of its stream."""
     try:
         with directory.stream.open("rb") as file:
@@ -364,7 +364,7 @@ class Rebuilt:
             for one in iterations if self._apply else ():
                 if one.state is State.SETTLED:  # no worker ever sees to what was typed for it
                     with contextlib.suppress(OSError):
-                        run_directory.clean(self._engine.home.run(one.id))
+                        iteration_directory.clean(self._engine.home.iteration(one.id))
 
     def _enter(self, session: Session, iterations: list[Iteration], calls: list[ToolCall], text: str) -> None:
         many = plural(len(iterations), "iteration")
@@ -443,7 +443,7 @@ def _of_run(session: Session, run: FoundRun) -> tuple[Iteration, list[ToolCall]]
     return settled, list(calls)
 
 
-def _prompt(directory: RunDirectory) -> str:
+def _prompt(directory: IterationDirectory) -> str:
     try:
         return redact.text(directory.prompt.read_text(encoding="utf-8", errors="replace"))
     except OSError:

@@ -21,7 +21,7 @@ from ampsm_engine.amp import command, process
 from ampsm_engine.config import Settings
 from ampsm_engine.context import Engine, engine_at
 from ampsm_engine.errors import AmpsmError, Refused
-from ampsm_engine.home import RunDirectory, open_private, write_private
+from ampsm_engine.home import IterationDirectory, open_private, write_private
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Iteration, ScriptResult, Session, Status
 from ampsm_engine.store import PatientStore
@@ -80,7 +80,7 @@ def run_script(
     iterations = store.iterations.of(session.id)
     check_runnable(session, iterations)
     last = iterations[-1] if iterations else None
-    run = engine.home.run(last.id if last else session.id)
+    run = engine.home.iteration(last.id if last else session.id)
     run.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     _keep_earlier_output(engine, session.id, last, run)
     began, settings, mark = datetime.now(UTC), engine.settings, script.mark_by_hand(session.id)
@@ -160,7 +160,7 @@ def whole_lines(output: bytes) -> int:
     return begun if is_open and end - begun < KEY_LENGTH else end
 
 
-def _keep_earlier_output(engine: Engine, session_id: str, last: Iteration | None, run: RunDirectory) -> None:
+def _keep_earlier_output(engine: Engine, session_id: str, last: Iteration | None, run: IterationDirectory) -> None:
     """Rename the output of the run before by the number of its entry in the history; a stopped run has none."""
     facts = engine.store.facts.read(session_id=session_id)
     told = [one.number for one in facts if one.kind == "tested" and one.iteration_id == (last.id if last else None)]
@@ -214,7 +214,7 @@ def start_detached(engine: Engine, session: Session, module: str, *, what: str, 
     """
     iterations = engine.store.iterations.of(session.id)
     run_id = iterations[-1].id if iterations else session.id
-    run = engine.home.run(run_id)
+    run = engine.home.iteration(run_id)
     run.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     lease = open_private(run.script_lease, os.O_RDWR | os.O_CREAT)
     try:
@@ -244,7 +244,7 @@ def _spawn(engine: Engine, module: str, session_id: str, lease: int, words: tupl
 
 def read_output(engine: Engine, run_id: str, offset: int = 0) -> ScriptOutput:
     """What a detached script printed beyond `offset` bytes, in whole lines, and whether it still runs."""
-    run = engine.home.run(run_id)
+    run = engine.home.iteration(run_id)
     running = _is_running(run)  # asked first: what is printed after that is there at the next look
     content = b""
     with suppress(FileNotFoundError), run.script_shown.open("rb") as file:
@@ -262,7 +262,7 @@ def read_output(engine: Engine, run_id: str, offset: int = 0) -> ScriptOutput:
 
 def stop(engine: Engine, run_id: str) -> bool:
     """Ask a detached script to end; False when none runs."""
-    run = engine.home.run(run_id)
+    run = engine.home.iteration(run_id)
     if not _is_running(run):
         return False
     try:
@@ -273,7 +273,7 @@ def stop(engine: Engine, run_id: str) -> bool:
     return True
 
 
-def _is_running(run: RunDirectory) -> bool:
+def _is_running(run: IterationDirectory) -> bool:
     return file_lock.is_held(run.script_lease)
 
 
@@ -284,7 +284,7 @@ def run_detached(session_id: str, verb: "Callable[..., ScriptRun]") -> None:
     """
     engine = engine_at()
     iterations = engine.store.iterations.of(session_id)
-    run = engine.home.run(iterations[-1].id if iterations else session_id)
+    run = engine.home.iteration(iterations[-1].id if iterations else session_id)
     asked = False
 
     def ask(_signal: int, _frame: FrameType | None) -> None:

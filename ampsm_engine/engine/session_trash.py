@@ -224,11 +224,11 @@ def _runs(engine: Engine, session_id: str) -> Iterator[str]:
 
 def _clean_runs(engine: Engine, session_id: str) -> None:
     """Remove secrets from the run directories of a session."""
-    from ampsm_engine.worker import run_directory
+    from ampsm_engine.worker import iteration_directory
 
     for run in _runs(engine, session_id):
         with contextlib.suppress(OSError):
-            run_directory.clean(engine.home.run(run))
+            iteration_directory.clean(engine.home.iteration(run))
 
 
 def _refuse_nested(engine: Engine, session: Session) -> None:
@@ -255,7 +255,7 @@ def trashed(engine: Engine) -> tuple[TrashEntry, ...]:
 
 
 def _folder_size(engine: Engine, session: Session) -> int:
-    runs = [engine.home.run(one.id).path for one in engine.store.iterations.of(session.id)]
+    runs = [engine.home.iteration(one.id).path for one in engine.store.iterations.of(session.id)]
     return sum(file.stat().st_size for run in runs if run.is_dir() for file in run.iterdir())
 
 
@@ -380,7 +380,7 @@ def _forget(engine: Engine, session: Session) -> None:
     """Delete what the home has of a session: runs, texts, rows."""
     store = engine.store
     for run in _runs(engine, session.id):
-        shutil.rmtree(engine.home.run(run).path, ignore_errors=True)
+        shutil.rmtree(engine.home.iteration(run).path, ignore_errors=True)
     unsent_texts.delete_all(engine.home, session.id)
     (engine.home.secret_files / session.id).unlink(missing_ok=True)
     store.sessions.remove(session.id)

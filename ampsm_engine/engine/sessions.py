@@ -141,7 +141,7 @@ def new(
                 folder=within,
             )
             # 45 ms that are paid while git is at work.
-            importlib.import_module("ampsm_engine.engine.runs" if run else "ampsm_engine.store.statements")
+            importlib.import_module("ampsm_engine.engine.iterations" if run else "ampsm_engine.store.statements")
             facts = [(LEFT_BEHIND, text) for text in worktree_preparation.left_behind(repo, start, state)]
             if note := pending.finish().note:
                 facts.append(("worktree", note))
@@ -236,7 +236,7 @@ def _check(engine: Engine, prompt: str | None, name: str | None, *, run: bool) -
         from ampsm_engine.amp import command, program
 
         command.check_prompt(prompt or "")
-        importlib.import_module("ampsm_engine.engine.runs").check_unredacted(prompt or "")
+        importlib.import_module("ampsm_engine.engine.iterations").check_unredacted(prompt or "")
         if run:
             program.find(engine.settings, os.environ)
 
@@ -292,9 +292,9 @@ def _enter(
         if note := agent_context.write_files(session, made):
             store.facts.add("worktree", note, session_id=session.id)
         if prompt is not None:
-            from ampsm_engine.engine import runs
+            from ampsm_engine.engine import iterations
 
-            iteration = runs.iterate(engine, session.id, prompt)
+            iteration = iterations.iterate(engine, session.id, prompt)
     except BaseException:
         store.sessions.remove(session.id, with_facts=True)
         raise

@@ -235,7 +235,7 @@ def follow_log(
             live = store.iterations.get(iteration_id).state is not State.SETTLED
         return live
 
-    return transcript.follow(engine.home.run(iteration_id).stream, alive=alive, redact=redact.text)
+    return transcript.follow(engine.home.iteration(iteration_id).stream, alive=alive, redact=redact.text)
 
 
 def status(engine: Engine) -> dict[str, int]:

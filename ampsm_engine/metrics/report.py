@@ -106,7 +106,7 @@ def session_document(engine: Engine, session: Session) -> Iterator[str]:
 
 def _answer(engine: Engine, iteration: Iteration) -> str:
     """What amp itself said, without its sub-agents and tools."""
-    stream = engine.home.run(iteration.id).stream
+    stream = engine.home.iteration(iteration.id).stream
     events = transcript.read(stream)
     said = [event.text for _, event in events if isinstance(event, TextBlock) and event.parent is None]
     if not any(text.strip() for text in said):

@@ -22,9 +22,9 @@ from ampsm_engine.home import Home, home
 from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.model import BatchState, Iteration, Outcome, State
 from ampsm_engine.store import PATIENCE, PatientStore, is_passing
-from ampsm_engine.worker import launch, locks, run_directory, session_limits
+from ampsm_engine.worker import iteration_directory, launch, locks, session_limits
+from ampsm_engine.worker.iteration import RunningIteration
 from ampsm_engine.worker.phases import StopRequest
-from ampsm_engine.worker.run import Run
 from ampsm_engine.worker.settle import settle
 
 PAUSE = 0.5
@@ -121,7 +121,7 @@ class Worker:
 
     def _orphan(self) -> tuple[Iteration, locks.Lock] | None:
         for known in self.store.iterations.unsettled():
-            lease = locks.take_lease(self.home.run(known.id))
+            lease = locks.take_lease(self.home.iteration(known.id))
             if lease is None:
                 continue
             with contextlib.ExitStack() as stack:
@@ -135,7 +135,7 @@ class Worker:
     async def _next(self) -> bool:
         with locks.claiming(self.home), self.store.at_once():
             iteration = self.store.queue.claim()
-            lease = locks.take_lease(self.home.run(iteration.id), wait=True) if iteration else None
+            lease = locks.take_lease(self.home.iteration(iteration.id), wait=True) if iteration else None
         if iteration is None or lease is None:
             return False
         with lease:
@@ -148,9 +148,9 @@ class Worker:
         """Run and settle one iteration; whatever goes wrong, it ends settled and said so."""
         self._log(f"{'adopts' if adopted else 'runs'} {iteration.id}")
         stop = StopRequest(self._follower, iteration.id)
-        limits = run_directory.read_limits(self.home.run(iteration.id))
+        limits = iteration_directory.read_limits(self.home.iteration(iteration.id))
         settings = self.settings.with_values(limits.settings)
-        run = Run(self.home, self.store, settings, iteration, stop, limits)
+        run = RunningIteration(self.home, self.store, settings, iteration, stop, limits)
         try:
             if adopted:
                 await run.await_abandoned()
@@ -171,7 +171,7 @@ class Worker:
         except AmpsmError as reason:
             self._log(reason.line)
 
-    async def _give_up(self, run: Run, reason: Exception) -> None:
+    async def _give_up(self, run: RunningIteration, reason: Exception) -> None:
         """Settle what could not be settled in the ordinary way; what amp changed stays in place."""
         known = reason if isinstance(reason, AmpsmError) else Failed(f"{type(reason).__name__}: {reason}")
         await run.end_amp()

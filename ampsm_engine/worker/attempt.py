@@ -18,7 +18,7 @@ from ampsm_engine.amp.process import Child
 from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed
-from ampsm_engine.home import Home, RunDirectory, write_private
+from ampsm_engine.home import Home, IterationDirectory, write_private
 from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.model import Iteration, Session, ToolCall
 from ampsm_engine.plain_text import printable
@@ -57,7 +57,7 @@ async def start(
     `again`: another attempt of this iteration; where its thread is known, it says `continue`.
     `had_thread`: an earlier iteration had a thread, so a new one has to be told what went before.
     """
-    run, worktree = home.run(iteration.id), Path(session.worktree_path)
+    run, worktree = home.iteration(iteration.id), Path(session.worktree_path)
     if not worktree.is_dir():
         message = f"The worktree of session {session.name} is gone: {worktree}."
         raise Failed(message, "ampsm repair")
@@ -84,7 +84,7 @@ async def start(
     return await process.start(argv, run, place, environment, prompt=prompt)
 
 
-def dropped(run: RunDirectory) -> frozenset[str]:
+def dropped(run: IterationDirectory) -> frozenset[str]:
     """The options that this amp refused although its help lists them."""
     try:
         return frozenset((run.path / "dropped.txt").read_text().split())
@@ -99,7 +99,7 @@ def remedy(
 
     `thread_id`: the thread that was to be continued; an amp that refused it has named none itself.
     """
-    run = home.run(iteration.id)
+    run = home.iteration(iteration.id)
     option = endings.unknown_option(stderr) if ending.remedy == "drop-option" else None
     if option is not None and option not in dropped(run):
         write_private(run.path / "dropped.txt", "\n".join({*dropped(run), option}).encode())

@@ -172,7 +172,7 @@ def sweep(home: Home, store: Store, slot_count: int) -> int:
     if store.iterations.unsettled():
         with locks.claiming(home, CLAIM_PATIENCE) as alone:  # else a living worker looks for them at this moment
             unsettled = store.iterations.unsettled() if alone else ()
-            wanted = sum(not locks.is_leased(home.run(iteration.id)) for iteration in unsettled)
+            wanted = sum(not locks.is_leased(home.iteration(iteration.id)) for iteration in unsettled)
     if store.queue.has_claimable() and wanted < slot_count:
         free = locks.take_slot(home, slot_count)
         if free is not None:

@@ -12,7 +12,7 @@ from typing import Self
 
 from ampsm_engine import file_lock, identity
 from ampsm_engine.errors import Failed
-from ampsm_engine.home import PRIVATE_FOLDER, Home, RunDirectory, open_private
+from ampsm_engine.home import PRIVATE_FOLDER, Home, IterationDirectory, open_private
 
 
 class Lock:
@@ -66,7 +66,7 @@ def count_free(home: Home, slots: int) -> int:
     return slots - sum(map(file_lock.is_held, known))
 
 
-def take_lease(run: RunDirectory, *, wait: bool = False) -> Lock | None:
+def take_lease(run: IterationDirectory, *, wait: bool = False) -> Lock | None:
     """The lock that is the sole right to look after an iteration; None while somebody living holds it.
 
     `wait`, for who has claimed it: whoever still holds it only asks, or puts the iteration back into the queue.
@@ -82,7 +82,7 @@ def take_lease(run: RunDirectory, *, wait: bool = False) -> Lock | None:
     return taken
 
 
-def end_holder(run: RunDirectory) -> bool:
+def end_holder(run: IterationDirectory) -> bool:
     """Kill the worker that looks after an iteration, as the last means; whether there was one."""
     if not is_leased(run):
         return False
@@ -97,7 +97,7 @@ def end_holder(run: RunDirectory) -> bool:
     return True
 
 
-def is_leased(run: RunDirectory) -> bool:
+def is_leased(run: IterationDirectory) -> bool:
     """Whether a living worker looks after that iteration."""
     try:
         return file_lock.is_held(run.lease)

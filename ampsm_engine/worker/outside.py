@@ -17,7 +17,7 @@ from ampsm_engine.git import outside_changes, pinned_refs, repository, repositor
 from ampsm_engine.git.entities import Repo
 from ampsm_engine.git.outside_changes import OutsideChange
 from ampsm_engine.git.repository_state import State, StateDifference
-from ampsm_engine.home import Home, RunDirectory, write_private
+from ampsm_engine.home import Home, IterationDirectory, write_private
 from ampsm_engine.lean_dataclass import asdict, dataclass, replace
 from ampsm_engine.model import SCRIPT_CHANGED, Iteration, MergeState, Session
 from ampsm_engine.store import Store
@@ -36,7 +36,7 @@ _NOT_AN_ACT = frozenset({"checked", SCRIPT_CHANGED, KIND, QUIET})
 """Kinds of facts after which nothing of a session's has changed in its repository."""
 
 
-def watch(store: Store, session: Session, run: RunDirectory) -> None:
+def watch(store: Store, session: Session, run: IterationDirectory) -> None:
     """Write down how the repository stands before amp begins; where it cannot be read, that is a fact and no error."""
     try:
         # Before the state: what another session does while that is read must be in one of the two.
@@ -61,7 +61,7 @@ def facts(home: Home, store: Store, session: Session, iteration: Iteration) -> l
 
     The first answer counts: it is written into the run directory.
     """
-    run = home.run(iteration.id)
+    run = home.iteration(iteration.id)
     now: State | None = None
     try:
         if not run.outside.exists():
@@ -76,7 +76,7 @@ def facts(home: Home, store: Store, session: Session, iteration: Iteration) -> l
     return _facts(iteration, changes)
 
 
-def read(run: RunDirectory) -> tuple[OutsideChange, ...]:
+def read(run: IterationDirectory) -> tuple[OutsideChange, ...]:
     """The changes that an iteration's run directory tells of, none when it does not; Failed when it is damaged."""
     try:
         written = json.loads(run.outside.read_bytes())
@@ -99,7 +99,7 @@ def remaining(
     if session.outside is None:
         return
     for iteration in store.iterations.of(session.id):
-        for change in read(home.run(iteration.id)):
+        for change in read(home.iteration(iteration.id)):
             if change.quiet:
                 continue
             now = now or repository_state.read(Path(session.repo_root))
@@ -110,7 +110,7 @@ def remaining(
 def forget(home: Home, store: Store, session_id: str) -> None:
     """Take the mark away: somebody has seen what changed. The facts stay, and the commits that are kept."""
     for iteration in store.iterations.of(session_id):
-        home.run(iteration.id).outside.unlink(missing_ok=True)
+        home.iteration(iteration.id).outside.unlink(missing_ok=True)
     store.sessions.update(session_id, outside=None)
 
 
@@ -149,7 +149,7 @@ def _mark(home: Home, store: Store, session: Session, changes: Iterable[OutsideC
         store.sessions.update(session.id, outside=marked)
 
 
-def _write(run: RunDirectory, changes: Sequence[OutsideChange]) -> None:
+def _write(run: IterationDirectory, changes: Sequence[OutsideChange]) -> None:
     write_private(run.outside, json.dumps([asdict(change) for change in changes]).encode())
 
 

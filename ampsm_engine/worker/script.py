@@ -76,7 +76,7 @@ def run_by_hand(home: Home, session_id: str) -> Iterator[None]:
 
     That stays known when the program is killed: nobody else would end the script before amp begins.
     """
-    run = home.run(session_id)
+    run = home.iteration(session_id)
     run.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     with file_lock.locked(run.script_by_hand, 0):
         try:
@@ -87,7 +87,7 @@ def run_by_hand(home: Home, session_id: str) -> Iterator[None]:
 
 def end_run_by_hand(home: Home, session_id: str, grace: float) -> None:
     """End a script that was run by hand and whose program was killed; its processes have `grace` seconds."""
-    left = home.run(session_id).script_by_hand
+    left = home.iteration(session_id).script_by_hand
     if left.exists() and not file_lock.is_held(left):
         process.end_leftovers(mark_by_hand(session_id), grace)
         left.unlink(missing_ok=True)

@@ -15,8 +15,8 @@ from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.model import Iteration, State
 from ampsm_engine.store import PatientStore
+from ampsm_engine.worker.iteration_directory import IterationLimits
 from ampsm_engine.worker.phases import note
-from ampsm_engine.worker.run_directory import RunLimits
 
 if TYPE_CHECKING:
     from ampsm_engine.store import Store
@@ -35,7 +35,7 @@ def tokens_left(store: "Store", settings: Settings, iteration: Iteration) -> int
     return most - _tokens_before(store, iteration) if most else None
 
 
-def way_out(iteration: Iteration, name: str, limits: RunLimits) -> str:
+def way_out(iteration: Iteration, name: str, limits: IterationLimits) -> str:
     """What to do about a limit: it is a setting's, or that of a plan, which holds for the plan's own runs alone."""
     if name not in limits.settings:
         return f"ampsm config set {name} 0"
@@ -43,7 +43,7 @@ def way_out(iteration: Iteration, name: str, limits: RunLimits) -> str:
     return f"The plan of its batch sets it ({field}); without it: ampsm iterate {iteration.session_id} 'PROMPT'"
 
 
-def check(store: "Store", settings: Settings, iteration: Iteration, limits: RunLimits) -> None:
+def check(store: "Store", settings: Settings, iteration: Iteration, limits: IterationLimits) -> None:
     """LimitReached when nothing is left for an iteration that is about to start amp.
 
     `limits`: those that its plan has set, which are in the settings already.

@@ -16,7 +16,7 @@ from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed, on_one_line
 from ampsm_engine.git import changes, commits, hand_edits, pinned_refs, repository, unwanted_files
-from ampsm_engine.home import Home, RunDirectory
+from ampsm_engine.home import Home, IterationDirectory
 from ampsm_engine.lean_dataclass import dataclass, field, replace
 from ampsm_engine.model import Iteration, Outcome, ScriptResult, Session, State, Status
 from ampsm_engine.plain_text import plural
@@ -26,9 +26,9 @@ from ampsm_engine.worker import (
     attempt,
     commit_message,
     desktop_notices,
+    iteration_directory,
     outside,
     rejections,
-    run_directory,
     script,
 )
 from ampsm_engine.worker.phases import Phases, StopRequest
@@ -52,7 +52,9 @@ async def settle(
     iteration = store.iterations.get(stop.iteration_id)
     session = store.sessions.get(iteration.session_id)
     phases = Phases(stop, settings)
-    it = Settlement(store, settings, stop, session, iteration, home.run(iteration.id), phases, has_script=has_script)
+    it = Settlement(
+        store, settings, stop, session, iteration, home.iteration(iteration.id), phases, has_script=has_script
+    )
     it.facts += await it.phases.run("settling", outside.facts, home, store, session, iteration)
     if trouble is None:
         await it.judge_work(output)
@@ -60,7 +62,7 @@ async def settle(
         it.facts.append(("trouble", trouble.line))
     await it.phases.run("settling", it.leave)
     await it.finish(trouble)
-    run_directory.write_record(home, store.sessions.get(session.id), store.iterations.get(iteration.id))
+    iteration_directory.write_record(home, store.sessions.get(session.id), store.iterations.get(iteration.id))
     desktop_notices.announce_end(home, store, settings, iteration.id)
 
 
@@ -73,7 +75,7 @@ class Settlement:
     stop: StopRequest
     session: Session
     iteration: Iteration
-    run: RunDirectory
+    run: IterationDirectory
     phases: Phases
     facts: list[tuple[str, str]] = field(default_factory=list)
     commit_refused: bool = False
@@ -119,7 +121,7 @@ class Settlement:
             self.facts.append(("thread", "the next message begins a new thread; the worktree stays as it is"))
         self._write_context()
         try:
-            run_directory.clean(self.run)
+            iteration_directory.clean(self.run)
         except (OSError, AmpsmError) as reason:
             self.facts.append(("not-redacted", f"{self.run.path} could not be cleaned of secrets: {reason}"))
 

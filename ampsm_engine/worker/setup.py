@@ -79,7 +79,7 @@ class SetupPhase:
             self._note(SetupState.FAILED, message)
             raise SetupFailed(f"{message}; amp was not started.", self._ways)
         self._note(STARTED, source.command)
-        output = self.home.run(self.iteration.id).setup_output
+        output = self.home.iteration(self.iteration.id).setup_output
         ran = await self._run(source, output, phases, stop)
         if ran.stopped:
             raise Refused(f"Iteration {self.iteration.number} was stopped before amp began.")

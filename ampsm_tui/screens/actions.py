@@ -66,14 +66,14 @@ class SessionActions:
         sessions = self._selected()
         if not sessions:
             return
-        from ampsm_engine.engine import runs
+        from ampsm_engine.engine import iterations
         from ampsm_tui.screens.text_dialogs import MESSAGE, TextScreen
 
         left = list(sessions)
 
         async def send(text: str) -> None:
             while left:  # one that refuses is shown; those before it have their message
-                await ask(runs.iterate, app_of(self._screen).engine, left[0].id, text)
+                await ask(iterations.iterate, app_of(self._screen).engine, left[0].id, text)
                 left.pop(0)
 
         waits = [row for row in self._rows(sessions) if row.queued or _is_at_work(row)]
@@ -108,23 +108,23 @@ class SessionActions:
         _confirm(self._screen, f"Stop {labels.session_names(stopped)}?", sentence, "Stop", lambda: self._stop(stopped))
 
     def _stop(self, sessions: Sequence[Session]) -> None:
-        from ampsm_engine.engine import runs
+        from ampsm_engine.engine import iterations
 
-        def end_by_force(iterations: Sequence[Iteration]) -> None:
-            left = [one for one in iterations or () if one.state is not State.SETTLED]
+        def end_by_force(asked: Sequence[Iteration]) -> None:
+            left = [one for one in asked or () if one.state is not State.SETTLED]
             if left:
                 run_while_open(self._screen.app, self._end_by_force(left), group="stopping")
 
-        self._ask_each(runs.stop, sessions, on_answer=end_by_force)
+        self._ask_each(iterations.stop, sessions, on_answer=end_by_force)
 
-    async def _end_by_force(self, iterations: Sequence[Iteration]) -> None:
+    async def _end_by_force(self, asked: Sequence[Iteration]) -> None:
         """End what has not ended when its time is over, and name what goes on even so."""
-        from ampsm_engine.engine import runs
+        from ampsm_engine.engine import iterations
 
         engine = app_of(self._screen).engine
         try:
-            await asyncio.sleep(await ask(runs.stop_limit, engine))
-            found = await ask(runs.end_by_force, engine, iterations)
+            await asyncio.sleep(await ask(iterations.stop_limit, engine))
+            found = await ask(iterations.end_by_force, engine, asked)
         except AmpsmError as refusal:
             show_error(self._screen, refusal)
             return
@@ -139,17 +139,17 @@ class SessionActions:
 
     async def _retry(self, sessions: Sequence[Session]) -> None:
         """Show the last prompt of each of these sessions, one after the other, to be sent or left."""
-        from ampsm_engine.engine import runs
+        from ampsm_engine.engine import iterations
         from ampsm_tui.screens.text_dialogs import TextScreen
 
         if not sessions:
             return
         session, *others = sessions
         engine = app_of(self._screen).engine
-        prompt = await ask(runs.last_prompt, engine, session.id) or ""
+        prompt = await ask(iterations.last_prompt, engine, session.id) or ""
 
         async def send(text: str) -> None:
-            await ask(runs.iterate, engine, session.id, text)
+            await ask(iterations.iterate, engine, session.id, text)
 
         def go_on(was_sent: bool | None) -> None:
             if was_sent:

@@ -460,7 +460,7 @@ async def _make_session(
 
     A verb that makes a worktree is never cut off in the middle: it would leave one that no session knows.
     """
-    from ampsm_engine.engine import drafts, runs, session_trash, sessions
+    from ampsm_engine.engine import drafts, iterations, session_trash, sessions
 
     session, _ = await ask(
         sessions.new,
@@ -481,7 +481,7 @@ async def _make_session(
         await ask(session_trash.purge, engine, session.id)
         return None
     if draft.run:
-        await ask(runs.iterate, engine, session.id, draft.prompt)
+        await ask(iterations.iterate, engine, session.id, draft.prompt)
     return session
 
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from ampsm_engine.amp import command
 from ampsm_engine.errors import Failed, Refused, Unfit
-from ampsm_engine.home import RunDirectory
+from ampsm_engine.home import IterationDirectory
 from ampsm_engine.plain_text import printable
 from tests.amp.recorded import STREAMS, THREAD
 
 AMP = Path("/opt/amp")
-RUN = RunDirectory(Path("/home/me/runs/it1"))
+RUN = IterationDirectory(Path("/home/me/runs/it1"))
 VERSIONS = {entry["released"]: entry for entry in json.loads((STREAMS / "help-flags.json").read_text())}
 SEPTEMBER = frozenset(VERSIONS["2026-09-23"]["help_options"])
 

@@ -16,7 +16,7 @@ import pytest
 from ampsm_engine import identity
 from ampsm_engine.amp import process
 from ampsm_engine.errors import Failed, Refused, Unfit
-from ampsm_engine.home import RunDirectory
+from ampsm_engine.home import IterationDirectory
 from ampsm_engine.identity import Identity, identify, is_alive
 from ampsm_engine.naming import new_id
 from tests.waiting import DEADLINE, until
@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 def run(tmp_path):
     folder = tmp_path / "runs" / ID
     folder.mkdir(parents=True)
-    made = RunDirectory(folder)
+    made = IterationDirectory(folder)
     made.prompt.write_text("the prompt")
     return made
 
@@ -176,7 +176,7 @@ async def test_what_the_system_does_not_take_is_a_failure(run, worktree, environ
         with pytest.raises(Failed):
             await process.start(argv, run, worktree, env)
     with pytest.raises(Failed, match="run directory"):
-        await process.start(["/bin/true"], RunDirectory(tmp_path / "no run"), worktree, environ)
+        await process.start(["/bin/true"], IterationDirectory(tmp_path / "no run"), worktree, environ)
 
 
 async def test_an_amp_that_could_not_be_written_down_does_not_run_on(run, worktree, environ, monkeypatch):
@@ -251,15 +251,15 @@ ORPHAN = """
 import asyncio, os, sys
 from pathlib import Path
 from ampsm_engine.amp import process
-from ampsm_engine.home import RunDirectory
+from ampsm_engine.home import IterationDirectory
 from ampsm_engine.naming import new_id
 from tests.waiting import DEADLINE, until
 run, worktree, body, record = sys.argv[1:]
 env = {**os.environ, "AMPSM_RUN_ID": run.rpartition("/")[2]}
 async def main():
-    child = await process.start(["/bin/sh", "-c", body], RunDirectory(Path(run)), Path(worktree), env)
+    child = await process.start(["/bin/sh", "-c", body], IterationDirectory(Path(run)), Path(worktree), env)
     if record != "yes":
-        RunDirectory(Path(run)).process.unlink()
+        IterationDirectory(Path(run)).process.unlink()
     print(child.pid, flush=True)
     os._exit(9)
 asyncio.run(main())

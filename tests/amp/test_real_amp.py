@@ -13,7 +13,7 @@ from ampsm_engine.amp.stream import EventReader
 from ampsm_engine.amp.tally import Fold
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import Refused
-from ampsm_engine.home import RunDirectory
+from ampsm_engine.home import IterationDirectory
 from ampsm_engine.model import Outcome
 from ampsm_engine.naming import new_id
 from tests.amp.recorded import STREAMS, THREAD
@@ -39,7 +39,7 @@ def home(tmp_path):
 def run(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
-    made = RunDirectory(folder)
+    made = IterationDirectory(folder)
     made.prompt.write_bytes(command.check_prompt("-say hello"))
     return made
 

@@ -95,7 +95,7 @@ class BatchDesk:
         def at_work() -> bool:
             session_id = self.items(batch)[number - 1].session_id
             found = self.engine.store.iterations.of(session_id) if session_id else ()
-            return bool(found) and self.engine.home.run(found[-1].id).process.exists()
+            return bool(found) and self.engine.home.iteration(found[-1].id).process.exists()
 
         until(at_work, lambda: self.told(batch))
 

@@ -97,8 +97,8 @@ class Play:
         """The metrics, the report and the run itself say what a second count over the transcripts comes to."""
         store, home = self.desk.engine.store, self.desk.engine.home
         done = [one for item in self.desk.items(self.batch) for one in store.iterations.of(item.session_id or "")]
-        assert all((home.run(one.id).stream).exists() for one in done if one.attempts)
-        second = IndependentCount(home.run(one.id).stream.read_bytes() for one in done if one.attempts)
+        assert all((home.iteration(one.id).stream).exists() for one in done if one.attempts)
+        second = IndependentCount(home.iteration(one.id).stream.read_bytes() for one in done if one.attempts)
         tokens, tools, measured = second.tokens(), second.tools(), store.measurements.read()
         for by in GROUPINGS:
             summary = summarized(measured, by, Selection(batch=self.batch.id))

@@ -135,7 +135,7 @@ class Shelf:
     ) -> Iteration:
         store = self.engine.store
         queued = store.queue.add(Iteration(new_id(), session.id, 0, prompt, State.QUEUED, timestamps.now(), mode=None))
-        run = self.engine.home.run(queued.id)
+        run = self.engine.home.iteration(queued.id)
         run.path.mkdir(mode=0o700)
         run.stream.write_bytes(stream)
         if state is State.QUEUED:

@@ -118,7 +118,7 @@ def test_a_list_that_was_lost_is_not_called_empty(ampsm: Ampsm, shelf: Shelf) ->
     for file in shelf.engine.home.database.parent.iterdir():
         if file.is_file():
             file.unlink()
-        elif file != shelf.engine.home.runs and file != shelf.engine.home.slots:
+        elif file != shelf.engine.home.iterations and file != shelf.engine.home.slots:
             shutil.rmtree(file)
     shown = ampsm("ls")
     assert "No sessions yet" not in shown.err

@@ -184,7 +184,7 @@ def test_a_running_iteration_is_followed_to_its_end(shelf: Shelf) -> None:
     lines = iter(process.stdout.readline, b"")
     assert b"iteration 1" in next(lines)
     half = len(STORY) // 2
-    path = shelf.engine.home.run(iteration.id).stream
+    path = shelf.engine.home.iteration(iteration.id).stream
     with path.open("ab") as file:
         file.write(STORY[:half])
         file.flush()

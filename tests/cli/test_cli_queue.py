@@ -22,7 +22,7 @@ def test_queued_prompts_are_listed_changed_and_dropped(
         (1, "first", "queued"),
         (3, "last", "queued"),
     ]
-    run = shelf.engine.home.run(found[1]["id"])
+    run = shelf.engine.home.iteration(found[1]["id"])
     assert run.prompt.read_bytes() == b"last", "what amp will read"
     assert session.id in ampsm("ls").out
 

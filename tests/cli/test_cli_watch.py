@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.cli.runs import wait_for
+from ampsm_engine.cli.iterations import wait_for
 from ampsm_engine.model import Outcome, State, Status
 from tests.cli.conftest import Ampsm, Shelf, program
 

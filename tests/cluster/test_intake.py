@@ -59,7 +59,7 @@ def an_archive(
         "tip": git(clone, "rev-parse", "HEAD").strip(),
     }
     change(found)
-    run = cluster.engine.home.run("9" * 10)
+    run = cluster.engine.home.iteration("9" * 10)
     run.path.mkdir(parents=True, exist_ok=True)
     run.stream.write_text("{}\n")
     path = folder / "archive.zip"
@@ -144,9 +144,13 @@ def test_files_of_an_archive_land_in_run_directories_alone(
         opened.writestr(f"runs/{IDS[0]}/script.log", f"the key is {secret}\n")
     take(cluster, item, given)
     home = cluster.engine.home
-    assert sorted(path.name for path in home.run(IDS[0]).path.iterdir()) == ["amp.ndjson", "record.json", "script.log"]
-    assert not home.run(IDS[1]).path.exists()
-    assert secret not in home.run(IDS[0]).script_output.read_text()
+    assert sorted(path.name for path in home.iteration(IDS[0]).path.iterdir()) == [
+        "amp.ndjson",
+        "record.json",
+        "script.log",
+    ]
+    assert not home.iteration(IDS[1]).path.exists()
+    assert secret not in home.iteration(IDS[0]).script_output.read_text()
     assert not list(tmp_path.rglob("evil"))
 
 

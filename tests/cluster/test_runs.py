@@ -43,7 +43,7 @@ def test_items_run_on_hosts_and_their_results_are_ordinary_sessions_here(cluster
     assert [one.number for one in iterations] == [1, 2]
     assert "it is wrong" in iterations[1].prompt
     assert iterations[0].tally.token_usage
-    assert "First." in cluster.engine.home.run(iterations[0].id).stream.read_text()
+    assert "First." in cluster.engine.home.iteration(iterations[0].id).stream.read_text()
     assert git(cluster.repo, "show", f"{session.branch_name}:a.txt") == "right\n"
     assert git(session.worktree_path, "status", "--porcelain") == ""
     assert cluster.left_on(web1) == cluster.left_on(web2) == (0, 0)

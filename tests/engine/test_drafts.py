@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import drafts, runs, sessions
+from ampsm_engine.engine import drafts, iterations, sessions
 from ampsm_engine.engine.drafts import SessionDraft
 from ampsm_engine.errors import NotFound, Refused
 from tests.conftest import git
@@ -105,18 +105,18 @@ SECRET = "ghp_" + "0123456789abcdefghij" + "ABCDEFGHIJ012345"
 def test_the_last_prompt_is_as_typed_while_that_is_there_and_never_goes_on_redacted(bench: Bench) -> None:
     session, _ = sessions.new(bench.engine, path=bench.repo, prompt="Later", run=False)
     bench.sessions.append(session)
-    assert runs.last_prompt(bench.engine, session.id) == "Later"
+    assert iterations.last_prompt(bench.engine, session.id) == "Later"
     bench.scenario({"say": "Done."})
     bench.iterate(session, f"Use {SECRET}")
     bench.settled(session)
-    kept = runs.last_prompt(bench.engine, session.id)
+    kept = iterations.last_prompt(bench.engine, session.id)
     assert SECRET not in kept
     before = bench.engine.store.iterations.of(session.id)
     with pytest.raises(Refused, match="where a secret stood"):
-        runs.iterate(bench.engine, session.id, kept)
+        iterations.iterate(bench.engine, session.id, kept)
     with pytest.raises(Refused, match="where a secret stood"):
         sessions.new(bench.engine, path=bench.repo, prompt=kept)
     assert fields(bench, prompt=kept) == ["prompt"]
     assert bench.engine.store.iterations.of(session.id) == before
     with pytest.raises(Refused):
-        runs.last_prompt(bench.engine, bench.new(None, name="nothing").id)
+        iterations.last_prompt(bench.engine, bench.new(None, name="nothing").id)

@@ -94,7 +94,7 @@ def test_what_amp_printed_can_be_read_without_its_secrets(engine: Engine, sample
     change(sample, f"UPDATE iterations SET output = replace(output, 'I will edit', 'I will edit {key}')")
     history_import.import_history(engine, sample)
     (iteration,) = engine.store.iterations.of(FLAKY)
-    stream = engine.home.run(iteration.id).stream
+    stream = engine.home.iteration(iteration.id).stream
     assert stream.stat().st_mode & 0o777 == 0o600
     text = stream.read_text()
     assert "I will edit" in text
@@ -213,9 +213,9 @@ def test_what_amp_printed_comes_in_after_an_import_that_was_killed(
         patch.setattr(history_import, "_write_transcripts", lambda *_: None)  # it was killed before that
         history_import.import_history(engine, sample)
     (iteration,) = engine.store.iterations.of(FLAKY)
-    assert not engine.home.run(iteration.id).stream.exists()
+    assert not engine.home.iteration(iteration.id).stream.exists()
     history_import.import_history(engine, sample)
-    assert "I will edit" in engine.home.run(iteration.id).stream.read_text()
+    assert "I will edit" in engine.home.iteration(iteration.id).stream.read_text()
 
 
 def test_what_would_be_in_the_way_of_every_sum_is_left_out_and_told(engine: Engine, sample: Path) -> None:

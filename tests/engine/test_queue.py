@@ -2,7 +2,7 @@
 
 import pytest
 
-from ampsm_engine.engine import runs
+from ampsm_engine.engine import iterations
 from ampsm_engine.errors import NotFound, Refused
 from tests.waiting import until
 from tests.worker.bench import Bench
@@ -14,15 +14,15 @@ def test_amp_gets_the_edited_prompt_as_typed(bench: Bench) -> None:
     bench.scenario({"wait_for": str(bench.flag("go"))}, {"say": "{prompt}"})
     session = bench.new("First")
     second = bench.iterate(session, "Second")
-    runs.edit_queued(bench.engine, second.id, f"Other, with {SECRET}")
+    iterations.edit_queued(bench.engine, second.id, f"Other, with {SECRET}")
     stored = bench.engine.store.iterations.get(second.id).prompt
     assert stored.startswith("Other, with")
     assert SECRET not in stored
-    assert runs.queued_prompt(bench.engine, second.id) == f"Other, with {SECRET}"
-    assert bench.engine.home.run(second.id).prompt.stat().st_mode & 0o777 == 0o600
+    assert iterations.queued_prompt(bench.engine, second.id) == f"Other, with {SECRET}"
+    assert bench.engine.home.iteration(second.id).prompt.stat().st_mode & 0o777 == 0o600
     bench.flag("go").touch()
     bench.settled(session)
-    stream = bench.engine.home.run(second.id).stream.read_text()
+    stream = bench.engine.home.iteration(second.id).stream.read_text()
     assert "Other, with" in stream
     assert "Second" not in stream
 
@@ -31,10 +31,10 @@ def test_a_dropped_prompt_never_runs_and_leaves_nothing(bench: Bench) -> None:
     bench.scenario({"wait_for": str(bench.flag("go"))}, {"say": "{prompt}"})
     session = bench.new("First")
     second = bench.iterate(session, "Second")
-    runs.drop_queued(bench.engine, second.id)
+    iterations.drop_queued(bench.engine, second.id)
     bench.flag("go").touch()
     assert bench.settled(session).number == 1
-    assert not bench.engine.home.run(second.id).path.exists()
+    assert not bench.engine.home.iteration(second.id).path.exists()
     with pytest.raises(NotFound):
         bench.engine.store.iterations.get(second.id)
 
@@ -44,15 +44,15 @@ def test_what_runs_is_neither_edited_nor_dropped(bench: Bench) -> None:
     session = bench.new("First")
     first = bench.last(session)
     until(lambda: bench.last(session).state == "running", "the first to run")
-    before = bench.engine.home.run(first.id).prompt.read_text()
+    before = bench.engine.home.iteration(first.id).prompt.read_text()
     for late in (
-        lambda: runs.edit_queued(bench.engine, first.id, "x"),
-        lambda: runs.drop_queued(bench.engine, first.id),
+        lambda: iterations.edit_queued(bench.engine, first.id, "x"),
+        lambda: iterations.drop_queued(bench.engine, first.id),
     ):
         with pytest.raises(Refused):
             late()
-    assert bench.engine.home.run(first.id).prompt.read_text() == before
+    assert bench.engine.home.iteration(first.id).prompt.read_text() == before
     with pytest.raises(Refused):
-        runs.edit_queued(bench.engine, first.id, "  ")
+        iterations.edit_queued(bench.engine, first.id, "  ")
     bench.flag("go").touch()
     bench.settled(session)

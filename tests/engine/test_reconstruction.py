@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import repair, runs, session_trash
+from ampsm_engine.engine import iterations, repair, session_trash
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.errors import Unfit
 from ampsm_engine.model import Outcome, State, Status
@@ -62,7 +62,7 @@ def test_everything_that_ran_comes_back(bench: Bench) -> None:
     assert replace(store.sessions.get(unbegun), created_at="") == replace(before[2], created_at="")
     assert repair.find_disagreements(bench.engine) == ()
 
-    for record in bench.engine.home.runs.glob("*/record.json"):
+    for record in bench.engine.home.iterations.glob("*/record.json"):
         record.unlink()  # run directories of before there were records
     store.close()
     lose(bench)
@@ -99,7 +99,7 @@ def test_a_branch_alone_tells_its_session_and_its_iterations(bench: Bench) -> No
     session = bench.now(bench.sessions[0])
     before = bench.engine.store.iterations.of(ran)
     bench.quiet()
-    shutil.rmtree(bench.engine.home.runs)
+    shutil.rmtree(bench.engine.home.iterations)
     git(bench.repo, "worktree", "remove", "--force", session.worktree_path)
     lose(bench)
     findings = repair.find_disagreements(bench.engine, apply=True)
@@ -163,7 +163,7 @@ def test_amp_that_lives_on_is_adopted_and_what_waited_does_not_begin(bench: Benc
     assert states[waiting.id] == (State.SETTLED, Outcome.STOPPED, "And then this")
     bench.flag("go").touch()
     bench.sweep()
-    runs.wait(bench.engine, [session.id], timeout=60)
+    iterations.wait(bench.engine, [session.id], timeout=60)
     done = bench.engine.store.iterations.get(running.id)
     assert (done.outcome, done.changed_files) == (Outcome.DONE, 1)
 
@@ -174,7 +174,7 @@ def test_a_forged_record_is_only_data_and_runs_of_another_database_are_left_to_i
     with pytest.MonkeyPatch.context() as other:
         other.setenv("AMPSM_DB_PATH", str(bench.folder / "other.sqlite"))
         assert repair.find_disagreements(open_engine(), apply=True) == ()
-    record = bench.engine.home.run(bench.last(bench.sessions[0]).id).record
+    record = bench.engine.home.iteration(bench.last(bench.sessions[0]).id).record
     for content in ("", "[]", '{"database": 1}', json.dumps({"session": {"status": "no"}, "iteration": {}})):
         record.write_text(content)
         repair.find_disagreements(bench.engine)

@@ -9,7 +9,7 @@ import pytest
 
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.hunks import Side
-from ampsm_engine.engine import comments, history, hunk_actions, range_hunks, reviews, runs, session_trash
+from ampsm_engine.engine import comments, history, hunk_actions, iterations, range_hunks, reviews, session_trash
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import changes, hunk_changes, pinned_refs, snapshot
 from ampsm_engine.git.hunk_changes import HunkPlan, Step
@@ -206,7 +206,7 @@ def test_comments_of_an_iteration_that_never_began_are_open_again(bench: Bench) 
     made = comments.add_comment(bench.engine, session.id, "app.py", (1, 1), "Later")
     comments.send(bench.engine, session.id, "Later", [made.id])
     assert bench.engine.store.reviews.comment(made.id).state is CommentState.SENT
-    runs.stop(bench.engine, session.id)
+    iterations.stop(bench.engine, session.id)
     bench.settled(session)
     assert bench.engine.store.reviews.comment(made.id).state is CommentState.OPEN
     assert bench.engine.store.reviews.comment(made.id).iteration_id is None
@@ -459,7 +459,7 @@ def test_what_waits_is_carried_out_when_the_turn_is_stopped_that_nobody_is_at_an
     bench.kill_workers()
     kill(amp)
     engine.store.queue.requeue(bench.last(session).id)
-    runs.stop(engine, session.id)
+    iterations.stop(engine, session.id)
     assert engine.store.reviews.rejection(made.id).state is RejectionState.DONE
     assert "twelve" not in (Path(session.worktree_path) / "long.txt").read_text()
 

@@ -271,7 +271,7 @@ def test_a_purge_is_for_trashed_sessions_only_and_leaves_nothing(bench: Bench) -
         session_trash.purge(bench.engine, session.id)
     session_trash.remove(bench.engine, session.id)
     assert session_trash.purge(bench.engine, session.id) > 0
-    assert not bench.engine.home.run(last.id).path.exists()
+    assert not bench.engine.home.iteration(last.id).path.exists()
     assert "ampsm" not in git(bench.repo, "for-each-ref")
     with pytest.raises(NotFound):
         bench.engine.store.sessions.get(session.id)
@@ -415,7 +415,7 @@ def test_a_new_worktree_gets_the_ignored_files_that_the_checkout_names_and_commi
     assert bench.fact(session, "files-copied") == "Copied from the checkout: 1 ignored file, 19 bytes."
     # What is secret in them is hidden wherever it appears: amp's output holds the prompt.
     assert bench.engine.store.sessions.get(session.id).amp_prompt.endswith("The key is [redacted:environment].")
-    said = bench.engine.home.run(iteration.id).stream.read_text()
+    said = bench.engine.home.iteration(iteration.id).stream.read_text()
     assert "velvet9quartz" not in said
     assert "The key is [redacted:environment]." in said
     changed = git(bench.repo, "diff", "--name-only", "main", session.branch_name)

@@ -72,7 +72,7 @@ def everything(desk: Desk) -> dict[str, object]:
         if not inside.startswith(OURS_TO_WRITE):
             found[str(path)] = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
     home = desk.engine.home
-    for folder in (home.creations, home.secret_files, home.runs):
+    for folder in (home.creations, home.secret_files, home.iterations):
         found[folder.name] = {path.name for path in folder.iterdir()} if folder.exists() else set()
     return found
 

@@ -42,7 +42,7 @@ def lines(*events: dict[str, Any]) -> bytes:
 
 def put(desk: Desk, iteration: Iteration, content: bytes) -> Path:
     """The stream of an iteration holds this."""
-    path = desk.engine.home.run(iteration.id).stream
+    path = desk.engine.home.iteration(iteration.id).stream
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path

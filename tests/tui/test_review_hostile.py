@@ -9,7 +9,7 @@ import pytest
 from ampsm_engine import timestamps
 from ampsm_engine.context import Engine
 from ampsm_engine.diff.hunks import Side
-from ampsm_engine.engine import comments, runs
+from ampsm_engine.engine import comments, iterations
 from ampsm_engine.model import Iteration, State
 from ampsm_engine.naming import new_id
 from ampsm_tui.widgets import line_widgets
@@ -185,7 +185,7 @@ async def test_the_prompt_of_comments_is_read_edited_and_sent(
         made = Iteration(new_id(), session_id, number, prompt, State.QUEUED, queued_at=timestamps.now())
         return engine.store.queue.add(made, answers=answers)
 
-    monkeypatch.setattr(runs, "iterate", iterate)
+    monkeypatch.setattr(iterations, "iterate", iterate)
     async with reviewed.open((100, 40)) as desk:
         await reviewed.press("m")
         await reviewed.until(lambda: "Send 4 comments to amp" in desk.text, "the prompt")

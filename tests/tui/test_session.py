@@ -105,7 +105,7 @@ async def test_it_follows_and_holds_still(desk: Desk) -> None:
     async with opened(desk, row, MANY) as transcript:
         desk.sees("More of 59.")
         assert row.current
-        path = desk.engine.home.run(row.current.id).stream
+        path = desk.engine.home.iteration(row.current.id).stream
         grow(path, said("And one more"))
         await wait(desk, lambda: "And one more" in desk.text)
         await desk.press("ctrl+u", "ctrl+u")
@@ -135,7 +135,7 @@ async def test_a_replaced_file_is_followed_to_its_end(desk: Desk) -> None:
     row = a_row(RUNNING)
     async with opened(desk, row, lines(said("First"))) as transcript:
         assert row.current
-        path = desk.engine.home.run(row.current.id).stream
+        path = desk.engine.home.iteration(row.current.id).stream
         with path.open("ab") as file:
             other = path.with_name("other")
             other.write_bytes(lines(said("Somebody else")))
@@ -387,7 +387,7 @@ async def test_looking_up_holds_still_even_without_scrolling(desk: Desk) -> None
     async with opened(desk, row, MANY) as transcript:
         assert row.current
         await desk.press("k")
-        grow(desk.engine.home.run(row.current.id).stream, said("Unseen"))
+        grow(desk.engine.home.iteration(row.current.id).stream, said("Unseen"))
         await wait(desk, lambda: transcript.status.new_below == 1)
         desk.sees_not("Unseen")
 

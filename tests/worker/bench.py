@@ -16,7 +16,7 @@ import pytest
 
 from ampsm_engine import config
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import runs, sessions
+from ampsm_engine.engine import iterations, sessions
 from ampsm_engine.git import libgit2
 from ampsm_engine.home import Home
 from ampsm_engine.model import Iteration, Session, State
@@ -74,11 +74,11 @@ class Bench:
 
     def iterate(self, session: Session, prompt: str = "Go on", *, launch_worker: bool = True) -> Iteration:
         with contextlib.nullcontext() if launch_worker else mock.patch.object(launch, "launch"):
-            return runs.iterate(self.engine, session.id, prompt)
+            return iterations.iterate(self.engine, session.id, prompt)
 
     def settled(self, session: Session) -> Iteration:
         """The last iteration, once nothing runs or waits."""
-        return runs.wait(self.engine, [session.id], timeout=DEADLINE)[-1]
+        return iterations.wait(self.engine, [session.id], timeout=DEADLINE)[-1]
 
     def last(self, session: Session) -> Iteration:
         return self.engine.store.iterations.of(session.id)[-1]
@@ -98,7 +98,7 @@ class Bench:
 
     def amp(self, iteration: Iteration) -> int:
         """amp's pid, once it runs."""
-        path = self.engine.home.run(iteration.id).process
+        path = self.engine.home.iteration(iteration.id).process
         return int(json.loads(until(lambda: path.exists() and path.read_text(), "amp's pid"))["pid"])
 
     def workers(self) -> list[psutil.Process]:
@@ -118,7 +118,7 @@ class Bench:
         until(lambda: not marked("AMPSM_HOME", str(self.engine.home.root)), "all processes of this home to end")
 
     def leased(self, iteration: Iteration) -> bool:
-        return locks.is_leased(self.engine.home.run(iteration.id))
+        return locks.is_leased(self.engine.home.iteration(iteration.id))
 
 
 def work_here(monkeypatch: pytest.MonkeyPatch) -> None:

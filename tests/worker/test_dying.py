@@ -38,13 +38,13 @@ WRITE = {"create_file": "work.txt", "content": "line\n", "usage": COUNTED}
 
 
 def stream_size(bench: Bench, iteration: Iteration) -> int:
-    path = bench.engine.home.run(iteration.id).stream
+    path = bench.engine.home.iteration(iteration.id).stream
     return path.stat().st_size if path.exists() else 0
 
 
 def kill_amp(bench: Bench, iteration: Iteration) -> None:
     """amp alone, as the kernel would under memory pressure: its tools stay."""
-    path = bench.engine.home.run(iteration.id).process
+    path = bench.engine.home.iteration(iteration.id).process
     if path.exists() and psutil.pid_exists(pid := bench.amp(iteration)):
         kill(psutil.Process(pid))
 
@@ -67,7 +67,7 @@ def settles(bench: Bench, session: Session) -> Iteration:
 
 def check_counts(bench: Bench, last: Iteration) -> None:
     """The store's figures are those of the file: each whole line once."""
-    run = bench.engine.home.run(last.id)
+    run = bench.engine.home.iteration(last.id)
     text = run.stream.read_bytes() if run.stream.exists() else b""
     answers = text.count(b'"type":"assistant"')
     assert last.tally.turns == answers
@@ -122,7 +122,7 @@ def test_the_worker_is_killed_at_each_step_of_its_life(bench: Bench, moment: str
     script = f"touch {bench.flag('script')}; until test -e {go}; do sleep 0.02; done"
     session = bench.new(None, script=script)
     iteration = bench.iterate(session, launch_worker=moment != "claimed")
-    run = bench.engine.home.run(iteration.id)
+    run = bench.engine.home.iteration(iteration.id)
     if moment == "claimed":
         # What a worker leaves that dies between claiming and starting amp.
         assert bench.engine.store.queue.claim() is not None
@@ -222,12 +222,12 @@ def test_nobody_looks_after_an_iteration_without_its_lease(bench: Bench) -> None
     bench.scenario(WRITE)
     session = bench.new(None)
     first = bench.iterate(session, launch_worker=False)
-    held = locks.take_lease(bench.engine.home.run(first.id))
+    held = locks.take_lease(bench.engine.home.iteration(first.id))
     assert held is not None
     bench.sweep()
     until(lambda: bench.last(session).state is State.RUNNING, "the claim")
     assert bench.sweep() == 0
-    assert not bench.engine.home.run(first.id).stream.exists()
+    assert not bench.engine.home.iteration(first.id).stream.exists()
     held.release()
     assert settles(bench, session).outcome is Outcome.DONE
     assert bench.engine.home.worker_log.read_text().count(first.id) == 2
@@ -256,13 +256,13 @@ FAILING = """
 import asyncio, sys
 from pathlib import Path
 from ampsm_engine.amp import process
-from ampsm_engine.home import RunDirectory
+from ampsm_engine.home import IterationDirectory
 from ampsm_engine.worker.__main__ import work
 
 class Failing:
     async def work(self):
         folder = Path(sys.argv[1])
-        await process.start(["/bin/sleep", "1000"], RunDirectory(folder), folder, {})
+        await process.start(["/bin/sleep", "1000"], IterationDirectory(folder), folder, {})
         raise OSError("the home cannot be used")
 
 asyncio.run(work(Failing()))

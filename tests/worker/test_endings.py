@@ -117,7 +117,7 @@ def test_a_full_context_begins_a_new_thread_in_the_same_worktree(bench: Bench) -
     second = bench.settled(session)
     assert second.outcome is Outcome.DONE
     assert second.thread_id not in (None, first.thread_id)
-    assert "AGENT_CONTEXT" in bench.engine.home.run(second.id).stream.read_text()
+    assert "AGENT_CONTEXT" in bench.engine.home.iteration(second.id).stream.read_text()
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_follow_ups_go_on_in_the_same_thread_and_the_script_judges_each(bench: B
     assert git(Path(session.worktree_path), "log", "--format=%s", "main..").count("amp: ") == 2
     assert (second.test_result, second.test_exit_code) == (ScriptResult.PASS, 0)
     assert bench.now(session).status is Status.IDLE
-    assert bench.engine.home.run(second.id).script_output.read_text() == "checked\n"
+    assert bench.engine.home.iteration(second.id).script_output.read_text() == "checked\n"
     bench.iterate(session, "And nothing more")
     third = bench.settled(session)
     assert (third.outcome, third.commit_sha, third.changed_files) == (Outcome.DONE, None, 0)

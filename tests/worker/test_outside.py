@@ -44,7 +44,7 @@ def test_what_amp_does_elsewhere_is_told_marked_and_known_until_it_is_seen(bench
     assert len(told) == 4
     assert outside(bench, session, "meanwhile")[0].startswith(f"{begins}branch feature-x was made at")
     assert bench.now(session).outside == "branch main moved, branch release gone, worktree feature-x made and 1 more"
-    assert not bench.engine.home.run(bench.last(session).id).before.exists()
+    assert not bench.engine.home.iteration(bench.last(session).id).before.exists()
 
     bench.scenario(DONE)
     git(bench.repo, "branch", "release", old)
@@ -131,5 +131,5 @@ def test_what_another_session_does_while_the_state_is_written_down_is_its_own(
 
     with monkeypatch.context() as patch:
         patch.setattr(repository_state, "read", read_and_act)
-        watching.watch(store, session, home.run(iteration.id))
+        watching.watch(store, session, home.iteration(iteration.id))
     assert watching.facts(home, store, session, iteration) == []

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine import failed_starts
-from ampsm_engine.engine import runs
+from ampsm_engine.engine import iterations
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Outcome, State, Status
 from ampsm_engine.worker import launch, locks
-from ampsm_engine.worker.run_directory import RunLimits
+from ampsm_engine.worker.iteration_directory import IterationLimits
 from tests.waiting import until
 from tests.worker.bench import Bench
 
@@ -23,8 +23,8 @@ def test_five_at_once_on_one_session_run_one_after_the_other_in_order(bench: Ben
     bench.scenario({"shell": "echo {prompt} >> order.txt"}, {"touch": str(bench.flag("one"))}, SAY)
     session = bench.new(None)
     code = (
-        "import sys; from ampsm_engine.engine import runs; from ampsm_engine.engine.startup import open_engine;"
-        "runs.iterate(open_engine(), sys.argv[1], sys.argv[2])"
+        "import sys; from ampsm_engine.engine import iterations; from ampsm_engine.engine.startup import open_engine;"
+        "iterations.iterate(open_engine(), sys.argv[1], sys.argv[2])"
     )
     asked = [subprocess.Popen([sys.executable, "-c", code, session.id, f"p{n}"]) for n in range(5)]
     assert [one.wait() for one in asked] == [0] * 5
@@ -75,7 +75,7 @@ def test_stop_ends_what_runs_and_empties_the_queue(bench: Bench) -> None:
     session = bench.new()
     bench.iterate(session, "later")
     until(bench.flag("on").exists)
-    assert len(runs.stop(bench.engine, session.id)) == 2
+    assert len(iterations.stop(bench.engine, session.id)) == 2
     bench.settled(session)
     first, second = bench.engine.store.iterations.of(session.id)
     assert (first.outcome, second.outcome) == (Outcome.STOPPED, Outcome.STOPPED)
@@ -95,7 +95,7 @@ def test_stop_reaches_an_amp_that_ignores_signals_and_its_tools(bench: Bench) ->
     )
     session = bench.new()
     until(bench.flag("on").exists)
-    runs.stop(bench.engine, session.id)
+    iterations.stop(bench.engine, session.id)
     assert bench.settled(session).outcome is Outcome.STOPPED
     bench.quiet()
 
@@ -122,7 +122,7 @@ def test_amp_can_be_interrupted_though_ampsm_was_started_in_the_background(bench
 def test_stop_with_nothing_to_stop_is_refused(bench: Bench) -> None:
     session = bench.new(None)
     with pytest.raises(Refused, match="Nothing of session"):
-        runs.stop(bench.engine, session.id)
+        iterations.stop(bench.engine, session.id)
 
 
 def test_an_iteration_over_its_time_is_ended_and_its_work_kept(bench: Bench) -> None:
@@ -188,7 +188,7 @@ def test_a_session_stops_at_its_limits(bench: Bench) -> None:
     bench.iterate(session)
     assert "its limit is 1: amp was not started" in (bench.settled(session).error or "")
     bench.configure(session__tokens=0)
-    runs.iterate(bench.engine, session.id, "Go on", limits=RunLimits({"session.tokens": 1}))
+    iterations.iterate(bench.engine, session.id, "Go on", limits=IterationLimits({"session.tokens": 1}))
     assert "The plan of its batch sets it (maxTokens)" in (bench.settled(session).hint or "")
     bench.configure(session__amount=0.01)
     bench.iterate(session)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import repair, runs, session_trash
+from ampsm_engine.engine import iterations, repair, session_trash
 from ampsm_engine.model import Outcome, Session
 from tests.conftest import git
 from tests.worker.bench import Bench
@@ -59,13 +59,13 @@ def test_no_secret_is_left_anywhere_but_in_the_worktrees_own_files(
         ]
         assert leaks == []
 
-    stream = bench.engine.home.run(last.id).stream.read_text()
+    stream = bench.engine.home.iteration(last.id).stream.read_text()
     assert "I used" in stream
     assert [json.loads(line) for line in stream.splitlines()], "every line is still JSON"
 
 
 def stop_waiting(bench: Bench, session: Session) -> None:
-    assert len(runs.stop(bench.engine, session.id)) == 1
+    assert len(iterations.stop(bench.engine, session.id)) == 1
 
 
 def stop_claimed(bench: Bench, session: Session) -> None:
@@ -101,7 +101,7 @@ def rebuild(bench: Bench, session: Session) -> None:
 def test_no_secret_of_a_prompt_stays_that_amp_never_saw(bench: Bench, end: Callable[[Bench, Session], None]) -> None:
     session = bench.new(None)
     last = bench.iterate(session, f"Deploy with {SHAPED}", launch_worker=False)
-    run = bench.engine.home.run(last.id)
+    run = bench.engine.home.iteration(last.id)
     (run.path / ".prompt.txt.4711").write_text(SHAPED)
     run.script_output_of(7).write_text(f"once more {SHAPED}\n")
     end(bench, session)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import runs, scripts, sessions, setup
+from ampsm_engine.engine import iterations, scripts, sessions, setup
 from ampsm_engine.model import Outcome, SetupState, State, Status
 from ampsm_engine.trusted_commands import UntrustedCommand
 from ampsm_engine.worker import agent_context, run
@@ -34,7 +34,7 @@ def test_it_runs_before_amp_and_what_it_leaves_is_no_part_of_amps_iteration(benc
     assert git(worktree, "diff", "--name-only", f"{done.start_sha}..{done.commit_sha}").split() == ["new.txt"]
     assert git(worktree, "diff", "--name-only", f"{session.base_commit}..{done.start_sha}").split() == ["lock.json"]
     assert "changed by the setup command" in bench.fact(session, "committed-by-hand")
-    assert bench.engine.home.run(done.id).setup_output.read_text() == "installed\n"
+    assert bench.engine.home.iteration(done.id).setup_output.read_text() == "installed\n"
     assert bench.fact(session, SetupState.PASSED).startswith("the setup command passed after ")
     assert "the setup command passed" in (worktree / "AGENT_CONTEXT" / "SESSION.md").read_text()
     bench.iterate(session)
@@ -59,7 +59,7 @@ def test_a_failure_leaves_amp_unstarted_until_it_passes_or_a_person_goes_on_with
     assert (failed.outcome, failed.failure, failed.attempts) == (Outcome.FAILED, "setup", 0)
     assert failed.error == "The setup command failed with exit code 1; amp was not started. It said: no registry"
     assert bench.now(session).status is Status.ERROR
-    assert runs.last_prompt(bench.engine, session.id) == "Do it"
+    assert iterations.last_prompt(bench.engine, session.id) == "Do it"
 
     said: list[bytes] = []
     assert setup.run(bench.engine, session.id, said.append).exit_code == 1
@@ -80,7 +80,7 @@ def test_a_stop_ends_it_with_all_that_it_started_and_it_runs_again_the_next_time
     session = bench.new()
     until(bench.flag("begun").exists, "the setup to begin")
     until(lambda: "setting up" in (bench.last(session).activity or ""), "the list to say so")
-    runs.stop(bench.engine, session.id)
+    iterations.stop(bench.engine, session.id)
     stopped = bench.settled(session)
     assert (stopped.outcome, stopped.attempts) == (Outcome.STOPPED, 0)
     assert marked("AMPSM_RUN_ID", stopped.id) == []
@@ -108,7 +108,7 @@ def test_killed_with_its_worker_it_is_ended_by_a_stop_as_well(bench: Bench) -> N
     session = bench.new()
     until(bench.flag("begun").exists, "the setup to begin")
     bench.kill_workers()
-    runs.stop(bench.engine, session.id)
+    iterations.stop(bench.engine, session.id)
     stopped = bench.settled(session)
     assert (stopped.outcome, marked("AMPSM_RUN_ID", stopped.id)) == (Outcome.STOPPED, [])
 
@@ -185,7 +185,7 @@ def test_it_runs_in_the_folder_whose_file_names_it(bench: Bench) -> None:
     session = bench.new(folder="web/deep")
     done = bench.settled(session)
     where = Path(session.worktree_path) / "web"
-    assert bench.engine.home.run(done.id).setup_output.read_text() == f"{where}\n"
+    assert bench.engine.home.iteration(done.id).setup_output.read_text() == f"{where}\n"
     assert bench.fact(session, SetupState.WAITS) == "before amp begins, this is run in web: pwd"
 
 

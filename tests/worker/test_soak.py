@@ -46,7 +46,7 @@ class Play:
         return bool(victims)
 
     def _amps(self) -> list[psutil.Process]:
-        path = self.bench.engine.home.run(self.bench.last(self.session).id).process
+        path = self.bench.engine.home.iteration(self.bench.last(self.session).id).process
         with contextlib.suppress(psutil.NoSuchProcess):
             return [psutil.Process(self.bench.amp(self.bench.last(self.session)))] if path.exists() else []
         return []

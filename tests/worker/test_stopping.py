@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ampsm_engine.engine import runs
+from ampsm_engine.engine import iterations
 from ampsm_engine.git import lock, repository
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status
 from tests.conftest import git
@@ -22,8 +22,8 @@ DONE = {"say": "Wrote the file that was wanted."}
 
 def stopped(bench: Bench, session: Session) -> Iteration:
     """What became of the iteration that a stop asks to end; nothing of it is left."""
-    touched = runs.stop(bench.engine, session.id)
-    (last,) = runs.await_stop(bench.engine, [one for one in touched if one.state is not State.SETTLED])
+    touched = iterations.stop(bench.engine, session.id)
+    (last,) = iterations.await_stop(bench.engine, [one for one in touched if one.state is not State.SETTLED])
     assert last.state is State.SETTLED
     bench.quiet()
     return last
@@ -148,7 +148,7 @@ def test_waiting_for_another_try(bench: Bench) -> None:
 
 
 def test_a_worker_that_hangs_itself_is_ended_by_force(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "STOP_MARGIN", 1.0)
+    monkeypatch.setattr(iterations, "STOP_MARGIN", 1.0)
     bench.configure(stop__commit=0.5, stop__interrupt=0.5, stop__terminate=0.5)
     bench.scenario(WRITE, {"touch": str(bench.flag("on"))}, {"hang": True})
     session = bench.new()
@@ -157,7 +157,7 @@ def test_a_worker_that_hangs_itself_is_ended_by_force(bench: Bench, monkeypatch:
     with bench.engine.store.writing():  # not in the middle of a write: nobody else could write until it goes on
         os.kill(worker.pid, signal.SIGSTOP)
         until(lambda: psutil.Process(worker.pid).status() == psutil.STATUS_STOPPED)
-    monkeypatch.setattr(runs, "STOP_MARGIN", 5.0)
+    monkeypatch.setattr(iterations, "STOP_MARGIN", 5.0)
     last = stopped(bench, session)
     assert last.outcome is Outcome.STOPPED
     assert last.commit_sha

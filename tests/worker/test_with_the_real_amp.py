@@ -30,7 +30,7 @@ def test_not_logged_in_is_said_at_once_and_not_after_five_minutes(real: Bench, m
     assert real.now(session).status is Status.ERROR
     assert last.duration_ms is not None
     assert last.duration_ms < 60_000
-    for path in real.engine.home.run(last.id).path.iterdir():
+    for path in real.engine.home.iteration(last.id).path.iterdir():
         assert b"authToken=" not in path.read_bytes().replace(b"authToken=[redacted", b"")
     real.quiet()
 

@@ -431,13 +431,13 @@ class ReviewPrompt:
         self._screen.app.push_screen(screen)
 
     def _send_message(self) -> None:
-        from ampsm_engine.engine import runs
+        from ampsm_engine.engine import iterations
         from ampsm_tui.screens.text_dialogs import TextScreen
 
         session = self._pane.session
 
         async def send(text: str) -> None:
-            await ask(runs.iterate, app_of(self._screen).engine, session.id, text)
+            await ask(iterations.iterate, app_of(self._screen).engine, session.id, text)
             app_of(self._screen).show_toast("Sent; amp works on it")
 
         title = f"Message to {session.name}"

@@ -132,7 +132,7 @@ class SessionContent:
         """Show the timeline, and the transcript of the chosen iteration, as they are at a moment."""
         iteration = self._shown_iteration()
         if iteration is not None:
-            stream = app_of(self._screen).engine.home.run(iteration.id).stream
+            stream = app_of(self._screen).engine.home.iteration(iteration.id).stream
             self.transcript.view.show(
                 ShownIteration(
                     key=iteration.id,

@@ -53,7 +53,7 @@ class FollowUp:
 
     async def send(self, text: str) -> None:
         """Send a prompt, or keep the queued one that is edited."""
-        from ampsm_engine.engine import runs
+        from ampsm_engine.engine import iterations
 
         engine, box, edited = app_of(self._screen).engine, self.box, self._edited
         if box.disabled:
@@ -61,9 +61,9 @@ class FollowUp:
 
         async def deliver() -> None:
             if edited is not None:
-                await ask(runs.edit_queued, engine, edited.id, text)
+                await ask(iterations.edit_queued, engine, edited.id, text)
             else:
-                await ask(runs.iterate, engine, self._session_id, text)
+                await ask(iterations.iterate, engine, self._session_id, text)
             self._kept_text(edited).drop()
 
         box.disabled = True
@@ -83,9 +83,9 @@ class FollowUp:
 
     async def edit(self, iteration: Iteration) -> None:
         """Edit a prompt that waits in the box; the next prompt comes back when that has ended."""
-        from ampsm_engine.engine import runs
+        from ampsm_engine.engine import iterations
 
-        text = await ask(runs.queued_prompt, app_of(self._screen).engine, iteration.id)
+        text = await ask(iterations.queued_prompt, app_of(self._screen).engine, iteration.id)
         kept = self._kept_text(iteration).read()
         self.keep()
         self._edited = iteration
@@ -109,11 +109,11 @@ class FollowUp:
 
     async def take_out(self, iteration: Iteration) -> None:
         """Take a prompt out of the queue; its text is below the next prompt from now on."""
-        from ampsm_engine.engine import runs
+        from ampsm_engine.engine import iterations
 
         engine = app_of(self._screen).engine
-        as_typed = await ask(runs.queued_prompt, engine, iteration.id)
-        await ask(runs.drop_queued, engine, iteration.id)
+        as_typed = await ask(iterations.queued_prompt, engine, iteration.id)
+        await ask(iterations.drop_queued, engine, iteration.id)
         text = iteration.prompt if as_typed is None else as_typed
         if self._edited is not None and self._edited.id == iteration.id:
             text = self.box.text

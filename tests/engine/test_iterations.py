@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import runs, scripts
+from ampsm_engine.engine import iterations, scripts
 from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.model import ScriptResult, Status
 from tests.waiting import until
@@ -64,7 +64,7 @@ def test_a_script_is_not_run_beside_amp(bench: Bench) -> None:
     with pytest.raises(Refused):
         scripts.run_script(bench.engine, session.id, print)
     with pytest.raises(Failed):
-        runs.wait(bench.engine, [session.id], timeout=0)
+        iterations.wait(bench.engine, [session.id], timeout=0)
     bench.flag("go").touch()
     bench.settled(session)
 

@@ -1,4 +1,4 @@
-"""What stays of a run: a record of its iteration and session, and files that hold no secret any more.
+"""What stays of an iteration on disk: a record of it and its session, and files that hold no secret any more.
 
 The record is the rows of the store, as far as they were known when the iteration was queued or settled. The store is
 the truth; the record is what a lost one is rebuilt from. It holds no secret, for the rows hold none.
@@ -13,7 +13,7 @@ from typing import Any
 
 from ampsm_engine import redact
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.home import Home, RunDirectory, write_private
+from ampsm_engine.home import Home, IterationDirectory, write_private
 from ampsm_engine.lean_dataclass import asdict, dataclass, field, fields
 from ampsm_engine.model import Iteration, Outcome, ScriptResult, Session, State, Status, Tally
 
@@ -25,7 +25,7 @@ _LOCKS = ("lease", "script.lease")
 
 
 @dataclass(frozen=True, slots=True)
-class RunRecord:
+class IterationRecord:
     """The rows, and the database that they were of."""
 
     database: str
@@ -35,20 +35,20 @@ class RunRecord:
 
 def write_record(home: Home, session: Session, iteration: Iteration) -> None:
     """Write the record of a run; where that cannot be, the run is none the worse for it."""
-    record = RunRecord(str(home.database), session, iteration)
+    record = IterationRecord(str(home.database), session, iteration)
     with contextlib.suppress(OSError, AmpsmError):
         content = json.dumps(asdict(record), indent=1)
-        write_private(home.run(iteration.id).record, content.encode("utf-8", "replace"), lasting=False)
+        write_private(home.iteration(iteration.id).record, content.encode("utf-8", "replace"), lasting=False)
 
 
-def read_record(run: RunDirectory) -> RunRecord | None:
+def read_record(run: IterationDirectory) -> IterationRecord | None:
     """The record of a run; None when there is none that can be read."""
     try:
         found = json.loads(run.record.read_text(encoding="utf-8"))
         iteration = _iteration(found["iteration"])
         session = _known(Session, found["session"])
         session["status"] = Status(session["status"])
-        return RunRecord(str(found["database"]), Session(**session), iteration)
+        return IterationRecord(str(found["database"]), Session(**session), iteration)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -71,7 +71,7 @@ def _iteration(values: Mapping[str, Any]) -> Iteration:
 
 
 @dataclass(frozen=True, slots=True)
-class RunLimits:
+class IterationLimits:
     """What holds for one iteration in place of the settings, whichever worker runs it."""
 
     settings: Mapping[str, float] = field(default_factory=dict)
@@ -80,17 +80,17 @@ class RunLimits:
     """Whether the session's script judges it."""
 
 
-def write_limits(run: RunDirectory, limits: RunLimits) -> None:
+def write_limits(run: IterationDirectory, limits: IterationLimits) -> None:
     """Write the limits of an iteration, before it is queued."""
     write_private(run.limits, json.dumps(asdict(limits)).encode(), lasting=False)
 
 
-def read_limits(run: RunDirectory) -> RunLimits:
+def read_limits(run: IterationDirectory) -> IterationLimits:
     """The limits of an iteration; where none can be read, the settings alone hold."""
     try:
-        return RunLimits(**_known(RunLimits, json.loads(run.limits.read_bytes())))
+        return IterationLimits(**_known(IterationLimits, json.loads(run.limits.read_bytes())))
     except (OSError, ValueError, TypeError, AttributeError):
-        return RunLimits()
+        return IterationLimits()
 
 
 def _known(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def _known(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in names}
 
 
-def clean(run: RunDirectory) -> None:
+def clean(run: IterationDirectory) -> None:
     """Delete what nobody needs any more, and take the secrets out of everything else. OSError when it cannot be."""
     if not run.path.is_dir():
         return

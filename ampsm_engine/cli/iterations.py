@@ -39,9 +39,9 @@ def iterate_command(reference: str, prompt: str | None, prompt_file: str | None,
     text = parameters.required_prompt(prompt, prompt_file)
     engine = engine_access.open_engine()
     session = engine_access.target(engine, reference)
-    from ampsm_engine.engine import runs
+    from ampsm_engine.engine import iterations
 
-    iteration = runs.iterate(engine, session.id, text)
+    iteration = iterations.iterate(engine, session.id, text)
     return finish_queued(engine, session, iteration, wait=wait, as_json=as_json)
 
 
@@ -106,14 +106,14 @@ def stop_command(reference: str, *, wait: bool, as_json: bool) -> int:
     """
     engine = engine_access.open_engine()
     session = engine_access.target(engine, reference)
-    from ampsm_engine.engine import runs
+    from ampsm_engine.engine import iterations
 
-    touched = runs.stop(engine, session.id)
+    touched = iterations.stop(engine, session.id)
     active = tuple(one for one in touched if one.state is not State.SETTLED)
     if active and wait:
         again = f"It is asked to end. ampsm wait {session.id}, ampsm show {session.id}"
         with diagnostics.working("Stopping"), diagnostics.interruptible(again):
-            runs.await_stop(engine, active)
+            iterations.await_stop(engine, active)
     touched = tuple(engine.store.iterations.get(one.id) for one in touched)
     stays = wait and any(one.state is not State.SETTLED for one in touched)
     notes = engine.store.facts.notes_of((session.id,))
@@ -195,7 +195,7 @@ def wait_for(
 
     `iteration_id`: only this iteration counts, whatever is queued behind it.
     """
-    from ampsm_engine.engine import runs
+    from ampsm_engine.engine import iterations
 
     progress = diagnostics.ProgressLine()
 
@@ -207,17 +207,17 @@ def wait_for(
     store.retry_reads(no_answer, timeout)
     names = {key: one_line(store.sessions.get(key).name) for key in session_ids}
 
-    def seen(iterations: tuple[Iteration, ...]) -> None:
-        if any(each.id == iteration_id and each.state is State.SETTLED for each in iterations):
+    def seen(awaited: tuple[Iteration, ...]) -> None:
+        if any(each.id == iteration_id and each.state is State.SETTLED for each in awaited):
             raise _Settled
-        unsettled = [each for each in iterations if each.state is not State.SETTLED]
+        unsettled = [each for each in awaited if each.state is not State.SETTLED]
         if unsettled:
             progress.show(*_state(unsettled, names))
 
     goes_on = "The work goes on: " + ", ".join(f"ampsm log --follow {key}" for key in session_ids[:1])
     with diagnostics.interruptible(f"{goes_on}, ampsm stop {session_ids[0]}"):
         try:
-            ended = runs.wait(engine, session_ids, timeout=timeout, seen=seen, trouble=no_answer)
+            ended = iterations.wait(engine, session_ids, timeout=timeout, seen=seen, trouble=no_answer)
         except _Settled:
             ended = ()
         finally:
@@ -259,9 +259,9 @@ def retry_command(reference: str, *, wait: bool, as_json: bool) -> int:
     """
     engine = engine_access.open_engine()
     session = engine_access.target(engine, reference)
-    from ampsm_engine.engine import runs
+    from ampsm_engine.engine import iterations
 
-    iteration = runs.iterate(engine, session.id, runs.last_prompt(engine, session.id))
+    iteration = iterations.iterate(engine, session.id, iterations.last_prompt(engine, session.id))
     return finish_queued(engine, session, iteration, wait=wait, as_json=as_json)
 
 
@@ -287,13 +287,13 @@ def queue_command(
     engine = engine_access.open_engine()
     find = engine_access.session if edited is dropped is None else engine_access.target
     session = find(engine, reference)
-    from ampsm_engine.engine import runs
+    from ampsm_engine.engine import iterations
 
     if edited is not None:
         prompt = parameters.required_prompt(None, prompt_file)
-        runs.edit_queued(engine, _numbered(engine, session.id, edited).id, prompt)
+        iterations.edit_queued(engine, _numbered(engine, session.id, edited).id, prompt)
     if dropped is not None:
-        runs.drop_queued(engine, _numbered(engine, session.id, dropped).id)
+        iterations.drop_queued(engine, _numbered(engine, session.id, dropped).id)
     queued = [one for one in engine.store.iterations.of(session.id) if one.state is State.QUEUED]
     if as_json:
         output.document({"iterations": [documents.iteration_document(one, {}) for one in queued]})

@@ -18,8 +18,8 @@ from ampsm_engine.naming import new_id
 from ampsm_engine.plain_text import plural
 from ampsm_engine.redact.rule import MARKER
 from ampsm_engine.store.batches import ItemAttempt
-from ampsm_engine.worker import launch, locks, run_directory
-from ampsm_engine.worker.run_directory import RunLimits
+from ampsm_engine.worker import iteration_directory, launch, locks
+from ampsm_engine.worker.iteration_directory import IterationLimits
 
 SWEEP_EVERY = 2.0
 """Seconds between two sweeps for dead workers while a caller waits."""
@@ -37,7 +37,7 @@ def iterate(
     *,
     answers: Sequence[str] = (),
     resolves: str | None = None,
-    limits: RunLimits | None = None,
+    limits: IterationLimits | None = None,
     attempt: ItemAttempt | None = None,
     quotes: bool = False,
 ) -> Iteration:
@@ -66,13 +66,13 @@ def iterate(
         queued_at=timestamps.now(),
         mode=session.model_override,
     )
-    run = engine.home.run(iteration.id)
+    run = engine.home.iteration(iteration.id)
     run.path.mkdir(mode=0o700, parents=True)
     # Prompt and record are on disk before the queue knows of it: a worker may come at once, and write its own record.
     write_private(run.prompt, content)
-    run_directory.write_record(engine.home, session, iteration)
+    iteration_directory.write_record(engine.home, session, iteration)
     if limits is not None:
-        run_directory.write_limits(run, limits)
+        iteration_directory.write_limits(run, limits)
     try:
         queued = store.queue.add(iteration, answers=answers, resolves=resolves, attempt=attempt)
     except BaseException:
@@ -110,7 +110,7 @@ def last_prompt(engine: Engine, session_id: str) -> str:
 
 def _as_typed(engine: Engine, iteration: Iteration) -> str:
     try:
-        return engine.home.run(iteration.id).prompt.read_bytes().decode()
+        return engine.home.iteration(iteration.id).prompt.read_bytes().decode()
     except (OSError, UnicodeDecodeError):
         return iteration.prompt
 
@@ -126,7 +126,7 @@ def stop(engine: Engine, session_id: str) -> tuple[Iteration, ...]:
     for iteration in touched:
         if iteration.state is State.SETTLED:  # no worker ever sees to what was typed for it
             with suppress(OSError):
-                run_directory.clean(engine.home.run(iteration.id))
+                iteration_directory.clean(engine.home.iteration(iteration.id))
     _end_rejections(engine, session, touched[-1])
     return touched
 
@@ -162,7 +162,7 @@ def end_by_force(engine: Engine, touched: Sequence[Iteration]) -> tuple[Iteratio
     """Kill the workers of iterations that ignored a stop, and wait until another worker has settled them."""
     for one in touched:
         if engine.store.iterations.get(one.id).state is not State.SETTLED:
-            locks.end_holder(engine.home.run(one.id))
+            locks.end_holder(engine.home.iteration(one.id))
     return _await_settled(engine, touched)
 
 
@@ -234,19 +234,19 @@ def edit_queued(engine: Engine, iteration_id: str, prompt: str) -> None:
     """
     content = command.check_prompt(prompt)
     check_unredacted(prompt)
-    path = engine.home.run(iteration_id).prompt
+    path = engine.home.iteration(iteration_id).prompt
     engine.store.queue.edit(iteration_id, redact.text(prompt), before=lambda: write_private(path, content))
 
 
 def drop_queued(engine: Engine, iteration_id: str) -> None:
     """Take a queued iteration out of the queue; Refused once it has started."""
     engine.store.queue.drop(iteration_id)
-    shutil.rmtree(engine.home.run(iteration_id).path, ignore_errors=True)
+    shutil.rmtree(engine.home.iteration(iteration_id).path, ignore_errors=True)
 
 
 def queued_prompt(engine: Engine, iteration_id: str) -> str:
     """The prompt of a queued iteration as it was typed, for editing; redacted when it is not on disk any more."""
     try:
-        return engine.home.run(iteration_id).prompt.read_text(encoding="utf-8", errors="replace")
+        return engine.home.iteration(iteration_id).prompt.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return engine.store.iterations.get(iteration_id).prompt

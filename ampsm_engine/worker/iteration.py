@@ -23,7 +23,7 @@ from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
 from ampsm_engine.git import changes, commits, hand_edits, hooks, lock, orphaned_processes, repository, unwanted_files
 from ampsm_engine.git.hand_edits import HandEdits
-from ampsm_engine.home import Home, RunDirectory
+from ampsm_engine.home import Home, IterationDirectory
 from ampsm_engine.lean_dataclass import dataclass, field, replace
 from ampsm_engine.model import Iteration, Outcome, Session, State
 from ampsm_engine.notices import News, NoticeKind
@@ -34,16 +34,16 @@ from ampsm_engine.worker import (
     attempt,
     commit_message,
     desktop_notices,
+    iteration_directory,
     outside,
     rejections,
-    run_directory,
     script,
     session_limits,
     setup,
 )
 from ampsm_engine.worker.attempt import AmpMonitor, Reason
+from ampsm_engine.worker.iteration_directory import IterationLimits
 from ampsm_engine.worker.phases import Phases, StopRequest, note
-from ampsm_engine.worker.run_directory import RunLimits
 from ampsm_engine.worker.settle import mixed_edits
 
 PAUSE = 0.25
@@ -63,7 +63,7 @@ def longest_wait(settings: Settings) -> float:
 
 
 @dataclass(slots=True)
-class Run:
+class RunningIteration:
     """One iteration from its start, or its adoption, to amp's end."""
 
     home: Home
@@ -71,15 +71,15 @@ class Run:
     settings: Settings
     iteration: Iteration
     stop: StopRequest
-    limits: RunLimits = field(default_factory=RunLimits)
+    limits: IterationLimits = field(default_factory=IterationLimits)
     child: Child | None = None
     output: Transcript | None = None
     """The whole stream, read and recorded to its end; None until amp has ended."""
 
     @property
-    def directory(self) -> RunDirectory:
+    def directory(self) -> IterationDirectory:
         """Where the files of this iteration's run lie."""
-        return self.home.run(self.iteration.id)
+        return self.home.iteration(self.iteration.id)
 
     async def until_ended(self, *, adopted: bool) -> bool:
         """Follow amp to its end and record it; False when it was never started and waits again."""
@@ -93,7 +93,7 @@ class Run:
                 if self.store.iterations.get(self.iteration.id).state is State.SETTLED:  # it was to stop
                     session = self.store.sessions.get(self.iteration.session_id)
                     await self._end_rejections(Phases(self.stop, self.settings), session)
-                    run_directory.clean(self.directory)
+                    iteration_directory.clean(self.directory)
                 return False
             if self.child is None and self._was_about_to_try_again():
                 await self._start_again()
