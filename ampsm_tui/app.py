@@ -138,7 +138,8 @@ class AmpsmApp(theme.ThemedApp):
         """The terminal's, once the app runs in one."""
         self.leaving: asyncio.Future[Any] | None = None
         """Waits for what is unfinished; None while nobody wants to leave."""
-        super().__init__()
+        self.settings = settings or Settings()
+        super().__init__(self.settings.text("ui.theme"))
         # Textual would print what local variables hold: the front door reports a fault as any other command's.
         self._fault = io.StringIO()
         self.error_console = Console(markup=False, highlight=False, file=self._fault, width=120)
@@ -150,7 +151,6 @@ class AmpsmApp(theme.ThemedApp):
         self.key_hold = KeyHold()
         self.drag: DraggedSelection | None = None
         self.read_only = read_only
-        self.settings = settings or Settings()
         self.clock = clock
         self._first_review = first_review
         self._recovered = recovered
@@ -161,10 +161,6 @@ class AmpsmApp(theme.ThemedApp):
         self._notifier: Notifier | None = None
         self._places = PlaceKeeper(self, engine.home) if engine is not None and not read_only else None
         self.animation_level = "none"
-        for ours in theme.OURS:
-            self.register_theme(ours)
-        wanted = self.settings.text("ui.theme")
-        self.theme = wanted if wanted in self.available_themes else theme.DARK.name
         self.set_keymap(self.settings.keys)
 
     def on_resize(self, event: events.Resize) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from textual.app import App
 from textual.color import Color
+from textual.reactive import Initialize, Reactive
 from textual.theme import BUILTIN_THEMES, Theme
 
 from ampsm_engine.lean_dataclass import replace
@@ -160,13 +161,42 @@ def readable(worn: Theme) -> Theme:
     return _readable[worn.name]
 
 
+def _first_theme(app: "ThemedApp") -> str:
+    return app.first_theme
+
+
 class ThemedApp(App[int]):
-    """An app that wears each theme as it can be read."""
+    """An app that wears each theme as it can be read, the one that is chosen from the first moment on."""
+
+    theme: Reactive[str] = Reactive(Initialize(_first_theme))
+
+    def __init__(self, theme: str) -> None:
+        self._ours = {one.name: one for one in OURS}
+        self.first_theme = theme if theme in self._ours or theme in BUILTIN_THEMES else DARK.name
+        """The name of the theme that is worn first: for another one, Textual would work all colours out twice."""
+        self._has_styles = False
+        super().__init__()
+        for ours in OURS:
+            self.register_theme(ours)
+
+    def on_mount(self) -> None:
+        """From now on there are widgets whose styles were worked out."""
+        self._has_styles = True
 
     def get_theme(self, theme_name: str) -> Theme | None:
         """A theme by its name, with foregrounds that can be read; None where there is none of that name."""
-        found = super().get_theme(theme_name)
+        if theme_name in _readable:  # Textual asks for each line that it paints
+            return _readable[theme_name]
+        found = self._ours.get(theme_name) or super().get_theme(theme_name)
         return readable(found) if found is not None else None
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Work out all styles anew.
+
+        Textual asks for that twice before there is a widget whose styles were worked out: nothing is done then.
+        """
+        if self._has_styles:
+            super().refresh_css(animate)
 
 
 _GROUNDS = {

@@ -33,6 +33,7 @@ class AppScreen(Screen[ScreenResultType]):
         for path in self.css_path:
             if not self.app.stylesheet.has_source(str(path), ""):
                 self.app.stylesheet.read(path)
+                self.app.stylesheet.parse()
         # Textual sets these classes after the first layout, and works out all styles and the layout once more.
         sizes = ((self.app.size.width, self.HORIZONTAL_BREAKPOINTS, self.app.HORIZONTAL_BREAKPOINTS),
                  (self.app.size.height, self.VERTICAL_BREAKPOINTS, self.app.VERTICAL_BREAKPOINTS))  # fmt: skip

@@ -20,7 +20,6 @@ from ampsm_engine.model import Board, BoardRow
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask_until_answered, ignore, run_while_open, show_error
 from ampsm_tui.delayed_call import call_after
-from ampsm_tui.folder_watch import watch_folders
 from ampsm_tui.widgets.forecast import ConflictForecast, ForecastConflict, Forecasts, forecasts, with_merges
 
 if TYPE_CHECKING:
@@ -43,6 +42,9 @@ BURST = 1.5
 
 PAUSE = 0.15
 """Seconds until a session is counted again at least; edits come in bursts."""
+
+BEGINNING = 0.1
+"""Seconds until the first question: a side process that starts would take the processor from the first frame."""
 
 RESTING = 0.4
 """Seconds that the sessions on screen stay the same before their folders are watched."""
@@ -169,6 +171,8 @@ class ChangeCounter:
 
     async def _count_all(self) -> None:
         try:
+            if not self._asked:
+                await asyncio.sleep(BEGINNING)
             while wanted := self._next(self._waits()):
                 changed = self._stale.intersection(wanted)
                 self._stale -= changed
@@ -196,6 +200,8 @@ class ChangeCounter:
     async def _watch(self) -> None:
         """Watch the folders of what is on screen; a change makes its counts stale."""
         await asyncio.sleep(RESTING)
+        from ampsm_tui.folder_watch import watch_folders  # not before the first frame
+
         with contextlib.suppress(AmpsmError):  # the counts show what is wrong
             # What was written before anybody listened is counted once all do.
             await watch_folders(self._shown_ids, self._list_folders, self._mark_changed, self._mark_unsure)
@@ -264,7 +270,7 @@ class ForecastWatcher:
 
     async def _follow(self) -> None:
         try:
-            await asyncio.sleep(0 if self._shown else QUIET)
+            await asyncio.sleep(BEGINNING if self._shown else QUIET)
             if self._shown:
                 self._update(await ask_until_answered(session_list.open_merges, ignore, self._engine))
                 await asyncio.sleep(QUIET)

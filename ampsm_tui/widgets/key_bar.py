@@ -1,14 +1,11 @@
 """The line at the bottom: the keys that do something here and now, each whole or not at all; help always fits."""
 
-from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 from textual.binding import Binding
 
 from ampsm_tui.clean import cells
 from ampsm_tui.widgets.line_widgets import Piece, TextLine
-
-if TYPE_CHECKING:
-    from textual.screen import Screen
 
 _LAST = ("help", "quit")
 """The ids of what stays when the room is little."""
@@ -37,17 +34,28 @@ class KeyBar(TextLine):
     }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_due = False
+
     def on_mount(self) -> None:
         """Follow the screen's bindings."""
-        self.screen.bindings_updated_signal.subscribe(self, self._follow)
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self._choose_soon())
 
     def on_resize(self) -> None:
         """Choose anew what fits."""
-        self._follow(self.screen)
+        self._choose_soon()
 
-    def _follow(self, screen: "Screen[object]") -> None:
-        if screen is not self.screen or not self.is_attached:
+    def _choose_soon(self) -> None:
+        """Choose once for all that has been updated until then: a screen that opens updates its bindings six times."""
+        if not self._is_due:
+            self._is_due = self.call_later(self._choose)
+
+    def _choose(self) -> None:
+        self._is_due = False
+        if not self.is_attached:
             return
+        screen = self.screen
         shown: dict[str, Binding] = {}
         for active in screen.active_bindings.values():
             binding = active.binding

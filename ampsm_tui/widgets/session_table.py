@@ -170,6 +170,7 @@ class SessionTable(TableView):
             lambda: self.forecasts,
             lambda: key_name(self, "session.merge"),
         )
+        self._repositories = self._longest_name = 0
         self._showing: tuple[str, ...] = ()
         self._expected: str | None = None
 
@@ -180,7 +181,8 @@ class SessionTable(TableView):
 
     def selected_sessions(self) -> list[Session]:
         """The marked sessions in the order of the list, else the one under the cursor, else none."""
-        marked = [row.session for row in self.rows if row.session.id in self.marked]
+        ids = self.marked
+        marked = [row.session for row in self.rows if row.session.id in ids] if ids else []
         row = self._lines.row(self.cursor)
         return marked or ([row.session] if row else [])
 
@@ -191,8 +193,11 @@ class SessionTable(TableView):
 
     def watch_board(self) -> None:
         """Patch what is different on this board."""
+        rows = self.board.rows if self.board is not None else ()
         if self.board is not None:
-            self.marked &= {row.session.id for row in self.board.rows}
+            self.marked &= {row.session.id for row in rows}
+        self._repositories = len({row.session.repo_root for row in rows})
+        self._longest_name = max(map(session_columns.name_cells, rows), default=0)
         self._lay_out()
         self._arrange()
 
@@ -237,10 +242,8 @@ class SessionTable(TableView):
         self._post_shown()
 
     def _lay_out(self) -> None:
-        rows = self.board.rows if self.board else ()
-        repositories = len({row.session.repo_root for row in rows})
-        longest = max(map(session_columns.name_cells, rows), default=0)
-        if self._painter.lay_out(self.size.width, repositories=repositories, longest=longest):
+        longest = self._longest_name
+        if self._painter.lay_out(self.size.width, repositories=self._repositories, longest=longest):
             self.refresh()
         self.viewport.titles = 1 if self.size.height >= 10 and self._painter.has_doing else 0
 

@@ -1,19 +1,28 @@
 """The shell: boards come in, keys are remapped, themes are kept, and who leaves leaves."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from textual._compositor import LayoutUpdate
+from textual.color import Color
+from textual.css.stylesheet import Stylesheet
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from ampsm_engine.config import THEMES, Problem, Settings
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens.sessions import SessionsScreen
+from ampsm_tui.theme import LIGHT
 from ampsm_tui.widgets.session_table import SessionTable
 from tests.tui.builders import a_board, a_day, a_session
 from tests.tui.desk import Desk
+from tests.worker.bench import Bench
+from tests.worker.conftest import bench
+
+__all__ = ["bench"]
 
 
 async def test_a_board_is_shown(desk: Desk) -> None:
@@ -93,6 +102,52 @@ async def test_another_theme_repaints_all(desk: Desk) -> None:
         desk.app.theme = "ampsm-light"
         await desk.settle()
         assert widget.render_line(1) != dark
+
+
+async def test_the_first_screen_wears_the_chosen_theme_and_no_style_is_worked_out_twice_for_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worked_out: list[Stylesheet] = []
+    plain = Stylesheet.reparse
+    monkeypatch.setattr(Stylesheet, "reparse", lambda self: (worked_out.append(self), plain(self))[1])
+    async with desk.open(a_day(), settings=Settings({"ui.theme": "ampsm-light"})):
+        assert worked_out == []
+        assert desk.app.screen.styles.background == Color.parse(LIGHT.background or "")
+        assert desk.app.has_class("-light-mode")
+
+
+FIRST_FRAME = """
+import os, sys
+from ampsm_engine.engine import startup
+from ampsm_engine.store import follow
+from ampsm_tui.app import AmpsmApp
+from ampsm_tui.screens import list_updates
+from ampsm_tui.widgets.session_table import SessionTable
+
+def paint(table, y):
+    os.write(1, "\\n".join(sys.modules).encode())
+    os._exit(0)
+
+list_updates.BEGINNING = 3600  # however long the first frame takes here
+SessionTable.render_line = paint
+engine = startup.open_engine()
+app = AmpsmApp(engine, follow(engine.store), board=engine.store.sessions.board(), settings=engine.settings)
+app.run(headless=True)
+"""
+
+LATER = """
+    ampsm_engine.inotify ampsm_tui.differ.client ampsm_tui.folder_watch ampsm_tui.notifier ampsm_tui.process_pool
+    ampsm_tui.screens.dialog ampsm_tui.widgets.inputs ctypes peewee psutil pygit2 pygments regex tomlkit watchfiles yaml
+"""
+"""Modules that the first frame need not wait for."""
+
+
+def test_the_first_frame_waits_for_nothing_that_it_does_not_show(bench: Bench) -> None:
+    bench.new(None, name="one")
+    done = subprocess.run([sys.executable, "-c", FIRST_FRAME], check=True, capture_output=True, text=True)
+    loaded = set(done.stdout.splitlines())
+    assert "ampsm_tui.widgets.session_table" in loaded
+    assert loaded & set(LATER.split()) == set()
 
 
 async def test_a_fault_is_kept_for_the_front_door_and_not_printed(
