@@ -5,13 +5,11 @@ nowhere else.
 """
 
 import asyncio
-import contextlib
-import os
-import struct
-import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
+
+from ampsm_engine import inotify
 
 SETTLING = 0.02
 """Seconds from the first change of a burst until it is reported: a file is made, written and closed by then."""
@@ -123,79 +121,58 @@ class _FolderWatch:
 
 def folder_events(hear: Heard) -> FolderEvents:
     """What tells of changes on this system; OSError where nothing can be had."""
-    # A Linux inside Windows hears nothing of the files of Windows; watchfiles looks for itself there.
-    is_plain = "microsoft" not in os.uname().release and "WATCHFILES_FORCE_POLLING" not in os.environ
-    return Inotify(hear) if sys.platform == "linux" and is_plain else WatchFiles(hear)
+    return LinuxEvents(hear) if inotify.is_reliable() else WatchFiles(hear)
 
 
-class Inotify:
-    """The events of Linux, read as inotify(7) describes them."""
+class LinuxEvents:
+    """The events of Linux."""
 
     _LIMIT = Path("/proc/sys/fs/inotify/max_user_watches")
-    _EVENT = struct.Struct("iIII")
-    _WRITTEN = 0x2 | 0x4 | 0x8 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400 | 0x800
-    """MODIFY, ATTRIB, CLOSE_WRITE, MOVED_FROM, MOVED_TO, CREATE, DELETE, DELETE_SELF, MOVE_SELF."""
-    _NEW = 0x80 | 0x100
-    _ONLY_FOLDERS, _IGNORED, _IS_FOLDER = 0x01000000, 0x8000, 0x40000000
 
     def __init__(self, hear: Heard) -> None:
-        import ctypes
-
         # Each takes a kilobyte of the system, and the half is for other programs of the user.
         self.most = min(20_000, int(self._LIMIT.read_text()) // 2)
-        self._system = ctypes.CDLL(None, use_errno=True)
-        self._file = self._system.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        if self._file < 0:
-            raise OSError(ctypes.get_errno(), "inotify cannot be had")
+        self._events = inotify.Inotify()
         self._hear = hear
         self._folders: dict[int, str] = {}
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._told = 0.0
-        self._loop.add_reader(self._file, self._wait)
+        self._loop.add_reader(self._events, self._wait)
 
     async def add(self, folders: Sequence[str]) -> None:
         """Tell of these folders, too."""
         for start in range(0, len(folders), PORTION):
             for folder in folders[start : start + PORTION]:
-                number = self._system.inotify_add_watch(
-                    self._file, os.fsencode(folder), self._WRITTEN | self._ONLY_FOLDERS
-                )
+                number = self._events.add(folder)
                 if number >= 0:
                     self._folders[number] = folder
             await asyncio.sleep(0)
 
     def close(self) -> None:
         """Tell nothing any more."""
-        self._loop.remove_reader(self._file)
+        self._loop.remove_reader(self._events)
         if self._timer is not None:
             self._timer.cancel()
-        os.close(self._file)
+        self._events.close()
 
     def _wait(self) -> None:
-        self._loop.remove_reader(self._file)
+        self._loop.remove_reader(self._events)
         now = self._loop.time()
         self._timer = self._loop.call_at(max(now + SETTLING, self._told + APART), self._report)
 
     def _report(self) -> None:
         changes = list(self._read())
         self._told = self._loop.time()
-        self._loop.add_reader(self._file, self._wait)
+        self._loop.add_reader(self._events, self._wait)
         self._hear(changes)
 
     def _read(self) -> Iterator[FolderChange]:
-        with contextlib.suppress(BlockingIOError):
-            while data := os.read(self._file, 1 << 16):
-                at = 0
-                while at < len(data):
-                    number, mask, _, length = self._EVENT.unpack_from(data, at)
-                    name = os.fsdecode(data[at + self._EVENT.size : at + self._EVENT.size + length].rstrip(b"\0"))
-                    at += self._EVENT.size + length
-                    if mask & self._IGNORED:  # it has gone, and that was told
-                        self._folders.pop(number, None)
-                    elif number < 0 or number in self._folders:  # below 0: more has happened than the system keeps
-                        is_new_folder = bool(mask & self._IS_FOLDER and mask & self._NEW)
-                        yield FolderChange(self._folders.get(number, ""), name, is_new_folder)
+        for number, name, is_new_folder, is_end in self._events.read():
+            if is_end:  # it has gone, and that was told
+                self._folders.pop(number, None)
+            elif number < 0 or number in self._folders:
+                yield FolderChange(self._folders.get(number, ""), name, is_new_folder)
 
 
 class WatchFiles:

@@ -3,9 +3,9 @@
 import contextlib
 import errno
 import os
+import select
 import sqlite3
 import sys
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
@@ -26,6 +26,7 @@ from ampsm_engine.store.reviews import Reviews
 from ampsm_engine.store.sessions import Sessions
 
 if TYPE_CHECKING:
+    from ampsm_engine.inotify import Inotify
     from ampsm_engine.store.costs import Costs
     from ampsm_engine.store.measurements import Measurements
     from ampsm_engine.store.predecessor_history import ImportedHistory
@@ -211,12 +212,12 @@ async def follow(store: Store, *, interval: float = 0.1) -> AsyncIterator[Board]
     from concurrent.futures import ThreadPoolExecutor
 
     own = Store(store.path)  # its versions must come from one connection
+    bell = FileBell(store.path)
     loop = asyncio.get_running_loop()
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ampsm-follow")
     seen: int | None = None
     shown = Board()
     files = FileMark(store.path)
-    left = threading.Event()
 
     def look() -> Board:
         nonlocal seen
@@ -237,25 +238,94 @@ async def follow(store: Store, *, interval: float = 0.1) -> AsyncIterator[Board]
         shown = await loop.run_in_executor(thread, look)
         yield shown
         while True:
-            board = await loop.run_in_executor(thread, _watch, look, shown, files, left, interval)
+            board = await loop.run_in_executor(thread, _watch, look, shown, files, bell, interval)
             if board is not shown:
                 shown = board
                 yield shown
     finally:
-        left.set()
+        bell.leave()
         with contextlib.suppress(RuntimeError):  # the interpreter is on its way out
             thread.submit(own.close)
+            thread.submit(bell.close)
         thread.shutdown(wait=False)
 
 
-def _watch(look: Callable[[], Board], shown: Board, files: "FileMark", left: threading.Event, interval: float) -> Board:
+def _watch(look: Callable[[], Board], shown: Board, files: "FileMark", bell: "FileBell", interval: float) -> Board:
     """The next board, or the one that is shown when nothing has changed for a while: the loop sleeps meanwhile."""
     deadline = time.monotonic() + _WATCHING
-    while not left.wait(interval) and time.monotonic() < deadline:
+    left = _WATCHING
+    # Where the bell rings, nobody looks until then: what it does not hear of is seen after `_WATCHING`.
+    while bell.wait(left if files.are_quiet and not shown.stale and bell.is_heard else interval) and left > 0:
+        left = deadline - time.monotonic()
         board = shown if files.are_as_before() and not shown.stale else look()
         if board is not shown:
             return board
     return shown
+
+
+class FileBell:
+    """Rings when somebody writes to a database, where the system tells of it."""
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._names = frozenset({database.name, f"{database.name}-wal"})
+        self._left, self._leave = os.pipe()
+        self._events: Inotify | None = None
+        self._is_tried = False
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether it rings at all: from the first wait on, on a system that tells of files."""
+        return self._events is not None
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it rings, for so long at most; False once somebody left."""
+        self._listen()
+        files = [self._left, *([self._events] if self._events is not None else ())]
+        deadline = time.monotonic() + seconds
+        has_rung = False
+        while not has_rung and (ready := select.select(files, [], [], max(0.0, deadline - time.monotonic()))[0]):
+            if self._left in ready:
+                return False
+            has_rung = self._has_rung()
+        return True
+
+    def _listen(self) -> None:
+        if self._is_tried:
+            return
+        self._is_tried = True
+        from ampsm_engine import inotify  # only for who follows
+
+        if inotify.is_reliable():
+            with contextlib.suppress(OSError):  # the system has none left
+                events = inotify.Inotify()
+                if events.add(str(self._database.parent)) >= 0:
+                    self._events = events
+                else:
+                    events.close()
+
+    def _has_rung(self) -> bool:
+        if self._events is None:
+            return False
+        rung = False
+        for event in self._events.read():
+            rung |= event.name in self._names or event.watch < 0
+            if event.is_end:  # the folder has gone, and another one may come in its place
+                self._events.close()
+                self._events = None
+                return True
+        return rung
+
+    def leave(self) -> None:
+        """Let nobody wait any more, from any thread."""
+        os.write(self._leave, b"\0")
+
+    def close(self) -> None:
+        """Let go of what the system gave, from the thread that waited."""
+        if self._events is not None:
+            self._events.close()
+        os.close(self._left)
+        os.close(self._leave)
 
 
 class FileMark:
@@ -267,13 +337,16 @@ class FileMark:
     def __init__(self, database: Path) -> None:
         self._paths = (str(database), f"{database}-wal")
         self._seen: list[tuple[int, int, float] | None] = []
+        self.are_quiet = False
+        """What `are_as_before` told last."""
 
     def are_as_before(self) -> bool:
         """Whether its files are as they were when this was asked last; False where their times cannot tell yet."""
         found = [_stamp(path) for path in self._paths]
         before, self._seen = self._seen, found
         newest = max((stamp[2] for stamp in found if stamp), default=0.0)
-        return found == before and found[0] is not None and abs(time.time() - newest) > self._SURE
+        self.are_quiet = found == before and found[0] is not None and abs(time.time() - newest) > self._SURE
+        return self.are_quiet
 
 
 def _stamp(path: str) -> tuple[int, int, float] | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine import inotify
 from ampsm_engine.errors import Refused, Unfit
 from ampsm_engine.model import Board, Outcome, State, Status
 from ampsm_engine.store import Store, database_files, follow, records
@@ -176,6 +177,18 @@ async def test_a_feed_sees_what_another_process_writes(store: Store) -> None:
     process = start(code, store.path)
     second = await asyncio.wait_for(anext(feed), 60)
     assert [row.session.name for row in second.rows] == ["another"]
+    ended(process)
+    await feed.aclose()
+
+
+@pytest.mark.skipif(not inotify.is_reliable(), reason="elsewhere it looks again and again")
+async def test_a_feed_is_woken_by_what_another_process_writes(store: Store) -> None:
+    store.sessions.add(a_session())
+    feed = follow(store, interval=3600)
+    await after(feed)
+    waiting = asyncio.ensure_future(anext(feed))
+    process = start("Store(Path(sys.argv[1])).sessions.update('s1', name='another')", store.path)
+    assert [row.session.name for row in (await asyncio.wait_for(waiting, DEADLINE)).rows] == ["another"]
     ended(process)
     await feed.aclose()
 

@@ -12,7 +12,7 @@ from ampsm_tui import folder_watch
 from tests.waiting import becomes
 
 
-@pytest.fixture(params=[folder_watch.Inotify, folder_watch.WatchFiles], autouse=True)
+@pytest.fixture(params=[folder_watch.LinuxEvents, folder_watch.WatchFiles], autouse=True)
 def events(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folder_watch, "folder_events", request.param)
     monkeypatch.setattr(folder_watch, "GROWING", 0)
