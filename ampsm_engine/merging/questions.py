@@ -166,7 +166,7 @@ def _changes(now: Situation, span: SessionSpan, options: Options, objects: Objec
     commits: Sequence[str] = [commit.sha for commit in span.commits if not commit.merge]
     if squashes:
         made = _squashed_on_trial(now, options, objects)
-        commits = [one.sha for one in made.commits] if made else commits
+        commits = [*made.commits] if made else commits
     for sha in commits:
         yield change_of(objects, sha)
 

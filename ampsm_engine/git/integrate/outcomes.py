@@ -80,24 +80,12 @@ class PlannedCommit:
 
 
 @dataclass(frozen=True, slots=True)
-class MadeCommit:
-    """A commit that stands for one or several others."""
-
-    sha: str
-    subject: str
-    sources: tuple[str, ...]
-    """The commits whose work it holds, oldest first."""
-
-
-@dataclass(frozen=True, slots=True)
 class Rewritten:
     """New commits, as objects only: no branch has moved."""
 
     tip: str
-    commits: tuple[MadeCommit, ...]
+    commits: tuple[str, ...]
     """Oldest first; commits that could stay as they are are in it, too. Empty: nothing is left to bring in."""
-    dropped: tuple[str, ...] = ()
-    """Commits that became empty, or whose change the other side has already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +102,6 @@ class RewriteConflict:
     commit: str
     """What did not fit."""
     files: tuple[ConflictFile, ...]
-    done: tuple[MadeCommit, ...] = ()
-    dropped: tuple[str, ...] = ()
     remaining: tuple[str, ...] = ()
     """Commits to pick after this one, oldest first."""
 

@@ -15,7 +15,7 @@ from ampsm_engine.git.integrate import trees
 from ampsm_engine.git.integrate.commit_range import merge_bases
 from ampsm_engine.git.integrate.commit_writer import Writer
 from ampsm_engine.git.integrate.object_store import ObjectStore, held
-from ampsm_engine.git.integrate.outcomes import ConflictFile, Forecast, MadeCommit, Merged, RewriteConflict, Rewritten
+from ampsm_engine.git.integrate.outcomes import ConflictFile, Forecast, Merged, RewriteConflict, Rewritten
 from ampsm_engine.git.integrate.trees import FOLDER, Entry, serialized
 from ampsm_engine.git.own_files import OwnFiles
 
@@ -78,10 +78,10 @@ def rebase(
     after; what is behind it is left out, too.
     """
     with held(repo_root) as objects:
-        todo, dropped = _todo(objects, tip, upstream, start, reapply=reapply)
+        todo = _todo(objects, tip, upstream, start, reapply=reapply)
         if any(not objects.commit(sha).parents for sha in todo):
             objects.bases(tip, upstream)  # says why they share no history
-        return _picked(Writer(objects, sign), onto or upstream, todo, (), dropped)
+        return _picked(Writer(objects, sign), onto or upstream, todo)
 
 
 def pick(
@@ -89,51 +89,45 @@ def pick(
     onto: str,
     commits: Sequence[str],
     *,
-    done: Sequence[MadeCommit] = (),
-    dropped: Sequence[str] = (),
     sign: bool | None = None,
 ) -> Rewritten | RewriteConflict:
-    """Put commits one by one onto another; `done` and `dropped` are what a conflict had got before it."""
+    """Put commits one by one onto another."""
     with held(repo_root) as objects:
-        return _picked(Writer(objects, sign), onto, commits, done, dropped)
+        return _picked(Writer(objects, sign), onto, commits)
 
 
-def _picked(
-    writer: Writer, onto: str, commits: Sequence[str], done: Sequence[MadeCommit], dropped: Sequence[str]
-) -> Rewritten | RewriteConflict:
+def _picked(writer: Writer, onto: str, commits: Sequence[str]) -> Rewritten | RewriteConflict:
     objects = writer.objects
-    tip, made, gone = onto, list(done), list(dropped)
+    made: list[str] = []
+    tip = onto
     for number, sha in enumerate(commits):
         commit = objects.commit(sha)
         if commit.parents == (tip,):
             tip = sha
-            made.append(MadeCommit(sha, commit.subject, (sha,)))
+            made.append(tip)
             continue
         before, ours = objects.parent_tree(commit), objects.tree_of(tip)
         tree, conflicts = objects.merged(before, ours, commit.tree)
         if tree is None:
             left = tuple(commits[number + 1 :])
-            return RewriteConflict("pick", tip, sha, conflicts, tuple(made), tuple(gone), left)
-        if tree == ours and commit.tree != before:
-            gone.append(sha)
-            continue
-        tip = writer.rewritten(commit, tree, tip)
-        made.append(MadeCommit(tip, commit.subject, (sha,)))
-    return Rewritten(tip, tuple(made), tuple(gone))
+            return RewriteConflict("pick", tip, sha, conflicts, left)
+        if tree != ours or commit.tree == before:  # else nothing is left of it
+            tip = writer.rewritten(commit, tree, tip)
+            made.append(tip)
+    return Rewritten(tip, tuple(made))
 
 
-def _todo(objects: ObjectStore, tip: str, upstream: str, start: str, *, reapply: bool) -> tuple[list[str], list[str]]:
-    """The commits to put, oldest first, and those whose change is upstream already (by patch-id), as git lists them."""
+def _todo(objects: ObjectStore, tip: str, upstream: str, start: str, *, reapply: bool) -> list[str]:
+    """The commits to put, oldest first: but for `reapply` without those whose change is upstream already."""
     plain = objects.line(start or upstream, tip) if reapply else None
     if plain is not None:
-        return [commit.sha for commit in plain.commits], []
+        return [commit.sha for commit in plain.commits]
     objects.database.flush()
     options = ("--max-parents=1", "--reverse", "--topo-order")
     span = (f"^{upstream}", tip) if reapply else ("--cherry-mark", "--right-only", f"{upstream}...{tip}")
     behind = (f"^{start}",) if start else ()
     lines = program.query(objects.where, "rev-list", *options, *span, *behind, "--").decode().split()
-    todo = [line.lstrip("+") for line in lines if not line.startswith("=")]
-    return todo, [line[1:] for line in lines if line.startswith("=")]
+    return [line.lstrip("+") for line in lines if not line.startswith("=")]
 
 
 def forecast(repo_root: Path, ours: str, theirs: str, start: str = "") -> Forecast:

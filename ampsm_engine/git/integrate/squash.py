@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ampsm_engine.git.integrate.commit_writer import AMP, Writer, person
 from ampsm_engine.git.integrate.object_store import ObjectStore, RangeCommit, RawCommit, held, range_commits
-from ampsm_engine.git.integrate.outcomes import ConflictFile, MadeCommit, Manual, RewriteConflict, Rewritten
+from ampsm_engine.git.integrate.outcomes import ConflictFile, Manual, RewriteConflict, Rewritten
 
 _TRAILER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*: \S")
 
@@ -35,14 +35,13 @@ class SquashWork(NamedTuple):
     strangers: frozenset[str] = frozenset()
     """Commits of others among them."""
 
-    def squashed(self, tree: str, parent: str, sources: Sequence[RangeCommit]) -> MadeCommit:
+    def squashed(self, tree: str, parent: str, sources: Sequence[RangeCommit]) -> str:
         """One commit that stands for several; its author is that of the first which is not a stranger's."""
         plain = [commit for commit in sources if not commit.merge] or list(sources)
         plain.sort(key=lambda commit: commit.sha in self.strangers)
         raw = [self.objects.commit(commit.sha) for commit in plain]
         text = _squash_message(self.message, raw, has_amp=any(commit.ours for commit in plain))
-        sha = self.writer.squashed(tree, parent, raw[0].author, text)
-        return MadeCommit(sha, self.objects.commit(sha).subject, tuple(commit.sha for commit in sources))
+        return self.writer.squashed(tree, parent, raw[0].author, text)
 
 
 def squash(
@@ -93,10 +92,10 @@ def _squash_work(
 def _squashed(work: SquashWork, manual: Manual) -> Rewritten | RewriteConflict:
     start, tree, commits = work.start, work.tree, work.commits
     if tree == work.objects.tree_of(start) or not commits:
-        return Rewritten(start, (), tuple(commit.sha for commit in commits))
+        return Rewritten(start, ())
     if manual == "include" or all(commit.ours or commit.merge for commit in commits):
         made = work.squashed(work.tree, work.start, work.commits)
-        return Rewritten(made.sha, (made,))
+        return Rewritten(made, (made,))
     return _beside(work) if manual == "keep" else _apart(work)
 
 
@@ -152,18 +151,15 @@ def _apart(work: SquashWork) -> Rewritten | RewriteConflict:
     """Runs of amp's commits squashed where they stand; with merges in between, as `_beside`: history is no line."""
     if any(commit.merge for commit in work.commits) or not _is_line(work):
         return _beside(work)
-    made: list[MadeCommit] = []
-    dropped: list[str] = []
+    made: list[str] = []
     tip = work.start
     for is_ours, run in groupby(work.commits, key=lambda commit: commit.ours):
         for part in [list(run)] if is_ours else ([one] for one in run):
             tree = work.objects.tree_of(part[-1].sha)
-            if tree == work.objects.tree_of(tip):
-                dropped += [commit.sha for commit in part]
-                continue
-            made.append(work.squashed(tree, tip, part) if is_ours else _unsquashed(work, part[0], tree, tip))
-            tip = made[-1].sha
-    return Rewritten(tip, tuple(made), tuple(dropped))
+            if tree != work.objects.tree_of(tip):
+                tip = work.squashed(tree, tip, part) if is_ours else _unsquashed(work, part[0], tree, tip)
+                made.append(tip)
+    return Rewritten(tip, tuple(made))
 
 
 def _is_line(work: SquashWork) -> bool:
@@ -218,21 +214,19 @@ def _chain(
     trees: _Trees,
 ) -> Rewritten:
     """Commits for these trees: those by hand with one of the rest at `place` among them."""
-    made: list[MadeCommit] = []
-    dropped: list[str] = []
+    made: list[str] = []
     tip = work.start
     steps = [*([commit] for commit in manual[:place]), rest, *([commit] for commit in manual[place:])]
     for number, (commits, tree) in enumerate(zip(steps, trees, strict=True)):
-        if tree is None or tree == work.objects.tree_of(tip):
-            dropped += [commit.sha for commit in commits]
-            continue
-        made.append(work.squashed(tree, tip, rest) if number == place else _unsquashed(work, commits[0], tree, tip))
-        tip = made[-1].sha
-    return Rewritten(tip, tuple(made), tuple(dropped))
+        if tree is not None and tree != work.objects.tree_of(tip):
+            is_squash = number == place
+            tip = work.squashed(tree, tip, rest) if is_squash else _unsquashed(work, commits[0], tree, tip)
+            made.append(tip)
+    return Rewritten(tip, tuple(made))
 
 
-def _unsquashed(work: SquashWork, commit: RangeCommit, tree: str, parent: str) -> MadeCommit:
+def _unsquashed(work: SquashWork, commit: RangeCommit, tree: str, parent: str) -> str:
+    """A commit by hand in its place; where that is the place it has, as it is."""
     raw = work.objects.commit(commit.sha)
-    if raw.tree == tree and raw.parents == (parent,):
-        return MadeCommit(commit.sha, raw.subject, (commit.sha,))
-    return MadeCommit(work.writer.rewritten(raw, tree, parent), raw.subject, (commit.sha,))
+    stays = raw.tree == tree and raw.parents == (parent,)
+    return commit.sha if stays else work.writer.rewritten(raw, tree, parent)

@@ -44,7 +44,7 @@ def status(bench: Bench) -> str:
 def ended(bench: Bench, stopped: RewriteConflict) -> Rewritten:
     """What `--continue` does."""
     commit = conflict_checkout.finish(bench.at)
-    answer = rewrite.pick(bench.root, commit, stopped.remaining, done=stopped.done, dropped=stopped.dropped)
+    answer = rewrite.pick(bench.root, commit, stopped.remaining)
     assert isinstance(answer, Rewritten)
     conflict_checkout.settle(bench.at, answer.tip)
     assert bench.tip == answer.tip
@@ -146,7 +146,7 @@ def test_the_next_conflict_comes_after_the_first(bench: Bench) -> None:
     assert len(stopped.remaining) == 2
     conflict_checkout.lay_out(bench.at, bench.branch, stopped)
     conflict_resolution.resolve(bench.at, "a.txt", "theirs")
-    again = rewrite.pick(bench.root, conflict_checkout.finish(bench.at), stopped.remaining, done=stopped.done)
+    again = rewrite.pick(bench.root, conflict_checkout.finish(bench.at), stopped.remaining)
     assert isinstance(again, RewriteConflict)
     conflict_checkout.lay_out_next(bench.at, again)
     assert [file.path for file in conflict_resolution.conflicts(bench.at)] == ["b.txt"]
