@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from ampsm_engine import failed_starts, private_folder, redact, timestamps
 from ampsm_engine.amp import failures
@@ -42,7 +43,7 @@ class Worker:
 
     home: Home
     store: PatientStore
-    settings: Settings
+    config: Path
     starting: int | None = None
     """The lock that says that a worker is on its way to a slot, as a descriptor; None when it is not held."""
     _follower: PatientStore = field(init=False)
@@ -52,6 +53,11 @@ class Worker:
 
     def __post_init__(self) -> None:
         self._follower = PatientStore(self.store.path)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they are now: a limit set while a worker lives holds for the next iteration it takes."""
+        return load(self.config)
 
     async def work(self) -> None:
         """Adopt and run until nothing is left to do or no slot is free.
@@ -206,7 +212,7 @@ def main() -> None:
     try:
         store = PatientStore(place.database)
         store.open()
-        worker = Worker(place, store, load(config_path()), starting)
+        worker = Worker(place, store, config_path(), starting)
     except Exception as reason:
         failed_starts.note(place, f"{reason}")
         raise

@@ -134,7 +134,7 @@ def work_here(monkeypatch: pytest.MonkeyPatch) -> None:
             start(home)
             return
         libgit2.load()
-        worker = Worker(home, PatientStore(home.database), config.load(config.config_path()))
+        worker = Worker(home, PatientStore(home.database), config.config_path())
         with contextlib.closing(worker.store), contextlib.closing(worker._follower):
             asyncio.run(worker.work())
 

@@ -184,7 +184,7 @@ def test_what_was_settled_between_the_look_and_the_lease_is_not_adopted(bench: B
     stale = store.queue.claim()
     assert stale is not None
     looks = [(stale,), ()]
-    worker = Worker(bench.engine.home, store, bench.engine.settings)
+    worker = Worker(bench.engine.home, store, bench.engine.config)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Iterations, "unsettled", lambda _: looks.pop(0))
         assert worker._orphan() is None
@@ -204,7 +204,7 @@ def test_who_looks_after_a_lost_iteration_lets_the_next_worker_start(
     path = bench.engine.home.slots / "starting"
     starting = open_private(path, os.O_RDWR | os.O_CREAT)
     assert file_lock.acquire(starting, 0)
-    worker = Worker(bench.engine.home, store, bench.engine.settings, starting)
+    worker = Worker(bench.engine.home, store, bench.engine.config, starting)
     looks = [(lost,), (lost,), ()]
     is_held: list[bool] = []
 

@@ -194,3 +194,16 @@ def test_a_session_stops_at_its_limits(bench: Bench) -> None:
     bench.iterate(session)
     assert bench.settled(session).outcome is Outcome.STOPPED
     assert "by amp's own figure, and its limit is $0.01: amp was not started" in (bench.last(session).error or "")
+
+
+def test_a_limit_set_while_a_worker_lives_holds_for_the_next_iteration_it_takes(bench: Bench, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    bench.scenario({"wait_for": str(go)}, {"say": "a"})
+    session = bench.new()
+    until(lambda: bench.last(session).state is State.RUNNING, "the first to run")
+    bench.iterate(session)
+    bench.configure(session__tokens=1)
+    go.touch()
+    assert "its limit is 1: amp was not started" in (bench.settled(session).error or "")
+    first, _ = bench.engine.store.iterations.of(session.id)
+    assert first.outcome is Outcome.DONE
