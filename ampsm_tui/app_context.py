@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from ampsm_engine.config import Settings
     from ampsm_engine.context import Engine
-    from ampsm_engine.model import Board
+    from ampsm_engine.last_places import LastPlace
+    from ampsm_engine.model import Board, Session
     from ampsm_tui.differ.client import Differ
-    from ampsm_tui.screen_opener import ScreenOpener
 
 
 HOLD_PATIENCE = 3.0
@@ -53,6 +53,40 @@ class KeyHold:
         return True
 
 
+class Opener(Protocol):
+    """Opens the screens that more than one other screen leads to."""
+
+    def show_list(self) -> None:
+        """The list in the place of the one screen that there is."""
+
+    def open_session(self, session_id: str) -> None:
+        """Show a session's timeline and transcripts."""
+
+    def open_review(self, session: "Session", range_: str = "", place: "LastPlace | None" = None) -> None:
+        """Read what a session changed; `place`: where the cursor begins."""
+
+    def open_radar(self) -> None:
+        """Show which sessions overlap, and whether all that is ready works together."""
+
+    def open_runs(self) -> None:
+        """The list of the batch runs."""
+
+    def open_run(self, batch_id: str) -> None:
+        """The screen of a batch run."""
+
+    def open_variants(self, batch_id: str, variant_of: str) -> None:
+        """The variants of a prompt of a batch run side by side."""
+
+    def open_merge(self, session: "Session") -> None:
+        """The merge of a session, step by step."""
+
+    def open_upkeep(self) -> None:
+        """The worktrees to adopt, what is to be repaired, and the trash."""
+
+    def open_metrics(self, batch_id: str = "") -> None:
+        """The numbers of a batch run, or of all that ran."""
+
+
 @runtime_checkable
 class CopiesSelection(Protocol):
     """A screen that has a way of its own to select."""
@@ -80,7 +114,7 @@ class AppContext(Protocol):
     read_only: bool
     board: "Board | None"
     clock: Callable[[], datetime]
-    opener: "ScreenOpener"
+    opener: "Opener"
     key_hold: KeyHold
     drag: DraggedSelection | None
     """Where text was selected by dragging last."""
