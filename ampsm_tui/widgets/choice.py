@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import one_line
 from ampsm_tui.widgets.inputs import LineInput
@@ -55,12 +56,11 @@ class PickOne(Vertical, can_focus=True):
     class Picked(Message):
         """Another word is chosen."""
 
+    @dataclass
     class Previewed(Message):
         """A word is under the cursor of the list, or the list was closed and the chosen word is back."""
 
-        def __init__(self, value: str) -> None:
-            super().__init__()
-            self.value = value
+        value: str
 
     def __init__(self, value: str, values: Sequence[str]) -> None:
         super().__init__()
@@ -178,13 +178,12 @@ class Choice(Vertical):
         Binding("tab", "take_and_go", show=False, priority=True),
     ]
 
+    @dataclass
     class Changed(Message):
         """The text is another one now."""
 
-        def __init__(self, choice: "Choice", value: str) -> None:
-            super().__init__()
-            self.choice = choice
-            self.value = value
+        choice: "Choice"
+        value: str
 
         @property
         def control(self) -> "Choice":

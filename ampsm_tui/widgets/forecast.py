@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from ampsm_engine.merging.session_conflicts import SessionConflict
     from ampsm_engine.model import Merge
 
+MOST_LINES = 8
+"""Lines of a preview about a forecast."""
+
 NAMED = 4
 """Files that are named of one conflict; the others are counted."""
 
@@ -60,9 +63,9 @@ def with_merges(known: Forecasts, merges: Mapping[str, "Merge"]) -> dict[str, Co
 
 
 def forecast_lines(
-    forecast: ConflictForecast, base: str, names: Mapping[str, str], width: int, most: int = 8
+    forecast: ConflictForecast, base: str, names: Mapping[str, str], width: int
 ) -> list[tuple[Piece, ...]]:
-    """The lines of a preview about a forecast, at most `most`; `names` are those of the other sessions by id."""
+    """The lines of a preview about a forecast, at most MOST_LINES; `names` are those of the other sessions by id."""
     lines: list[tuple[Piece, ...]] = []
     if forecast.open == "conflicted":
         lines.append((Piece("its conflicts wait for you: M", "awaiting-input"),))
@@ -75,4 +78,4 @@ def forecast_lines(
             f" and {more} more" if more > 0 else ""
         )
         lines += [(Piece(line, "text"),) for line in wrapped(f"{MARK}{name}: {paths}", width, 3)]
-    return [*lines[: most - 1], (Piece("…", "quiet"),)] if len(lines) > most else lines
+    return [*lines[: MOST_LINES - 1], (Piece("…", "quiet"),)] if len(lines) > MOST_LINES else lines

@@ -166,9 +166,8 @@ class PromptBox(TextInput):
     class Left(Message):
         """Somebody left the box; the text stays in it."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self) -> None:
         super().__init__(
-            id=id,
             soft_wrap=True,
             show_line_numbers=False,
             compact=True,

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
 from ampsm_engine.config import Setting, Value
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.bindings import bind
 from ampsm_tui.widgets.choice import PickOne
 from ampsm_tui.widgets.inputs import LineInput
@@ -30,8 +31,8 @@ class OnOff(Static, can_focus=True):
     class Turned(Message):
         """A person has turned the switch, whose `on` has the new state."""
 
-    def __init__(self, *, on: bool, id: str | None = None) -> None:  # noqa: A002 - Textual's
-        super().__init__(self._word(on), id=id)
+    def __init__(self, *, on: bool) -> None:
+        super().__init__(self._word(on))
         self.on = on
 
     @staticmethod
@@ -97,20 +98,18 @@ class SettingRow(Horizontal):
     }
     """
 
+    @dataclass
     class Entered(Message):
         """A person is on it."""
 
-        def __init__(self, row: "SettingRow") -> None:
-            super().__init__()
-            self.row = row
+        row: "SettingRow"
 
+    @dataclass
     class Given(Message):
         """A person gave it another value: Enter, or on to the next one."""
 
-        def __init__(self, row: "SettingRow", text: str) -> None:
-            super().__init__()
-            self.row = row
-            self.text = text
+        row: "SettingRow"
+        text: str
 
     def __init__(self, setting: Setting, value: Value) -> None:
         super().__init__()

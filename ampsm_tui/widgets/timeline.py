@@ -215,8 +215,8 @@ class Timeline(DraggedText, ScrollView, can_focus=True):
 
         entry: TimelineEntry
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self.entries: tuple[TimelineEntry, ...] = ()
         """What is shown, newest first."""
         self._lines: list[tuple[int, int]] = []

@@ -77,7 +77,7 @@ class ReviewMarks:
         else:
             self._mark({row.file: [hunk]}, is_viewed=hunk not in reading.document.files[row.file].viewed)
 
-    def mark_file(self, index: int | None = None, *, goes_on: bool = True) -> None:
+    def mark_file(self, index: int | None = None) -> None:
         """Mark all hunks of a file, or none; of the one under the cursor if none is named."""
         row, reading = self._pane.row, self._pane.reading
         if index is None:
@@ -86,7 +86,7 @@ class ReviewMarks:
             return
         file = reading.document.files[index]
         if file.body is not None:
-            self._mark({index: range(file.hunks)}, is_viewed=not file.is_viewed, goes_on=goes_on)
+            self._mark({index: range(file.hunks)}, is_viewed=not file.is_viewed)
 
     def mark_files(self, indices: Iterable[int]) -> None:
         """Mark all hunks of several files; none of them where all were viewed. What is not here yet stays as it is."""

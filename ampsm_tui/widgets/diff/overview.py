@@ -8,6 +8,7 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.widgets.line_widgets import LineWidget
 
 
@@ -25,12 +26,11 @@ class Overview(LineWidget):
     }
     """
 
+    @dataclass
     class Pressed(Message):
-        """One wants to be there: 0 is the beginning, 1 the end."""
+        """A person wants to be there: 0 is the beginning, 1 the end."""
 
-        def __init__(self, part: float) -> None:
-            super().__init__()
-            self.part = part
+        part: float
 
     def __init__(self) -> None:
         super().__init__()

@@ -142,8 +142,8 @@ class DiffView(Widget, can_focus=True):
     beside: Callable[[], None] | None = None
     """Called when the view has moved: what stands beside it follows in the same frame."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self.document = Document(())
         self.source = DiffSource()
         self.note = ""
