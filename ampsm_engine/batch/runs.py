@@ -10,8 +10,7 @@ from pathlib import Path
 from ampsm_engine import naming, redact, timestamps
 from ampsm_engine.amp import command, program
 from ampsm_engine.batch import progress
-from ampsm_engine.batch.limits import BAD
-from ampsm_engine.batch.values import ItemSpec, Plan, PlannedItem
+from ampsm_engine.batch.values import BAD_ENDS, ItemSpec, Plan, PlannedItem
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import checkout_secrets, drafts, session_trash, sessions, setup
 from ampsm_engine.engine import iterations as verbs
@@ -323,7 +322,7 @@ def retry(engine: Engine, reference: str) -> BatchItem:
     What was tried before does not count against its retries and mends. `reference`: the item's id, or its session's.
     """
     item = find_item(engine, reference)
-    if item.state not in (*TAKEN_UP, *BAD):
+    if item.state not in (*TAKEN_UP, *BAD_ENDS):
         raise Refused(f"The item {item.id} is {item.state}.", f"ampsm batch status {item.batch_id}")
     batch = engine.store.batches.get(item.batch_id)
     if batch.state is BatchState.STOPPING:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from ampsm_engine.lean_dataclass import dataclass, fields
-from ampsm_engine.model import camel
+from ampsm_engine.model import ItemState, camel
 
 FIX = (
     "The script `{script}` does not pass. It ended with exit code {exitCode}; the last lines that it printed:\n\n"
@@ -16,6 +16,9 @@ FIX = (
 FIXES = 4
 """How often an item with a prompt for failures is mended where the plan does not say how often."""
 
+
+BAD_ENDS = frozenset({ItemState.FAIL, ItemState.ERROR, ItemState.TIMEOUT, ItemState.CONFLICT})
+"""The ends of items that count as failures."""
 
 HOST_GRACE = 900.0
 """Seconds that a host of a cluster may be away before its items go to others, where the plan does not say."""

@@ -152,7 +152,6 @@ BY: "tuple[Grouping, ...]" = ("day", "mode", "repo", "session", "batch", "tool",
 class MetricsScreen(TableScreen):
     """A plot, its table, and the sums of all above them. With a batch only its sessions count."""
 
-    CSS_PATH = "metrics.tcss"
     TITLE = "numbers"
     PURPOSE = (
         "What ran, in numbers: {metrics.measure} takes the next figure, {metrics.by} groups by something else,",
@@ -191,12 +190,6 @@ class MetricsScreen(TableScreen):
             yield self._plot
             yield self.table
         yield KeyBar()
-
-    def on_mount(self) -> None:
-        """Ask for the figures, and for what becomes of them."""
-        self.table.focus()
-        self.show_arrangement()
-        self.live.start()
 
     def on_resize(self) -> None:
         """Other room, other words."""

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from textual.binding import BindingType
@@ -103,6 +104,7 @@ class LiveAnswer(Generic[Answer]):
 class TableScreen(AppScreen[None]):
     """A screen around one table; a screen with others as well has them beside it."""
 
+    CSS_PATH = Path(__file__).with_name("table.tcss")  # a subclass in another folder would look for it there
     FILTER_BY: ClassVar = "name"
     """What a filter looks through, in words."""
 
@@ -119,6 +121,12 @@ class TableScreen(AppScreen[None]):
     table: RecordTable[Any]
     live: LiveAnswer[Any]
     """What the table shows, asked for again whenever the board has changed."""
+
+    def on_mount(self) -> None:
+        """Take the keys to the table, and ask for what it shows from now on."""
+        self.table.focus()
+        self.show_arrangement()
+        self.live.start()
 
     def watch_board(self) -> None:
         """Ask again: what has changed may be in the table."""

@@ -99,7 +99,6 @@ KIND: RecordKind[UpkeepRow] = RecordKind(
 class UpkeepScreen(TableScreen):
     """One row each; below the table what the row under the cursor is, in whole sentences."""
 
-    CSS_PATH = "upkeep.tcss"
     TITLE = "upkeep"
     FILTER_BY = "what, name, path, branch"
     PURPOSE = (
@@ -129,12 +128,6 @@ class UpkeepScreen(TableScreen):
         yield self.table
         yield self._about
         yield KeyBar()
-
-    def on_mount(self) -> None:
-        """Ask for all of it, and again when something has changed."""
-        self.table.focus()
-        self.show_arrangement()
-        self.live.start()
 
     async def _ask(self) -> "Upkeep":
         from ampsm_engine.engine import upkeep

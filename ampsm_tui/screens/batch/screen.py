@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 class RunsScreen(RunActionsScreen):
     """One row a run, the newest first."""
 
-    CSS_PATH = "runs.tcss"
     TITLE = "batch runs"
     PURPOSE = (
         "A line a run: one plan, many items, each of them a session.",
@@ -57,11 +56,6 @@ class RunsScreen(RunActionsScreen):
         yield StaleNotice()
         yield self.table
         yield KeyBar()
-
-    def on_mount(self) -> None:
-        """Ask for the runs, and for what becomes of them."""
-        self.table.focus()
-        self.live.start()
 
     async def _ask(self) -> "tuple[RunLine, ...]":
         from ampsm_engine.batch import overview
@@ -96,7 +90,6 @@ class RunsScreen(RunActionsScreen):
 class RunScreen(RunActionsScreen):
     """The items of a run below how far it is."""
 
-    CSS_PATH = "run.tcss"
     TITLE = "batch run"
     PURPOSE = (
         "The items of a run, each a session of its own; {table.open} opens it.",
@@ -136,10 +129,8 @@ class RunScreen(RunActionsScreen):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Ask for the run, and for what becomes of it."""
-        self.table.focus()
+        """Take what the board says of the run's sessions."""
         self._take_rows()
-        self.live.start()
 
     def watch_board(self) -> None:
         """What amp does now is seen at once; the rest is asked for."""

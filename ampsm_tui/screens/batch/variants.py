@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 class VariantsScreen(TableScreen):
     """A table of the variants, and below it the files that any of them changed."""
 
-    CSS_PATH = "variants.tcss"
     TITLE = "variants"
     PURPOSE = (
         "Several answers to one prompt: what each changed, whether its script passed, what it took.",
@@ -69,10 +68,8 @@ class VariantsScreen(TableScreen):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Ask for what is compared, and for what becomes of it."""
+        """Say that the variants are being compared."""
         self._head.set_pieces([Piece("Comparing the variants …", "quiet")])
-        self.variants.focus()
-        self.live.start()
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Filter and order are those of the table that has the keys."""
