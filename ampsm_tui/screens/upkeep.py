@@ -23,7 +23,7 @@ from ampsm_tui.screens.table import LONG_PAUSE, LiveAnswer, TableScreen
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.line_widgets import Piece
 from ampsm_tui.widgets.notices import StaleNotice
-from ampsm_tui.widgets.record_table import RecordColumn, RecordKind, RecordTable
+from ampsm_tui.widgets.record_table import RecordColumn, RecordKind, RecordTable, cell
 from ampsm_tui.widgets.run_head import RunText
 from ampsm_tui.widgets.session_columns import age
 
@@ -57,18 +57,6 @@ def _rows(found: "Upkeep") -> list[UpkeepRow]:
     return rows
 
 
-def _kind_cell(row: UpkeepRow, _at: datetime) -> tuple[Piece, ...]:
-    return (Piece(row.kind, "quiet"),)
-
-
-def _name_cell(row: UpkeepRow, _at: datetime) -> tuple[Piece, ...]:
-    return (Piece(one_line(row.name, 300), "name"),)
-
-
-def _about_cell(row: UpkeepRow, _at: datetime) -> tuple[Piece, ...]:
-    return (Piece(one_line(row.about, 300), "quiet"),)
-
-
 def _size_cell(row: UpkeepRow, _at: datetime) -> tuple[Piece, ...]:
     return (Piece(labels.size(row.bytes)),) if row.bytes is not None else ()
 
@@ -86,9 +74,17 @@ KIND: RecordKind[UpkeepRow] = RecordKind(
     lambda row: f"{row.kind} {row.name} {row.about}",
     lambda row: row.kind,
     (
-        RecordColumn("WHAT", 6, 6, 0, _kind_cell),
-        RecordColumn("NAME", 12, 60, 0, _name_cell, order=lambda row: row.name.casefold(), comfort=24),
-        RecordColumn("ABOUT", 16, 90, 2, _about_cell),
+        RecordColumn("WHAT", 6, 6, 0, cell(lambda row: row.kind, "quiet")),
+        RecordColumn(
+            "NAME",
+            12,
+            60,
+            0,
+            cell(lambda row: one_line(row.name, 300), "name"),
+            order=lambda row: row.name.casefold(),
+            comfort=24,
+        ),
+        RecordColumn("ABOUT", 16, 90, 2, cell(lambda row: one_line(row.about, 300), "quiet")),
         RecordColumn("SIZE", 8, 9, 3, _size_cell, right=True, order=lambda row: row.bytes),
         RecordColumn("AGE", 4, 4, 1, _age_cell, right=True, order=_trashed_at),
     ),

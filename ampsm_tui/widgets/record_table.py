@@ -41,14 +41,45 @@ class RecordColumn(NamedTuple):
     least: int
     most: int
     drop_order: int
-    value: Callable[[Any, datetime], tuple[Piece, ...]]
-    """What it shows of a record at a moment."""
+    value: "Shown"
     right: bool = False
     order: Callable[[Any], Any] | None = None
     """What its rows are sorted by, None for what is not known, which comes last; without it nothing sorts by it."""
     narrow: "RecordColumn | None" = None
     comfort: int = 0
     """Cells that it is to have before a column that is but an extra comes in."""
+
+
+Shown = Callable[[Any, datetime], tuple[Piece, ...]]
+"""What a column shows of a record at a moment."""
+
+
+def cell(text: Callable[[Any], str | None], style: str = "", *, lacking: str = "") -> Shown:
+    """What a column of one text shows, in one style; `lacking`, quietly, where a record has no such text."""
+
+    def show(record: Any, _at: datetime) -> tuple[Piece, ...]:
+        shown = text(record)
+        return (Piece(shown, style) if shown is not None else Piece(lacking, "quiet"),)
+
+    return show
+
+
+def state_column(
+    cells: int, drop_order: int, word: Callable[[Any, datetime], str], order: Callable[[Any], Any]
+) -> RecordColumn:
+    """The column of the state: glyph and word, or the glyph alone where there is little room."""
+
+    def show(record: Any, at: datetime) -> tuple[Piece, ...]:
+        found = word(record, at)
+        return (Piece(f"{SHOWN[found].glyph} {found}", found),)
+
+    def show_glyph(record: Any, at: datetime) -> tuple[Piece, ...]:
+        found = word(record, at)
+        return (Piece(SHOWN[found].glyph, found),)
+
+    return RecordColumn(
+        "STATE", cells, cells, drop_order, show, order=order, narrow=RecordColumn("", 1, 1, 0, show_glyph)
+    )
 
 
 def layout(columns: Sequence[RecordColumn], width: int) -> tuple[tuple[RecordColumn, int], ...]:

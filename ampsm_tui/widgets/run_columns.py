@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ampsm_engine import labels, timestamps
 from ampsm_engine.model import BatchItem, BoardRow, ItemState, ScriptResult
-from ampsm_engine.state_styles import SHOWN
 from ampsm_tui.clean import cut_start, one_line
 from ampsm_tui.widgets import run_head
 from ampsm_tui.widgets.line_widgets import Piece
-from ampsm_tui.widgets.record_table import RecordColumn, RecordKind
+from ampsm_tui.widgets.record_table import RecordColumn, RecordKind, Shown, cell, state_column
 from ampsm_tui.widgets.session_columns import age
 
 if TYPE_CHECKING:
@@ -24,71 +23,51 @@ UNKNOWN = Piece("-", "quiet")
 _ORDER = {state.value: at for at, state in enumerate(run_head.ORDER)}
 
 
+def _line(text: str | None) -> str | None:
+    return one_line(text, 40) if text else None
+
+
+def _count(number: Callable[[Any], int | None], read: Callable[[int], str] = labels.count) -> Shown:
+    """What a column of numbers shows, which some records do not have."""
+
+    def text(one: Any) -> str | None:
+        found = number(one)
+        return None if found is None else read(found)
+
+    return cell(text, lacking="-")
+
+
+_NAME = cell(lambda one: one_line(one.item.name, 200), "name")
+_MODE = cell(lambda one: _line(one.item.mode), lacking="·")
+
+
 def runs_kind(empty: str) -> "RecordKind[RunLine]":
     """The table of all runs."""
     columns = (
-        RecordColumn("STATE", 11, 11, 4, _run_state, order=lambda one: one.batch.state.value, narrow=_GLYPH),
-        RecordColumn("NAME", 15, 60, 0, _run_title, order=_run_name, comfort=24),
-        RecordColumn("DONE", 7, 9, 1, _run_share, right=True, order=_share),
+        state_column(11, 4, lambda one, at: run_head.state_word(one.batch, at), lambda one: one.batch.state.value),
+        RecordColumn("NAME", 15, 60, 0, cell(lambda one: one_line(one.batch.name, 200), "name"),
+                     order=lambda one: one.batch.name.casefold(), comfort=24),
+        RecordColumn("DONE", 7, 9, 1, cell(lambda one: f"{one.progress.ended}/{one.progress.total}"), right=True,
+                     order=lambda one: one.progress.ended / max(1, one.progress.total)),
         RecordColumn("ITEMS", 14, 30, 2, _run_counts),
-        RecordColumn("TOKENS", 6, 6, 5, _run_tokens, right=True, order=lambda one: one.progress.tokens),
-        RecordColumn("TIME", 7, 7, 3, _run_time, right=True, order=lambda one: one.progress.seconds),
-        RecordColumn("AGE", 4, 4, 6, _run_age, right=True, order=lambda one: one.batch.created_at),
+        RecordColumn("TOKENS", 6, 6, 5, _count(lambda one: one.progress.tokens or None), right=True,
+                     order=lambda one: one.progress.tokens),
+        RecordColumn("TIME", 7, 7, 3, cell(lambda one: labels.duration(round(one.progress.seconds) * 1000)),
+                     right=True, order=lambda one: one.progress.seconds),
+        RecordColumn("AGE", 4, 4, 6, lambda one, at: (Piece(age(one.batch.created_at, at), "quiet"),), right=True,
+                     order=lambda one: one.batch.created_at),
+    )  # fmt: skip
+    return RecordKind(
+        lambda one: one.batch.id,
+        lambda one: f"{one.batch.name} {one.batch.id}",
+        lambda one: one.batch.state.value,
+        columns,
+        empty,
     )
-    return RecordKind(_run_key, lambda one: f"{one.batch.name} {one.batch.id}", _run_word, columns, empty)
-
-
-def _run_key(one: "RunLine") -> str:
-    return one.batch.id
-
-
-def _run_word(one: "RunLine") -> str:
-    return one.batch.state.value
-
-
-def _run_title(one: "RunLine", _at: datetime) -> tuple[Piece, ...]:
-    return (Piece(one_line(one.batch.name, 200), "name"),)
-
-
-def _run_name(one: "RunLine") -> str:
-    return one.batch.name.casefold()
-
-
-def _run_state(one: "RunLine", at: datetime) -> tuple[Piece, ...]:
-    word = run_head.state_word(one.batch, at)
-    return (Piece(f"{SHOWN[word].glyph} {word}", word),)
-
-
-def _run_glyph(one: "RunLine", at: datetime) -> tuple[Piece, ...]:
-    word = run_head.state_word(one.batch, at)
-    return (Piece(SHOWN[word].glyph, word),)
-
-
-_GLYPH = RecordColumn("", 1, 1, 0, _run_glyph)
-
-
-def _run_share(one: "RunLine", _at: datetime) -> tuple[Piece, ...]:
-    return (Piece(f"{one.progress.ended}/{one.progress.total}"),)
-
-
-def _share(one: "RunLine") -> float:
-    return one.progress.ended / max(1, one.progress.total)
 
 
 def _run_counts(one: "RunLine", _at: datetime) -> tuple[Piece, ...]:
     return tuple(run_head.counts_pieces(one.progress.counts, words=False, gap=" "))
-
-
-def _run_tokens(one: "RunLine", _at: datetime) -> tuple[Piece, ...]:
-    return (Piece(labels.count(one.progress.tokens)) if one.progress.tokens else UNKNOWN,)
-
-
-def _run_time(one: "RunLine", _at: datetime) -> tuple[Piece, ...]:
-    return (Piece(labels.duration(round(one.progress.seconds) * 1000)),)
-
-
-def _run_age(one: "RunLine", at: datetime) -> tuple[Piece, ...]:
-    return (Piece(age(one.batch.created_at, at), "quiet"),)
 
 
 def items_kind(row: Rows, left_out: frozenset[str] = frozenset()) -> "RecordKind[ItemLine]":
@@ -97,19 +76,20 @@ def items_kind(row: Rows, left_out: frozenset[str] = frozenset()) -> "RecordKind
     `left_out`: titles of columns that would say the same, or nothing, of each item.
     """
     state = 10 if "HOST" in left_out else 13  # unreachable is a word of hosts
-    glyph = RecordColumn("", 1, 1, 0, _item_glyph)
     columns = (
-        RecordColumn("STATE", state, state, 4, _item_state, order=lambda one: _ORDER[one.item.state], narrow=glyph),
-        RecordColumn("#", 3, 4, 8, lambda one, _: (Piece(str(one.item.number), "quiet"),), right=True),
-        RecordColumn("NAME", 14, 30, 0, _name, order=_item_name, comfort=18),
-        RecordColumn("REPOSITORY", 10, 14, 6, _item_repository, order=lambda one: repository(one.item)),
-        RecordColumn("MODE", 6, 6, 7, _item_mode, order=lambda one: one.item.mode),
-        RecordColumn("HOST", 6, 14, 5, _item_host, order=lambda one: one.item.host),
+        state_column(state, 4, lambda one, _: one.item.state.value, lambda one: _ORDER[one.item.state]),
+        RecordColumn("#", 3, 4, 8, cell(lambda one: str(one.item.number), "quiet"), right=True),
+        RecordColumn("NAME", 14, 30, 0, _NAME, order=lambda one: one.item.name.casefold(), comfort=18),
+        RecordColumn("REPOSITORY", 10, 14, 6, cell(lambda one: one_line(repository(one.item), 100), "quiet"),
+                     order=lambda one: repository(one.item)),
+        RecordColumn("MODE", 6, 6, 7, _MODE, order=lambda one: one.item.mode),
+        RecordColumn("HOST", 6, 14, 5, cell(lambda one: _line(one.item.host), lacking="·"),
+                     order=lambda one: one.item.host),
         RecordColumn("DOING", 14, 60, 3, lambda one, at: (_doing(one.item, row(one.item.session_id), at),)),
-        RecordColumn("TRIES", 5, 5, 9, lambda one, _: (Piece(str(one.item.tries)),), True, lambda one: one.item.tries),
-        RecordColumn("TOKENS", 6, 6, 2, _item_tokens, right=True, order=lambda one: one.tokens),
+        RecordColumn("TRIES", 5, 5, 9, cell(lambda one: str(one.item.tries)), True, lambda one: one.item.tries),
+        RecordColumn("TOKENS", 6, 6, 2, _count(lambda one: one.tokens), right=True, order=lambda one: one.tokens),
         RecordColumn("TIME", 7, 7, 1, _item_time, right=True, order=_item_seconds),
-    )
+    )  # fmt: skip
     kept = tuple(column for column in columns if column.title not in left_out)
     return RecordKind(lambda one: one.item.id, _item_text, lambda one: one.item.state.value, kept, "It has no items")
 
@@ -132,38 +112,9 @@ def _item_text(one: "ItemLine") -> str:
     return f"{item.name} {where} {item.mode or ''} {item.state} {item.step} {item.reason or ''} {item.prompt}"
 
 
-def _name(one: "ItemLine | Variant", _at: datetime) -> tuple[Piece, ...]:
-    return (Piece(one_line(one.item.name, 200), "name"),)
-
-
-def _item_name(one: "ItemLine") -> str:
-    return one.item.name.casefold()
-
-
 def repository(item: BatchItem) -> str:
     """The last part of the path of an item's repository."""
     return item.repo.rstrip("/").rpartition("/")[2] or item.repo
-
-
-def _item_state(one: "ItemLine", _at: datetime) -> tuple[Piece, ...]:
-    word = one.item.state.value
-    return (Piece(f"{SHOWN[word].glyph} {word}", word),)
-
-
-def _item_glyph(one: "ItemLine", _at: datetime) -> tuple[Piece, ...]:
-    return (Piece(SHOWN[one.item.state.value].glyph, one.item.state.value),)
-
-
-def _item_repository(one: "ItemLine", _at: datetime) -> tuple[Piece, ...]:
-    return (Piece(one_line(repository(one.item), 100), "quiet"),)
-
-
-def _item_mode(one: "ItemLine", _at: datetime) -> tuple[Piece, ...]:
-    return (Piece(one_line(one.item.mode, 40)) if one.item.mode else Piece("·", "quiet"),)
-
-
-def _item_host(one: "ItemLine", _at: datetime) -> tuple[Piece, ...]:
-    return (Piece(one_line(one.item.host, 40)) if one.item.host else Piece("·", "quiet"),)
 
 
 def hosts(one: "ItemLine") -> str:
@@ -197,10 +148,6 @@ def _doing(item: BatchItem, row: BoardRow | None, at: datetime) -> Piece:
     return Piece(text, "" if item.state in (ItemState.RUNNING, ItemState.COLLECTING) else item.state.value)
 
 
-def _item_tokens(one: "ItemLine", _at: datetime) -> tuple[Piece, ...]:
-    return (UNKNOWN if one.tokens is None else Piece(labels.count(one.tokens)),)
-
-
 def _item_seconds(one: "ItemLine") -> float | None:
     if not one.item.started_at or not one.item.ended_at:
         return None
@@ -228,20 +175,23 @@ def variants_kind(comparison: "Callable[[], VariantComparison | None]") -> "Reco
         found = comparison()
         return found.shared(one) if found is not None and one.files else None
 
-    glyph = RecordColumn("", 1, 1, 0, lambda one, _: (Piece(SHOWN[one.item.state].glyph, one.item.state),))
     columns = (
-        RecordColumn("", 2, 2, 0, lambda one, _: (Piece(one.letter, "name"),)),
-        RecordColumn("STATE", 10, 10, 6, _variant_state, order=lambda one: _ORDER[one.item.state], narrow=glyph),
-        RecordColumn("MODE", 6, 12, 3, _variant_mode, order=lambda one: one.item.mode or ""),
-        RecordColumn("NAME", 10, 40, 9, _name),
-        RecordColumn("+/-", 12, 12, 0, _variant_lines, right=True, order=_variant_size),
-        RecordColumn("FILES", 5, 5, 4, _variant_files, right=True, order=lambda one: len(one.files) or None),
+        RecordColumn("", 2, 2, 0, cell(lambda one: one.letter, "name")),
+        state_column(10, 6, lambda one, _: one.item.state.value, lambda one: _ORDER[one.item.state]),
+        RecordColumn("MODE", 6, 12, 3, _MODE, order=lambda one: one.item.mode or ""),
+        RecordColumn("NAME", 10, 40, 9, _NAME),
+        RecordColumn("+/-", 12, 12, 0, _variant_lines, right=True,
+                     order=lambda one: None if one.trouble else one.additions + one.deletions),
+        RecordColumn("FILES", 5, 5, 4, cell(lambda one: str(len(one.files)) if one.files else None, lacking="·"),
+                     right=True, order=lambda one: len(one.files) or None),
         RecordColumn("SHARED", 8, 8, 5, shared, right=True, order=shared_count),
-        RecordColumn("TESTS", 6, 6, 1, _variant_tests, order=_variant_test),
-        RecordColumn("TOKENS", 6, 6, 2, _variant_tokens, right=True, order=lambda one: one.tokens),
-        RecordColumn("ITER", 4, 4, 8, lambda one, _: (Piece(str(one.iterations)),), True, lambda one: one.iterations),
-        RecordColumn("TIME", 7, 7, 7, _variant_time, right=True, order=lambda one: one.milliseconds),
-    )
+        RecordColumn("TESTS", 6, 6, 1, _variant_tests,
+                     order=lambda one: None if one.test is None else int(one.test is not ScriptResult.PASS)),
+        RecordColumn("TOKENS", 6, 6, 2, _count(lambda one: one.tokens), right=True, order=lambda one: one.tokens),
+        RecordColumn("ITER", 4, 4, 8, cell(lambda one: str(one.iterations)), True, lambda one: one.iterations),
+        RecordColumn("TIME", 7, 7, 7, _count(lambda one: one.milliseconds, labels.duration), right=True,
+                     order=lambda one: one.milliseconds),
+    )  # fmt: skip
     return RecordKind(
         lambda one: one.item.id, _variant_text, lambda one: one.item.state.value, columns, "There are no variants"
     )
@@ -249,14 +199,6 @@ def variants_kind(comparison: "Callable[[], VariantComparison | None]") -> "Reco
 
 def _variant_text(one: "Variant") -> str:
     return f"{one.letter} {one.item.name} {one.item.mode or ''} {one.item.state} {' '.join(sorted(one.paths))}"
-
-
-def _variant_state(one: "Variant", _at: datetime) -> tuple[Piece, ...]:
-    return (Piece(f"{SHOWN[one.item.state].glyph} {one.item.state}", one.item.state),)
-
-
-def _variant_mode(one: "Variant", _at: datetime) -> tuple[Piece, ...]:
-    return (Piece(one_line(one.item.mode, 40)) if one.item.mode else Piece("·", "quiet"),)
 
 
 def _variant_lines(one: "Variant", _at: datetime) -> tuple[Piece, ...]:
@@ -267,30 +209,10 @@ def _variant_lines(one: "Variant", _at: datetime) -> tuple[Piece, ...]:
     return (Piece(f"+{labels.count(one.additions)}", "added"), Piece(f" -{labels.count(one.deletions)}", "deleted"))
 
 
-def _variant_size(one: "Variant") -> int | None:
-    return None if one.trouble else one.additions + one.deletions
-
-
-def _variant_files(one: "Variant", _at: datetime) -> tuple[Piece, ...]:
-    return (Piece(str(len(one.files))) if one.files else Piece("·", "quiet"),)
-
-
 def _variant_tests(one: "Variant", _at: datetime) -> tuple[Piece, ...]:
     if one.test is None:
         return (Piece("·", "quiet"),)
     return (Piece("✓ pass", "success") if one.test is ScriptResult.PASS else Piece("✗ fail", "error"),)
-
-
-def _variant_test(one: "Variant") -> int | None:
-    return None if one.test is None else int(one.test is not ScriptResult.PASS)
-
-
-def _variant_tokens(one: "Variant", _at: datetime) -> tuple[Piece, ...]:
-    return (UNKNOWN if one.tokens is None else Piece(labels.count(one.tokens)),)
-
-
-def _variant_time(one: "Variant", _at: datetime) -> tuple[Piece, ...]:
-    return (UNKNOWN if one.milliseconds is None else Piece(labels.duration(one.milliseconds)),)
 
 
 def files_kind(variants: "Sequence[Variant]") -> "RecordKind[SharedFile]":
