@@ -4,7 +4,7 @@ import statistics
 import subprocess
 import time
 
-from ground import AMPSM, ground
+from harness import AMPSM, bench_home
 from ls import fill
 from terminal import Terminal
 
@@ -32,7 +32,7 @@ def agreed(terminals: list[Terminal], word: bytes) -> list[float]:
 
 def main() -> None:
     """Print the medians and the worst; the aim is 250 ms for all of them."""
-    with ground():
+    with bench_home():
         engine = open_engine()
         fill(engine, SESSIONS)
         newest = engine.store.sessions.all()[0]

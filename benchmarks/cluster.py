@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import psutil
-from ground import AMPSM, ground, repository
+from harness import AMPSM, bench_home, repository
 
 from ampsm_engine import demo
 
@@ -28,7 +28,7 @@ ITEMS = int(os.environ.get("CLUSTER_ITEMS", "8"))
 def main() -> None:
     """Run the same plan here and there, and print both."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what is detached stays below this process
-    with ground() as place:
+    with bench_home() as place:
         root = repository(place / "repository", 200)
         amp = demo.install(place / "scripted")
         os.environ |= {"AMP_CLI_PATH": str(amp), "AMP_API_KEY": "sgamp_user_01TEST_" + "0123456789abcdef" * 2}

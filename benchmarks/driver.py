@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from ground import AMPSM, ground, quick, report
+from harness import AMPSM, bench_home, quick, report
 from wire import LINES, SESSION, Answering, prepare
 
 from ampsm_tui.driver.capabilities import Capabilities
@@ -61,7 +61,7 @@ def replayed(start: list[str], steps: list[str]) -> tuple[list[float], float]:
 
 def main() -> None:
     """Print a row for each screen."""
-    with ground() as place:
+    with bench_home() as place:
         prepare(place)
         os.environ["AMPSM_RENDERER"] = "plain"
         for name, command, keys in (

@@ -4,7 +4,7 @@ import statistics
 import time
 from pathlib import Path
 
-from ground import AMPSM, ground, quick, report, repository, used
+from harness import AMPSM, bench_home, quick, report, repository, used
 from terminal import Terminal
 
 from ampsm_engine.engine import sessions
@@ -16,7 +16,7 @@ ROUNDS = quick(10, 20)
 
 def main() -> None:
     """Print the median and the worst; the aim is one second."""
-    with ground() as place:
+    with bench_home() as place:
         repo = repository(place / "repo")
         engine = open_engine()
         made = [sessions.new(engine, path=repo, name=f"Session {number}", run=False)[0] for number in range(SESSIONS)]

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from ground import AMPSM, both_pairs, ground, report
+from harness import AMPSM, bench_home, both_pairs, report
 from ls import fill
 from terminal import Terminal
 
@@ -15,7 +15,7 @@ MARK = b"Fix the login"
 
 def main() -> None:
     """Print both medians and their ratio."""
-    with ground():
+    with bench_home():
         fill(open_engine(), SESSIONS)
 
         def shown(*command: str | Path) -> None:

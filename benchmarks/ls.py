@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from ground import AMPSM, ground, pairs
+from harness import AMPSM, bench_home, pairs
 
 from ampsm_engine import timestamps
 from ampsm_engine.context import Engine
@@ -68,7 +68,7 @@ def add_compared(engine: Engine, session_id: str, name: str, root: Path, ends: t
 
 def main() -> None:
     """Print both medians and what lies between them; the aim is 150 ms."""
-    with ground():
+    with bench_home():
         fill(open_engine())
 
         answer = subprocess.run([AMPSM, "ls", "--json"], check=True, capture_output=True)

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import psutil
-from ground import AMPSM, ground, report, repository
+from harness import AMPSM, bench_home, report, repository
 from keys import EVENTS, STREAMING, begin, stream
 from ls import fill
 from terminal import Terminal
@@ -39,7 +39,7 @@ def told(what: str, terminal: Terminal, must: int, goal: int) -> None:
 
 def main() -> None:
     """Print both rows."""
-    with ground() as place:
+    with bench_home() as place:
         root = repository(place / "repo", 2200)
         engine = open_engine()
         made, _ = sessions.new(engine, path=root, name="Review me", run=False)

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 import phases
-from ground import AMPSM, ground, processor, quick, report, repository
+from harness import AMPSM, bench_home, processor, quick, report, repository
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
@@ -204,7 +204,7 @@ def ways(place: Path) -> None:
 
 def main() -> None:
     """Print the row; with `all`, every way of it."""
-    with ground() as place:
+    with bench_home() as place:
         if "all" in sys.argv:
             ways(place)
         else:

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import phases
-from ground import AMPSM, ground, pairs, processor_pairs, quick, report, repository
+from harness import AMPSM, bench_home, pairs, processor_pairs, quick, report, repository
 
 FILES = 2300
 ROUNDS = 11
@@ -12,7 +12,7 @@ ROUNDS = 11
 
 def main() -> None:
     """Print both medians and the median ratio, in seconds that pass and of processor; then the phases."""
-    with ground() as place:
+    with bench_home() as place:
         root = repository(place / "repo", FILES)
         count = iter(range(1000))
 

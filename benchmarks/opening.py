@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from big_diff import git
-from ground import AMPSM, both_pairs, ground, quick, report, repository
+from harness import AMPSM, bench_home, both_pairs, quick, report, repository
 from ls import add_compared
 from terminal import Terminal
 
@@ -77,7 +77,7 @@ def from_key() -> float:
 
 def main() -> None:
     """Print each figure beside its must."""
-    with ground() as place:
+    with bench_home() as place:
         root = place / "repo"
         old, ordinary, large = commits(root)
         bare = (sys.executable, Path(__file__).with_name("bare_app.py"))

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from ground import AMPSM, ground, pairs, processor_pairs
+from harness import AMPSM, bench_home, pairs, processor_pairs
 
 ROUNDS = 3
 FILE_PROTOCOL = ("-c", "protocol.file.allow=always")
@@ -177,7 +177,7 @@ def main() -> None:
     """Each project whose programs are here, or those that are named: plain, node, python, nested."""
     kinds = (("plain", bare_of_needs, "git"), ("node", node, "npm"), ("python", python, "python3"))
     rows = []
-    with ground() as place:
+    with bench_home() as place:
         for name, make, program in (*kinds, ("nested", nested, "git")):
             if sys.argv[1:] and name not in sys.argv[1:]:
                 continue

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ground import quick, report
+from harness import quick, report
 
 from ampsm_engine.redact import Redactor
 from ampsm_engine.redact.redactor import _rules

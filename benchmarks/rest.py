@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from ground import AMPSM, ground, report, used
+from harness import AMPSM, bench_home, report, used
 from keys import begin
 from ls import fill
 from terminal import Terminal
@@ -18,7 +18,7 @@ SETTLING = 15.0
 
 def main() -> None:
     """Print both figures, for the app and its side processes together."""
-    with ground():
+    with bench_home():
         engine = open_engine()
         fill(engine, SESSIONS)
         held = begin(engine)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from big_diff import BigDiff, big_diff, git
-from ground import ground
+from harness import bench_home
 
 from ampsm_engine.differ.protocol import ChangedWords, Colours, DiffRequest, Side
 from ampsm_tui.differ.client import Differ, Transport
@@ -27,7 +27,7 @@ pieces: list[float] = []
 def main() -> None:
     """Print each figure beside its aim."""
     _watch_pieces()
-    with ground() as place:
+    with bench_home() as place:
         made = big_diff(place)
         print(f"the diff: {made.count()}")
         yardstick = statistics.median(_timed(lambda: _git_diff(made)) for _ in range(3))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from big_diff import BigDiff, big_diff
-from ground import AMPSM, both_pairs, ground
+from harness import AMPSM, bench_home, both_pairs
 from terminal import Terminal
 
 from ampsm_engine import timestamps
@@ -185,7 +185,7 @@ def main() -> None:
     if sys.argv[1:2] == ["watched"]:
         watched()
         return
-    with ground() as place:
+    with bench_home() as place:
         made = big_diff(place)
         print(f"the diff: {made.count()}")
         prepare(made)

@@ -11,7 +11,7 @@ import time
 import traceback
 from pathlib import Path
 
-import ground
+import harness
 
 TABLE = (
     *("wire", "rest", "memory", "driver", "opening", "first_frame"),
@@ -28,7 +28,7 @@ def main() -> None:
         return
     wanted = set(sys.argv[1:])
     del sys.argv[1:]  # they are not for the benchmarks themselves
-    tools = {"run.py", "ground.py", "terminal.py", "bare_app.py", "big_diff.py", "phases.py"}
+    tools = {"run.py", "harness.py", "terminal.py", "bare_app.py", "big_diff.py", "phases.py"}
     for path in sorted(here.glob("*.py")):
         if path.name not in tools and (not wanted or path.stem in wanted):
             print(f"== {path.stem}", flush=True)
@@ -38,7 +38,7 @@ def main() -> None:
 def make_table(here: Path, names: tuple[str, ...]) -> None:
     """Run the benchmarks that have rows in the table, and print it; one that fails leaves the others alone."""
     del sys.argv[1:]
-    ground.be_quick()
+    harness.be_quick()
     began, failed = time.monotonic(), []
     for name in names:
         started, environ = time.monotonic(), dict(os.environ)
@@ -51,7 +51,7 @@ def make_table(here: Path, names: tuple[str, ...]) -> None:
         os.environ.clear()
         os.environ.update(environ)
         print(f"   {time.monotonic() - started:.0f} s", flush=True)
-    print(f"\n{ground.table()}")
+    print(f"\n{harness.table()}")
     if failed:
         print(f"failed, without figures: {', '.join(failed)}")
     minutes, load = (time.monotonic() - began) / 60, os.getloadavg()

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ground import AMPSM, bare_start, ground, processor_pairs, quick, refuse_without_bytecode, report, repository
+from harness import AMPSM, bare_start, bench_home, processor_pairs, quick, refuse_without_bytecode, report, repository
 from ls import fill
 
 from ampsm_engine.engine import sessions
@@ -58,7 +58,7 @@ def why(arguments: Sequence[str], most: int = 12) -> None:
 
 def main() -> None:
     """Print a row for each command, then for `ls --json` with many sessions."""
-    with ground() as place:
+    with bench_home() as place:
         refuse_without_bytecode()
         root = repository(place / "repo", 50)
         engine = open_engine()
@@ -69,7 +69,7 @@ def main() -> None:
             told(arguments, f"ampsm {' '.join(arguments)}", must, goal)
             if "why" in sys.argv:
                 why(arguments)
-    with ground():
+    with bench_home():
         fill(open_engine(), MANY)
         told(("ls", "--json"), f"ampsm ls --json, {MANY} sessions", 110, 70)
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from ground import AMPSM, ground, pairs
+from harness import AMPSM, bench_home, pairs
 
 from ampsm_engine.context import Engine
 from ampsm_engine.engine.startup import open_engine
@@ -41,7 +41,7 @@ def fill(engine: Engine) -> None:
 
 def main() -> None:
     """Print both medians and what lies between them; the aim is 100 ms for the whole process."""
-    with ground():
+    with bench_home():
         fill(open_engine())
 
         def ours(_: int) -> None:

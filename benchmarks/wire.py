@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ground import AMPSM, ground, quick, report
+from harness import AMPSM, bench_home, quick, report
 from ls import add_compared, fill
 from terminal import Terminal
 
@@ -268,7 +268,7 @@ def others(root: Path, old: str, new: str) -> None:
 
 def main() -> None:
     """Print a table."""
-    with ground() as place:
+    with bench_home() as place:
         root, old, new = prepare(place)
         ways = {"auto, margins": (True, ""), "auto, none": (False, ""), "plain": (False, "plain")}
         columns: list[dict[str, list[int]]] = []

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from ground import AMPSM, ground, quick, report, repository
+from harness import AMPSM, bench_home, quick, report, repository
 
 EVENTS = 20_000
 QUIET_SECONDS = 20.0
@@ -125,7 +125,7 @@ def events(place: Path) -> None:
 
 def main() -> None:
     """Both measurements."""
-    with ground() as place:
+    with bench_home() as place:
         repository(place / "repo", 50)
         events(place)
         if quick(0, 1):

@@ -15,10 +15,9 @@ import click
 
 from ampsm_engine import config, labels, session_problems
 from ampsm_engine.cli import diagnostics, documents, output
-from ampsm_engine.cli.listing import board_row, print_sessions
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.root import Command
-from ampsm_engine.cli.tables import width
+from ampsm_engine.cli.tables import board_row, print_sessions, width
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.home import home, write_private
 from ampsm_engine.lean_dataclass import dataclass, field

@@ -164,7 +164,7 @@ def _overview() -> int:
     store = engine_access.open_engine().store
     sessions = store.sessions.all()
     if sessions:
-        from ampsm_engine.cli.listing import print_sessions
+        from ampsm_engine.cli.tables import print_sessions
 
         ids = [session.id for session in sessions]
         print_sessions(

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from ampsm_engine import labels, session_problems
 from ampsm_engine.cli import diagnostics, documents, output
 from ampsm_engine.cli.iteration_text import Notes, end_hint, is_uncommitted, script_text, sentences
-from ampsm_engine.cli.listing import board_row
 from ampsm_engine.cli.output import Styled, one_line
-from ampsm_engine.cli.tables import Cell, TableColumn, table
+from ampsm_engine.cli.tables import Cell, TableColumn, board_row, table
 from ampsm_engine.model import LACKS, Fact, Iteration, ScriptResult, Session, State
 from ampsm_engine.plain_text import plural
 from ampsm_engine.state_styles import STATES

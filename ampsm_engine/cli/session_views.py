@@ -42,7 +42,7 @@ def list_sessions(
     ids = [session.id for session in found]
     if found:
         from ampsm_engine import session_problems
-        from ampsm_engine.cli.listing import print_sessions
+        from ampsm_engine.cli.tables import print_sessions
 
         print_sessions(
             found,

@@ -28,7 +28,7 @@ READING = """
 """
 """What opens the store and reads sessions."""
 
-TABLES = "cli.listing cli.tables"
+TABLES = "cli.tables"
 
 ASKING_GIT = """
     git.bare_layout git.beginnings git.entities git.hooks git.libgit2 git.lock git.own_files git.program git.records git.repository git.worktree_status

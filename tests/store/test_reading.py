@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.cli.listing import board_row
+from ampsm_engine.cli.tables import board_row
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Outcome, State, Status, Tally, ToolCall
 from ampsm_engine.store import Store

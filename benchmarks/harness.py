@@ -1,4 +1,4 @@
-"""What the benchmarks stand on: a home of their own, a repository of 2,200 files, timing in pairs."""
+"""What the benchmarks share: a home of their own, a repository of 2,200 files, timing in pairs, the table of musts."""
 
 import compileall
 import contextlib
@@ -69,7 +69,7 @@ def _figure(value: float) -> str:
 
 
 @contextlib.contextmanager
-def ground() -> Iterator[Path]:
+def bench_home() -> Iterator[Path]:
     """An empty folder that is HOME, AMPSM_HOME and all else for as long as it lasts."""
     with tempfile.TemporaryDirectory(prefix="ampsm-bench-") as name:
         place = Path(name)
