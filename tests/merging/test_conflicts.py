@@ -325,6 +325,8 @@ def test_a_rejected_resolution_goes_and_takes_nothing_of_a_persons_along(
     assert (at / "inner" / "file").read_text() == "of another repository\n"
     kept = next(fact.text for fact in desk.engine.store.facts.read(session_id=task.id) if fact.kind == "rejected")
     assert desk.shown(kept.rpartition(" ")[2], "one.txt") == lines(_3="amp")
+    with pytest.raises(Refused, match="was not asked"):
+        open_conflict.reject(desk.engine, task.id)
     open_conflict.resolve(desk.engine, task.id, "one.txt", "theirs")
     operations.continue_(desk.engine, task.id)
     assert desk.shown("main", "one.txt") == lines(_3="session 3", _15="session 15")

@@ -110,6 +110,13 @@ def test_an_undo_brings_base_and_session_back(desk: Desk) -> None:
         operations.undo(desk.engine, session.id)
 
 
+def test_a_merge_commit_has_the_words_that_were_given_for_it(desk: Desk, task: Session) -> None:
+    tip = desk.tip(task)
+    desk.merge(task, "Bring in the login", squash=False, fast_forward=False)
+    assert git(desk.repo, "log", "-1", "--format=%P%n%B", "main").split("\n")[1] == "Bring in the login"
+    assert desk.sha("main^2") == tip
+
+
 def test_an_undo_is_refused_whole_while_something_of_the_session_is_in_its_way(desk: Desk, task: Session) -> None:
     desk.merge(task)
     merged, file = desk.sha("main"), Path(task.worktree_path) / "two.txt"

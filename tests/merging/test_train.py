@@ -2,12 +2,15 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ampsm_engine.engine import scripts
 from ampsm_engine.errors import Failed, Refused
-from ampsm_engine.merging import operations, train
+from ampsm_engine.git.integrate import branch_move
+from ampsm_engine.git.integrate.outcomes import MovedBranch
+from ampsm_engine.merging import operations, recovery, train
 from ampsm_engine.merging.fault_search import worst_case
 from ampsm_engine.merging.questions import ALL, Unanswered
 from ampsm_engine.merging.train import TrainResult
@@ -37,11 +40,41 @@ def test_what_goes_together_comes_in_at_once(yard: Yard) -> None:
     assert result.base_before == yard.start
     assert result.base_after == yard.desk.sha("main")
     assert len(git(yard.desk.repo, "reflog", "main").splitlines()) == 3, "two commits at the beginning, and one move"
-    for session in sessions:
+    for session, entry in zip(sessions, result.landed, strict=True):
         assert yard.desk.now(session).status is Status.DONE
+        assert yard.desk.tip(session) == yard.desk.now(session).base_commit == entry.base_after, "it follows its work"
         yard.desk.clean(session)
         assert yard.desk.shown("main", session.name) == f"{session.name}\n"
     yard.holds()
+
+
+def test_a_command_that_starts_beside_a_train_leaves_it_alone(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, looked_after = yard.desk.engine, []
+    move = branch_move.move_target
+
+    def while_another_starts(*args: Any, **more: Any) -> MovedBranch:
+        looked_after.append(recovery.recover(engine))
+        return move(*args, **more)
+
+    monkeypatch.setattr(branch_move, "move_target", while_another_starts)
+    result = yard.run(yard.sessions("a b"))
+    assert names(yard, result) == ["a", "b"]
+    assert set(looked_after) == {()}
+    yard.holds()
+
+
+def test_a_move_that_a_hook_refuses_leaves_no_session_at_a_merge(yard: Yard) -> None:
+    sessions = yard.sessions("a b")
+    hook = yard.desk.repo / ".git/hooks/reference-transaction"
+    hook.write_text('#!/bin/sh\n[ "$1" != prepared ] || ! grep -q " refs/heads/main$"\n')
+    hook.chmod(0o755)
+    with pytest.raises(Refused, match="main could not be moved"):
+        yard.run(sessions)
+    hook.unlink()
+    assert yard.desk.sha("main") == yard.start
+    assert [yard.desk.last(one).state for one in sessions] == [MergeState.ROLLED_BACK] * 2
+    assert git(yard.desk.repo, "status", "--porcelain") == ""
+    assert names(yard, yard.run(sessions)) == ["a", "b"]
 
 
 def test_each_can_be_taken_back_the_last_one_first(yard: Yard) -> None:
