@@ -1,13 +1,15 @@
 """Conflicts: of every kind, one after the other, resolved by hand, by choice, by amp, and taken back again."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from ampsm_engine import demo, labels
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import merges
-from ampsm_engine.errors import Refused
+from ampsm_engine.errors import Failed, Refused
+from ampsm_engine.git.integrate import conflict_checkout
 from ampsm_engine.merging import open_conflict, operations
 from ampsm_engine.merging.open_conflict import MarkersLeft
 from ampsm_engine.merging.results import Options
@@ -154,6 +156,26 @@ def test_commit_after_commit(desk: Desk) -> None:
     assert git(desk.repo, "log", "-1", "--format=%s", session.branch_name).strip() == "Third"
     desk.clean(session)
     desk.sound()
+
+
+def test_the_next_conflict_comes_also_where_laying_it_out_failed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = desk.session()
+    desk.amp(session, {"one.txt": lines(_3="first")}, "amp: first")
+    desk.amp(session, {"two.txt": lines(_3="second")}, "amp: second")
+    desk.base({"one.txt": lines(_3="base"), "two.txt": lines(_3="base")})
+    stopped(desk, session, squash=False)
+    open_conflict.resolve(desk.engine, session.id, "one.txt", "theirs")
+    with monkeypatch.context() as patch:
+        patch.setattr(conflict_checkout, "lay_out_next", Mock(side_effect=Failed("The disk is full.", "df")))
+        with pytest.raises(Failed, match="disk is full"):
+            operations.continue_(desk.engine, session.id)
+    found = open_conflict.conflicts(desk.engine, session.id)
+    assert ([file.path for file in found.files], found.number) == (["two.txt"], 2)
+    open_conflict.resolve(desk.engine, session.id, "two.txt", "theirs")
+    operations.continue_(desk.engine, session.id)
+    assert desk.shown("main", "one.txt") == lines(_3="first")
+    assert desk.shown("main", "two.txt") == lines(_3="second")
+    desk.clean(session)
 
 
 @pytest.mark.parametrize(

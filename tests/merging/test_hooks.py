@@ -6,10 +6,10 @@ import pytest
 
 from ampsm_engine.config import config_path
 from ampsm_engine.engine import merges, views
-from ampsm_engine.errors import Failed, Refused
+from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.merging import operations
 from ampsm_engine.merging.steps import ConflictsWait
-from ampsm_engine.model import Session
+from ampsm_engine.model import MergeState, Session
 from tests.conftest import git
 from tests.merging.desk import Desk, lines, refused
 
@@ -140,3 +140,46 @@ def test_hooks_that_a_worktree_does_not_have_are_named(desk: Desk) -> None:
     assert views.show(desk.engine, session).lacking
     (Path(session.worktree_path) / ".husky" / "_").mkdir(parents=True)
     assert not views.show(desk.engine, session).lacking
+
+
+def refusing(desk: Desk, branches: str) -> Path:
+    """A hook that lets no branch move whose full name begins so; git asks it before it moves any."""
+    hook(desk.repo, "reference-transaction", f'[ "$1" != prepared ] || ! grep -q " refs/heads/{branches}"')
+    return desk.repo / ".git" / "hooks" / "reference-transaction"
+
+
+def test_a_merge_whose_session_cannot_follow_is_done_and_says_so(desk: Desk, task: Session) -> None:
+    tip, before = desk.tip(task), desk.sha("main")
+    refusing(desk, task.branch_name)
+    with pytest.raises(AmpsmError):
+        desk.merge(task)
+    assert (desk.last(task).state, desk.tip(task)) == (MergeState.DONE, tip)
+    assert desk.shown("main", "one.txt") == lines(_3="session")
+    assert desk.sha("main") != before
+    notes = [fact.text for fact in desk.engine.store.facts.read(session_id=task.id) if fact.kind == "note"]
+    assert any(f"{task.branch_name} stays where it was" in note for note in notes)
+    desk.clean(task)
+
+
+def test_an_undo_that_the_base_does_not_let_through_is_none(desk: Desk, task: Session) -> None:
+    desk.merge(task)
+    merged = desk.sha("main")
+    protection = refusing(desk, "main$")
+    with pytest.raises(AmpsmError, match="could not be moved"):
+        operations.undo(desk.engine, task.id)
+    assert (desk.last(task).state, desk.sha("main"), desk.tip(task)) == (MergeState.DONE, merged, merged)
+    assert git(desk.repo, "status", "--porcelain") == ""
+    protection.unlink()
+    assert operations.undo(desk.engine, task.id).state is MergeState.UNDONE
+
+
+def test_an_undo_whose_session_cannot_follow_is_done_and_says_so(desk: Desk, task: Session) -> None:
+    before = desk.sha("main")
+    desk.merge(task)
+    merged = desk.tip(task)
+    refusing(desk, task.branch_name)
+    with pytest.raises(AmpsmError, match="could not be moved"):
+        operations.undo(desk.engine, task.id)
+    assert (desk.last(task).state, desk.sha("main"), desk.tip(task)) == (MergeState.UNDONE, before, merged)
+    notes = [fact.text for fact in desk.engine.store.facts.read(session_id=task.id) if fact.kind == "note"]
+    assert any(f"{task.branch_name} stays where it is" in note for note in notes)

@@ -9,6 +9,7 @@ import pytest
 from ampsm_engine.engine import session_trash
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Outcome, Status
+from tests.conftest import git
 from tests.soak import one_in
 from tests.worker.bench import Bench
 
@@ -104,6 +105,16 @@ def test_work_that_git_cannot_commit_is_left_in_place_and_a_person_is_asked(benc
     assert bench.now(session).status is Status.AWAITING_INPUT
     assert f"the changes are left in {session.worktree_path}" in bench.fact(session, "not-committed")
     assert (Path(session.worktree_path) / "half.txt").read_text() == "half"
+
+
+def test_work_beside_the_sessions_branch_asks_for_a_person(bench: Bench) -> None:
+    ours = "echo 1 > a.txt; git add a.txt; git commit -qm a"
+    beside = "git switch -qc mine HEAD~1; echo 1 > o.txt; git add o.txt; git commit -qm o"
+    bench.scenario({"shell": f"{ours}; {beside}"}, {"say": "Did it."})
+    session = bench.new()
+    bench.settled(session)
+    assert bench.now(session).status is Status.AWAITING_INPUT, "a merge would not find all of it"
+    assert git(bench.repo, "show", "mine:o.txt") == git(bench.repo, "show", f"{session.branch_name}:a.txt") == "1\n"
 
 
 def test_a_full_context_begins_a_new_thread_in_the_same_worktree(bench: Bench) -> None:
