@@ -1,6 +1,5 @@
 """Sessions: create one, edit its fields, adopt a worktree that was made elsewhere."""
 
-import contextlib
 import importlib
 import os
 import re
@@ -14,15 +13,15 @@ from ampsm_engine import naming, redact, templates, timestamps
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import checkout_secrets, existing_branches, setup, startup
 from ampsm_engine.engine.creation import creation
-from ampsm_engine.errors import AmpsmError, NotFound, Refused
+from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import (
     beginnings,
+    fresh_checkout,
     own_files,
     program,
     repository,
     setup_source,
     worktree_preparation,
-    worktree_status,
     worktrees,
 )
 from ampsm_engine.git.beginnings import WorktreePlan
@@ -140,19 +139,44 @@ def new(
                 thread_id=thread_id,
                 folder=within,
             )
-            # 45 ms that are paid while git is at work.
-            importlib.import_module("ampsm_engine.engine.iterations" if run else "ampsm_engine.store.statements")
-            facts = [(LEFT_BEHIND, text) for text in worktree_preparation.left_behind(repo, start, state)]
-            if note := pending.finish().note:
-                facts.append(("worktree", note))
-            with worktree_status.begin_looking_at_new(pending.path) as looking:  # of which git compares each file
-                facts += _prepare(engine, repo, pending.path, source, state.ignored, session_id=session_id)
-                settle = partial(_note_made, looking, pending.path, session_id)
-                given = prompt if run else None
-                return _enter(engine, session, given, facts, pull_request=pull_request, settle=settle)
+            given = prompt if run else None
+            return _complete(
+                engine, repo, pending, session, source, start=start, state=state, prompt=given, about=pull_request
+            )
         except BaseException:
             pending.undo()
             raise
+
+
+def _complete(
+    engine: Engine,
+    repo: Repo,
+    pending: worktrees.Pending,
+    session: Session,
+    source: SetupSource,
+    *,
+    start: Base,
+    state: worktree_preparation.CheckoutState,
+    prompt: str | None,
+    about: "PullRequest | None",
+) -> tuple[Session, Iteration | None]:
+    """Wait until git has filled a worktree, give it all else, and store its session.
+
+    `state`: what stands in the checkout; `about`: the pull request that the session begins from.
+    """
+    with fresh_checkout.begin_asking_settings(pending.path) as asking:
+        # 45 ms that are paid while git is at work.
+        importlib.import_module("ampsm_engine.store.statements" if prompt is None else "ampsm_engine.engine.iterations")
+        facts = [(LEFT_BEHIND, text) for text in worktree_preparation.left_behind(repo, start, state)]
+        if note := pending.finish().note:
+            facts.append(("worktree", note))
+        settings = asking.wait(program.READ_LIMIT)
+    plain = not note and fresh_checkout.is_plain(repo.common_dir, pending.path, settings)
+    with fresh_checkout.begin_looking(pending.path, plain=plain) as looking:
+        facts += _prepare(engine, repo, pending.path, source, state.ignored, session_id=session.id, usual_hooks=plain)
+        copies = any(kind == FILES_COPIED for kind, _ in facts)
+        settle = partial(fresh_checkout.note_changed, looking, pending.path, session.id, plain=plain, copies=copies)
+        return _enter(engine, session, prompt, facts, pull_request=about, settle=settle)
 
 
 def _common_commit(root: Path, start: Base, head: str) -> str:
@@ -184,19 +208,24 @@ def _refuse_shared_thread(engine: Engine, thread_id: str) -> None:
 
 
 def _prepare(
-    engine: Engine, repo: Repo, worktree: Path, source: SetupSource, ignored: Sequence[str], *, session_id: str
+    engine: Engine,
+    repo: Repo,
+    worktree: Path,
+    source: SetupSource,
+    ignored: Sequence[str],
+    *,
+    session_id: str,
+    usual_hooks: bool,
 ) -> list[tuple[str, str]]:
     """Give a new worktree what it needs beside what git tracks; facts about that, and about what it lacks even so.
 
-    `ignored`: what git ignores in the checkout.
+    `ignored`: what git ignores in the checkout; `usual_hooks`: whether hooks are known to be where they usually are.
     """
     settings = engine.settings
     share = setup_source.named_folders(settings.text("setup.share"))
     done = worktree_preparation.prepare(repo, worktree, source, share, settings.number("setup.share-limit") * 1_000_000)
-    facts = [
-        ("worktree", text)
-        for text in (*done.notes, *worktree_preparation.missing_parts(worktree, repo.root, done.empty))
-    ]
+    lacking = worktree_preparation.missing_parts(worktree, repo.root, done.empty, usual_hooks=usual_hooks)
+    facts = [("worktree", text) for text in (*done.notes, *lacking)]
     facts += [(LEFT_BEHIND, text) for text in worktree_preparation.not_copied(repo.checkout, worktree, ignored)]
     if done.copied:
         _hide_copied_secrets(repo.checkout, worktree, session_id)
@@ -215,18 +244,6 @@ def _hide_copied_secrets(checkout: Path, worktree: Path, session_id: str) -> Non
     secret = sorted(path for path in copies if unwanted_files.is_secret_file(worktree, path))
     if secret:
         redact.note_files(session_id, (folder / path for path in secret for folder in (worktree, checkout)))
-
-
-def _note_made(looking: program.Running, worktree: Path, session_id: str) -> None:
-    """Note what a worktree that was made just now has uncommitted already: hooks and filters did that, not a person.
-
-    `looking`: git, which looks for that. Where it finds something, or cannot tell, all is looked at once more.
-    """
-    if not worktree_status.is_clean(looking.wait(program.READ_LIMIT)):
-        from ampsm_engine.git import hand_edits  # all that commits, for the few that need it
-
-        with contextlib.suppress(AmpsmError, OSError):
-            hand_edits.note_left(worktree, session_id, session_id)
 
 
 def _check(engine: Engine, prompt: str | None, name: str | None, *, run: bool) -> None:

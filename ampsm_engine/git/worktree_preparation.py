@@ -102,12 +102,15 @@ def prepare(repo: Repo, worktree: Path, source: "SetupSource", share: Sequence[s
     return Prepared(copied, (*source.problems, *done.left_out()), empty)
 
 
-def missing_parts(path: Path, root: Path, empty: Sequence[str] | None = None) -> tuple[str, ...]:
+def missing_parts(
+    path: Path, root: Path, empty: Sequence[str] | None = None, *, usual_hooks: bool = False
+) -> tuple[str, ...]:
     """What a worktree does not have of what the main worktree has: hooks, submodules, large files.
 
-    `empty`: the submodules that are not filled, where that is known.
+    `empty`: the submodules that are not filled, where that is known; `usual_hooks`: hooks are known to be where they
+    usually are, and so to be had.
     """
-    missing = hooks.missing(path, root)
+    missing = None if usual_hooks else hooks.missing(path, root)
     found = [missing] if missing else []
     empty = empty_submodules(path) if empty is None else empty
     if empty:

@@ -17,7 +17,8 @@ from ampsm_engine.lean_dataclass import dataclass, field
 
 State = Literal["tracked", "unmerged", "untracked", "ignored"]
 
-_OPTIONS = ("--porcelain=v2", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none")
+OPTIONS = ("--porcelain=v2", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none")
+"""What `git status` is asked with where each entry counts."""
 
 _OTHERS = (".hg", ".jj")
 """What makes a folder a repository of another program than git."""
@@ -49,21 +50,6 @@ def entries(worktree: Path, *, ignored: bool = False, index: Path | None = None)
     return _entries(_records(worktree, ignored=ignored, index=index))
 
 
-def begin_looking_at_new(worktree: Path) -> program.Running:
-    """Let git begin to look for entries in a worktree that was written a moment ago; `is_clean` takes its answer.
-
-    It takes a third of the processor's time of `entries`: the kernel knows the files still, and the threads by which
-    git looks at them otherwise are for disks that are far away.
-    """
-    repository.check_worktree(worktree)
-    return program.begin_reading(worktree, "-c", "core.preloadIndex=false", "status", *_OPTIONS)
-
-
-def is_clean(answer: program.Answer) -> bool:
-    """Whether git has answered, and there is no entry."""
-    return answer.ok and not answer.output
-
-
 def with_head(worktree: Path) -> tuple[Head, tuple[StatusEntry, ...]]:
     """What a worktree has checked out, and the same entries, by one question."""
     told = _records(worktree, "--branch", "--no-ahead-behind")
@@ -80,7 +66,7 @@ def _entries(told: Iterable[bytes]) -> tuple[StatusEntry, ...]:
 
 def _records(worktree: Path, *more: str, ignored: bool = False, index: Path | None = None) -> list[bytes]:
     repository.check_worktree(worktree)
-    options = [*more, *_OPTIONS, *(["--ignored=matching"] if ignored else ())]
+    options = [*more, *OPTIONS, *(["--ignored=matching"] if ignored else ())]
     # git compares byte by byte what changed in the second of the index; refreshed, it need not do so again.
     variables: program.Variables = {"GIT_INDEX_FILE": index, "GIT_OPTIONAL_LOCKS": "1"} if index else {}
     output = program.query(worktree, "status", *options, variables=variables)

@@ -47,7 +47,7 @@ REDACTING = """
 
 MAKING = """
     cli.session_start engine.checkout_secrets engine.existing_branches
-    engine.sessions engine.setup git.own_files git.worktree_preparation
+    engine.sessions engine.setup git.fresh_checkout git.own_files git.worktree_preparation
     git.setup_source store.statements trusted_commands worker.agent_context
 """
 
