@@ -271,10 +271,8 @@ def accept(engine: Engine, session_id: str, tree: str = "", *, keep_markers: boo
             meant = "" if untouched else f"; where they are meant: ampsm merge {session.id} --continue --accept"
             hint = f"resolve it in {worktree}, or: ampsm merge {session.id} --abort"
             raise MarkersLeft(message, f"{hint}{meant and meant + ' --keep-markers'}")
-        for file in open_files:
-            conflict_resolution.resolve(worktree, file.path, "meant")  # looked through already
         # All that was read counts, and not only what was in conflict.
-        conflict_checkout.take_in(worktree, sorted(touched))
+        conflict_checkout.take_in(worktree, sorted({*touched, *(file.path for file in open_files)}))
         _keep_markers(engine, merge, worktree, marked)
     plan = replace(journal.read(engine.store.merges.get(merge.id)), accepted=now.tree)
     engine.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))

@@ -195,7 +195,8 @@ def test_hooks_and_merge_commits_are_as_in_an_ordinary_merge(yard: Yard) -> None
     assert names(yard, result) == ["a", "c"]
     assert "no b here" in result.aside[0].reason
     assert git(desk.repo, "rev-list", "--count", "--merges", f"{yard.start}..main").strip() == "2"
-    assert git(desk.repo, "log", "-1", "--format=%b", "main^2").strip().endswith("hooked")
+    for commit in ("main", "main^2"):
+        assert git(desk.repo, "log", "-1", "--format=%B", commit).strip().endswith("hooked")
     yard.holds()
 
 

@@ -54,10 +54,11 @@ def test_commits_by_hand_stay_commits_of_their_own(bench: Bench) -> None:
 def test_commits_that_do_not_change_places_are_told(bench: Bench) -> None:
     bench.amp({"a.txt": lines(_5="amp")})
     mine = bench.hand({"a.txt": lines(_5="mine")}, "Mine")
+    bench.hand({"a.txt": lines(_5="mine, too")}, "Mine, too")
     bench.amp({"a.txt": lines(_5="amp again")})
     answer = squash.squash(bench.root, bench.tip, bench.base, "Do it", manual="keep")
     assert isinstance(answer, RewriteConflict)
     assert (answer.kind, answer.commit, [file.path for file in answer.files]) == ("reorder", mine, ["a.txt"])
     made = squashed(bench, "apart")
-    assert subjects(bench, made) == ["Do it", "Mine", "Do it"]
+    assert subjects(bench, made) == ["Do it", "Mine", "Mine, too", "Do it"]
     assert bench.tree_of(made.tip) == bench.tree_of(bench.branch)
