@@ -37,8 +37,7 @@ from ampsm_tui.driver.output import TerminalOutput
 from ampsm_tui.driver.safe_output import SafeLines
 from ampsm_tui.driver.terminal_driver import is_plain, terminal_driver
 from ampsm_tui.hints import in_app
-from ampsm_tui.place_keeper import PlaceKeeper
-from ampsm_tui.screen_opener import ScreenOpener
+from ampsm_tui.screen_opener import PlaceKeeper, ScreenOpener
 from ampsm_tui.signals import EXIT_PATIENCE, exit_on_signals
 from ampsm_tui.suspend import suspendable
 from ampsm_tui.widgets import collector
@@ -69,7 +68,7 @@ def _now() -> datetime:
 
 
 def _actions() -> "type[Provider]":
-    from ampsm_tui.palette import ScreenActions
+    from ampsm_tui.screens.palette import ScreenActions
 
     return ScreenActions
 
@@ -293,7 +292,7 @@ class AmpsmApp(theme.ThemedApp):
 
     def action_command_palette(self) -> None:
         """All actions by name."""
-        from ampsm_tui.widgets.command_box import CommandBox
+        from ampsm_tui.screens.palette import CommandBox
 
         if not any(isinstance(screen, CommandBox) for screen in self.screen_stack):
             self.push_screen(CommandBox(id="--command-palette"))

@@ -17,8 +17,8 @@ from ampsm_engine import labels, redact, timestamps
 from ampsm_engine.batch import item_run, progress, runs
 from ampsm_engine.batch.executor import RUN, STOP, CallResult, Executor, Host, LocalExecutor, RunContext
 from ampsm_engine.batch.item_merge import ItemMerge
+from ampsm_engine.batch.item_run import TICK, StoreWatch
 from ampsm_engine.batch.values import BAD_ENDS, ItemSpec, Limits, limits_of
-from ampsm_engine.batch.watch import TICK, StoreWatch
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.lean_dataclass import dataclass, field

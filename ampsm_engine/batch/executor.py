@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import ThreadPoolExecutor
 
+    from ampsm_engine.batch.item_run import StoreWatch
     from ampsm_engine.batch.values import ItemSpec
-    from ampsm_engine.batch.watch import StoreWatch
     from ampsm_engine.context import Engine
 
 

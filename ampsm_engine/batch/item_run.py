@@ -1,4 +1,4 @@
-"""One item on its way through its prompts, from whatever moment it was left at: all that it knows is in the store.
+"""One item on its way through its prompts, from whatever moment it was left at; and the watch over the store it needs.
 
 A step is: make the session where there is none, queue the iteration together with its try in one transaction, wait
 until it is settled, write what it came to and the next step in one transaction. Killed anywhere, it goes on from there.
@@ -17,18 +17,83 @@ from ampsm_engine.amp import transcript
 from ampsm_engine.batch import progress
 from ampsm_engine.batch.progress import Verdict
 from ampsm_engine.batch.values import ItemSpec
-from ampsm_engine.batch.watch import StoreWatch
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import iterations, sessions
-from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.lean_dataclass import dataclass
-from ampsm_engine.model import BatchItem, BatchState, BatchTry, ItemState, Iteration
+from ampsm_engine.model import BatchItem, BatchState, BatchTry, ItemState, Iteration, State
 from ampsm_engine.plain_text import visible
-from ampsm_engine.store import is_passing
+from ampsm_engine.store import Store, is_passing
 from ampsm_engine.store.batches import ItemAttempt
 from ampsm_engine.worker import session_limits
 from ampsm_engine.worker.attempt import CONTINUE
 from ampsm_engine.worker.iteration_directory import IterationLimits
+
+TICK = 0.1
+"""Seconds between two looks at whether anything has changed."""
+
+
+class StoreWatch:
+    """One look at the store for all who wait."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: dict[str, asyncio.Future[Iteration]] = {}
+        self._woken = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def run(self) -> None:
+        """Look until cancelled. A store that cannot be read just now is asked again."""
+        version = -1
+        self._loop = asyncio.get_running_loop()
+        while True:
+            with suppress(AmpsmError):
+                now = self._store.data_version()
+                if now != version or any(future.done() for future in self._waiting.values()):
+                    self._wake_ended()
+                    version = now
+            await asyncio.sleep(TICK)
+
+    def _wake_ended(self) -> None:
+        states = self._store.iterations.states(tuple(self._waiting))
+        for iteration_id, future in list(self._waiting.items()):
+            state = states.get(iteration_id)
+            if future.done():
+                del self._waiting[iteration_id]
+            elif state is None:
+                del self._waiting[iteration_id]
+                future.set_exception(NotFound(f"There is no iteration {iteration_id} any more.", "ampsm ls"))
+            elif state is State.SETTLED:
+                settled = self._store.iterations.get(iteration_id)  # where it cannot be read, the next look does
+                del self._waiting[iteration_id]
+                future.set_result(settled)
+                self._woken.set()
+
+    async def settled(self, iteration_id: str) -> Iteration:
+        """The iteration, once it is settled; NotFound when it is taken out of the queue."""
+        found = self._store.iterations.get(iteration_id)
+        if found.state is State.SETTLED:
+            return found
+        future = self._waiting.setdefault(iteration_id, asyncio.get_running_loop().create_future())
+        return await future
+
+    def wake(self) -> None:
+        """Wake who waits in `changed`."""
+        self._woken.set()
+
+    def wake_from_thread(self) -> None:
+        """Wake who waits in `changed` from another thread; nothing happens once the loop has ended."""
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop has gone
+                self._loop.call_soon_threadsafe(self._woken.set)
+
+    async def changed(self, seconds: float) -> None:
+        """Come back when somebody was woken, or after so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        self._woken.clear()
+
 
 PAUSE = 1.0
 """Seconds before what failed because of a busy database or a full disk is tried again."""

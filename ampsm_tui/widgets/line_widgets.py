@@ -18,8 +18,8 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_tui.app_context import CopiesSelection, app_of
 from ampsm_tui.ask import show_error
 from ampsm_tui.clean import cells, cut
-from ampsm_tui.contrast import legible
 from ampsm_tui.terminal import copy_to_clipboard
+from ampsm_tui.theme import legible
 
 Place = tuple[int, int]
 """A line of the content and a cell of it."""

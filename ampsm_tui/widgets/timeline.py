@@ -24,7 +24,7 @@ from ampsm_engine.plain_text import plural
 from ampsm_engine.state_styles import STATES
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, cut, fit, one_line
-from ampsm_tui.contrast import legible_on
+from ampsm_tui.theme import legible_on
 from ampsm_tui.widgets.line_widgets import DraggedText, LineDrag
 
 if TYPE_CHECKING:

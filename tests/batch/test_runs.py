@@ -16,8 +16,8 @@ import pytest
 from ampsm_engine.batch import coordinator, item_run, runs
 from ampsm_engine.batch.__main__ import MOST_FAILURES
 from ampsm_engine.batch.coordinator import Coordinator
+from ampsm_engine.batch.item_run import StoreWatch
 from ampsm_engine.batch.values import ItemSpec
-from ampsm_engine.batch.watch import StoreWatch
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import sessions
 from ampsm_engine.errors import Failed, NotFound, Refused

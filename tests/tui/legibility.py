@@ -10,7 +10,7 @@ from textual.color import Color
 from textual.screen import ModalScreen
 from textual.widgets import Button
 
-from ampsm_tui.contrast import TEXT, contrast
+from ampsm_tui.theme import TEXT, contrast
 
 GLYPH = 3.0
 """The contrast that a sign without letters needs (WCAG 2, non-text contrast)."""

@@ -7,7 +7,7 @@ from textual.color import Color
 from textual.theme import BUILTIN_THEMES
 
 from ampsm_tui import theme
-from ampsm_tui.contrast import TEXT, contrast, legible
+from ampsm_tui.theme import TEXT, contrast, legible
 from ampsm_tui.widgets.diff.palette import TONES, mixed
 from tests.tui.desk import Desk
 from tests.tui.legibility import unreadable

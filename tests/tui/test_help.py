@@ -6,7 +6,7 @@ from textual.widgets import Input
 from ampsm_engine import config
 from ampsm_engine.config import Settings
 from ampsm_engine.keymap import KEYS
-from ampsm_tui.palette import ScreenActions
+from ampsm_tui.screens.palette import ScreenActions
 from tests.tui.builders import a_board, a_session
 from tests.tui.conftest import Camera
 from tests.tui.desk import Desk

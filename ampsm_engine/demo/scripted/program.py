@@ -13,8 +13,8 @@ from pathlib import Path
 
 from . import command_line, scenario, threads
 from .endings import SCENARIO_ERROR, Cancelled, Interrupts, Over, Refusal, ScenarioError
-from .shell import Shell
 from .stream import Stream
+from .tools import Shell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

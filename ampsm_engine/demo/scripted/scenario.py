@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .endings import Interrupts
-    from .shell import Shell
     from .stream import Stream
+    from .tools import Shell
 
 HERE = Path(__file__).parent.parent
 SHIPPED = HERE / "scenarios"

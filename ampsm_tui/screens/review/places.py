@@ -9,9 +9,9 @@ from textual.content import Content
 from ampsm_engine.diff.hunks import Side
 from ampsm_engine.last_places import LastPlace
 from ampsm_tui.clean import cut_start, fit, one_line
+from ampsm_tui.screens.palette import CommandBox
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.screens.review.ranges import ReviewLoader
-from ampsm_tui.widgets.command_box import CommandBox
 from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.document import File
 from ampsm_tui.widgets.diff.file_tree import closeness

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rich.style import Style
 from textual.color import Color
 
-from ampsm_tui.contrast import legible
+from ampsm_tui.theme import legible
 
 
 class Tone(NamedTuple):

@@ -1,17 +1,40 @@
-"""All actions of a screen by name, and the themes: what the command palette lists."""
+"""The command palette: all actions of a screen and the themes by name; and the box that finds actions and files."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.command import CommandInput, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import run_while_open
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import fit, one_line
 from ampsm_tui.screens.base import store_setting
 from ampsm_tui.screens.help import KeyEntry, key_entries
+from ampsm_tui.widgets.key_bar import KeyBar
+
+
+class CommandBox(CommandPalette):
+    """Textual's palette with keys below it and a still cursor: a blinking one writes to the terminal for ever."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("menu.take", "command_list('select')", "Choose", priority=True),
+        bind("back", "escape", "Cancel"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        """The box, and its keys in place of those of the screen below."""
+        yield from super().compose()
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Hold the cursor still."""
+        self.query_one(CommandInput).cursor_blink = False
+
 
 _LEFT_OUT = frozenset({"app.command_palette", "command_palette"})
 
