@@ -29,7 +29,7 @@ from ampsm_engine.model import Board
 from ampsm_tui import theme
 from ampsm_tui.app_context import DraggedSelection, KeyHold
 from ampsm_tui.ask import UNFINISHED, run_while_open
-from ampsm_tui.bindings import bind, shown_key
+from ampsm_tui.bindings import allow_action, bind, shown_key
 from ampsm_tui.clean import one_line
 from ampsm_tui.delayed_call import LastingNotification, call_after, resize_after_all
 from ampsm_tui.driver.colour_depth import FewerColours
@@ -316,8 +316,8 @@ class AmpsmApp(theme.ThemedApp):
         self.push_screen(NotificationsScreen())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Disable the settings' screens while the app only watches."""
-        if action in {"settings", "notifications"} and self.read_only:
+        """Whether a key of all screens does anything: the way back does where there is a place to go back to."""
+        if not allow_action(self, action, parameters):
             return False
         if action == "return":
             return bool(self.offer)

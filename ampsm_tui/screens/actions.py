@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 _NAMED = ("message", "review", "merge", "stop")
 """The actions that a line of keys names."""
 
-_FOR_WATCHERS = frozenset({"review", "copy"})
-"""The actions that change nothing and start no program in a worktree."""
-
 
 class SessionActions:
     """Acts on the sessions that are selected on a screen, which owns it.
@@ -56,10 +53,6 @@ class SessionActions:
         if action == "stop":
             return any(row.queued or _is_at_work(row) for row in self._rows(sessions))
         return bool(sessions)
-
-    def is_allowed(self, action: str) -> bool:
-        """Whether the screen may do it; one that only watches changes nothing."""
-        return action in _FOR_WATCHERS or not app_of(self._screen).read_only
 
     def message(self) -> None:
         """Write a follow-up for the selected sessions."""
@@ -389,12 +382,6 @@ class SessionActionsScreen(AppScreen[None]):
         """The keys that act on sessions live where there is one to act on."""
         room, _, action = key_id.partition(".")
         return self.actions.lives(action) if room == "session" and action in _NAMED else super().offers(key_id)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Whether a key does anything: of the actions on sessions those that are allowed here."""
-        if action == "session" and not self.actions.is_allowed(str(parameters[0])):
-            return False
-        return super().check_action(action, parameters)
 
     def action_session(self, action: str) -> None:
         """Act on the selected sessions."""

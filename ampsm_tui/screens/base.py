@@ -10,6 +10,7 @@ from textual.screen import Screen, ScreenResultType
 from ampsm_engine import config
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_to_end
+from ampsm_tui.bindings import allow_action
 
 if TYPE_CHECKING:
     from ampsm_engine.last_places import LastPlace
@@ -44,6 +45,10 @@ class AppScreen(Screen[ScreenResultType]):
     def offers(self, key_id: str) -> bool:  # noqa: ARG002 - of screens whose keys live only now and then
         """Whether a key does something at this moment, so that the line of keys names it; pressed, it tells why not."""
         return True
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether a key does anything here: none that changes something does where the app only watches."""
+        return allow_action(self, action, parameters) and super().check_action(action, parameters)
 
     def place(self) -> "LastPlace | None":
         """What a later start may bring one back to; None: no place of its own."""

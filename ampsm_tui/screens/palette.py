@@ -99,17 +99,19 @@ class ScreenActions(Provider):
                 name = entry.id.rpartition(".")[2].replace("-", " ").capitalize()
                 also = f"{_ALSO_CALLED.get(entry.id, '')} {entry.id}"
                 yield PaletteEntry(name, " ".join(entry.keys), entry.text, also, partial(self._do, entry))
+        kept = "for this app alone" if app_of(self.screen).read_only else "kept in the settings"
         for name in sorted(self.app.available_themes):
             if name != self.app.theme:
                 also = "colours colors appearance"
-                yield PaletteEntry(f"Theme: {name}", "", "kept in the settings", also, partial(self._wear, name))
+                yield PaletteEntry(f"Theme: {name}", "", kept, also, partial(self._wear, name))
 
     async def _do(self, entry: KeyEntry) -> None:
         await self.app.run_action(entry.action, entry.node)
 
     def _wear(self, name: str) -> None:
         self.app.theme = name
-        if app_of(self.screen).engine is not None:
+        app = app_of(self.screen)
+        if app.engine is not None and not app.read_only:
             run_while_open(self.screen, store_setting(self.screen, "ui.theme", name))
 
     async def search(self, query: str) -> Hits:

@@ -258,12 +258,6 @@ class RadarScreen(AppScreen[None]):
         if found is not None:
             self._text.show_lines(lambda width: radar_lines(found, answers, width))
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A watcher starts no script."""
-        if action == "check" and app_of(self).read_only:
-            return False
-        return super().check_action(action, parameters)
-
     @in_background
     async def action_check(self) -> None:
         """Find out whether all that is ready works together; stop that while it goes on."""

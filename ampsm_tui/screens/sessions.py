@@ -160,10 +160,8 @@ class SessionsScreen(SessionActionsScreen):
         return super().offers(key_id)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Whether a key does anything: while a filter is typed, `/` is a letter; a watcher makes no session."""
+        """Whether a key does anything: while a filter is typed, `/` is a letter."""
         if action == "filter" and self.focused is not None and not self.table.has_focus:
-            return False
-        if action in {"new", "new_from", "clean"} and app_of(self).read_only:
             return False
         return super().check_action(action, parameters)
 

@@ -159,12 +159,6 @@ class UpkeepScreen(TableScreen):
         }
         self._about.update(Content(many_lines(in_app(self, texts[row.kind](row)), 600)) if row is not None else "")
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Disable what changes something while the app only watches."""
-        if action in {"adopt", "repair", "restore", "purge"} and app_of(self).read_only:
-            return False
-        return super().check_action(action, parameters)
-
     def offers(self, key_id: str) -> bool:
         """The keys that act live on a row of their kind."""
         kinds = {"upkeep.adopt": ADOPT, "upkeep.restore": TRASH, "upkeep.purge": TRASH}

@@ -18,7 +18,7 @@ from textual.widget import Widget
 
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Iteration
-from ampsm_tui.bindings import bind
+from ampsm_tui.bindings import allow_action, bind
 from ampsm_tui.clean import cut, one_line
 from ampsm_tui.widgets.inputs import typed
 from ampsm_tui.widgets.text_input import TextInput
@@ -49,6 +49,8 @@ class QueuedPrompts(Widget, can_focus=True):
         bind("move.down", "step(1)"),
         bind("move.up", "step(-1)"),
     ]
+
+    check_action = allow_action
 
     waiting: reactive[tuple[Iteration, ...]] = reactive((), layout=True)
     """What waits, oldest first."""
@@ -155,6 +157,8 @@ class PromptBox(TextInput):
         bind("text.send", "send", "Send", priority=True),
         bind("back", "leave", "Leave"),
     ]
+
+    check_action = allow_action
 
     @dataclass
     class Sent(Message):

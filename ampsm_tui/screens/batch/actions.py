@@ -205,12 +205,6 @@ class RunActionsScreen(TableScreen):
             return self.actions.lives(key_id)
         return super().offers(key_id)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Disable what changes a run while the app only watches."""
-        if action in {"run", "retry"} and app_of(self).read_only:
-            return False
-        return super().check_action(action, parameters)
-
     def action_run(self, action: str) -> None:
         """Act on the selected run."""
         getattr(self.actions, action)()

@@ -177,9 +177,3 @@ class VariantsScreen(TableScreen):
         SessionActions(self, lambda: rest).trash_these(
             rest, title, "Keep it", f"{kept.letter} stays; {key_name(self, 'compare.merge')} merges it."
         )
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Disable what changes a variant while the app only watches."""
-        if action in {"adopt", "merge"} and app_of(self).read_only:
-            return False
-        return super().check_action(action, parameters)

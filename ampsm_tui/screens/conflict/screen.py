@@ -102,12 +102,10 @@ class ConflictScreen(AppScreen[object]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the keys that mean something now."""
         is_amp_at_work = self.pane.is_amp_at_work
-        if action in _RESOLVING:
-            return not is_amp_at_work and self.pane.state is not None
-        if action == "review":
-            return not is_amp_at_work and self.amp.needs_review
-        if action in ("continue", "abort"):
-            return not is_amp_at_work
+        if is_amp_at_work and (action in _RESOLVING or action in {"review", "continue", "abort"}):
+            return False
+        if (action in _RESOLVING and self.pane.state is None) or (action == "review" and not self.amp.needs_review):
+            return False
         return super().check_action(action, parameters)
 
     def action_take(self, choice: str) -> None:

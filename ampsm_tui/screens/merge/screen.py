@@ -106,12 +106,12 @@ class MergeScreen(AppScreen[None]):
         """Only the keys that mean something at this stage."""
         if self.pane.stage not in _STAGES.get(action, (self.pane.stage,)):
             return False
-        if action == "choose":
-            return self.choices.allow(str(parameters[0]))
-        if action == "message":
-            return self.has_class("-worded")
-        if action == "script":
-            return bool(self.pane.session.script_command)
+        if action == "choose" and not self.choices.allow(str(parameters[0])):
+            return False
+        if action == "message" and not self.has_class("-worded"):
+            return False
+        if action == "script" and not self.pane.session.script_command:
+            return False
         return super().check_action(action, parameters)
 
     def action_go_on(self) -> None:

@@ -6,6 +6,7 @@ from ampsm_engine import timestamps
 from ampsm_engine.review.annotations import LOOKED, Looked, Marks
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open
+from ampsm_tui.bindings import is_allowed
 from ampsm_tui.delayed_call import call_after
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.pane import DiffPane
@@ -110,7 +111,7 @@ class ReviewMarks:
         if last < end - 1 or file.body is None:
             view.action_page(1)
             return
-        if not file.is_viewed and not app_of(self._screen).read_only:
+        if not file.is_viewed and is_allowed(self._screen, "review.mark"):
             self._mark({row.file: range(file.hunks)}, is_viewed=True)
             self._land_at_top()
         elif (found := navigation.next_unviewed(document, view.cursor)) is not None:

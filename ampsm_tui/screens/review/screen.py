@@ -18,7 +18,7 @@ from ampsm_engine.model import Board, Session
 from ampsm_engine.review.annotations import LOOKED, WHOLE, Ends, Marks
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_holding_keys, run_while_open
-from ampsm_tui.bindings import bind
+from ampsm_tui.bindings import bind, is_allowed
 from ampsm_tui.delayed_call import call_after
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.changes import ReviewChanges
@@ -44,14 +44,6 @@ if TYPE_CHECKING:
 
 FIRST_FRAME_PATIENCE = 0.1
 """Seconds after which the screen is painted without a diff: the user wants to see that the key was heard."""
-
-CHANGING = frozenset(
-    {
-        *("changes.reject", "changes.undo_reject", "changes.toggle_staged", "changes.edit_hunk", "changes.commit"),
-        *("comments.write", "prompt.send", "marks.mark_hunk", "marks.mark_file", "external.open_editor"),
-    }
-)
-"""What whoever only watches may not have the parts do."""
 
 DIFF_BINDINGS: list[BindingType] = [
     bind("review.next", "part('search.go_next', 1)"),
@@ -353,16 +345,9 @@ class ReviewScreen(DiffScreen):
         if self.updates.take_board(board):
             self.comments.fetch()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Refuse whoever only watches what changes something."""
-        if (action == "merge" or (action == "part" and parameters[0] in CHANGING)) and app_of(self).read_only:
-            return False
-        return super().check_action(action, parameters)
-
     @on(FileTree.Marked)
     def _mark_listed(self, message: FileTree.Marked) -> None:
-        if not app_of(self).read_only:
-            self.marks.mark_files(message.files)
+        self.marks.mark_files(message.files)
 
     def _remember_sent(self) -> None:
         self.marks.begin_anew()
@@ -387,7 +372,7 @@ class ReviewScreen(DiffScreen):
 
     def action_open(self) -> None:
         """Edit the comment under the cursor; on all else as on every diff."""
-        if not self.comments.edit():
+        if not (is_allowed(self, "review.comment") and self.comments.edit()):
             super().action_open()
 
     def copy_selection(self) -> bool:

@@ -16,7 +16,7 @@ from ampsm_engine.plain_text import plural
 from ampsm_engine.state_styles import STATES
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import run_while_open
-from ampsm_tui.bindings import bind
+from ampsm_tui.bindings import bind, is_allowed
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.screens.actions import SessionActions, SessionActionsScreen
 from ampsm_tui.screens.session.content import SessionContent, SessionHistory
@@ -229,10 +229,10 @@ class SessionScreen(SessionActionsScreen):
 
     def action_timeline(self) -> None:
         """Move the focus from the transcript to the timeline, what is queued, the prompt, and back."""
-        queue, box = self.follow_up.queue, self.follow_up.box
-        if self.content.timeline.has_focus and queue.can_focus:
+        queue, box, writes = self.follow_up.queue, self.follow_up.box, is_allowed(self, "session.message")
+        if writes and self.content.timeline.has_focus and queue.can_focus:
             queue.focus()
-        elif (self.content.timeline.has_focus or queue.has_focus) and not app_of(self).read_only:
+        elif writes and (self.content.timeline.has_focus or queue.has_focus):
             self.follow_up.write()
         elif box.has_focus or queue.has_focus:
             self.content.focus()

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from ampsm_engine.lean_dataclass import dataclass
-from ampsm_tui.bindings import bind
+from ampsm_tui.bindings import allow_action, bind
 from ampsm_tui.clean import cells, cut_start, fit, one_line
 from ampsm_tui.widgets.diff.document import Document, File
 from ampsm_tui.widgets.line_widgets import LineWidget, wheel_lines
@@ -188,6 +188,8 @@ class FileTree(LineWidget, can_focus=True):
         bind("files.fold-all", "fold_all"),
         bind("files.mark", "mark", "Viewed"),
     ]
+
+    check_action = allow_action
 
     @dataclass
     class Chosen(Message):
