@@ -57,18 +57,19 @@ def _counted(rows: dict[str, int]) -> str:
 
 
 def replace_corrupt(path: Path) -> Unfit:
-    """Quarantine a corrupt database and put a recovered one in its place; the error to raise. Locked by the caller."""
-    try:
-        aside = database_files.quarantine(path)
-    except Unfit as in_use:
-        return in_use
+    """Quarantine a corrupt database and put a recovered one in its place; the error to raise. Locked by the caller.
+
+    Unfit is raised, and nothing changed, while another process has it open.
+    """
+    aside = database_files.quarantine(path)
     return Unfit(f"The database {path} was corrupt. It has been set aside as {aside}; {_recover(path, aside)}.", _HINT)
 
 
 def replace_lost(path: Path) -> Unfit | None:
     """Recover a database that was lost or emptied; None when there never was one. Locked by the caller.
 
-    Its log is set aside before SQLite sees it: beside an empty database SQLite deletes it.
+    Its log is set aside before SQLite sees it: beside an empty database SQLite deletes it. Unfit is raised, and nothing
+    changed, while another process has it open.
     """
     if not database_files.is_blank(path):
         return None  # another process was faster
@@ -77,10 +78,7 @@ def replace_lost(path: Path) -> Unfit | None:
     if not has_log and not copies.was_used(path):
         return None
     how = "was empty" if path.exists() else "was gone"
-    try:
-        aside = database_files.quarantine(path)
-    except Unfit as in_use:
-        return in_use
+    aside = database_files.quarantine(path)
     found = _recover(path, aside if has_log else None)
     if not has_log:
         aside.unlink(missing_ok=True)  # it has no byte

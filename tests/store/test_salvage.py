@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import re
 import shutil
 import sqlite3
 import stat
@@ -56,6 +57,7 @@ def recovered(database: Path) -> set[str]:
     with pytest.raises(Unfit) as told:
         Store(database).check()
     assert told.value.hint.startswith("ampsm repair")
+    assert re.search(r"; recovered: \d+ sessions? and \d+ iterations? from (itself|its copy)", told.value.message)
     store = Store(database)
     store.check()
     store.sessions.add(a_session("another"))
@@ -135,7 +137,8 @@ def test_without_a_copy_what_is_sound_is_recovered(database: Path, how: str) -> 
     assert len(recovered(database)) >= 20
 
 
-def test_an_empty_database_beside_its_log_gives_what_the_log_holds(database: Path) -> None:
+@pytest.mark.parametrize("noted", [True, False])
+def test_an_empty_database_beside_its_log_gives_what_the_log_holds(database: Path, noted: bool) -> None:
     store = Store(database)
     for number in range(20):
         store.sessions.add(a_session(f"s{number:03}"))
@@ -143,6 +146,8 @@ def test_an_empty_database_beside_its_log_gives_what_the_log_holds(database: Pat
     store.close()
     database.write_bytes(b"")
     shutil.copy(database.parent / "log", database_files.file_parts(database)[1])
+    if not noted:
+        shutil.rmtree(copies.folder(database))
     assert recovered(database) == {f"s{number:03}" for number in range(20)}
 
 
