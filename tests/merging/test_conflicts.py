@@ -55,6 +55,15 @@ def test_by_hunk_and_back_again(desk: Desk, task: Session) -> None:
     desk.clean(task)
 
 
+def test_both_sides_of_a_whole_file(desk: Desk, task: Session) -> None:
+    stopped(desk, task)
+    left = open_conflict.resolve(desk.engine, task.id, "one.txt", "both")
+    assert (left.files, left.resolved) == ((), ("one.txt",))
+    operations.continue_(desk.engine, task.id)
+    assert desk.shown("main", "one.txt") == lines(_3="base 3\nsession 3", _15="base 15\nsession 15")
+    desk.clean(task)
+
+
 def test_the_board_knows_of_a_conflict_and_takes_nothing_for_uncommitted(desk: Desk, task: Session) -> None:
     def shown() -> str:
         (row,) = desk.engine.store.sessions.board().rows

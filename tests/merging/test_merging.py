@@ -99,6 +99,7 @@ def test_an_undo_brings_base_and_session_back(desk: Desk) -> None:
     desk.merge(session)
     undone = operations.undo(desk.engine, session.id)
     assert undone.state is MergeState.UNDONE
+    assert "note" not in desk.facts(session), "nothing of it was pushed"
     assert (desk.tip(session), desk.sha("main")) == (tip, base)
     assert git(desk.repo, "status", "--porcelain") == ""
     assert (desk.repo / "one.txt").read_text() == lines()

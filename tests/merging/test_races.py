@@ -9,11 +9,11 @@ import pytest
 
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git import lock
-from ampsm_engine.merging import operations, recovery, steps
+from ampsm_engine.merging import journal, operations, recovery, situation, steps
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import Iteration, MergeState, Session, State, Status
 from tests.conftest import git
-from tests.merging.desk import Desk, lines
+from tests.merging.desk import Desk, lines, options
 
 
 def overtaken(desk: Desk, slow: Callable[[], object], quick: Callable[[], object]) -> str:
@@ -74,6 +74,16 @@ def test_a_command_that_starts_beside_a_merge_leaves_it_alone(
     assert looked_after == [()]
     assert desk.last(task).state is MergeState.DONE
     assert desk.shown("main", "one.txt") == lines(_3="session")
+
+
+def test_what_a_dead_process_left_is_looked_after_and_told(desk: Desk, task: Session) -> None:
+    store, main = desk.engine.store, desk.sha("main")
+    store.merges.begin(journal.new(situation.look(store, task.id), options(), moved="main"))
+    told = recovery.recover(desk.engine)
+    assert told == ("The merge of fix login was rolled back: main is as it was before.",)
+    facts = [fact.text for fact in store.facts.read(session_id=task.id) if fact.kind == "recovered"]
+    assert (facts, desk.last(task).state, desk.sha("main")) == ([*told], MergeState.ROLLED_BACK, main)
+    assert recovery.recover(desk.engine) == ()
 
 
 def test_two_merges_of_one_session(desk: Desk, task: Session) -> None:
