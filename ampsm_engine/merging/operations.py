@@ -3,15 +3,11 @@
 What can be refused is refused before anything is written; then it goes step by step.
 """
 
-import contextlib
-import threading
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Self
 
 from ampsm_engine.context import Engine
-from ampsm_engine.errors import AmpsmError, NotFound, Refused
+from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import lock, repository
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.object_reader import ObjectReader
@@ -32,11 +28,10 @@ def merge(engine: Engine, session_id: str, options: Options) -> MergeResult:
         now = situation.look(engine.store, session_id, options.onto, options.kind, repo=repo, reader=reader)
         if now.branch_tip != before.branch_tip:
             raise _overtaken(engine, now)
-        with _Aside(lambda: _made_ready(now, options, reader)) as ready:
-            moves = options.kind == "merge" and not options.pull_request
-            found = tuple(situation.obstacles(engine.store, now, moves_target=moves, objects=ready.result))
-            situation.refuse(found)
-            objects = ready.result()
+        objects = ObjectStore(now.root, now.repo, reader=reader, fork=now.session.base_commit)
+        moves = options.kind == "merge" and not options.pull_request
+        found = tuple(situation.obstacles(engine.store, now, moves_target=moves, objects=objects))
+        situation.refuse(found)
         now = replace(now, repo=objects.repo)
         span = situation.span(engine.store, now, objects)
         line = objects.line(now.base_tip, now.branch_tip)
@@ -72,35 +67,6 @@ def _proceed(engine: Engine, now: Situation, merge: Merge, objects: ObjectStore)
     return steps.advance(engine, now.session, steps.decided(engine, now, merge, plan, made), objects)
 
 
-class _Aside:
-    """Work that a thread does meanwhile; what it raises is raised where its result is asked for."""
-
-    def __init__(self, work: Callable[[], ObjectStore]) -> None:
-        self._work = work
-        self._made: ObjectStore | None = None
-        self._problem: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="ampsm-merge")
-
-    def _run(self) -> None:
-        try:
-            self._made = self._work()
-        except BaseException as problem:  # noqa: BLE001 - `result` raises it
-            self._problem = problem
-
-    def result(self) -> ObjectStore:
-        self._thread.join()
-        if self._made is None:
-            raise self._problem or RuntimeError
-        return self._made
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.join()
-
-
 def _overtaken(engine: Engine, now: Situation) -> Refused:
     """The session's branch was moved by another process while an operation waited for its turn."""
     session = now.session
@@ -109,16 +75,6 @@ def _overtaken(engine: Engine, now: Situation) -> Refused:
         message = f"{session.name} was {steps.PAST[last.kind]} by another ampsm meanwhile."
         return Refused(message, f"ampsm show {session.id}")
     return Refused(f"The branch {session.branch_name} moved meanwhile.", f"ampsm preflight {session.id}")
-
-
-def _made_ready(now: Situation, options: Options, reader: ObjectReader) -> ObjectStore:
-    """What commits are made on, with the merge in it that takes longest: objects that nothing refers to yet."""
-    objects = ObjectStore(now.root, now.repo, reader=reader, fork=now.session.base_commit)
-    with contextlib.suppress(AmpsmError):  # whatever it is, it is told where it matters
-        objects.hooks_folder(now.worktree)  # asked for now, and with it all that making commits will ask for
-        if options.kind == "merge" and options.squash and (line := objects.line(now.base_tip, now.branch_tip)):
-            objects.merged(*(objects.tree_of(commit) for commit in (line.base, now.base_tip, now.branch_tip)))
-    return objects
 
 
 def _ended(engine: Engine, merge: Merge, objects: ObjectStore | None = None) -> MergeResult:

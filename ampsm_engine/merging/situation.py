@@ -4,7 +4,7 @@
 branch would bring that branch's work along. Reads only, but that a base that was renamed is followed.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -130,11 +130,11 @@ def _named(repo: Repo, session: Session, target: str, kind: Kind) -> str:
 
 
 def obstacles(
-    store: Store, now: Situation, *, moves_target: bool = True, objects: Callable[[], ObjectStore] | None = None
+    store: Store, now: Situation, *, moves_target: bool = True, objects: ObjectStore | None = None
 ) -> Iterator[Finding]:
     """What was looked at in session, worktree and target; findings of level `stop` are in the way.
 
-    `objects`: asked for when it comes to the histories, so that they can be read in meanwhile.
+    `objects`: what the histories are read with.
     """
     yield from own_obstacles(store, now)
     yield from _target(now, objects, moves_target=moves_target)
@@ -251,7 +251,7 @@ def _uncommitted(now: Situation, entries: Sequence[worktree_status.StatusEntry])
         yield Finding("left-out", "warn", text, f"ampsm diff {now.session.id} --uncommitted")
 
 
-def _target(now: Situation, objects: Callable[[], ObjectStore] | None, *, moves_target: bool) -> Iterator[Finding]:
+def _target(now: Situation, objects: ObjectStore | None, *, moves_target: bool) -> Iterator[Finding]:
     session = now.session
     if now.target == session.branch_name:
         text = f"{now.target} is the session's own branch."
@@ -263,7 +263,7 @@ def _target(now: Situation, objects: Callable[[], ObjectStore] | None, *, moves_
         local = last if repository.branch_tip(now.root, last) else "BRANCH"
         yield Finding("base", "stop", text, f"ampsm merge {session.id} --onto {local} -m MESSAGE")
         return
-    is_line = objects is not None and objects().line(now.base_tip, now.branch_tip) is not None
+    is_line = objects is not None and objects.line(now.base_tip, now.branch_tip) is not None
     if not is_line and not merge_bases(now.root, now.base_tip, now.branch_tip):
         try:
             common(now.root, now.base_tip, now.branch_tip)

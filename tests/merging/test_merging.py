@@ -1,5 +1,6 @@
 """From a session to its base: what arrives there, what stays as it was, and what is kept."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -150,3 +151,23 @@ def test_the_commit_that_is_kept_of_a_session_goes_along_with_a_rebase_and_its_u
     assert desk.sha(kept) == desk.tip(task) != before
     operations.undo(desk.engine, task.id)
     assert desk.sha(kept) == desk.tip(task) == before
+
+
+def test_a_merge_that_is_refused_has_merged_nothing(desk: Desk) -> None:
+    """No merge driver of the user's has run, and no object was written: what is refused is refused first."""
+    trace = desk.repo.parent / "driver-ran"
+    git(desk.repo, "config", "merge.traced.driver", f"touch {trace} && false")
+    desk.base({".gitattributes": "*.txt merge=traced\n"})
+    task = desk.session()
+    desk.amp(task, {"one.txt": lines(_3="session")})
+    desk.base({"one.txt": lines(_9="base")})
+    git(desk.repo, "bisect", "start")
+    before = git(desk.repo, "count-objects", "-v")
+    with pytest.raises(Refused, match="bisect"):
+        desk.merge(task)
+    assert not trace.exists()
+    assert git(desk.repo, "count-objects", "-v") == before
+    git(desk.repo, "bisect", "reset")
+    with contextlib.suppress(ConflictsWait):
+        desk.merge(task)
+    assert trace.exists()
