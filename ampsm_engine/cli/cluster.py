@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ampsm_engine.cli import diagnostics, output
+from ampsm_engine.cli import diagnostics, output, parameters
 from ampsm_engine.cli.root import Command, Group
 from ampsm_engine.errors import Failed
 
@@ -32,7 +32,7 @@ def cluster_command() -> None:
 @click.option(
     "--home",
     metavar="F",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=parameters.FOLDER,
     help="Its home. [default: one of the machine's own]",
 )
 @click.option("--listen", metavar="ADDRESS", help="Where the worker listens. [default: as the scheduler is reached]")

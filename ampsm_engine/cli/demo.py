@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ampsm_engine import config, labels, session_problems
-from ampsm_engine.cli import diagnostics, documents, output
+from ampsm_engine.cli import diagnostics, documents, output, parameters
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.cli.tables import board_row, print_sessions, width
@@ -270,7 +270,7 @@ def demo_environment(stage: DemoFolder, speed: float) -> Iterator[None]:
 @click.option(
     "--folder",
     metavar="F",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=parameters.FOLDER,
     help="An empty folder to play in. [default: a new one]",
 )
 @click.option("--keep/--no-keep", default=True, help="Keep the folder to look around in. [default: keep]")

@@ -59,12 +59,14 @@ def target_run(engine: "Engine", reference: str) -> "Batch":
     return run
 
 
-def repository_root(engine: "Engine", path: "Path") -> str:
-    """The root of the repository that a path lies in, to choose its sessions.
+def repository_root(engine: "Engine", path: "Path | None") -> str | None:
+    """The root of the repository that a path lies in, to choose its sessions; None without a path.
 
     A root that is gone counts where a session, in the trash or not, has it; NotFound otherwise, Unfit for what is no
     repository.
     """
+    if path is None:
+        return None
     absolute = path.expanduser().absolute()
     if absolute.exists():
         from ampsm_engine.git import repository

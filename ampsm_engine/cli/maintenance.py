@@ -59,9 +59,7 @@ def doctor_command(cluster: str | None, sources: tuple[str, ...], *, as_json: bo
 
 @click.command(cls=Command, short_help="Find what store and repositories disagree about.")
 @click.option("--apply", is_flag=True, help="Make lost worktrees again, and rebuild sessions that the store lost.")
-@click.option(
-    "--repo", metavar="P", type=click.Path(file_okay=False, path_type=Path), help="Look into this repository, too."
-)
+@click.option("--repo", metavar="P", type=parameters.FOLDER, help="Look into this repository, too.")
 @parameters.json_option
 def repair_command(repo: Path | None, *, apply: bool, as_json: bool) -> int:
     """Find sessions whose worktree is gone, sessions that the store lost, and worktrees and branches of no session.

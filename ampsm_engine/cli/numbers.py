@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ampsm_engine.context import Engine
     from ampsm_engine.metrics.summary import Selection, Summary
 
-FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -41,7 +40,7 @@ def selection_options(command: Callable[..., int]) -> Callable[..., int]:
         return command(wanted=wanted, **options)
 
     for option in (
-        click.option("--repo", metavar="P", type=FOLDER, help="Only those of one repository."),
+        click.option("--repo", metavar="P", type=parameters.FOLDER, help="Only those of one repository."),
         click.option("--batch", metavar="RUN", type=parameters.BatchReference(), help="Only those of one batch."),
         click.option(
             "--session", "-S", "references", metavar="SESSION", type=parameters.SessionReference(), multiple=True,
@@ -70,7 +69,7 @@ def selected(engine: "Engine", wanted: SelectionOptions) -> "tuple[Selection, st
     store = engine.store
     sessions = [store.sessions.resolve(reference) for reference in wanted.references]
     run = store.batches.resolve(wanted.batch) if wanted.batch is not None else None
-    root = engine_access.repository_root(engine, wanted.repo) if wanted.repo is not None else None
+    root = engine_access.repository_root(engine, wanted.repo)
     names = [session.name for session in sessions]
     about = [f"batch {run.name or run.id}"] if run else []
     about += [f"session{'s' * (len(names) > 1)} {', '.join(names)}"] if names else []

@@ -273,9 +273,13 @@ PROMPT_LIMIT = 1_048_576
 """Bytes that amp takes on its standard input."""
 
 
+FOLDER = click.Path(file_okay=False, path_type=Path)
 STATUS = click.Choice([status.value for status in Status])
 
 session_argument = click.argument("reference", metavar="SESSION", type=SessionReference())
+here_option = click.option(
+    "--repo", metavar="P", type=FOLDER, default=Path(), help="Any folder of the repository. [default: here]"
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 prompt_argument = click.argument("prompt", required=False, type=TEXT)

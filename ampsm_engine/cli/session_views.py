@@ -27,7 +27,7 @@ def list_sessions(
     `tags`: those that have all of them; `archived`: those that were put away, which are left out otherwise.
     """
     engine = engine_access.open_engine()
-    root = engine_access.repository_root(engine, repo) if repo is not None else None
+    root = engine_access.repository_root(engine, repo)
     from ampsm_engine.store.sessions import SessionFilter
 
     wanted = SessionFilter(root, statuses, tags, archived)

@@ -12,7 +12,6 @@ from ampsm_engine.cli.session_start import trusting
 from ampsm_engine.model import Status
 
 TAG = parameters.Tag()
-FOLDER = click.Path(file_okay=False, path_type=Path)
 
 name_option = click.option("--name", metavar="N", type=parameters.VISIBLE_TEXT, help="What to call the session.")
 base_option = click.option(
@@ -41,7 +40,7 @@ thread_option = click.option(
 
 @click.command(cls=Command, short_help="Start a session: a branch, a worktree and a first run of amp.")
 @parameters.prompt_argument
-@click.option("--repo", metavar="P", type=FOLDER, default=Path(), help="Any folder of the repository. [default: here]")
+@parameters.here_option
 @name_option
 @base_option
 @branch_option
@@ -197,7 +196,7 @@ def _fan_out(
 
 
 @click.command(cls=Command, short_help="List the sessions, newest first.")
-@click.option("--repo", metavar="P", type=FOLDER, help="Only those of one repository.")
+@click.option("--repo", metavar="P", type=parameters.FOLDER, help="Only those of one repository.")
 @click.option(
     "--status", "-s", "statuses", metavar="S", type=parameters.STATUS, multiple=True,
     help=f"Only those in a status: {', '.join(Status)}. May be given more than once.",
@@ -322,7 +321,7 @@ def edit_command(
 
 
 @click.command(cls=Command, short_help="Take in a worktree that was made elsewhere.")
-@click.argument("path", type=FOLDER)
+@click.argument("path", type=parameters.FOLDER)
 @name_option
 @base_option
 @parameters.script_option

@@ -11,8 +11,6 @@ from ampsm_engine.cli.root import Command
 from ampsm_engine.cli.session_start import ask_for_trust, trusting
 from ampsm_engine.errors import Refused
 
-FOLDER = click.Path(file_okay=False, path_type=Path)
-
 
 @click.command(cls=Command, short_help="Set a session's worktree up again, or go on without.")
 @parameters.session_argument
@@ -60,7 +58,7 @@ def setup_command(reference: str, *, skip: bool, as_json: bool) -> int:
 
 
 @click.command(cls=Command, short_help="Trust a repository's setup command, or none of them any more.")
-@click.option("--repo", metavar="P", type=FOLDER, default=Path(), help="Any folder of the repository. [default: here]")
+@parameters.here_option
 @click.option("--base", metavar="REF", type=parameters.Revision(), help="The commit whose .ampsm.toml is meant.")
 @click.option(
     "--in", "folder", metavar="D", type=parameters.FolderInRepository(), help="The folder that sessions are about."

@@ -165,7 +165,7 @@ def _print_train(engine: "Engine", result: "TrainResult") -> None:
 @click.command(cls=Command, short_help="Find out whether what is ready works together.")
 @click.argument("references", metavar="[SESSION]...", nargs=-1, type=parameters.SessionReference())
 @click.option("--all", "everything", is_flag=True, help="All sessions that could be merged as they are.")
-@click.option("--repo", metavar="P", type=click.Path(), help="With --all: only of this repository.")
+@click.option("--repo", metavar="P", type=parameters.FOLDER, help="With --all: only of this repository.")
 @click.option("--script", metavar="CMD", type=parameters.TEXT, help="Judge by this, not by their own scripts.")
 @click.option("--again", is_flag=True, help="Run the script even where the answer is known.")
 @parameters.json_option
@@ -173,7 +173,7 @@ def check_command(
     references: tuple[str, ...],
     *,
     everything: bool,
-    repo: str | None,
+    repo: "Path | None",
     script: str | None,
     again: bool,
     as_json: bool,
@@ -193,10 +193,9 @@ def check_command(
     if repo is not None and not everything:
         raise click.UsageError("--repo goes with --all.")
     _refuse_empty(script)
-    from pathlib import Path
 
     engine = engine_access.open_engine()
-    sessions = _chosen(engine, references, Path(repo) if repo is not None else None)
+    sessions = _chosen(engine, references, repo)
     answers, refused_groups = _answers(engine, sessions, script or "", again=again)
     if refused_groups and not answers:
         raise refused_groups[0][1]
@@ -249,7 +248,7 @@ def _answers(
 def _chosen(engine: "Engine", references: Sequence[str], repo: "Path | None") -> tuple[Session, ...]:
     if references:
         return tuple({one.id: one for one in (engine_access.session(engine, name) for name in references)}.values())
-    root = engine_access.repository_root(engine, repo) if repo is not None else None
+    root = engine_access.repository_root(engine, repo)
     from ampsm_engine.merging import compatibility
 
     with diagnostics.working("Looking at the sessions"):
@@ -313,10 +312,10 @@ def _print_lines(name: str, lines: "GuiltyLines") -> None:
 
 
 @click.command(cls=Command, short_help="Show which sessions' changes overlap, and in how many places.")
-@click.option("--repo", metavar="P", type=click.Path(), help="Only of this repository.")
+@click.option("--repo", metavar="P", type=parameters.FOLDER, help="Only of this repository.")
 @click.option("--watch", "-w", is_flag=True, help="Go on until Ctrl-C; with --json a line for each change.")
 @parameters.json_option
-def radar_command(repo: str | None, *, watch: bool, as_json: bool) -> int:
+def radar_command(repo: "Path | None", *, watch: bool, as_json: bool) -> int:
     """Show the sessions as a matrix: in how many places the changes of each two would conflict. Nothing is changed.
 
     A number counts hunks that overlap; two sessions that change the same file elsewhere do not overlap. The first
@@ -326,10 +325,8 @@ def radar_command(repo: str | None, *, watch: bool, as_json: bool) -> int:
       ampsm radar --watch
       ampsm radar --json --watch
     """
-    from pathlib import Path
-
     engine = engine_access.open_engine()
-    root = engine_access.repository_root(engine, Path(repo)) if repo is not None else None
+    root = engine_access.repository_root(engine, repo)
     from ampsm_engine.merging import radar
 
     if not watch:

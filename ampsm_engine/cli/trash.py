@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option(
     "--repo",
     metavar="P",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=parameters.FOLDER,
     help="Only those of one repository. [default: all]",
 )
 @click.option("--fetch", is_flag=True, help="Fetch their bases first.")
@@ -44,7 +44,7 @@ def clean_command(repo: Path | None, *, fetch: bool, dry_run: bool, yes: bool, a
     from ampsm_engine.engine import bases, merged_elsewhere, session_trash
 
     engine = engine_access.open_engine()
-    root = engine_access.repository_root(engine, repo) if repo is not None else None
+    root = engine_access.repository_root(engine, repo)
     if fetch:
         with diagnostics.working("Fetching the bases"):
             for text in bases.fetch_all(engine, root):
