@@ -1,6 +1,6 @@
 """How values read to a person: ages, durations, counts, the word of a state.
 
-Pure, without colour and without a screen; glyph and colour of a state stand in `states`.
+Pure, without colour and without a screen; glyph and colour of a state stand in `state_styles`.
 """
 
 from collections.abc import Sequence
