@@ -32,8 +32,8 @@ from ampsm_engine.plain_text import plural
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ampsm_engine.cli.patch_encodings import PatchEncodings
     from ampsm_engine.engine.views import SessionDiff
+    from ampsm_engine.git.attributes import PatchEncodings
     from ampsm_engine.git.entities import FileChange
     from ampsm_engine.redact.window import SafeStream
 
@@ -391,7 +391,7 @@ class PatchText:
             self._encodings = None  # what it knew is of a file that has ended
             return text
         if self._encodings is None:
-            from ampsm_engine.cli.patch_encodings import PatchEncodings
+            from ampsm_engine.git.attributes import PatchEncodings
 
             self._encodings = PatchEncodings(self._worktree)
         readable = self._encodings.read(text)

@@ -1,4 +1,4 @@
-"""What .gitattributes say about paths, `linguist-generated`, `-diff`, encodings; and files in an encoding of their own.
+"""What .gitattributes say about paths, `linguist-generated`, `-diff`, encodings; files and patches in such encodings.
 
 Those of a tree are read from the tree itself, for git before 2.40 reads those of a worktree or an index only. They
 fold, and never hide: an agent writes them. Where `working-tree-encoding` is set git keeps a file in UTF-8 and writes it
@@ -213,3 +213,39 @@ def read_text(worktree: Path, path: str) -> tuple[str, str]:
         return (lines.decode(), kind) if lines is not None else ("", "")
     encoding = encodings.of_lines(content, said)
     return content.decode(encoding or "utf-8", "surrogateescape"), encoding
+
+
+_FILES = re.compile(r"(?m)^(?=diff --git )")
+_NAME = re.compile(r"(?m)^(?:\+\+\+ b|--- a)/([^\t\n]+)")
+
+
+class PatchEncodings:
+    """Reads the pieces of one patch, the last of which may be only the beginning of a file's patch.
+
+    As the app reads them, so that both show the same; for a reader, and not for `git apply`.
+    """
+
+    def __init__(self, worktree: Path | None) -> None:
+        self._worktree = worktree
+        self._encoding = ""
+        """What the file is in whose patch the last piece ended with."""
+
+    def read(self, text: str) -> str:
+        """A piece of the patch, decoded as UTF-8 with surrogates for other bytes, as it is meant to be read."""
+        return "".join(map(self._read_file, _FILES.split(text)))
+
+    def _read_file(self, text: str) -> str:
+        if text.startswith("diff --git "):
+            self._encoding = ""
+        raw = text.encode("utf-8", "surrogateescape")
+        at = raw.find(b"\n@@ ") + 1
+        self._encoding = self._encoding or encodings.of_lines(
+            raw[at:], self._attribute_encoding(text[: text.find("\n@@ ")])
+        )
+        if not self._encoding:
+            return text
+        return text[: text.find("\n@@ ") + 1] + raw[at:].decode(self._encoding, "surrogateescape")
+
+    def _attribute_encoding(self, head: str) -> str:
+        names = _NAME.findall(head)
+        return named_encoding(self._worktree, names[-1]) if names and self._worktree else ""
