@@ -53,6 +53,7 @@ def test_commits_by_hand_stay_commits_of_their_own(bench: Bench) -> None:
 
 def test_commits_that_do_not_change_places_are_told(bench: Bench) -> None:
     bench.amp({"a.txt": lines(_5="amp")})
+    bench.amp({"b.txt": lines(_5="amp")})
     mine = bench.hand({"a.txt": lines(_5="mine")}, "Mine")
     bench.hand({"a.txt": lines(_5="mine, too")}, "Mine, too")
     bench.amp({"a.txt": lines(_5="amp again")})
