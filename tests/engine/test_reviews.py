@@ -1,5 +1,6 @@
 """The verbs of a review on a real repository with the scripted amp: what is looked at, marked, said, taken back, sent."""
 
+import errno
 import sys
 from pathlib import Path
 from unittest.mock import Mock
@@ -445,6 +446,12 @@ def test_what_waits_for_a_later_moment_is_not_refused_because_the_repository_is_
     reviews = bench.engine.store.reviews
     for name, state in (("r1", RejectionState.QUEUED), ("r2", RejectionState.DOING)):
         reviews.add_rejection(Rejection(name, session.id, "app.py", None, None, "", "", "2026", state=state))
+    full = Failed("The disk is full.", "df")
+    full.__cause__ = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(worker_rejections.lock, "writer", Mock(side_effect=full))
+    with pytest.raises(Failed, match="disk is full"):
+        worker_rejections.carry_out_waiting(bench.engine.store, session, hooks=False, iteration_id="i", begun_only=True)
+    assert reviews.rejection("r2").state is RejectionState.DOING, "it is no reason to refuse anything for good"
     monkeypatch.setattr(worker_rejections.lock, "writer", Mock(side_effect=Failed("Somebody is writing.", "Wait.")))
     worker_rejections.carry_out_waiting(bench.engine.store, session, hooks=False, iteration_id="i", begun_only=True)
     assert reviews.rejection("r1").state is RejectionState.QUEUED

@@ -92,6 +92,19 @@ def test_each_can_be_taken_back_the_last_one_first(yard: Yard) -> None:
     assert any("the script has not run on it" in fact.text for fact in facts)
 
 
+def test_what_passed_not_long_ago_is_not_run_again_but_for_another_script(yard: Yard) -> None:
+    sessions = yard.sessions("a b")
+
+    def brought_in(**more: str) -> int:
+        result = train.run(yard.desk.engine, [one.id for one in sessions], options(""), **more)
+        assert names(yard, result) == ["a", "b"]
+        for session in reversed(sessions):
+            operations.undo(yard.desk.engine, session.id)
+        return result.runs
+
+    assert [brought_in(), brought_in(), brought_in(script="true")] == [1, 0, 1]
+
+
 def test_one_at_fault_is_set_aside_and_the_others_come_in(yard: Yard) -> None:
     sessions = yard.sessions("a b c d e", "test ! -e c")
     result = yard.run(sessions)
