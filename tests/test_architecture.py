@@ -9,6 +9,8 @@ from pathlib import Path
 
 from ampsm_engine import private_folder
 from ampsm_engine.errors import AmpsmError
+from ampsm_engine.model import Outcome
+from ampsm_engine.state_styles import SHOWN, STATES
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(path for house in ("ampsm_engine", "ampsm_tui") for path in (ROOT / house).rglob("*.py"))
@@ -81,6 +83,14 @@ def test_a_class_owns_parts_where_it_would_be_a_tower() -> None:
     assert {name: many for name, many in methods.items() if many > 30} == {}
     bases = {node.name: [base.id for base in node.bases if isinstance(base, ast.Name)] for node in classes}
     assert {name: found for name, found in bases.items() if len(ours.intersection(found)) > 1} == {}
+
+
+def test_no_state_is_drawn_by_hand() -> None:
+    """One look for a state of a session everywhere: only `state_styles` names a glyph, also in a help text."""
+    glyphs, words = "".join({one.glyph for one in SHOWN.values()}), "|".join((*STATES, "stopped"))
+    drawn = re.compile(rf"[{glyphs}] +({words})\b|\b({'|'.join(Outcome.__members__)}): \"[{glyphs}]\"")
+    texts = {str(path.relative_to(ROOT)): path.read_text() for path in SOURCES if path.name != "state_styles.py"}
+    assert {name: found[0] for name, text in texts.items() if (found := drawn.search(text))} == {}
 
 
 def test_errors_stay_few() -> None:

@@ -5,11 +5,13 @@ from typing import Any
 
 import click
 
+from ampsm_engine import labels
 from ampsm_engine.cli import diagnostics, engine_access, output, parameters, session_start, session_views
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.cli.session_start import trusting
 from ampsm_engine.model import Status
+from ampsm_engine.state_styles import STATES
 
 TAG = parameters.Tag()
 
@@ -195,7 +197,19 @@ def _fan_out(
     return begun(engine, batch, wait=wait, as_json=as_json)
 
 
-@click.command(cls=Command, short_help="List the sessions, newest first.")
+_LS_HELP = """List the sessions, newest first.
+
+{running} running   {queued} queued   {awaiting-input} awaiting input (its script failed, or it could not be committed)
+{idle} idle      {error} error    {done} done (merged)
+{outside}           something changed outside of its worktree while amp ran: `ampsm show` says what
+
+ampsm ls --status running --status awaiting-input
+ampsm ls --tag urgent
+ampsm ls --json | jq -r '.sessions[] | select(.status == "error") | .id'
+""".format_map({word: style.glyph for word, style in STATES.items()} | {"outside": labels.OUTSIDE_MARK})
+
+
+@click.command(cls=Command, short_help="List the sessions, newest first.", help=_LS_HELP)
 @click.option("--repo", metavar="P", type=parameters.FOLDER, help="Only those of one repository.")
 @click.option(
     "--status", "-s", "statuses", metavar="S", type=parameters.STATUS, multiple=True,
@@ -215,16 +229,7 @@ def _fan_out(
 def ls_command(
     repo: Path | None, statuses: tuple[str, ...], tags: tuple[str, ...], *, archived: bool, as_json: bool
 ) -> int:
-    """List the sessions, newest first.
-
-    ● running   ◌ queued   ◆ awaiting input (its script failed, or it could not be committed)
-    ○ idle      ✗ error    ✓ done (merged)
-    !           something changed outside of its worktree while amp ran: `ampsm show` says what
-
-    ampsm ls --status running --status awaiting-input
-    ampsm ls --tag urgent
-    ampsm ls --json | jq -r '.sessions[] | select(.status == "error") | .id'
-    """
+    """List the sessions, newest first; `_LS_HELP` is its help."""
     from ampsm_engine.engine import sessions
 
     return session_views.list_sessions(

@@ -63,12 +63,12 @@ def with_merges(known: Forecasts, merges: Mapping[str, "Merge"]) -> dict[str, Co
 
 
 def forecast_lines(
-    forecast: ConflictForecast, base: str, names: Mapping[str, str], width: int
+    forecast: ConflictForecast, base: str, names: Mapping[str, str], width: int, merge_key: str
 ) -> list[tuple[Piece, ...]]:
     """The lines of a preview about a forecast, at most MOST_LINES; `names` are those of the other sessions by id."""
     lines: list[tuple[Piece, ...]] = []
     if forecast.open == "conflicted":
-        lines.append((Piece("its conflicts wait for you: M", "awaiting-input"),))
+        lines.append((Piece(f"its conflicts wait for you: {merge_key}", "awaiting-input"),))
     elif forecast.open:
         lines.append((Piece("it is being merged", "running"),))
     for conflict in forecast.conflicts:

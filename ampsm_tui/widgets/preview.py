@@ -13,7 +13,7 @@ from ampsm_engine import labels
 from ampsm_engine.model import Board, BoardRow, Fact
 from ampsm_engine.state_styles import STATES
 from ampsm_tui.clean import cells, cut, cut_start, fit, many_lines, one_line, wrapped
-from ampsm_tui.hints import in_app
+from ampsm_tui.hints import in_app, key_name
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets import session_columns
 from ampsm_tui.widgets.forecast import Forecasts, forecast_lines
@@ -128,7 +128,9 @@ class Preview(DraggedText, Widget):
     def _conflicts(self, row: BoardRow, width: int) -> list[Painted]:
         found = self.forecasts.get(row.session.id)
         names = {one.session.id: one.session.name for one in (self.board.rows if self.board else ())}
-        return forecast_lines(found, row.session.base_branch, names, width) if found else []
+        if not found:
+            return []
+        return forecast_lines(found, row.session.base_branch, names, width, key_name(self, "session.merge"))
 
 
 def _side_by_side(left: list[Painted], right: list[Painted], width: int) -> list[Painted]:

@@ -18,6 +18,7 @@ from textual.widget import Widget
 
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Iteration
+from ampsm_engine.state_styles import STATES
 from ampsm_tui.bindings import allow_action, bind
 from ampsm_tui.clean import cut, one_line
 from ampsm_tui.widgets.inputs import typed
@@ -92,7 +93,7 @@ class QueuedPrompts(Widget, can_focus=True):
             return Strip.blank(width, self.rich_style)
         iteration = self.waiting[index]
         is_here = self.has_focus and iteration.id == self._cursor
-        label = f"{'▌' if is_here else '◌'} {iteration.number} queued  "
+        label = f"{'▌' if is_here else STATES['queued'].glyph} {iteration.number} queued  "
         last = self._first() + self.size.height - 1
         more = len(self.waiting) - 1 - last if index == last else 0
         tail = f"  +{more} more" if more > 0 else ""

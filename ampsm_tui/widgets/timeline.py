@@ -21,7 +21,7 @@ from ampsm_engine import labels, timestamps
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Fact, Iteration, Outcome, SetupState, State
 from ampsm_engine.plain_text import plural
-from ampsm_engine.state_styles import STATES
+from ampsm_engine.state_styles import SHOWN
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, cut, fit, one_line
 from ampsm_tui.theme import legible_on
@@ -60,7 +60,7 @@ class TimelineEntry:
     """Whether the transcript of the entry is the one that is shown."""
 
 
-_ENDINGS = {Outcome.DONE: "done", Outcome.FAILED: "error", Outcome.CRASHED: "error", Outcome.STOPPED: "idle"}
+_ENDINGS = {Outcome.DONE: "done", Outcome.FAILED: "error", Outcome.CRASHED: "error", Outcome.STOPPED: "stopped"}
 _OF_ITERATIONS = frozenset({"queued", "started", "finished", "failed", "stopped", "crashed", "committed", "dropped"})
 _SHOWN_ELSEWHERE = _OF_ITERATIONS | {"thread", "note", "tested"}
 _MAKERS = {"ampsm": "", "amp": "by amp", "hand": "by hand", "review": "in review"}
@@ -95,11 +95,11 @@ def _rank(entry: TimelineEntry) -> tuple[bool, datetime, int, int]:
 
 def _iteration_entry(iteration: Iteration) -> TimelineEntry:
     """An iteration: what was asked, and how it goes or went."""
-    word = _word(iteration)
+    word = iteration_word(iteration)
     return TimelineEntry(
         key=f"iteration {iteration.id}",
         kind=EntryKind.ITERATION,
-        glyph=STATES[word].glyph,
+        glyph=SHOWN[word].glyph,
         style=word,
         title=f"{iteration.number}  {one_line(iteration.prompt, 300)}",
         detail=_detail(iteration),
@@ -109,7 +109,8 @@ def _iteration_entry(iteration: Iteration) -> TimelineEntry:
     )
 
 
-def _word(iteration: Iteration) -> str:
+def iteration_word(iteration: Iteration) -> str:
+    """The word of an iteration's state, whose look `state_styles.SHOWN` has."""
     if iteration.state is State.SETTLED:
         return _ENDINGS[iteration.outcome or Outcome.CRASHED]
     return "queued" if iteration.state is State.QUEUED else "running"
@@ -174,7 +175,7 @@ def _height(entry: TimelineEntry) -> int:
     return 2 if entry.kind in (EntryKind.ITERATION, EntryKind.COMMIT) else 1
 
 
-STYLES = ("queued", "running", "idle", "error", "done", "commit", "hand", "note", "fact", "title", "quiet", "cursor")
+STYLES = ("queued", "running", "stopped", "error", "done", "commit", "hand", "note", "fact", "title", "quiet", "cursor")
 
 
 class Timeline(DraggedText, ScrollView, can_focus=True):
@@ -186,7 +187,7 @@ class Timeline(DraggedText, ScrollView, can_focus=True):
         overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
         & > .timeline--queued { color: $state-queued; }
         & > .timeline--running { color: $state-running; text-style: bold; }
-        & > .timeline--idle { color: $state-idle; }
+        & > .timeline--stopped { color: $state-stopped; }
         & > .timeline--error { color: $state-error; }
         & > .timeline--done { color: $state-done; }
         & > .timeline--commit { color: $primary; }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine.config import Settings
 from ampsm_engine.engine import scripts
 from ampsm_engine.errors import Refused
 from ampsm_engine.git.integrate.outcomes import ConflictFile
@@ -350,6 +351,17 @@ async def test_what_would_conflict_is_marked_in_the_list_and_told_beside_it(
         )
         desk.sees_not("≠ mails")
         snapshot_svg(desk.app)
+
+
+async def test_the_key_of_conflicts_that_wait_is_the_one_that_was_chosen(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ampsm_tui.screens.list_updates.QUIET", 0.0)
+    waits = a_merge(MergeState.CONFLICTED, session_id="s3")
+    answered(desk, forecast_conflicts=lambda *_, **__: SessionConflicts(()), open_merges=lambda *_: {"s3": waits})
+    chosen = Settings({"keys.session.merge": "f9"})
+    async with desk.open(a_board(a_session("mails", id="s3")), size=(150, 24), settings=chosen):
+        await shows(desk.pilot, "conflicts wait: f9", "its conflicts wait for you: f9")
 
 
 async def test_what_became_of_a_merge_that_was_cut_off_is_told_at_the_start(desk: Desk) -> None:

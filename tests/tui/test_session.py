@@ -12,6 +12,7 @@ import pytest
 from ampsm_engine.errors import Refused
 from ampsm_engine.git.entities import FileChange
 from ampsm_engine.model import BoardRow, Outcome, State
+from ampsm_engine.state_styles import SHOWN
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens.session.screen import SessionScreen
 from ampsm_tui.widgets.prompt_box import PromptBox
@@ -128,7 +129,7 @@ async def test_an_ending_comes_with_the_board(desk: Desk) -> None:
         desk.sees("sleep 9  running")
         desk.sees_not("✓ done")
         await desk.show(a_board(a_row(outcome=Outcome.STOPPED)))
-        desk.sees("◆ stopped in 2m 00s", "sleep 9  no answer")
+        desk.sees(f"{SHOWN['stopped'].glyph} stopped in 2m 00s", "sleep 9  no answer")
 
 
 async def test_a_replaced_file_is_followed_to_its_end(desk: Desk) -> None:

@@ -13,12 +13,13 @@ from textual.widgets import ContentSwitcher
 from ampsm_engine import labels
 from ampsm_engine.model import Board, BoardRow, Iteration, Outcome, ScriptResult, State, Tally
 from ampsm_engine.plain_text import plural
+from ampsm_engine.state_styles import SHOWN
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open
 from ampsm_tui.clean import fit, many_lines, one_line
 from ampsm_tui.hints import in_app
 from ampsm_tui.screens.base import AppScreen
-from ampsm_tui.widgets.timeline import EntryKind, Timeline, TimelineEntry, timeline_entries
+from ampsm_tui.widgets.timeline import EntryKind, Timeline, TimelineEntry, iteration_word, timeline_entries
 from ampsm_tui.widgets.transcript.block_view import BlockView
 from ampsm_tui.widgets.transcript.blocks import Block, BlockKind
 from ampsm_tui.widgets.transcript.view import ShownIteration, TranscriptPane
@@ -98,7 +99,6 @@ def _modified_at(path: str) -> float:
 
 
 _LETTERS = {"added": "A", "modified": "M", "deleted": "D", "renamed": "R", "copied": "C", "typechange": "T"}
-_MARKS = {Outcome.DONE: "✓", Outcome.FAILED: "✗", Outcome.CRASHED: "✗", Outcome.STOPPED: "◆"}
 
 
 class TextReader(BlockView):
@@ -250,7 +250,7 @@ def _files_text(files: Sequence["FileChange"]) -> str:
 def _ending_text(iteration: Iteration) -> str:
     """How an iteration ended, or that it waits; the first sign of a line says how bad it is. Empty while amp works."""
     if iteration.state is State.QUEUED:
-        return "◆ queued"
+        return f"{SHOWN[iteration_word(iteration)].glyph} queued"
     if iteration.state is not State.SETTLED:
         return ""
     return "\n".join(_ending_lines(iteration))
@@ -258,7 +258,7 @@ def _ending_text(iteration: Iteration) -> str:
 
 def _ending_lines(iteration: Iteration) -> Iterator[str]:
     outcome = iteration.outcome or Outcome.CRASHED
-    words = [f"{_MARKS[outcome]} {outcome.value}"]
+    words = [f"{SHOWN[iteration_word(iteration)].glyph} {outcome.value}"]
     if iteration.duration_ms is not None:
         words.append(f"in {labels.duration(iteration.duration_ms)}")
     if iteration.attempts > 1:

@@ -10,6 +10,7 @@ from ampsm_engine.amp import edits, tally
 from ampsm_engine.amp.events import ToolUse
 from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.plain_text import plural
+from ampsm_engine.state_styles import STATES
 from ampsm_tui.clean import cells, cut, inert, many_lines, wrapped
 from ampsm_tui.widgets.transcript.blocks import Block, BlockKind, answer_text, arguments, outcome
 from ampsm_tui.widgets.transcript.markdown import MarkdownPainter
@@ -22,6 +23,7 @@ DIFF_LINES = 8
 
 MARK = "❯ "  # noqa: RUF001 - the mark of a prompt, and no letter
 _SUBAGENT = "│ "
+_OF_ENDINGS = {STATES["done"].glyph: "ok", STATES["error"].glyph: "error"}
 _SIGNS = {"+": "added", "-": "removed", " ": "dim", "@": "dim", "f": "strong"}
 
 
@@ -124,7 +126,7 @@ class TranscriptPainter:
     def _ending(self, block: Block, width: int) -> list[Line]:
         lines: list[Line] = [self._styled("─" * width, "line")]
         for text in block.text.split("\n"):
-            style = {"✓": "ok", "✗": "error", "◆": "warning"}.get(text[:1], "dim")
+            style = _OF_ENDINGS.get(text[:1], "dim")
             lines += [
                 self._styled(("" if at == 0 else "  ") + line, style)
                 for at, line in enumerate(wrapped(text, width - 2))
