@@ -67,13 +67,13 @@ class Scene:
 
     def steps(self, *, squashing: bool) -> None:
         """The steps alone."""
-        from ampsm_engine.git.integrate import branch_move, rewrite, squash
+        from ampsm_engine.git.integrate import branch_move, rewrite
         from ampsm_engine.git.integrate.object_store import ObjectStore
         from ampsm_engine.git.integrate.outcomes import BranchMove
 
         on, work = ObjectStore(self.root), self.tip
         if squashing:
-            work = squash.squash(on, work, self.base, "All of it").tip
+            work = rewrite.squash(on, work, self.base, "All of it").tip
         work = rewrite.rebase(on, work, self.base, reapply=True).tip
         merged = rewrite.merge(on, self.base, work, ff=False, message="Merge it")
         on.database.flush()

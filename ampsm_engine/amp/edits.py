@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 from ampsm_engine.amp.events import ToolResult, ToolUse
-from ampsm_engine.amp.lines import inner_object
+from ampsm_engine.amp.stream import inner_object
 from ampsm_engine.lean_dataclass import dataclass
 
 Clean = Callable[[str], str]

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ampsm_engine.amp import process
+from ampsm_engine.amp import command, process
 from ampsm_engine.amp.command import environment
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import Unfit
@@ -256,3 +256,35 @@ def _remember(cache: Path, path: Path, identity: list[object], listed: _Abilitie
     newest[str(path)] = {"identity": identity, "options": sorted(listed.options), "modes": listed.modes}
     with contextlib.suppress(OSError):  # asking again costs half a second, and nothing else
         write_json_object(_cache_file(cache), newest)
+
+
+_MOST_DOLLARS = 10**9
+"""Dollars beyond which a figure is no cost of a thread."""
+
+_AMOUNT = re.compile(r"\$\s?(\d[\d,]{0,15}(?:\.\d{1,8})?)(?![\d.,]*\d)")
+_COST_LINE = re.compile(r"^[\s*_#>-]*Cost\b[\s*_]*:", re.IGNORECASE | re.MULTILINE)
+
+
+def cost_of_thread(amp: Path, thread_id: str, environ: Mapping[str, str]) -> int | None:
+    """What amp says that a thread cost since it began, in millionths of a dollar; None where it does not.
+
+    It is never computed from tokens or prices, and what a subscription pays is in no figure. Failed for no id.
+    """
+    code, output = process.answer(command.usage(amp, thread_id), environment(environ), limit=PATIENCE)
+    return parse_cost(output.decode("utf-8", "replace")) if code == 0 else None
+
+
+def parse_cost(text: str) -> int | None:
+    """The amount in amp's answer in millionths of a dollar: that of the line `Cost:`, else the first one."""
+    from decimal import Decimal
+
+    from ampsm_engine.amp.transcript import without_escapes  # only who asks for costs pays for these two
+
+    plain = without_escapes(text)
+    named = _COST_LINE.search(plain)
+    line = plain[named.end() :].partition("\n")[0] if named else plain
+    found = _AMOUNT.search(line)
+    if found is None:
+        return None
+    amount = Decimal(found[1].replace(",", ""))
+    return int((amount * 1_000_000).to_integral_value()) if amount <= _MOST_DOLLARS else None

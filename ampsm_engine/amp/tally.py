@@ -22,7 +22,7 @@ from ampsm_engine.amp.events import (
     Usage,
     one_line,
 )
-from ampsm_engine.amp.lines import inner_object
+from ampsm_engine.amp.stream import inner_object
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Tally, ToolCall
 

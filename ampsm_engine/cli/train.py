@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ampsm_engine.context import Engine
     from ampsm_engine.merging.compatibility import Compatibility, Culprit, GuiltyLines
-    from ampsm_engine.merging.radar import Radar, RadarPair
+    from ampsm_engine.merging.forecast import Radar, RadarPair
     from ampsm_engine.merging.results import Options
     from ampsm_engine.merging.train import TrainResult
 
@@ -327,18 +327,18 @@ def radar_command(repo: "Path | None", *, watch: bool, as_json: bool) -> int:
     """
     engine = engine_access.open_engine()
     root = engine_access.repository_root(engine, repo)
-    from ampsm_engine.merging import radar
+    from ampsm_engine.merging import forecast
 
     if not watch:
         with diagnostics.working("Merging on trial"):
-            found = radar.radar(engine, repo_root=root)
+            found = forecast.radar(engine, repo_root=root)
         if as_json:
             output.document(_radar_document(found))
         else:
             _print_radar(found)
         return diagnostics.OK
     engine.store.retry_reads(diagnostics.warn_of_store)
-    _watch(engine, lambda: radar.radar(engine, repo_root=root), as_json=as_json)
+    _watch(engine, lambda: forecast.radar(engine, repo_root=root), as_json=as_json)
     return diagnostics.OK
 
 
@@ -404,9 +404,9 @@ def _print_radar(found: "Radar") -> None:
 
 
 def _print_matrix(sessions: Sequence[Session], pairs: "Sequence[RadarPair]") -> None:
-    from ampsm_engine.merging import radar
+    from ampsm_engine.merging import forecast
 
-    known = radar.counts(pairs)
+    known = forecast.counts(pairs)
     number = {one.id: str(place) for place, one in enumerate(sessions, 1)}
     widest = max(2, len(str(len(sessions))), *(len(str(count)) for count in known.values()), 0)
     longest = min(max(tables.width(one_line(one.name)) for one in sessions), 24)

@@ -14,7 +14,7 @@ from ampsm_engine.git.integrate import branch_move
 from ampsm_engine.git.worktree_entries import Scratch, scratch
 from ampsm_engine.lean_dataclass import dataclass, field, replace
 from ampsm_engine.merging import pull_requests, situation
-from ampsm_engine.merging.forge import Forge
+from ampsm_engine.merging.publish import Forge
 from ampsm_engine.merging.pull_requests import LineRemark, PullRequestReview, Verdict
 from ampsm_engine.model import Iteration, Session
 from ampsm_engine.plain_text import printable

@@ -17,7 +17,7 @@ from typing import Self
 
 from ampsm_engine import naming
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused
-from ampsm_engine.git import beginnings, libgit2, lock, places, program, repository
+from ampsm_engine.git import beginnings, libgit2, lock, program, repository
 from ampsm_engine.git.beginnings import ExistingBranch, Witness, WorktreePlan
 from ampsm_engine.git.entities import Base, Orphan, Repo, Worktree
 from ampsm_engine.git.libgit2 import AskGit
@@ -123,9 +123,9 @@ def begin(
     if plan.on is None:
         beginnings.refuse_blocked(repo, beginnings.wanted_branch(plan, names))
     try:
-        path = places.claim_place(repo, plan.place, names, witness)
+        path = beginnings.claim_place(repo, plan.place, names, witness)
     except BaseException:
-        places.leave(repo, places.hidden_folder(repo) / session_id)
+        beginnings.leave(repo, beginnings.hidden_folder(repo) / session_id)
         raise
     try:
         branch = beginnings.begin_branch(repo, base, plan, names, witness)
@@ -174,7 +174,7 @@ def recreate(repo: Repo, path: Path, branch: str, session_id: str) -> Worktree:
         repository.refuse_damaged(repo.root, f"{repository.BRANCHES}{branch}")
         raise NotFound(f"The branch {branch} does not exist.", f"git -C {repo.root} branch --list 'amp/*'")
     erase(repo.common_dir, path)
-    places.hide_room(repo, path)
+    beginnings.hide_room(repo, path)
     answer = program.write(repo.root, *program.parallel_checkout(), "worktree", "add", "--quiet", path, branch)
     if not answer.ok and not (path / ".git").exists():
         message = f"git could not make the worktree {path}: {answer.reason}."
@@ -185,7 +185,7 @@ def recreate(repo: Repo, path: Path, branch: str, session_id: str) -> Worktree:
 
 def mark(repo: Repo, path: Path, session_id: str) -> None:
     """Note beside a worktree whose it is, where its place does not tell."""
-    if path != places.hidden_folder(repo) / session_id:
+    if path != beginnings.hidden_folder(repo) / session_id:
         admin = admin_dir(repo.common_dir, path)
         if admin is not None:
             (admin / repository.SESSION_MARK).write_text(session_id)
@@ -193,7 +193,7 @@ def mark(repo: Repo, path: Path, session_id: str) -> None:
 
 def session_of(repo: Repo, path: Path) -> str:
     """The id of the session that a worktree was made for; empty where that cannot be told."""
-    if path.parent == places.hidden_folder(repo) and repository.is_session_id(path.name):
+    if path.parent == beginnings.hidden_folder(repo) and repository.is_session_id(path.name):
         return path.name
     admin = admin_dir(repo.common_dir, path)
     try:
@@ -253,7 +253,7 @@ def orphans(repo: Repo, known: Collection[Path], branches: Collection[str] = ())
     """
     mine = {path.resolve() for path in known}
     all_of_git = listed(repo)
-    below, marked = places.hidden_folder(repo), _marked(repo)
+    below, marked = beginnings.hidden_folder(repo), _marked(repo)
     elsewhere = [tree for tree in all_of_git[1:] if tree.path.resolve() not in mine]
     found = [
         Orphan("worktree", tree.path, tree.branch, tree.prunable or f"at {tree.head[:12]}")
@@ -319,14 +319,14 @@ def take_back(
                 elif repository.branch_tip(repo.root, branch) is not None:
                     message = f"its branch {branch} cannot be deleted now, and the next command tries again."
                     raise Failed(message, f"git -C {repo.root} update-ref -d {repository.BRANCHES}{branch}")
-        places.leave(repo, path)
+        beginnings.leave(repo, path)
     return True
 
 
 def _leave_place(repo: Repo, path: Path) -> None:
     with contextlib.suppress(OSError):
         path.rmdir()  # it is there already where its name might be another's, too
-    places.leave(repo, path)
+    beginnings.leave(repo, path)
 
 
 def _undo(repo: Repo, base: Base, path: Path, branch: str, on: ExistingBranch | None) -> None:
@@ -335,7 +335,7 @@ def _undo(repo: Repo, base: Base, path: Path, branch: str, on: ExistingBranch | 
         delete_branch(repo.root, branch, base.commit)
     if on is not None and on.upstream:
         beginnings.forget_upstream(repo, branch)
-    places.leave(repo, path)
+    beginnings.leave(repo, path)
 
 
 def _branch_orphans(repo: Repo, taken: Collection[str]) -> list[Orphan]:

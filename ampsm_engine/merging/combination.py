@@ -12,7 +12,7 @@ from ampsm_engine.git.integrate.commit_writer import Writer
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.outcomes import RewriteConflict
 from ampsm_engine.lean_dataclass import dataclass, replace
-from ampsm_engine.merging import preflight, preparation, questions, situation, steps
+from ampsm_engine.merging import preflight, questions, situation, steps
 from ampsm_engine.merging.journal import JournalPlan, Position
 from ampsm_engine.merging.questions import Question
 from ampsm_engine.merging.results import Options
@@ -70,8 +70,8 @@ def considered(
     situation.refuse(tuple(situation.obstacles(engine.store, now)))
     span = situation.span(engine.store, now, objects)
     now = replace(now, start=span.start)
-    preparation.refuse_nothing(now, span, options)
-    options = preparation.worded(now, replace(options, message=preflight.drafted(engine, now, span, objects)))
+    steps.refuse_nothing(now, span, options)
+    options = steps.worded(now, replace(options, message=preflight.drafted(engine, now, span, objects)))
     work = rewrite.without_own_files(objects, now.start or now.base_tip, now.branch_tip)
     plan = JournalPlan(
         options=options,
@@ -80,7 +80,7 @@ def considered(
         status_before=now.session.status.value,
         base_commit_before=now.session.base_commit,
         start=now.start,
-        strangers=preparation.as_carried(now, span, work),
+        strangers=steps.as_carried(now, span, work),
     )
     asked = questions.before(engine, now, span, options, objects) if asks else ()
     return Candidate(now, span, plan, asked)

@@ -19,12 +19,12 @@ from ampsm_engine.git.integrate.line_changes import ChangePiece
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.home import Home, read_json_object, write_json_object
 from ampsm_engine.lean_dataclass import asdict, dataclass, field, replace
-from ampsm_engine.merging import combination, forecast, radar, train, trial
+from ampsm_engine.merging import combination, forecast, train, trial
 from ampsm_engine.merging.combination import Candidate, Combination, Link, Misfit, Unsquashable
 from ampsm_engine.merging.fault_search import Fault, Fitting, Sorting, last_good
-from ampsm_engine.merging.preparation import NothingNew
-from ampsm_engine.merging.radar import RadarPair
+from ampsm_engine.merging.forecast import RadarPair
 from ampsm_engine.merging.results import Options
+from ampsm_engine.merging.steps import NothingNew
 from ampsm_engine.merging.train import ReportLine
 from ampsm_engine.merging.trial import FolderScript, Trials
 from ampsm_engine.model import Session
@@ -223,8 +223,8 @@ class _Check:
     def run(self) -> Compatibility:
         """Sort them out, and look for the partner and the lines of each that is at fault."""
         self._squash()
-        pairs = radar.radar(self._engine, repo_root=self._group.repo_root).pairs
-        order = radar.proposed_order(tuple(self._candidates), [(one.session_id, one.other) for one in pairs])
+        pairs = forecast.radar(self._engine, repo_root=self._group.repo_root).pairs
+        order = forecast.proposed_order(tuple(self._candidates), [(one.session_id, one.other) for one in pairs])
         sorting = Sorting(order)
         while sorting.waiting:
             known = len(sorting.faults)

@@ -12,7 +12,7 @@ from ampsm_engine.git import lock, repository
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.object_reader import ObjectReader
 from ampsm_engine.lean_dataclass import replace
-from ampsm_engine.merging import journal, merge_lock, preparation, questions, recovery, situation, steps
+from ampsm_engine.merging import journal, merge_lock, questions, recovery, situation, steps
 from ampsm_engine.merging.results import MergeResult, Options, Published
 from ampsm_engine.merging.situation import Situation
 from ampsm_engine.model import Merge, MergeState, Session
@@ -36,14 +36,14 @@ def merge(engine: Engine, session_id: str, options: Options) -> MergeResult:
         span = situation.span(engine.store, now, objects)
         line = objects.line(now.base_tip, now.branch_tip)
         now = replace(now, start=span.start, shared=line.base if line else "")
-        preparation.refuse_nothing(now, span, options)
-        options = preparation.worded(now, options)
+        steps.refuse_nothing(now, span, options)
+        options = steps.worded(now, options)
         asked = questions.before(engine, now, span, options, objects)
         questions.refuse(asked, options.answered, questions.command(session_id, options))
         options = replace(options, answered=tuple(answer for one in asked for answer in one.answers))
         template, untouched = engine.settings.text("commit.subject"), situation.UNTOUCHED in found
-        now, work = preparation.without_own_files(now, objects, template, untouched=untouched)
-        strangers = preparation.as_carried(now, span, work)
+        now, work = steps.without_own_files(now, objects, template, untouched=untouched)
+        strangers = steps.as_carried(now, span, work)
         entry = journal.new(now, options, moved=now.target if moves else "", work=work, strangers=strangers)
         with merge_lock.at_work(engine.home, entry.id):
             merge = engine.store.merges.begin(entry)
@@ -130,7 +130,7 @@ def continue_(
 
     `answered`: what somebody said yes to, see `questions`; `keep_markers`: lines that look like them are meant.
     """
-    from ampsm_engine.merging import resumption
+    from ampsm_engine.merging import conflict_steps
 
     merge = waiting_operation(engine, session_id)
     plan = journal.read(merge)
@@ -143,7 +143,7 @@ def continue_(
     with lock.writer(now.repo.common_dir, f"{merge.kind} {session_id}"), merge_lock.at_work(engine.home, merge.id):
         merge = engine.store.merges.take(merge.id, MergeState.CONFLICTED, journal.RESUME)
         with recovery.mending(engine, merge.id):
-            merge = resumption.resumed(engine, now, merge, answered, keep_markers=keep_markers)
+            merge = conflict_steps.resumed(engine, now, merge, answered, keep_markers=keep_markers)
     return _ended(engine, merge)
 
 

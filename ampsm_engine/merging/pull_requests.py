@@ -12,7 +12,7 @@ from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.git import fetching, program, repository
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging import publish
-from ampsm_engine.merging.forge import Forge
+from ampsm_engine.merging.publish import Forge
 from ampsm_engine.plain_text import printable
 from ampsm_engine.review.annotations import PullRequest
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import repository
-from ampsm_engine.git.integrate import incoming, squash
+from ampsm_engine.git.integrate import incoming, rewrite
 from ampsm_engine.git.integrate.commit_range import listed, plan_commits
 from ampsm_engine.git.integrate.incoming import Change, Incoming, change_of, search_incoming
 from ampsm_engine.git.integrate.object_store import ObjectStore
@@ -174,7 +174,7 @@ def _changes(now: Situation, span: SessionSpan, options: Options, objects: Objec
 def _squashed_on_trial(now: Situation, options: Options, objects: ObjectStore) -> Rewritten | None:
     """The commits that a squash beside those by hand gives, without hooks and signatures."""
     for manual in (options.manual, "apart"):
-        made = squash.squash(
+        made = rewrite.squash(
             objects, now.branch_tip, now.base_tip, options.message or "-", manual=manual, start=now.start, sign=False
         )
         if isinstance(made, Rewritten):

@@ -46,11 +46,11 @@ class ScratchWorktree:
 
     def _make(self, commit: str) -> None:
         from ampsm_engine import private_folder
-        from ampsm_engine.git import lock, places, program
+        from ampsm_engine.git import beginnings, lock, program
 
         repo = self._repo
         with lock.writer(repo.common_dir, self.mark):
-            places.hide_room(repo, self.path)
+            beginnings.hide_room(repo, self.path)
             add = ("worktree", "add", "--quiet", "--detach", self.path, commit)
             program.change(repo.root, *program.parallel_checkout(), *add)
             self._held = private_folder.hold(self.path)
@@ -72,10 +72,10 @@ def scratch_worktree(home: Home, repo: "Repo", place: str) -> Iterator[ScratchWo
     `place`: the template of the sessions' worktrees, beside which it lies. Refused where that makes no place.
     """
     from ampsm_engine import naming
-    from ampsm_engine.git import places, worktrees
+    from ampsm_engine.git import beginnings, worktrees
 
     name = f"{worktrees.SCRATCH}{naming.new_id()}"
-    path = places.scratch_place(repo, place, name)
+    path = beginnings.scratch_place(repo, place, name)
     home.scratch.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     record = home.scratch / name
     descriptor = open_private(record, os.O_RDWR | os.O_CREAT)
@@ -95,12 +95,12 @@ def scratch_worktree(home: Home, repo: "Repo", place: str) -> Iterator[ScratchWo
 
 def _take_away(repo: "Repo", path: Path, mark: str) -> None:
     from ampsm_engine.amp import process
-    from ampsm_engine.git import lock, places, worktrees
+    from ampsm_engine.git import beginnings, lock, worktrees
 
     process.end_leftovers(mark, _GRACE)
     with lock.writer(repo.common_dir, mark):
         worktrees.erase(repo.common_dir, path)
-        places.leave(repo, path)
+        beginnings.leave(repo, path)
 
 
 def has_abandoned(home: Home) -> bool:
@@ -141,10 +141,10 @@ def _clear_up(root: Path, path: Path) -> None:
 def unknown(repo: "Repo", home: Home) -> Iterator[Path]:
     """The worktrees of this kind in a repository that no living process holds, and that this home does not know."""
     from ampsm_engine import private_folder
-    from ampsm_engine.git import places, worktrees
+    from ampsm_engine.git import beginnings, worktrees
 
     registered = {tree.path for tree in worktrees.listed(repo)}
-    for path in sorted({*registered, *places.hidden_folder(repo).glob(f"{worktrees.SCRATCH}*")}):
+    for path in sorted({*registered, *beginnings.hidden_folder(repo).glob(f"{worktrees.SCRATCH}*")}):
         is_ours = worktrees.is_scratch(path.name) and not path.is_symlink()
         if is_ours and not (home.scratch / path.name).exists():
             with contextlib.suppress(OSError):  # held: its process lives

@@ -3,30 +3,32 @@
 They are put onto each other as objects, and the script judges the whole in a scratch worktree. Where it fails, halving
 finds the one at fault (`fault_search`); what passed before it lands, it is set aside, and the others go on. What one
 move of the branch brings is one commit that was tried; each session has its entry in the journal, and can be undone.
-Whoever is killed leaves the branch at such a commit: the same train again goes on from there.
+Whoever is killed leaves the branch at such a commit: the same train again goes on from there. Until the branch has
+moved, all entries go back; from then on, all go forward, whoever has to see to it.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Literal
 
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused
-from ampsm_engine.git import repository
+from ampsm_engine.git import lock, repository
 from ampsm_engine.git.entities import Repo
 from ampsm_engine.git.integrate import branch_move
 from ampsm_engine.git.integrate.object_store import ObjectStore
+from ampsm_engine.git.integrate.outcomes import MovedBranch
 from ampsm_engine.lean_dataclass import dataclass, replace
-from ampsm_engine.merging import combination, landing, questions, trial
+from ampsm_engine.merging import combination, journal, merge_lock, questions, recovery, situation, steps, trial
 from ampsm_engine.merging.combination import Candidate, Combination, Link, Unsquashable, Withdrawn
 from ampsm_engine.merging.fault_search import Fitting, Sorting, worst_case
-from ampsm_engine.merging.landing import BaseMoved
-from ampsm_engine.merging.preparation import NothingNew
 from ampsm_engine.merging.questions import Question
 from ampsm_engine.merging.results import Options
+from ampsm_engine.merging.steps import NothingNew
 from ampsm_engine.merging.trial import FolderScript, TrialRun, Trials
-from ampsm_engine.model import Merge, Session
-from ampsm_engine.plain_text import list_some, printable
+from ampsm_engine.model import Merge, MergeState, Session
+from ampsm_engine.plain_text import list_some, plural, printable
 
 RESTARTS = 20
 """How often a train begins again because the branch or a session moved under it, before it gives up."""
@@ -36,6 +38,10 @@ ReportLine = Callable[[str], None]
 
 Why = Literal["script", "conflict", "refused", "nothing"]
 """`script`: it does not pass together with what landed. `nothing`: its work is there already."""
+
+
+class BaseMoved(Exception):
+    """The target is not where it was: what was tried on it has to be tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +315,7 @@ class _Train:
     def land(self, candidates: Sequence[str]) -> None:
         """Move the branch to what passed."""
         links = [self._links[one] for one in candidates]
-        landed = landing.land(self._engine, self._combined, links)
+        landed = land(self._engine, self._combined, links)
         self._landed += landed
         self._base = landed[-1].base_after
         self._report(f"{printable(self._target)} is at {self._base[:12]}, with {self._named(candidates)}.")
@@ -349,3 +355,110 @@ class _Train:
         self._report(f"Set aside: {printable(session.name)}: {reason}.")
         if why != "nothing":
             self._engine.store.facts.add("set-aside", f"a train left it out: {reason}", session_id=session_id)
+
+
+def land(engine: Engine, combination: Combination, links: Sequence[Link]) -> tuple[Merge, ...]:
+    """Bring a chain into its target, which stands where the chain begins; the entries of the journal, all done.
+
+    BaseMoved when it does not any more, Withdrawn when a session is not as it was or a hook says no to it, Refused when
+    something is in the way of the target's checkout: nothing was changed then.
+    """
+    first = links[0].candidate.now
+    with lock.writer(first.repo.common_dir, f"train of {plural(len(links), 'session')}"), ExitStack() as held:
+        ready = [_looked_at_again(engine, link.candidate, links[0].below) for link in links]
+        links = combination.final(
+            engine, [replace(link, candidate=one) for link, one in zip(links, ready, strict=True)]
+        )
+        span = (links[0].below, links[-1].commit)
+        entries: list[Merge] = []
+        try:
+            for link in links:
+                _begin(engine, combination, link, span, held=held, entries=entries)
+            entries = [_decided(engine, entry, link) for entry, link in zip(entries, links, strict=True)]
+            why = f"ampsm: merged {plural(len(links), 'session')}"
+            hooks = engine.settings.switch("commit.hooks")
+            moved = branch_move.move_target(first.root, first.target, *span, why=why, hooks=hooks)
+            entries = [_followed(engine, entry, moved) for entry in entries]
+        except BaseException as reason:
+            because = reason.reason if isinstance(reason, Withdrawn) else reason
+            _mend(engine, entries, str(because) or "it was interrupted", reason)
+            raise
+    return tuple(entries)
+
+
+def _looked_at_again(engine: Engine, one: Candidate, base: str) -> Candidate:
+    """The candidate, with ampsm's own files taken out of its branch."""
+    before = one.now
+    try:
+        now = situation.look(engine.store, one.id, one.plan.options.onto, repo=before.repo)
+        if now.base_tip != base:
+            raise BaseMoved
+        if now.branch_tip != before.branch_tip:
+            message = f"The branch {now.session.branch_name} moved meanwhile."
+            raise Refused(message, f"ampsm preflight {one.id}")
+        situation.refuse(tuple(situation.obstacles(engine.store, now)))
+    except AmpsmError as reason:
+        raise Withdrawn(one.id, reason) from reason
+    return replace(one, now=replace(now, start=before.start))
+
+
+def _begin(
+    engine: Engine,
+    combination: Combination,
+    link: Link,
+    span: tuple[str, str],
+    *,
+    held: ExitStack,
+    entries: list[Merge],
+) -> None:
+    """Open the entry of one link, add it to the others, and keep all that it is made of by refs."""
+    one = link.candidate
+    template = engine.settings.text("commit.subject")
+    now, work = steps.without_own_files(one.now, combination.objects, template)
+    entry = journal.new(now, one.plan.options, moved=now.target, work=work, strangers=one.plan.strangers)
+    plan = replace(journal.read(entry), group=span, notes=one.plan.notes)
+    held.enter_context(merge_lock.at_work(engine.home, entry.id))
+    try:
+        entry = engine.store.merges.begin(replace(entry, base_before=link.below, plan=journal.written(plan)))
+    except AmpsmError as reason:
+        raise Withdrawn(one.id, reason) from reason
+    entries.append(entry)
+    kept = {"branch": entry.branch_before, "base": span[0], "result": link.made.branch}
+    kept |= {"carried": work} if work != entry.branch_before else {}
+    steps.keep_all(now, plan, kept)
+
+
+def _decided(engine: Engine, entry: Merge, link: Link) -> Merge:
+    """Write down where the target and the session's branch will point."""
+    made = link.made
+    return engine.store.merges.step(
+        entry.id,
+        journal.TARGET,
+        base_before=link.below,
+        base_after=made.base,
+        branch_after=made.branch,
+        plan=journal.written(replace(journal.read(entry), notes=(*journal.read(entry).notes, *made.notes))),
+    )
+
+
+def _followed(engine: Engine, entry: Merge, moved: MovedBranch) -> Merge:
+    """Let a session follow its target, which has moved; what is in its way is told in its history."""
+    plan = journal.read(entry)
+    notes = (*plan.notes, moved.note) if moved.note else plan.notes
+    plan = replace(plan, notes=notes, checkouts=tuple(str(path) for path in moved.checkouts))
+    entry = engine.store.merges.step(entry.id, journal.BRANCH, plan=journal.written(plan))
+    session = engine.store.sessions.get(entry.session_id)
+    try:
+        return steps.advance(engine, session, entry)
+    except AmpsmError as reason:
+        recovery.mend(engine, engine.store.merges.get(entry.id), because=reason.message)
+        return engine.store.merges.get(entry.id)
+
+
+def _mend(engine: Engine, entries: Sequence[Merge], because: str, reason: BaseException) -> None:
+    """Bring the entries that are open to one end, whichever it is."""
+    for entry in entries:
+        with suppress(AmpsmError):  # what cannot be mended now is looked after by the next start
+            now = engine.store.merges.get(entry.id)
+            if now.state is MergeState.WORKING:
+                reason.add_note(recovery.mend(engine, now, because=because))

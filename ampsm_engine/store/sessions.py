@@ -15,8 +15,8 @@ from ampsm_engine.naming import LEAST_OF_AN_ID
 from ampsm_engine.plain_text import plural
 from ampsm_engine.store import copies, records, rows
 from ampsm_engine.store.connection import Row, StorePart
-from ampsm_engine.store.facts import FACTS
 from ampsm_engine.store.lazy_tables import tables
+from ampsm_engine.store.records import FACTS
 
 if TYPE_CHECKING:
     from ampsm_engine.review.annotations import PullRequest

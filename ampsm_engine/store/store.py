@@ -18,10 +18,10 @@ from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Board
 from ampsm_engine.store.batches import Batches
 from ampsm_engine.store.connection import Database, StorePart
-from ampsm_engine.store.facts import Facts
 from ampsm_engine.store.iterations import Iterations
 from ampsm_engine.store.merges import Merges
 from ampsm_engine.store.queue import IterationQueue
+from ampsm_engine.store.records import Facts
 from ampsm_engine.store.reviews import Reviews
 from ampsm_engine.store.sessions import Sessions
 

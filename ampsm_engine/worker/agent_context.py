@@ -21,7 +21,7 @@ from ampsm_engine.plain_text import printable
 if TYPE_CHECKING:
     from ampsm_engine.git.entities import FileChange  # `new` writes these files, and has none to list
     from ampsm_engine.review.annotations import PullRequest
-    from ampsm_engine.store.facts import Facts
+    from ampsm_engine.store.records import Facts
 
 FOLDER = own_files.CONTEXT
 LISTED_FILES = 500

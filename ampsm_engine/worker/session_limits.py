@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ampsm_engine import labels
-from ampsm_engine.amp import program, usage
+from ampsm_engine.amp import program
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.model import Iteration, State
@@ -78,7 +78,7 @@ async def ask(store: PatientStore, settings: Settings, iteration_id: str) -> Non
         amp = program.find(settings, os.environ)
         number = store.costs.claim(thread_id, iteration_id, most=most, now=datetime.now(UTC))
         if number is not None:
-            micros = await asyncio.to_thread(usage.cost_of_thread, amp, thread_id, os.environ)
+            micros = await asyncio.to_thread(program.cost_of_thread, amp, thread_id, os.environ)
             store.costs.answer(number, micros)
     except AmpsmError as reason:
         note(reason)

@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from ampsm_engine.engine.check_run import CheckProgress
 from ampsm_engine.errors import Failed
-from ampsm_engine.merging.radar import Radar, RadarPair, counts
+from ampsm_engine.merging.forecast import Radar, RadarPair, counts
 from ampsm_engine.model import Board, Session
 from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
@@ -30,7 +30,7 @@ from ampsm_tui.widgets.text_view import PieceLine, TextView, indented
 
 if TYPE_CHECKING:
     from ampsm_engine.merging.compatibility import Compatibility, Culprit, GuiltyLines
-    from ampsm_engine.merging.radar import Radar
+    from ampsm_engine.merging.forecast import Radar
 
 
 NAME = 24
@@ -214,13 +214,13 @@ class RadarScreen(AppScreen[None]):
             run_while_open(self, self._update_radar(), group="look", exclusive=True)
 
     async def _update_radar(self) -> None:
-        from ampsm_engine.merging import compatibility, radar
+        from ampsm_engine.merging import compatibility, forecast
 
         engine = app_of(self).engine
         if self._radar is not None:
             await asyncio.sleep(QUIET)
         while True:
-            self._radar = await ask_until_answered(radar.radar, ignore, engine, budget=BUDGET)
+            self._radar = await ask_until_answered(forecast.radar, ignore, engine, budget=BUDGET)
             self._show()
             if not self._radar.pending:
                 break

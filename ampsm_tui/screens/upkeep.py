@@ -28,7 +28,7 @@ from ampsm_tui.widgets.run_head import RunText
 from ampsm_tui.widgets.session_columns import age
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.upkeep import Upkeep
+    from ampsm_engine.engine.repair import Upkeep
 
 ADOPT, REPAIR, TRASH = "adopt", "repair", "trash"
 
@@ -126,9 +126,9 @@ class UpkeepScreen(TableScreen):
         yield KeyBar()
 
     async def _ask(self) -> "Upkeep":
-        from ampsm_engine.engine import upkeep
+        from ampsm_engine.engine import repair
 
-        return await ask(upkeep.survey, app_of(self).engine, Path.cwd())
+        return await ask(repair.survey, app_of(self).engine, Path.cwd())
 
     def _show(self, found: "Upkeep") -> bool:
         self.table.show(_rows(found))

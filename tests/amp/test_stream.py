@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ampsm_engine.amp import lines
+from ampsm_engine.amp import stream
 from ampsm_engine.amp.events import (
     Attempt,
     Init,
@@ -91,8 +91,8 @@ def test_03_long_lines_are_read_in_one_pass_and_cut_for_those_who_show_them(size
     tracemalloc.stop()
     (said,) = [event for event in events if isinstance(event, TextBlock)]
     assert said.text.startswith("x" * 1000)
-    assert len(said.text) < lines.TEXT_LIMIT + 100
-    assert f"{size - lines.TEXT_LIMIT} characters more" in said.text
+    assert len(said.text) < stream.TEXT_LIMIT + 100
+    assert f"{size - stream.TEXT_LIMIT} characters more" in said.text
     assert reader.offset == len(data)
     assert peak < 4 * size + 8_000_000
 
@@ -394,9 +394,9 @@ def test_18_the_forms_of_a_tools_answer():
     (running,) = only(ToolResult, recorded("tool-background"))
     assert running.running
     assert running.success
-    big = result(json.dumps({"output": "o" * (2 * lines.TEXT_LIMIT), "exitCode": 3}))
+    big = result(json.dumps({"output": "o" * (2 * stream.TEXT_LIMIT), "exitCode": 3}))
     assert big.exit_code == 3
-    assert len(big.content) < lines.TEXT_LIMIT + 100
+    assert len(big.content) < stream.TEXT_LIMIT + 100
     assert only(ToolResult, recorded("-mcp"))[0].content.startswith("[{")
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ampsm_engine.amp import command, usage
+from ampsm_engine.amp import command, program
 from ampsm_engine.errors import Failed
 
 DETAILS = """# Thread usage
@@ -33,7 +33,7 @@ Input tokens: 12,345 (11,000 cache reads)
     ],
 )
 def test_the_amount(text: str, micros: int | None) -> None:
-    assert usage.parse(text) == micros
+    assert program.parse_cost(text) == micros
 
 
 def test_only_a_thread_is_asked_about(tmp_path) -> None:

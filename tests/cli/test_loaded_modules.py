@@ -22,7 +22,7 @@ READING = """
     cli.diagnostics cli.engine_access cli.entry_point cli.iteration_text cli.output cli.plain_arguments cli.session_views
     config context engine engine.bases engine.creation engine.startup errors file_lock folders git git.branch_files home
     identity labels lean_dataclass lifecycle merging merging.scratch model naming plain_text session_problems state_styles
-    store store.batches store.connection store.copies store.costs store.database_files store.facts store.iterations
+    store store.batches store.connection store.copies store.costs store.database_files store.records store.iterations
     store.lazy_tables store.measurements store.merges store.migrations store.predecessor store.queue store.records store.reviews
     store.rows store.sessions store.store store.table_rows templates timestamps worker worker.launch worker.locks
 """
@@ -32,7 +32,7 @@ TABLES = "cli.tables"
 
 ASKING_GIT = """
     git.bare_layout git.beginnings git.entities git.hooks git.libgit2 git.lock git.own_files git.program git.records git.repository git.worktree_status
-    git.pinned_refs git.places git.worktrees redact
+    git.pinned_refs git.beginnings git.worktrees redact
 """
 
 LOOKING = """
@@ -54,8 +54,8 @@ MAKING = """
 MERGING = """
     cli.merge_run git.identities git.integrate git.integrate.branch_move git.integrate.commit_range
     git.integrate.commit_writer git.integrate.incoming git.integrate.laid_conflict git.integrate.object_store
-    git.integrate.outcomes git.integrate.rewrite git.integrate.squash git.integrate.trees git.object_reader
-    git.unwanted_files merging.journal merging.merge_lock merging.operations merging.preparation merging.questions
+    git.integrate.outcomes git.integrate.rewrite git.integrate.rewrite git.integrate.trees git.object_reader
+    git.unwanted_files merging.journal merging.merge_lock merging.operations merging.steps merging.questions
     merging.recovery merging.results merging.session_branches merging.situation merging.steps private_folder store.statements
     worker.agent_context
 """

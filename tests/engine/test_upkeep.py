@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ampsm_engine.engine import repair, session_trash, sessions, upkeep
+from ampsm_engine.engine import repair, session_trash, sessions
 from tests.conftest import git
 from tests.worker.bench import Bench
 
@@ -16,15 +16,15 @@ def test_worktrees_of_nobody_can_be_adopted_wherever_they_are_and_sessions_canno
     lost = bench.repo.parent / "lost"
     git(bench.repo, "worktree", "add", "-q", str(lost), "-b", "gone")
     lost.rename(bench.repo.parent / "moved")
-    (found,) = upkeep.survey(bench.engine, Path("/")).worktrees
+    (found,) = repair.survey(bench.engine, Path("/")).worktrees
     assert (found.path, found.branch) == (str(beside.resolve()), "mine")
     inside = bench.repo / ".worktrees" / ("k" * 10)
     git(bench.repo, "worktree", "add", "-q", str(inside), "-b", "amp/x/20260901-100001")
     assert any(f"adopt {inside}" in one.action for one in repair.find_disagreements(bench.engine))
-    now = upkeep.survey(bench.engine, Path("/"))
+    now = repair.survey(bench.engine, Path("/"))
     assert {one.branch for one in now.worktrees} == {"mine", "amp/x/20260901-100001"}
     assert now.findings == (), "what can be adopted is told once"
     assert [one.session.id for one in now.trash] == [gone.id]
     sessions.adopt(bench.engine, Path(found.path))
-    assert {one.branch for one in upkeep.survey(bench.engine, Path("/")).worktrees} == {"amp/x/20260901-100001"}
+    assert {one.branch for one in repair.survey(bench.engine, Path("/")).worktrees} == {"amp/x/20260901-100001"}
     assert kept.worktree_path not in {one.path for one in now.worktrees}

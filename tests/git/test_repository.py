@@ -9,7 +9,7 @@ import pytest
 from ampsm_engine.errors import NotFound, Refused, Unfit
 from ampsm_engine.git import changes, commits, repository, snapshot
 from ampsm_engine.git.entities import Base, Repo, Worktree
-from ampsm_engine.git.integrate import squash
+from ampsm_engine.git.integrate import rewrite
 from ampsm_engine.git.integrate.outcomes import Rewritten
 from tests.git.sandboxes import Sandbox
 
@@ -270,6 +270,6 @@ def test_configuration_in_variables_is_the_users(
     assert changes.ahead_behind(sandbox.root, worktree.branch, "main") == (1, 0)
     (tmp_path / "kept").mkdir()
     assert snapshot.kept_tree(worktree.path, tmp_path / "kept")[0]
-    squashed = squash.squash(sandbox.root, str(made.sha), sandbox.git("rev-parse", "main"), "One")
+    squashed = rewrite.squash(sandbox.root, str(made.sha), sandbox.git("rev-parse", "main"), "One")
     assert isinstance(squashed, Rewritten)
     assert sandbox.git("log", "-1", "--format=%cn", squashed.tip) == "Grace"

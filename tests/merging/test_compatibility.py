@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.errors import Refused
-from ampsm_engine.merging import compatibility, forecast, radar
+from ampsm_engine.merging import compatibility, forecast
 from ampsm_engine.merging.compatibility import Compatibility, ReadyGroup
 from ampsm_engine.model import Session
 from tests.conftest import git
@@ -129,14 +129,14 @@ def test_the_radar_counts_hunks_that_overlap_and_no_files(desk: Desk) -> None:
     two = work("two", {"one.txt": lines(_3="two", _12="two", _15="two"), "bin": b"\0two"})
     far = work("far", {"one.txt": lines(_6="far", _19="far")})
     desk.base({"one.txt": lines(_19="base")})
-    found = radar.radar(desk.engine)
+    found = forecast.radar(desk.engine)
     assert [session.name for session in found.sessions] == ["one", "two", "far"]
-    counts = radar.counts(found.pairs)
+    counts = forecast.counts(found.pairs)
     assert counts == {(far.id, ""): 1, (one.id, two.id): 3, (two.id, one.id): 3}
     (pair,) = (pair for pair in found.pairs if pair.other)
     assert {file.path: file.lines for file in pair.files} == {"one.txt": ((3, 3), (15, 15)), "bin": ()}
-    assert radar.radar(desk.engine, budget=0) == found, "all of it is known by its commits"
-    assert radar.radar(desk.engine, repo_root="/elsewhere").sessions == ()
+    assert forecast.radar(desk.engine, budget=0) == found, "all of it is known by its commits"
+    assert forecast.radar(desk.engine, repo_root="/elsewhere").sessions == ()
     assert forecast.forecast_conflicts(desk.engine).sessions == tuple(
         session.id for session in desk.engine.store.sessions.all()
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ampsm_engine.errors import Refused
 from ampsm_engine.merging.fault_search import Fitting, Sorting, good_prefix, last_good, worst_case
-from ampsm_engine.merging.radar import proposed_order
+from ampsm_engine.merging.forecast import proposed_order
 
 
 class ScriptedOracle:

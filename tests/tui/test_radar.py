@@ -6,7 +6,7 @@ import pytest
 
 from ampsm_engine.engine.check_run import CheckProgress
 from ampsm_engine.merging.compatibility import Compatibility, Culprit, GuiltyLines, UntriedSession
-from ampsm_engine.merging.radar import Radar, RadarFile, RadarPair
+from ampsm_engine.merging.forecast import Radar, RadarFile, RadarPair
 from ampsm_engine.model import Board
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens import radar as radar_screen

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.engine.relocation import Disagreement
+from ampsm_engine.engine.repair import AdoptableWorktree, Upkeep
 from ampsm_engine.engine.session_trash import TrashEntry
-from ampsm_engine.engine.upkeep import AdoptableWorktree, Upkeep
 from ampsm_engine.errors import Refused
 from tests.tui.builders import a_board, a_session, ago
 from tests.tui.conftest import Camera

@@ -21,7 +21,7 @@ from ampsm_engine.amp.events import (
     ToolResult,
     ToolUse,
 )
-from ampsm_engine.amp.lines import inner_object
+from ampsm_engine.amp.stream import inner_object
 from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_tui.clean import inert, many_lines
 

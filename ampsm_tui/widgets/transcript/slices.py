@@ -25,8 +25,7 @@ from ampsm_engine.amp.events import (
     Turn,
     Usage,
 )
-from ampsm_engine.amp.lines import inner_object
-from ampsm_engine.amp.stream import LINE_LIMIT, EventReader
+from ampsm_engine.amp.stream import LINE_LIMIT, EventReader, inner_object
 from ampsm_engine.lean_dataclass import dataclass, replace
 
 SHOWN = 60_000

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings
 
-from ampsm_engine.git.integrate import commit_range, rewrite, squash
+from ampsm_engine.git.integrate import commit_range, rewrite
 from ampsm_engine.git.integrate.outcomes import ConflictFile, Merged, RewriteConflict, Rewritten
 from tests.conftest import examples
 from tests.git.integrate import histories
@@ -70,7 +70,7 @@ def test_squashes_keep_the_branch_and_take_nothing_back(place: tuple[Builder, Or
     base, tip = builder.build(todo)
     start = bench.git("merge-base", base, tip)
     for manual in ("include", "keep", "apart"):
-        made = squash.squash(bench.root, tip, base, "Squashed", manual=manual)
+        made = rewrite.squash(bench.root, tip, base, "Squashed", manual=manual)
         if isinstance(made, RewriteConflict):
             assert manual != "include"
             assert made.kind == "reorder"

@@ -1,12 +1,12 @@
 """Many commits become one; the tree stays the branch's, and nothing that others merged is taken back."""
 
-from ampsm_engine.git.integrate import rewrite, squash
+from ampsm_engine.git.integrate import rewrite
 from ampsm_engine.git.integrate.outcomes import RewriteConflict, Rewritten
 from tests.git.integrate.benches import Bench, lines
 
 
 def squashed(bench: Bench, manual: str = "include") -> Rewritten:
-    made = squash.squash(bench.root, bench.tip, bench.base, "Do it\n\nBecause.", manual=manual)
+    made = rewrite.squash(bench.root, bench.tip, bench.base, "Do it\n\nBecause.", manual=manual)
     assert isinstance(made, Rewritten), made
     return made
 
@@ -57,7 +57,7 @@ def test_commits_that_do_not_change_places_are_told(bench: Bench) -> None:
     mine = bench.hand({"a.txt": lines(_5="mine")}, "Mine")
     bench.hand({"a.txt": lines(_5="mine, too")}, "Mine, too")
     bench.amp({"a.txt": lines(_5="amp again")})
-    answer = squash.squash(bench.root, bench.tip, bench.base, "Do it", manual="keep")
+    answer = rewrite.squash(bench.root, bench.tip, bench.base, "Do it", manual="keep")
     assert isinstance(answer, RewriteConflict)
     assert (answer.kind, answer.commit, [file.path for file in answer.files]) == ("reorder", mine, ["a.txt"])
     made = squashed(bench, "apart")

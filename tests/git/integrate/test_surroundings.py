@@ -8,7 +8,7 @@ import pytest
 
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import pinned_refs, repository
-from ampsm_engine.git.integrate import branch_move, commit_range, proof, rewrite, squash
+from ampsm_engine.git.integrate import branch_move, commit_range, proof, rewrite
 from ampsm_engine.git.integrate.outcomes import Merged, RewriteConflict, Rewritten
 from tests.git.integrate.benches import LINES, Bench, Oracle, lines
 from tests.git.sandboxes import Sandbox
@@ -21,7 +21,7 @@ def hook(bench: Bench, name: str, script: str) -> None:
 
 
 def squashed(bench: Bench, message: str = "Do it", **options: Path) -> Rewritten:
-    made = squash.squash(bench.root, bench.tip, bench.base, message, **options)
+    made = rewrite.squash(bench.root, bench.tip, bench.base, message, **options)
     assert isinstance(made, Rewritten)
     return made
 
@@ -86,7 +86,7 @@ def test_what_is_made_is_signed_where_the_user_signs(bench: Bench, tmp_path: Pat
     assert isinstance(merged, Merged)
     for commit in (made.tip, put.tip, merged.commit):
         assert bench.git("log", "-1", "--format=%G?", commit) == "G"
-    unsigned = squash.squash(bench.root, bench.tip, bench.base, "m", sign=False)
+    unsigned = rewrite.squash(bench.root, bench.tip, bench.base, "m", sign=False)
     assert isinstance(unsigned, Rewritten)
     assert bench.git("log", "-1", "--format=%G?", unsigned.tip) == "N"
     bench.git("config", "user.signingKey", str(tmp_path / "missing"))
@@ -155,7 +155,7 @@ def test_a_history_that_is_cut_off_is_told(bench: Bench, tmp_path: Path) -> None
     bench.on_base({"b.txt": "b\n"})
     bench.git("clone", "-q", "--depth=1", "--no-single-branch", f"file://{bench.root}", tmp_path / "shallow")
     with pytest.raises(NotFound, match="is shallow"):
-        squash.squash(tmp_path / "shallow", bench.tip, bench.base, "m")
+        rewrite.squash(tmp_path / "shallow", bench.tip, bench.base, "m")
     with pytest.raises(NotFound, match="is shallow"):
         rewrite.forecast(tmp_path / "shallow", bench.base, bench.tip)
 
@@ -171,7 +171,7 @@ def test_replaced_commits_are_seen_as_git_sees_them(bench: Bench) -> None:
     first = bench.amp({"a.txt": lines(_1="one")})
     other = bench.git("commit-tree", "-p", bench.base, "-m", "amp: other", bench.tree_of("main"))
     bench.git("replace", first, other)
-    made = squash.squash(bench.root, bench.tip, bench.base, "m")
+    made = rewrite.squash(bench.root, bench.tip, bench.base, "m")
     assert isinstance(made, Rewritten)
     assert made.commits == ()
 
