@@ -12,7 +12,7 @@ from textual.screen import Screen
 from ampsm_engine.engine import comments, session_trash, sessions
 from ampsm_engine.engine.check_run import CheckProgress
 from ampsm_engine.keymap import KEYS
-from ampsm_engine.merging.radar import Radar
+from ampsm_engine.merging.forecast import Radar
 from ampsm_tui import suspend
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens.palette import ScreenActions
