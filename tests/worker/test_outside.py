@@ -59,7 +59,26 @@ def test_what_amp_does_elsewhere_is_told_marked_and_known_until_it_is_seen(bench
     sessions.edit(bench.engine, session.id, seen=True)
     assert bench.now(session).outside is None
     assert repair.find_disagreements(bench.engine) == ()
+
+    bench.scenario({"shell": "git tag v1"}, DONE)
+    bench.iterate(session)
+    bench.settled(session)
+    (found,) = [one for one in repair.find_disagreements(bench.engine) if one.kind == "outside"]
+    assert "v1" in found.text, "what was seen is not told again with what comes later"
+    sessions.edit(bench.engine, session.id, seen=True)
     assert session_trash.remove(bench.engine, session.id).outside == ()
+
+
+def test_a_stash_that_amp_clears_can_be_had_back(bench: Bench) -> None:
+    (bench.repo / "app.py").write_text("stashed\n")
+    git(bench.repo, "stash", "push", "-q", "-m", "for later")
+    entry = git(bench.repo, "rev-parse", "stash@{0}").strip()
+    bench.scenario({"shell": "git stash clear; git gc -q --prune=now"}, DONE)
+    session = bench.new()
+    bench.settled(session)
+    (told,) = outside(bench, session)
+    assert 'the entry "On main: for later" of the stash is gone' in told
+    assert git(bench.repo, "show", f"{entry}:app.py") == "stashed\n"
 
 
 def test_what_ampsm_does_for_other_sessions_is_not_blamed_on_amp(bench: Bench) -> None:
