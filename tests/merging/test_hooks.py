@@ -99,6 +99,14 @@ def test_hooks_are_left_out_where_the_settings_say_so(desk: Desk, task: Session)
     assert desk.shown("main", "one.txt") == lines(_3="session")
 
 
+def test_a_hook_that_changes_files_forbids_the_merge_commit(desk: Desk, task: Session) -> None:
+    before = desk.sha("main"), desk.tip(task)
+    hook(desk.repo, "pre-merge-commit", "echo generated > two.txt")
+    with pytest.raises(Refused, match="changed files"):
+        desk.merge(task, fast_forward=False)
+    assert (desk.sha("main"), desk.tip(task)) == before
+
+
 def test_a_hook_that_changes_files_forbids_the_squash(desk: Desk, task: Session) -> None:
     hook(desk.repo, "pre-commit", "echo formatted >> two.txt")
     main, tip = desk.sha("main"), desk.tip(task)
