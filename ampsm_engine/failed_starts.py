@@ -66,7 +66,7 @@ def trouble(home: Home) -> str:
     return found.sentence if found is not None and found.in_a_row >= LEAST else ""
 
 
-def note(home: Home, reason: str) -> None:
+def record(home: Home, reason: str) -> None:
     """Note that a worker ended before it had its slot. Where that cannot be written, nothing is put off."""
     before = read(home)
     if before is not None and 0 <= time.time() - before.at < TOGETHER:

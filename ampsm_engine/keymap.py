@@ -168,7 +168,7 @@ NO = Gesture("n", "no")
 BOXES = frozenset({"question", "text", "line", "script", "help", "menu", "progress"})
 """The screens that lie over others: keys that hold everywhere do not hold in them."""
 
-_FORM, _TELLING, _KEYS_LIST = ("new session",), ("notifications",), ("keys",)
+_FORM, _NOTIFICATIONS, _KEYS_LIST = ("new session",), ("notifications",), ("keys",)
 _LIST = ("list",)
 _MERGE = ("merge",)
 _CONFLICT = ("conflicts",)
@@ -244,8 +244,8 @@ KEYS: dict[str, Key] = {
         Key("metrics.by", (GROUP,), _METRICS, "by the next thing: day, mode, repository, session, tool"),
         Key("metrics.since", (SINCE,), _METRICS, "of the next span of time"),
         Key("metrics.plot", (BESIDE,), _METRICS, "show or hide the plot"),
-        Key("move.down", (DOWN,), (*_MOVING, *_TELLING, *_LISTS), "down"),
-        Key("move.up", (UP,), (*_MOVING, *_TELLING, *_LISTS), "up"),
+        Key("move.down", (DOWN,), (*_MOVING, *_NOTIFICATIONS, *_LISTS), "down"),
+        Key("move.up", (UP,), (*_MOVING, *_NOTIFICATIONS, *_LISTS), "up"),
         Key("move.first", (FIRST,), (*_MOVING, "help"), "to the first"),
         Key("move.last", (LAST,), (*_MOVING, "help"), "to the last"),
         Key("move.page-down", (HALF_DOWN, PAGE_DOWN), (*_PAGES, "help"), "half a screen down"),
@@ -355,10 +355,10 @@ KEYS: dict[str, Key] = {
         Key("settings.keys", (ENTER, SPACE), ("keys row",), "list the keys"),
         _change("keys.change", (ENTER,), _KEYS_LIST, "give another key"),
         _change("keys.default", (RESET,), _KEYS_LIST, "as ampsm comes"),
-        _change("notifications.change", (SPACE, ENTER), _TELLING, "on or off"),
-        _change("notifications.next", (RIGHT,), _TELLING, "to the next choice"),
-        _change("notifications.previous", (LEFT,), _TELLING, "to the choice before"),
-        _change("notifications.try", (GO,), _TELLING, "try it"),
+        _change("notifications.change", (SPACE, ENTER), _NOTIFICATIONS, "on or off"),
+        _change("notifications.next", (RIGHT,), _NOTIFICATIONS, "to the next choice"),
+        _change("notifications.previous", (LEFT,), _NOTIFICATIONS, "to the choice before"),
+        _change("notifications.try", (GO,), _NOTIFICATIONS, "try it"),
         Key("merge.next", (ENTER,), _MERGE, "to the next step"),
         Key("merge.look", (REFRESH,), _MERGE, "look at everything again"),
         _change("merge.fetch", (FETCH,), _MERGE, "fetch, and look again"),

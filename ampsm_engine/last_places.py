@@ -9,9 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ampsm_engine import identity
+from ampsm_engine import process_identity
 from ampsm_engine.home import Home, write_json_object
-from ampsm_engine.identity import Identity
+from ampsm_engine.process_identity import Identity
 
 
 class LastPlace(NamedTuple):
@@ -44,7 +44,7 @@ def keep(home: Home, place: LastPlace | None) -> None:
     if place is None:
         file.unlink(missing_ok=True)
         return
-    me = identity.identify(os.getpid())
+    me = process_identity.identify(os.getpid())
     content = {"pid": me.pid, "token": me.token, "boot": me.boot, "place": place._asdict()}
     write_json_object(file, content)
 
@@ -57,7 +57,7 @@ def left(home: Home) -> LeftPlace | None:
             kept = _read(file)
             if kept is None:
                 file.unlink(missing_ok=True)
-            elif not identity.is_alive(kept[0]):
+            elif not process_identity.is_alive(kept[0]):
                 found.append((file.stat().st_mtime, LeftPlace(kept[1], file)))
     found.sort()
     for _, older in found[:-1]:

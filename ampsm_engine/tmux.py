@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from ampsm_engine import file_lock
 from ampsm_engine.home import Home, open_private
-from ampsm_engine.terminals import Tmux
+from ampsm_engine.known_terminals import Tmux
 
 PATIENCE = 2.0
 """Seconds; a tmux that takes longer hangs."""

@@ -20,7 +20,7 @@ def open_screens(*, read_only: bool = False, review: str | None = None) -> int:
     os.environ.setdefault("TEXTUAL_FPS", "120")
     # The app itself brings colours down to those that the terminal has.
     os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", "truecolor")
-    from ampsm_engine import terminals
+    from ampsm_engine import known_terminals
     from ampsm_engine.context import engine_at
     from ampsm_engine.engine import startup
     from ampsm_engine.store import follow
@@ -32,7 +32,7 @@ def open_screens(*, read_only: bool = False, review: str | None = None) -> int:
         engine.home.ensure()
         engine.store.open()
     else:
-        startup.recovered = recovered.append
+        startup.report_recovered = recovered.append
         startup.make_ready(engine)
     app = AmpsmApp(
         engine,
@@ -42,8 +42,8 @@ def open_screens(*, read_only: bool = False, review: str | None = None) -> int:
         settings=engine.settings,
         board=engine.store.sessions.board(),
         recovered=recovered,
-        colours=terminals.colours(os.environ),
-        italics=terminals.has_italics(os.environ),
+        colours=known_terminals.colours(os.environ),
+        italics=known_terminals.has_italics(os.environ),
     )
     try:
         app.run(mouse=engine.settings.switch("ui.mouse"))

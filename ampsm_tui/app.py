@@ -261,7 +261,7 @@ class AmpsmApp(theme.ThemedApp):
     def on_diff_view_moved(self) -> None:
         """Keep where one is, for the next start."""
         if self._places is not None:
-            self._places.note()
+            self._places.save()
 
     def watch_app_focus(self) -> None:
         """Let others know what is looked at; who looks away is notified."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from textual.app import App
 
-from ampsm_engine import labels, notices, redact, terminals, tmux, viewer_lock
+from ampsm_engine import known_terminals, labels, notices, redact, tmux, viewer_lock
 from ampsm_engine.amp.failures import failure_named
 from ampsm_engine.config import Settings
 from ampsm_engine.home import Home
@@ -59,7 +59,7 @@ class Notifier:
         self._is_publishing = False
         self._status_bar: tmux.StatusBarEntry | None = None
         if status is not None and environ.get("TMUX"):
-            run_while_open(app, self._ask_through_tmux(status), group="telling")
+            run_while_open(app, self._ask_through_tmux(status), group="notifying")
 
     async def _ask_through_tmux(self, status: StatusRecords) -> None:
         """Ask the terminal around tmux about the status, where it gets the question and we its answer."""
@@ -105,7 +105,7 @@ class Notifier:
             self._wanted = terminal.status_options(after)
             if self._wanted != self._shown and not self._is_publishing:
                 self._is_publishing = True
-                run_while_open(self._app, self._publish_status(), group="telling")
+                run_while_open(self._app, self._publish_status(), group="notifying")
 
     def close(self) -> None:
         """View nothing any more, and take our entry out of tmux's status bar: the app has ended."""
@@ -113,17 +113,17 @@ class Notifier:
         if self._status_bar is not None:
             self._status_bar.end()
 
-    def _terminal(self) -> terminals.Terminal:
+    def _terminal(self) -> known_terminals.Terminal:
         """Asked anew each time: tmux may have been attached from another terminal since."""
         chosen = self._settings().text("notify.terminal")
-        return terminals.identify(self._environ, tmux.query(self._environ), chosen=chosen)
+        return known_terminals.identify(self._environ, tmux.query(self._environ), chosen=chosen)
 
     def _notify(self) -> None:
         notice = notices.notice(self._news)
         self._news = []
-        desktop = self._settings().switch("notify.desktop") and terminals.has_desktop(self._environ)
+        desktop = self._settings().switch("notify.desktop") and known_terminals.has_desktop(self._environ)
         if notice and not desktop and self._settings().text("notify.terminal") != "off":
-            run_while_open(self._app, self._write_notice(notice), group="telling")
+            run_while_open(self._app, self._write_notice(notice), group="notifying")
 
     async def _write_notice(self, notice: Notice) -> None:
         here = await asyncio.to_thread(self._terminal)

@@ -194,7 +194,7 @@ class PlaceKeeper:
         else:
             app_of(self._app).opener.open_session(session.id)
 
-    def note(self) -> None:
+    def save(self) -> None:
         """Somebody may be somewhere else now: it is kept soon."""
         if not self._is_due:
             self._is_due = True

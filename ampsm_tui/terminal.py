@@ -11,9 +11,9 @@ from textual.app import App
 
 from ampsm_engine import labels
 from ampsm_engine.errors import Refused
+from ampsm_engine.known_terminals import NotificationProtocol, Terminal
 from ampsm_engine.model import Board
 from ampsm_engine.state_styles import status_line
-from ampsm_engine.terminals import NotificationProtocol, Terminal
 from ampsm_tui.app_context import app_of
 from ampsm_tui.clean import one_line
 

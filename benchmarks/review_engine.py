@@ -12,8 +12,8 @@ from big_diff import BigDiff, big_diff, git
 from harness import bench_home
 
 from ampsm_engine.differ.protocol import ChangedWords, Colours, DiffRequest, Side
+from ampsm_tui.differ.arriving_diff import ArrivingDiff
 from ampsm_tui.differ.client import Differ, Transport
-from ampsm_tui.differ.review import Review
 
 T = TypeVar("T")
 
@@ -69,7 +69,7 @@ async def _measured(made: BigDiff, yardstick: float) -> None:
     differ.close()
 
 
-async def _arrived(review: Review, fact: Callable[[], T | None]) -> T:
+async def _arrived(review: ArrivingDiff, fact: Callable[[], T | None]) -> T:
     """What a fact is once it holds, looked at whenever something has come."""
     has_come = asyncio.Event()
     review.listen(lambda _: has_come.set())
@@ -79,17 +79,17 @@ async def _arrived(review: Review, fact: Callable[[], T | None]) -> T:
     return found
 
 
-async def _colours_of(review: Review, index: int, side: Side) -> Colours:
+async def _colours_of(review: ArrivingDiff, index: int, side: Side) -> Colours:
     review.focus(index, worded=False)
     return await _arrived(review, lambda: ((c := review.colours(index, side)) and c.complete and c) or None)
 
 
-async def _words_of(review: Review, index: int) -> ChangedWords:
+async def _words_of(review: ArrivingDiff, index: int) -> ChangedWords:
     review.focus(index, coloured=False)
     return await _arrived(review, lambda: review.words(index))
 
 
-async def _colours(review: Review) -> None:
+async def _colours(review: ArrivingDiff) -> None:
     times = []
     for entry in review.files[:: max(1, len(review.files) // COLOURED)]:
         for side in ("new", "old"):
@@ -104,7 +104,7 @@ async def _colours(review: Review) -> None:
     )
 
 
-async def _words(review: Review) -> None:
+async def _words(review: ArrivingDiff) -> None:
     times = []
     for entry in review.files:
         if entry.merged_into < 0 and review.words(entry.index) is None:

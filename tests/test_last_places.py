@@ -70,7 +70,7 @@ def test_a_place_is_private_and_comes_back_as_it_was(home: Home, monkeypatch: py
     assert file.stat().st_mode & 0o777 == 0o600
     assert home.places.stat().st_mode & 0o777 == 0o700
     assert last_places.left(home) is None, "we are still there"
-    monkeypatch.setattr(last_places.identity, "is_alive", lambda _: False)
+    monkeypatch.setattr(last_places.process_identity, "is_alive", lambda _: False)
     found = last_places.left(home)
     assert found is not None
     assert found.place == REVIEW

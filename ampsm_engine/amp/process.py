@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
 from ampsm_engine.home import PRIVATE_FILE, RUN_MARK, IterationDirectory, open_private, write_private
-from ampsm_engine.identity import LINUX, POLL_INTERVAL, Identity, identify, is_alive
+from ampsm_engine.process_identity import LINUX, POLL_INTERVAL, Identity, identify, is_alive
 
 if TYPE_CHECKING:
     import asyncio  # 20 ms that light commands need not pay

@@ -39,7 +39,7 @@ def main(batch_id: str, executor_of: ExecutorOf = LocalExecutor) -> int:
     engine = engine_at()
     folder = engine.home.batch(batch_id)
     folder.path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-    startup.recovered = log
+    startup.report_recovered = log
     is_ready = False
     while True:
         lease = open_private(folder.lease, os.O_RDWR | os.O_CREAT)

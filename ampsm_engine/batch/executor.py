@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from ampsm_engine import identity, timestamps
+from ampsm_engine import process_identity, timestamps
 from ampsm_engine.batch import progress
 from ampsm_engine.batch.item_run import ItemEnd, ItemRun
 from ampsm_engine.errors import AmpsmError
@@ -120,9 +120,9 @@ NAME = "local"
 class LocalExecutor:
     """Runs items as tasks of this process's event loop; what they did is in the store."""
 
-    def __init__(self, desk: RunContext, _batch: Batch) -> None:
-        self._engine, self._watch, self._threads = desk.engine, desk.watch, desk.threads
-        self._spec_of = desk.spec_of
+    def __init__(self, context: RunContext, _batch: Batch) -> None:
+        self._engine, self._watch, self._threads = context.engine, context.watch, context.threads
+        self._spec_of = context.spec_of
         self._running: dict[int, tuple[Call, asyncio.Task[ItemEnd]]] = {}
         self._calls = 0
         self._events: list[HostEvent] = []
@@ -156,7 +156,7 @@ class LocalExecutor:
     def hosts(self) -> tuple[Host, ...]:
         """This machine alone, as a host with its slots."""
         count = int(self._engine.settings.number("slots"))
-        return (Host(NAME, identity.boot(), "", count, locks.count_free(self._engine.home, count)),)
+        return (Host(NAME, process_identity.boot(), "", count, locks.count_free(self._engine.home, count)),)
 
     def call(self, host: Host | None, verb: str, request: bytes) -> Call:
         """Run an item, or end what runs of it."""

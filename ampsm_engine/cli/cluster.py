@@ -71,9 +71,11 @@ def cluster_join(
     transport.check_safe(address, insecure=insecure)
     from ampsm_engine.context import engine_at
 
-    place = home.expanduser().absolute() if home else host.home_of_host(os.environ)
+    home_folder = home.expanduser().absolute() if home else host.home_of_host(os.environ)
     count = slots or int(engine_at().settings.number("slots"))
-    plan = dask_processes.HostPlan(address, name or dask_processes.default_name(), place, count, listen or "", port)
+    plan = dask_processes.HostPlan(
+        address, name or dask_processes.default_name(), home_folder, count, listen or "", port
+    )
     dask_processes.prepare(plan)
     if printed:
         output.line(plan.printed())

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def open_engine() -> "Engine":
     """The engine on the home that the environment names."""
-    startup.recovered = diagnostics.note
+    startup.report_recovered = diagnostics.note
     engine = startup.open_engine()
     diagnostics.warn_of_settings(engine.settings)
     return engine

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ampsm_engine.context import Engine
-    from ampsm_engine.merging.results import MergePlan, Options
+    from ampsm_engine.merging.results import MergePreview, Options
     from ampsm_engine.model import Session
 
 PURPOSE = "merge message"
@@ -87,7 +87,7 @@ def _left(file: "Path") -> str:
     return "\n".join(line.rstrip() for line in text.partition(SCISSORS)[0].splitlines()).strip()
 
 
-def _instructions(session: "Session", plan: "MergePlan") -> str:
+def _instructions(session: "Session", plan: "MergePreview") -> str:
     commits = [f"{commit.sha[:10]} {commit.subject}" for commit in plan.commits[-40:]]
     lines = [
         f"The message of {session.name} on its way to {plan.target}. An empty one calls it off; nothing is lost.",

@@ -55,7 +55,7 @@ def _review(screens: Callable[..., int], reference: str) -> int:
     from ampsm_engine.cli import diagnostics
     from ampsm_engine.engine import startup
 
-    startup.recovered = diagnostics.note
+    startup.report_recovered = diagnostics.note
     return screens(review=startup.open_engine().store.sessions.resolve(reference).id)
 
 

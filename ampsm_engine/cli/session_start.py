@@ -27,7 +27,7 @@ def begin(
     from ampsm_engine.context import engine_at
     from ampsm_engine.engine import sessions, startup
 
-    startup.recovered = diagnostics.note
+    startup.report_recovered = diagnostics.note
     engine = engine_at()  # sessions.new opens the store while git is at work
 
     def make() -> "tuple[Session, Iteration | None]":

@@ -169,7 +169,7 @@ def _new_from_pull_request(
     text = parameters.prompt_text(*prompts)
     if wait and not text:
         raise click.UsageError("Without a prompt there is nothing to --wait for.")
-    startup.recovered = diagnostics.note
+    startup.report_recovered = diagnostics.note
     engine = engine_at()
     with diagnostics.working("Fetching the pull request"):
         session, iteration = pull_requests.begin(engine, repo, reference, prompt=text, **given)

@@ -11,11 +11,11 @@ from ampsm_engine.cluster.executor import ClusterExecutor
 from ampsm_engine.model import Batch
 
 
-def executor_of(desk: RunContext, batch: Batch) -> Executor:
+def executor_of(context: RunContext, batch: Batch) -> Executor:
     """What runs the items of a run on the cluster that its plan names."""
     transport.check_installed()
     address = transport.read_address(str(json.loads(batch.plan)["on"]), is_encrypted=has_certificates())
-    return ClusterExecutor(desk, batch, DaskTransport(address))
+    return ClusterExecutor(context, batch, DaskTransport(address))
 
 
 if __name__ == "__main__":

@@ -47,10 +47,10 @@ LONGEST_PAUSE = 30.0
 class ClusterExecutor:
     """Runs the items of one run on the hosts that a transport reaches."""
 
-    def __init__(self, desk: RunContext, batch: Batch, transport: HostTransport) -> None:
-        self.engine, self.batch_id, self.threads = desk.engine, batch.id, desk.threads
-        self.watch, self.spec_of = desk.watch, desk.spec_of
-        self._mark = f"{home_id(desk.engine.home)}."
+    def __init__(self, context: RunContext, batch: Batch, transport: HostTransport) -> None:
+        self.engine, self.batch_id, self.threads = context.engine, batch.id, context.threads
+        self.watch, self.spec_of = context.watch, context.spec_of
+        self._mark = f"{home_id(context.engine.home)}."
         self.grace = float(json.loads(batch.plan).get("hostGraceSec", HOST_GRACE))
         self._transport = transport
         self._hosts: dict[str, RemoteHost] = {}

@@ -29,7 +29,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ampsm_engine import __version__, file_lock, folders, identity, redact, timestamps, trusted_commands
+from ampsm_engine import __version__, file_lock, folders, process_identity, redact, timestamps, trusted_commands
 from ampsm_engine.batch import item_run, runs
 from ampsm_engine.batch.values import ItemSpec
 from ampsm_engine.cluster import result_archive
@@ -171,7 +171,7 @@ class HostService:
         free = shutil.disk_usage(self.engine.home.root).free
         return {
             "name": self.name,
-            "boot": f"{self._id}:{identity.boot()}",
+            "boot": f"{self._id}:{process_identity.boot()}",
             "home": str(self.engine.home.root),
             "homeId": self._id,
             "machine": socket.gethostname(),

@@ -13,17 +13,17 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ampsm_engine import keymap, terminals, tmux
+from ampsm_engine import keymap, known_terminals, tmux
 from ampsm_engine.amp import program
 from ampsm_engine.config import Settings
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import program as git
 from ampsm_engine.home import write_private
+from ampsm_engine.known_terminals import NotificationProtocol, Terminal, Tmux
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.plain_text import plural, printable
 from ampsm_engine.store import Store
-from ampsm_engine.terminals import NotificationProtocol, Terminal, Tmux
 from ampsm_engine.worker import locks
 
 WAYS = {
@@ -194,7 +194,7 @@ def _desktop(env: Mapping[str, str]) -> Check:
 def _terminal_checks(environ: Mapping[str, str], *, chosen: str = "auto", root: Path = Path("/")) -> tuple[Check, ...]:
     """The terminal, tmux where we are in one, and lingering where logging out would end workers."""
     around = tmux.query(environ)
-    here = terminals.identify(environ, around, chosen=chosen)
+    here = known_terminals.identify(environ, around, chosen=chosen)
     return (check_terminal(here, environ), *check_multiplexer(here, around), *check_linger(environ, root))
 
 

@@ -24,7 +24,7 @@ from ampsm_engine.git import (
     worktree_preparation,
     worktrees,
 )
-from ampsm_engine.git.beginnings import WorktreePlan
+from ampsm_engine.git.beginnings import WorktreeTemplate
 from ampsm_engine.git.entities import Base, Repo, Worktree
 from ampsm_engine.git.setup_source import SetupSource
 from ampsm_engine.model import (
@@ -116,7 +116,7 @@ def new(
     checkout_secrets.learn(engine, repo, state)
     check_script(script)  # again: it may hold one of those
     title = _safe_title(name, prompt)
-    plan = WorktreePlan(settings.needed("worktree.place"), settings.needed("branch.name"), on)
+    plan = WorktreeTemplate(settings.needed("worktree.place"), settings.needed("branch.name"), on)
     with creation(engine.home, session_id, repo.root, begun.commit) as made:
         moment = datetime.now(UTC).astimezone()
         pending = worktrees.begin(repo, begun, session_id, title, moment, plan=plan, witness=made)

@@ -11,7 +11,7 @@ def _ignore(_text: str) -> None:
     pass
 
 
-recovered: Callable[[str], None] = _ignore
+report_recovered: Callable[[str], None] = _ignore
 """Gets a sentence for each recovered merge or creation; the command line prints it."""
 
 
@@ -29,10 +29,10 @@ def make_ready(engine: Engine) -> Engine:
         _recover(engine, [merge.id for merge in working])
     if creation.has_interrupted(engine.home):
         for text in creation.roll_back_interrupted(engine.home, store):
-            recovered(text)
+            report_recovered(text)
     if scratch.has_abandoned(engine.home):
         for text in scratch.remove_abandoned(engine.home):
-            recovered(text)
+            report_recovered(text)
     launch.sweep(engine.home, store, int(engine.settings.number("slots")))
     return engine
 
@@ -59,4 +59,4 @@ def _recover(engine: Engine, merge_ids: list[str]) -> None:
         check=False,
     )
     for text in done.stdout.decode("utf-8", "replace").splitlines():
-        recovered(text)
+        report_recovered(text)

@@ -33,7 +33,7 @@ class ExistingBranch(NamedTuple):
     """The remote branch that it is to follow, where there is no local branch yet; else empty."""
 
 
-class WorktreePlan(NamedTuple):
+class WorktreeTemplate(NamedTuple):
     """Where a worktree is to be made, and on which branch."""
 
     place: str = templates.WORKTREE
@@ -68,11 +68,11 @@ class Nobody:
         """Note nothing of a branch that is there already."""
 
 
-PLAIN = WorktreePlan()
+PLAIN = WorktreeTemplate()
 NOBODY = Nobody()
 
 
-def begin_branch(repo: Repo, base: Base, plan: WorktreePlan, names: Names, witness: Witness) -> str:
+def begin_branch(repo: Repo, base: Base, plan: WorktreeTemplate, names: Names, witness: Witness) -> str:
     """The branch of a plan, there when this returns: a new one at the base, or one that was there before."""
     if plan.on is None:
         return _new_branch(repo, base, wanted_branch(plan, names), witness)
@@ -87,7 +87,7 @@ def begin_branch(repo: Repo, base: Base, plan: WorktreePlan, names: Names, witne
     return plan.on.name
 
 
-def wanted_branch(plan: WorktreePlan, names: Names) -> str:
+def wanted_branch(plan: WorktreeTemplate, names: Names) -> str:
     """How a new branch is to be called, when that is free."""
     return names._replace(repo=naming.slug(names.repo)).fill(plan.branch)
 

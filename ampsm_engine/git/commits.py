@@ -27,9 +27,9 @@ from ampsm_engine.git import (
     stash_commit,
     worktree_status,
 )
+from ampsm_engine.git.committer import fallback_identity
 from ampsm_engine.git.entities import EMAIL, NAME, CommitResult, Head, LeftOut
 from ampsm_engine.git.hooks import LIMIT as HOOK_LIMIT
-from ampsm_engine.git.identities import fallback_identity
 from ampsm_engine.git.libgit2 import AskGit
 from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.lean_dataclass import replace

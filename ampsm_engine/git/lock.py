@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ampsm_engine import file_lock, identity
+from ampsm_engine import file_lock, process_identity
 from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.git import repository
 from ampsm_engine.home import open_private
@@ -122,7 +122,7 @@ def index_refusal(git_dir: Path, patience: float = INDEX_PATIENCE) -> tuple[str,
         if time.monotonic() >= deadline:
             holder = _holder(lock, git_dir)
             return f"The index is locked by {holder}: {lock}.", f"If no git runs there any more: rm {lock}"
-        time.sleep(identity.POLL_INTERVAL)
+        time.sleep(process_identity.POLL_INTERVAL)
     return None
 
 

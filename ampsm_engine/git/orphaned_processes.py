@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from ampsm_engine import identity
+from ampsm_engine import process_identity
 from ampsm_engine.errors import Failed
 from ampsm_engine.git.repository import WORKTREES
 from ampsm_engine.home import GIT_OWNER_MARK
@@ -84,7 +84,7 @@ def _orphans() -> Iterator[int]:
 
 
 def _is_dead(pid: int, token: str) -> bool:
-    started, state = identity.started(pid)
+    started, state = process_identity.started(pid)
     return started != token or state in "ZX"
 
 
@@ -102,7 +102,7 @@ def _is_hook(pid: int, places: Collection[Path]) -> bool:
         leader = os.getsid(pid)
         cwd = (_PROC / str(pid) / "cwd").readlink()
         is_there = any(cwd == place or _is_below(cwd, place) for place in places)
-        return leader != pid and is_there and (not identity.started(leader)[0] or _is_direct(leader, places))
+        return leader != pid and is_there and (not process_identity.started(leader)[0] or _is_direct(leader, places))
     return False
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import program, records, repository, repository_state, worktree_status
 from ampsm_engine.git.libgit2 import SYMBOLIC
-from ampsm_engine.git.repository_state import State, StateDifference
+from ampsm_engine.git.repository_state import RepositoryState, StateDifference
 from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.plain_text import list_some, plural, printable
 
@@ -54,7 +54,7 @@ class WatchedSession:
 
 
 def explain(
-    session: WatchedSession, parts: Sequence[StateDifference], before: State, after: State
+    session: WatchedSession, parts: Sequence[StateDifference], before: RepositoryState, after: RepositoryState
 ) -> tuple[OutsideChange, ...]:
     """The changes that parts make, refs first; writes refs of ours for what no ref names any more."""
     found = _Explanation(session, before, after)
@@ -77,7 +77,7 @@ def explain(
     return tuple(found.changes)
 
 
-def hold_stash(root: Path, kept: str, before: State) -> None:
+def hold_stash(root: Path, kept: str, before: RepositoryState) -> None:
     """Keep the stash's entries until `explain`: once dropped, nothing else names them, and a `git gc` is near."""
     entries = enumerate(list(before[repository_state.STASH])[:MOST_HELD], 1)
     lines = "".join(f"update {kept}/stash/{number} {commit}\n" for number, commit in entries)
@@ -90,8 +90,8 @@ class _Explanation:
     """The changes found so far, and the commits that have to be kept."""
 
     session: WatchedSession
-    before: State
-    after: State
+    before: RepositoryState
+    after: RepositoryState
     changes: list[OutsideChange] = field(default_factory=list)
     _kept: list[str] = field(default_factory=list)
     _behind: set[str] = field(default_factory=set)

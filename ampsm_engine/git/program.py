@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, NamedTuple, Self
 
-from ampsm_engine import identity
+from ampsm_engine import process_identity
 from ampsm_engine.errors import AmpsmError, Failed, Unfit
 from ampsm_engine.home import GIT_OWNER_MARK, home, write_private
 from ampsm_engine.plain_text import printable
@@ -305,7 +305,7 @@ class Running:
                 deadline = time.monotonic() + _GRACE
                 _ended(self._process, _GRACE)
                 while self._signal_group(0) and time.monotonic() < deadline:
-                    time.sleep(identity.POLL_INTERVAL)
+                    time.sleep(process_identity.POLL_INTERVAL)
         self._process.wait()
 
     def _signal_group(self, number: int) -> bool:
@@ -405,7 +405,7 @@ def environment(*, reading: bool, variables: Variables | None = None) -> dict[st
     dropped = {*LOCAL_VARIABLES, *_BENDING_VARIABLES}
     environ = {name: value for name, value in os.environ.items() if name not in dropped}
     environ.update(_ALWAYS)
-    environ[GIT_OWNER_MARK] = f"{os.getpid()}:{identity.started(os.getpid())[0]}"
+    environ[GIT_OWNER_MARK] = f"{os.getpid()}:{process_identity.started(os.getpid())[0]}"
     if reading:
         environ.update(_READING)
     environ.update({name: os.fsdecode(value) for name, value in (variables or {}).items()})

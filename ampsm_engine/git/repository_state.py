@@ -18,7 +18,7 @@ from ampsm_engine.git.entities import Repo
 from ampsm_engine.git.unwanted_files import is_secret
 from ampsm_engine.lean_dataclass import dataclass
 
-State = Mapping[str, Mapping[str, str]]
+RepositoryState = Mapping[str, Mapping[str, str]]
 """The parts of a repository's state, by kind and name; all of it text, so that it can be written down as JSON."""
 
 REF, STASH, WORKTREE, CHECKOUT = "ref", "stash", "worktree", "checkout"
@@ -48,7 +48,7 @@ class StateDifference:
     after: str | None
 
 
-def read(root: Path) -> State:
+def read(root: Path) -> RepositoryState:
     """The state of the repository whose main worktree is `root`; Failed or NotFound when it cannot be read."""
     common = repository.common_dir(root)
     refs = _refs(root)
@@ -65,7 +65,7 @@ def read(root: Path) -> State:
     }
 
 
-def difference(before: State, after: State) -> tuple[StateDifference, ...]:
+def difference(before: RepositoryState, after: RepositoryState) -> tuple[StateDifference, ...]:
     """What differs, by kind and name. A checkout of which one state knows too much to compare is left out."""
     parts = []
     for kind in (WORKTREE, REF, STASH, CHECKOUT, OPERATION, CONFIGURATION, FILE):
@@ -77,7 +77,7 @@ def difference(before: State, after: State) -> tuple[StateDifference, ...]:
     return tuple(parts)
 
 
-def is_as_left(part: StateDifference, now: State) -> bool:
+def is_as_left(part: StateDifference, now: RepositoryState) -> bool:
     """Whether what a part tells is still so."""
     return now.get(part.kind, {}).get(part.name) == part.after
 

@@ -18,7 +18,7 @@ from typing import Self
 from ampsm_engine import naming
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused
 from ampsm_engine.git import beginnings, libgit2, lock, program, repository
-from ampsm_engine.git.beginnings import ExistingBranch, Witness, WorktreePlan
+from ampsm_engine.git.beginnings import ExistingBranch, Witness, WorktreeTemplate
 from ampsm_engine.git.entities import Base, Orphan, Repo, Worktree
 from ampsm_engine.git.libgit2 import AskGit
 
@@ -109,7 +109,7 @@ def begin(
     name: str,
     moment: datetime,
     *,
-    plan: WorktreePlan = beginnings.PLAIN,
+    plan: WorktreeTemplate = beginnings.PLAIN,
     witness: Witness = beginnings.NOBODY,
 ) -> Pending:
     """Let git begin to make a session's worktree: its branch exists on return, its files come meanwhile.

@@ -17,7 +17,7 @@ from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.outcomes import ConflictFile, PlannedCommit
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.merging import situation
-from ampsm_engine.merging.results import Finding, MergePlan, Options, PlannedStep, Preflight, ScriptState
+from ampsm_engine.merging.results import Finding, MergePreview, Options, PlannedStep, Preflight, ScriptState
 from ampsm_engine.merging.situation import SessionSpan, Situation
 from ampsm_engine.model import SCRIPT_CHANGED, ScriptResult
 from ampsm_engine.plain_text import list_some, plural, printable
@@ -279,7 +279,7 @@ def _incoming(now: Situation, span: SessionSpan, objects: ObjectStore) -> Iterat
         yield Finding("rubbish", "warn", text, hint)
 
 
-def plan(engine: Engine, session_id: str, options: Options) -> MergePlan:
+def plan(engine: Engine, session_id: str, options: Options) -> MergePreview:
     """What an operation with these options would do now."""
     now = situation.look(engine.store, session_id, options.onto, options.kind)
     objects = ObjectStore(now.root, now.repo)
@@ -287,7 +287,7 @@ def plan(engine: Engine, session_id: str, options: Options) -> MergePlan:
     commits = situation.described(objects, now, {commit.sha for commit in span.commits})
     conflicts = rewrite.forecast(now.root, now.base_tip, now.branch_tip, span.start).conflicts
     text, steps = drafted(engine, now, span, objects), tuple(_steps(now, span, options))
-    return MergePlan(session_id, now.target, commits, steps, text, conflicts)
+    return MergePreview(session_id, now.target, commits, steps, text, conflicts)
 
 
 def _steps(now: Situation, span: SessionSpan, options: Options) -> Iterator[PlannedStep]:

@@ -86,7 +86,7 @@ class PlannedStep:
 
 
 @dataclass(frozen=True, slots=True)
-class MergePlan:
+class MergePreview:
     """What would be done, in this order, and the message that is offered."""
 
     session_id: str

@@ -103,7 +103,7 @@ def advance(engine: Engine, session: Session, merge: Merge, objects: ObjectStore
         move_session(session, root, worktree, merge.branch_before, merge.branch_after)
         merge = store.merges.step(merge.id, journal.END)
     remove_help(worktree)
-    return finish(engine, session, merge, landed=objects if together else None)
+    return finish(engine, session, merge, objects=objects if together else None)
 
 
 def moved_together(engine: Engine, session: Session, merge: Merge, objects: ObjectStore | None) -> Merge | None:
@@ -172,11 +172,11 @@ def finish(
     merge: Merge,
     notes: tuple[str, ...] = (),
     *,
-    landed: ObjectStore | None = None,
+    objects: ObjectStore | None = None,
 ) -> Merge:
     """The store learns that it is done. `notes`: why the session's branch stays at another commit than it should.
 
-    `landed`: the objects of one that moved all its refs together, its tip included.
+    `objects`: the objects of one that moved all its refs together, its tip included.
     """
     plan = journal.read(merge)
     is_merged = merge.kind == "merge" and bool(merge.target)
@@ -196,20 +196,20 @@ def finish(
         text = f"{session.branch_name} is {PAST[merge.kind]}: {merge.branch_before[:12]}..{merge.branch_after[:12]}"
     facts = [(PAST[merge.kind] if is_merged or merge.kind != "merge" else "rebased", text)]
     facts += [("note", note) for note in (*plan.notes, *notes)]
-    return end_merge(engine, merge, MergeState.DONE, facts=facts, session=columns, step=journal.END, landed=landed)
+    return end_merge(engine, merge, MergeState.DONE, facts=facts, session=columns, step=journal.END, objects=objects)
 
 
 def end_merge(
-    engine: Engine, merge: Merge, state: MergeState, *, landed: ObjectStore | None = None, **more: Any
+    engine: Engine, merge: Merge, state: MergeState, *, objects: ObjectStore | None = None, **more: Any
 ) -> Merge:
-    """End a merge in the store, then where scripts read how the session stands. `landed`: as for `finish`."""
+    """End a merge in the store, then where scripts read how the session stands. `objects`: as for `finish`."""
     ended = engine.store.merges.end(merge.id, state, **more)
     session = engine.store.sessions.get(merge.session_id)
-    is_free = landed is not None and not rewrite.may_have_own_files(landed, session.base_commit)
+    is_free = objects is not None and not rewrite.may_have_own_files(objects, session.base_commit)
     own = own_files.OwnFiles() if is_free else None
     agent_context.update_status(session, engine.store.iterations.of(session.id), own)
     _update_run_item(engine, ended)
-    is_over = landed is None and state in (MergeState.DONE, MergeState.UNDONE)
+    is_over = objects is None and state in (MergeState.DONE, MergeState.UNDONE)
     if is_over and ended.branch_after != ended.branch_before:
         root = Path(session.repo_root)
         tip = ended.branch_after if state is MergeState.DONE else repository.branch_tip(root, session.branch_name)

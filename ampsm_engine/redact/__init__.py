@@ -59,7 +59,7 @@ def file(path: "Path") -> int:
 
 def note_files(owner: str, paths: "Iterable[Path]") -> None:
     """Keep secret, from now on and everywhere, what these files hold; `owner`: whose they are, as a file's name."""
-    _default().note(owner, paths)
+    _default().remember(owner, paths)
 
 
 def load() -> None:

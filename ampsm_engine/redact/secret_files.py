@@ -49,7 +49,7 @@ class CurrentRedactor:
             self._seen = seen
             self._redactor = None
 
-    def note(self, owner: str, paths: Iterable[Path]) -> None:
+    def remember(self, owner: str, paths: Iterable[Path]) -> None:
         """Keep secret, from now on and in every process, what these files hold, in place of what was noted before."""
         content = json.dumps([str(path) for path in paths]).encode()
         file = self._folder / owner

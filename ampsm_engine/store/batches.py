@@ -128,7 +128,7 @@ class Batches(StorePart):
             self._db.execute(tables.BatchRow.insert(**asdict(batch)))
             for item in items:
                 self._db.execute(tables.BatchItemRow.insert(**asdict(item)))
-            records.note(self._db, "batch-started", f"{batch.id} {batch.name}: {len(items)} items")
+            records.add_fact(self._db, "batch-started", f"{batch.id} {batch.name}: {len(items)} items")
             return self.get(batch.id)
 
     def enter_item(self, batch: Batch, item: BatchItem, prepare: Callable[[], None]) -> None:
@@ -139,7 +139,7 @@ class Batches(StorePart):
         with self._db.writing():
             if not self._db.select('SELECT 1 FROM "batchRuns" WHERE id = ?', (batch.id,)):
                 self._db.execute(tables.BatchRow.insert(**asdict(batch)))
-                records.note(self._db, "batch-started", f"{batch.id} {batch.name}: for another machine")
+                records.add_fact(self._db, "batch-started", f"{batch.id} {batch.name}: for another machine")
             if not self._db.select(f"{ITEMS} WHERE n.id = ?", (item.id,)):
                 prepare()
                 self._db.execute(tables.BatchItemRow.insert(**asdict(item)))
@@ -275,7 +275,7 @@ class Batches(StorePart):
             changed = tables.changes(tables.BatchRow, values, fixed=_BATCH_FIXED)
             self._db.execute(tables.BatchRow.update(changed).where(tables.BatchRow.id == batch_id))
             text = f"{batch.id} {batch.name} {state}" + (f": {reason}" if reason else "")
-            records.note(self._db, "batch-ended", text)
+            records.add_fact(self._db, "batch-ended", text)
             return True
 
     def items(self, batch_id: str, states: Sequence[ItemState] = ()) -> tuple[BatchItem, ...]:
@@ -399,7 +399,7 @@ class Batches(StorePart):
             for start in range(0, len(items), 500):
                 _remove_items(self._db, items[start : start + 500])
             self._db.execute(tables.BatchRow.delete().where(tables.BatchRow.id == batch_id))
-            records.note(self._db, "batch-removed", f"{batch.id} {batch.name}")
+            records.add_fact(self._db, "batch-removed", f"{batch.id} {batch.name}")
 
     def spent(self, batch_id: str) -> int | None:
         """What the threads of a batch cost by amp's own word, in millionths of a dollar; None while it said nothing."""

@@ -94,7 +94,7 @@ def back_up(path: Path, version: int) -> Path:
 
 
 def quarantine(path: Path) -> Path:
-    """Move a database that is corrupt or empty out of the way, whole; answers its new path. `changing` must be held.
+    """Move a database that is corrupt or empty out of the way, whole; answers its new path. `exclusive_change` is held.
 
     Unfit while another process has it open: when that one ends, SQLite deletes the files of the log by their name,
     and by then they would be those of the database that took this one's place.

@@ -134,7 +134,7 @@ class Iterations(StorePart):
                 raise Refused(f"Iteration {before.number} is queued: it can be stopped, not settled.", "ampsm stop")
             records.change_session(self._db, before.session_id, status=status)
             for kind, text in facts:
-                records.note_on(self._db, before, kind, text)
+                records.add_fact_on(self._db, before, kind, text)
             return self.get(iteration_id)
 
     def update(self, iteration_id: str, **columns: object) -> None:

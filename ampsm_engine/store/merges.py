@@ -103,7 +103,7 @@ class Merges(StorePart):
             if session:
                 records.change_session(self._db, merge.session_id, **session)
             for kind, text in facts:
-                records.note(self._db, kind, text, session_id=merge.session_id)
+                records.add_fact(self._db, kind, text, session_id=merge.session_id)
             return self.get(merge_id)
 
     def _change(self, merge_id: str, **columns: object) -> None:

@@ -394,7 +394,7 @@ def ready(path: Path) -> Iterator[None]:
 def migrate(connection: sqlite3.Connection, path: Path, target: int) -> Path | None:
     """Run the steps that are missing, all or none; answers the copy of what was there before.
 
-    `changing` must be held. Another process may have done it while this one waited.
+    `database_files.exclusive_change` must be held. Another process may have done it while this one waited.
     """
     found = read_state(connection)
     refuse_foreign(found, path)

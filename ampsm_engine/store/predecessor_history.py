@@ -268,7 +268,7 @@ class ImportedHistory(StorePart):
         if not is_known:
             gone = "; it has no worktree of its own, so it is history" if session.history_from else ""
             for text in (f"from {source}{gone}", *foreign.merges):
-                records.note(self._db, "imported", text, session_id=session.id)
+                records.add_fact(self._db, "imported", text, session_id=session.id)
 
     def _enter_batch(self, batch: Batch, items: Sequence[BatchItem], entered: EnteredHistory) -> None:
         if self._db.select('SELECT 1 FROM "batchRuns" WHERE id = ?', (batch.id,)):
@@ -280,7 +280,7 @@ class ImportedHistory(StorePart):
             entered.items += 1
             free = (tables.SessionRow.id == item.session_id) & tables.SessionRow.origin.is_null()
             self._db.execute(tables.SessionRow.update(origin=item.id).where(free))
-        records.note(
+        records.add_fact(
             self._db, "imported", f"batch {batch.id} of {timestamps.stamp(timestamps.parse(batch.created_at))}"
         )
 

@@ -74,7 +74,7 @@ class IterationQueue(StorePart):
                 batches.enter_try(self._db, attempt, queued.id)
             stored = records.iteration(self._db, queued.id)
             # Of the stored prompt: cut in two, a secret would not be known as one.
-            records.note_on(self._db, stored, "queued", f"iteration {number}: {naming.session_name(stored.prompt)}")
+            records.add_fact_on(self._db, stored, "queued", f"iteration {number}: {naming.session_name(stored.prompt)}")
             return stored
 
     def has_claimable(self) -> bool:
@@ -91,7 +91,7 @@ class IterationQueue(StorePart):
             for (iteration_id,) in self._db.select(_NEXT, (now,)):
                 before = records.move_iteration(self._db, iteration_id, State.RUNNING, start_time=now, activity=None)
                 records.change_session(self._db, before.session_id, status=Status.RUNNING, last_run=now)
-                records.note_on(self._db, before, "started", f"iteration {before.number}")
+                records.add_fact_on(self._db, before, "started", f"iteration {before.number}")
                 return records.iteration(self._db, iteration_id)
         return None
 
@@ -103,7 +103,7 @@ class IterationQueue(StorePart):
         with self._db.writing():
             before = records.move_iteration(self._db, iteration_id, State.QUEUED, start_time=None, activity=None)
             records.change_session(self._db, before.session_id, status=Status.IDLE)
-            records.note_on(self._db, before, "queued", f"iteration {before.number} again: its worker was gone")
+            records.add_fact_on(self._db, before, "queued", f"iteration {before.number} again: its worker was gone")
             if before.stop_requested_at is not None:
                 self._stop_queued(before)
 
@@ -141,7 +141,7 @@ class IterationQueue(StorePart):
             iteration = self._queued(iteration_id)
             reviews.release(self._db, iteration_id)
             self._db.execute(tables.IterationRow.delete().where(tables.IterationRow.id == iteration_id))
-            records.note_on(self._db, iteration, "dropped", f"iteration {iteration.number}")
+            records.add_fact_on(self._db, iteration, "dropped", f"iteration {iteration.number}")
 
     def _queued(self, iteration_id: str) -> Iteration:
         iteration = records.iteration(self._db, iteration_id)
@@ -159,4 +159,4 @@ class IterationQueue(StorePart):
             self._db, iteration.id, State.SETTLED, outcome=Outcome.STOPPED, end_time=now, stop_requested_at=asked
         )
         reviews.release(self._db, iteration.id)
-        records.note_on(self._db, iteration, "stopped", f"iteration {iteration.number}, before it began")
+        records.add_fact_on(self._db, iteration, "stopped", f"iteration {iteration.number}, before it began")

@@ -96,15 +96,17 @@ def refuse_unknown(kind: type[Any], values: Mapping[str, object], *, fixed: froz
             raise TypeError(f"{name!r} is not a column of {kind.__name__} that may be changed here")
 
 
-def note(db: Database, kind: str, text: str, *, session_id: str | None = None, iteration_id: str | None = None) -> None:
+def add_fact(
+    db: Database, kind: str, text: str, *, session_id: str | None = None, iteration_id: str | None = None
+) -> None:
     """Record that something became true."""
     values = {"kind": kind, "text": text, "session_id": session_id, "iteration_id": iteration_id}
     db.insert("facts", {"time": timestamps.now(), **values})
 
 
-def note_on(db: Database, about: Iteration, kind: str, text: str) -> None:
+def add_fact_on(db: Database, about: Iteration, kind: str, text: str) -> None:
     """Record that something became true of an iteration."""
-    note(db, kind, text, session_id=about.session_id, iteration_id=about.id)
+    add_fact(db, kind, text, session_id=about.session_id, iteration_id=about.id)
 
 
 def change_session(db: Database, session_id: str, **columns: object) -> None:
@@ -225,4 +227,4 @@ class Facts(StorePart):
     def add(self, kind: str, text: str, *, session_id: str | None = None, iteration_id: str | None = None) -> None:
         """Record that something became true."""
         with self._db.writing():
-            note(self._db, kind, text, session_id=session_id, iteration_id=iteration_id)
+            add_fact(self._db, kind, text, session_id=session_id, iteration_id=iteration_id)

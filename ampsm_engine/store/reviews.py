@@ -163,7 +163,7 @@ class Reviews(StorePart):
             self._db.execute(tables.CommentRow.update(**values).where(tables.CommentRow.id == comment_id))
             told = f"{before.place}: {answer}{f', {text}' if text else ''}"
             about = iteration_id or before.iteration_id
-            records.note(self._db, "answered", told, session_id=before.session_id, iteration_id=about)
+            records.add_fact(self._db, "answered", told, session_id=before.session_id, iteration_id=about)
             return self.comment(comment_id)
 
     def rounds(self, session_id: str) -> "tuple[ReviewRound, ...]":
@@ -189,7 +189,7 @@ class Reviews(StorePart):
             self._db.execute(row.update(**asdict(now)).where(row.session_id == session_id))
             records.change_session(self._db, session_id, base_commit=base_commit)
             told = f"pull request {now.number} has moved on, and its commits were fetched: it is at {now.head_sha[:12]}"
-            records.note(self._db, "note", told, session_id=session_id)
+            records.add_fact(self._db, "note", told, session_id=session_id)
 
     def delete_comment(self, comment_id: str) -> None:
         """Delete a comment for good; NotFound."""
@@ -267,7 +267,7 @@ class Reviews(StorePart):
             if changed:
                 self._db.execute(tables.RejectionRow.update(changed).where(tables.RejectionRow.id == rejection_id))
             if fact:
-                records.note(self._db, *fact, session_id=before.session_id, iteration_id=iteration_id)
+                records.add_fact(self._db, *fact, session_id=before.session_id, iteration_id=iteration_id)
             return self.rejection(rejection_id)
 
     def delete_rejection(self, rejection_id: str, *, queued: bool = False) -> None:

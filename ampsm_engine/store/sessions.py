@@ -165,9 +165,9 @@ class Sessions(StorePart):
             self._db.insert("sessions", asdict(session))
             if pull_request is not None:
                 self._db.execute(tables.PullRequestRow.insert(session_id=session.id, **asdict(pull_request)))
-            records.note(self._db, "created", session.name, session_id=session.id)
+            records.add_fact(self._db, "created", session.name, session_id=session.id)
             for kind, text in facts:
-                records.note(self._db, kind, text, session_id=session.id)
+                records.add_fact(self._db, kind, text, session_id=session.id)
         copies.note_repository(self._db.path, session.repo_root)
 
     def update(self, session_id: str, **columns: object) -> Session:
@@ -229,7 +229,7 @@ class Sessions(StorePart):
                 insert = tables.IterationRow.insert(**columns)
                 self._db.execute(insert.on_conflict(conflict_target=(tables.IterationRow.id,), preserve=kept))
             records.write_tool_calls(self._db, tool_calls)
-            records.note(self._db, kind, text, session_id=session.id)
+            records.add_fact(self._db, kind, text, session_id=session.id)
         copies.note_repository(self._db.path, session.repo_root)
 
 

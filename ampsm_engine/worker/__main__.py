@@ -214,7 +214,7 @@ def main() -> None:
         store.open()
         worker = Worker(place, store, config_path(), starting)
     except Exception as reason:
-        failed_starts.note(place, f"{reason}")
+        failed_starts.record(place, f"{reason}")
         raise
     asyncio.run(work(worker))
     launch.sweep_batches(place, store)  # where its coordinator died, nobody else may come for hours
@@ -227,7 +227,7 @@ async def work(worker: Worker) -> None:
         await worker.work()
         failed = False
     except Exception as reason:
-        failed_starts.note(worker.home, f"{reason}")
+        failed_starts.record(worker.home, f"{reason}")
         raise
     finally:
         if failed:

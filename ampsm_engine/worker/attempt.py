@@ -23,7 +23,7 @@ from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.model import Iteration, Session, ToolCall
 from ampsm_engine.plain_text import printable
 from ampsm_engine.store import PatientStore
-from ampsm_engine.worker.phases import StopRequest, first, note, task_group
+from ampsm_engine.worker.phases import StopRequest, first, log_trouble, task_group
 
 BUSY_TICK = 0.05
 QUIET_TICK = 0.25
@@ -185,7 +185,7 @@ class AmpMonitor:
                         self.record()
             except AmpsmError as trouble:
                 # A store that is busy or full for a while is no reason to end amp: its words are in the file.
-                note(trouble)
+                log_trouble(trouble)
             is_quiet = time.monotonic() - self.output.grown_at > LONG_QUIET
             await asyncio.sleep(BUSY_TICK if grew else LONG_QUIET_TICK if is_quiet else QUIET_TICK)
 

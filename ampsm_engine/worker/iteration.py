@@ -43,7 +43,7 @@ from ampsm_engine.worker import (
 )
 from ampsm_engine.worker.attempt import AmpMonitor, Reason
 from ampsm_engine.worker.iteration_directory import IterationLimits
-from ampsm_engine.worker.phases import Phases, StopRequest, note
+from ampsm_engine.worker.phases import Phases, StopRequest, log_trouble
 from ampsm_engine.worker.settle import mixed_edits
 
 PAUSE = 0.25
@@ -145,7 +145,7 @@ class RunningIteration:
             except (AmpsmError, OSError) as reason:
                 if not is_passing(reason) or time.monotonic() >= deadline or self.stop.is_made():
                     raise reason if isinstance(reason, AmpsmError) else _unwritable(reason) from reason
-                note(reason)
+                log_trouble(reason)
             await asyncio.sleep(PAUSE)
 
     async def _start(self, *, first: bool) -> None:
@@ -280,7 +280,7 @@ class RunningIteration:
                 self.store.facts.add("silent", text, session_id=session_id, iteration_id=self.iteration.id)
                 name = self.store.sessions.get(session_id).name
         except AmpsmError as trouble:
-            note(trouble)
+            log_trouble(trouble)
         else:
             desktop_notices.announce(self.home, self.settings, News(NoticeKind.NEEDS_INPUT, session_id, name, text))
 

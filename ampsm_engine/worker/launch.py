@@ -132,7 +132,7 @@ def _reap(home: Home) -> None:
 
             code = worker.returncode
             said = f"It was ended by signal {-code}." if code < 0 else f"It ended with exit code {code}."
-            failed_starts.note(home, f"{said} Its log: {home.worker_log}")
+            failed_starts.record(home, f"{said} Its log: {home.worker_log}")
     _launched[:] = [(worker, since) for worker, since in _launched if worker.returncode is None]
 
 

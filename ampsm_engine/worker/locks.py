@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Self
 
-from ampsm_engine import file_lock, identity
+from ampsm_engine import file_lock, process_identity
 from ampsm_engine.errors import Failed
 from ampsm_engine.home import PRIVATE_FOLDER, Home, IterationDirectory, open_private
 
@@ -23,7 +23,7 @@ class Lock:
 
     def sign(self) -> None:
         """Write into the file who holds it."""
-        mine = identity.identify(os.getpid())
+        mine = process_identity.identify(os.getpid())
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, json.dumps([mine.pid, mine.token, mine.boot]).encode(), 0)
 
@@ -87,10 +87,10 @@ def end_holder(run: IterationDirectory) -> bool:
     if not is_leased(run):
         return False
     try:
-        holder = identity.Identity(*json.loads(run.lease.read_bytes()))
+        holder = process_identity.Identity(*json.loads(run.lease.read_bytes()))
     except (OSError, ValueError, TypeError):
         return False
-    if not identity.is_alive(holder):
+    if not process_identity.is_alive(holder):
         return False
     with suppress(ProcessLookupError):
         os.kill(holder.pid, signal.SIGKILL)

@@ -16,7 +16,7 @@ from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.git import outside_changes, pinned_refs, repository, repository_state, worktrees
 from ampsm_engine.git.entities import Repo
 from ampsm_engine.git.outside_changes import OutsideChange
-from ampsm_engine.git.repository_state import State, StateDifference
+from ampsm_engine.git.repository_state import RepositoryState, StateDifference
 from ampsm_engine.home import Home, IterationDirectory, write_private
 from ampsm_engine.lean_dataclass import asdict, dataclass, replace
 from ampsm_engine.model import SCRIPT_CHANGED, Iteration, MergeState, Session
@@ -62,7 +62,7 @@ def facts(home: Home, store: Store, session: Session, iteration: Iteration) -> l
     The first answer counts: it is written into the run directory.
     """
     run = home.iteration(iteration.id)
-    now: State | None = None
+    now: RepositoryState | None = None
     try:
         if not run.outside.exists():
             if not run.before.exists():
@@ -90,7 +90,7 @@ def read(run: IterationDirectory) -> tuple[OutsideChange, ...]:
 
 
 def remaining(
-    home: Home, store: Store, session: Session, now: State | None = None
+    home: Home, store: Store, session: Session, now: RepositoryState | None = None
 ) -> Iterator[tuple[Iteration, OutsideChange]]:
     """The changes of a marked session that are still as its iterations left them, oldest first.
 
@@ -135,7 +135,9 @@ def _facts(iteration: Iteration, changes: Sequence[OutsideChange]) -> list[tuple
     return found
 
 
-def _mark(home: Home, store: Store, session: Session, changes: Iterable[OutsideChange], now: State | None) -> None:
+def _mark(
+    home: Home, store: Store, session: Session, changes: Iterable[OutsideChange], now: RepositoryState | None
+) -> None:
     labels = [change.label for change in changes if not change.quiet]
     if session.outside is not None:
         try:
@@ -154,9 +156,9 @@ def _write(run: IterationDirectory, changes: Sequence[OutsideChange]) -> None:
 
 
 def _compared(
-    store: Store, session: Session, iteration: Iteration, known: dict[str, Any], now: State
+    store: Store, session: Session, iteration: Iteration, known: dict[str, Any], now: RepositoryState
 ) -> tuple[OutsideChange, ...]:
-    before: State = known["state"]
+    before: RepositoryState = known["state"]
     ours = _ours(store, session, known, now)
     parts = [left for part in repository_state.difference(before, now) if (left := ours.left_of(part))]
     place = outside_changes.WatchedSession(
@@ -211,7 +213,7 @@ class _Ours:
         return None if start == end else replace(part, before=start, after=end)
 
 
-def _ours(store: Store, session: Session, known: dict[str, Any], now: State) -> _Ours:
+def _ours(store: Store, session: Session, known: dict[str, Any], now: RepositoryState) -> _Ours:
     """What facts and journal say since `watch`; sessions with an iteration under way look after themselves."""
     root = Path(session.repo_root)
     repo = Repo(root, repository.common_dir(root), root)

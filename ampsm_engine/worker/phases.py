@@ -89,7 +89,7 @@ class StopRequest:
             except AmpsmError as reason:
                 if reason.message != heard:
                     heard = reason.message
-                    note(reason)
+                    log_trouble(reason)
             await asyncio.sleep(INTERVAL)
 
 
@@ -190,6 +190,6 @@ def _clean(command: str) -> str:
     return printable(redact.text(command))[:200]
 
 
-def note(trouble: Exception) -> None:
+def log_trouble(trouble: Exception) -> None:
     """Write into the worker's log what it goes on without."""
     print(f"{timestamps.now()} worker goes on although: {trouble}", file=sys.stderr, flush=True)

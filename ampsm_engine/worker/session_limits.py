@@ -16,7 +16,7 @@ from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.model import Iteration, State
 from ampsm_engine.store import PatientStore
 from ampsm_engine.worker.iteration_directory import IterationLimits
-from ampsm_engine.worker.phases import note
+from ampsm_engine.worker.phases import log_trouble
 
 if TYPE_CHECKING:
     from ampsm_engine.store import Store
@@ -81,4 +81,4 @@ async def ask(store: PatientStore, settings: Settings, iteration_id: str) -> Non
             micros = await asyncio.to_thread(program.cost_of_thread, amp, thread_id, os.environ)
             store.costs.answer(number, micros)
     except AmpsmError as reason:
-        note(reason)
+        log_trouble(reason)

@@ -22,7 +22,7 @@ from ampsm_engine import errors
 from ampsm_engine.differ.protocol import Colours, DiffRequest, Frames, frame
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.home import RUN_MARK
-from ampsm_tui.differ.review import ColourCache, Review
+from ampsm_tui.differ.arriving_diff import ArrivingDiff, ColourCache
 
 _PIECE = 1 << 16
 """Bytes taken from the pipe in one turn of the event loop."""
@@ -154,9 +154,9 @@ class Differ:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._numbers = itertools.count(1)
-        self._reviews: dict[int, Review] = {}
-        self._bases: dict[int, Review | None] = {}
-        self._opening: dict[int, asyncio.Future[Review | None]] = {}
+        self._reviews: dict[int, ArrivingDiff] = {}
+        self._bases: dict[int, ArrivingDiff | None] = {}
+        self._opening: dict[int, asyncio.Future[ArrivingDiff | None]] = {}
         self._asked: dict[int, tuple[list[Any], asyncio.Future[Any]]] = {}
         self._colours = ColourCache()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -179,7 +179,7 @@ class Differ:
         """The process; another one when it had to be started again."""
         return self._transport.pid
 
-    async def open(self, request: DiffRequest) -> Review:
+    async def open(self, request: DiffRequest) -> ArrivingDiff:
         """Compare two trees; answers as soon as the list of files is here.
 
         NotFound without such a revision, Failed when the worktree cannot be written down or the process is gone.
@@ -217,7 +217,7 @@ class Differ:
         finally:
             self._asked.pop(number, None)
 
-    async def renew(self, review: Review, request: DiffRequest) -> Review | None:
+    async def renew(self, review: ArrivingDiff, request: DiffRequest) -> ArrivingDiff | None:
         """A review with what it has in common with another; None when it is the same."""
         return await self._opened(self._made(request), review)
 
@@ -229,7 +229,7 @@ class Differ:
         """Something to wait for in the running event loop."""
         return self._here().create_future()
 
-    def forget(self, review: Review) -> None:
+    def forget(self, review: ArrivingDiff) -> None:
         """Drop a review that is shown no more; a process that does not let go of it within `PATIENCE` is restarted."""
         self._reviews.pop(review.number, None)
         for (_, _, about, *_), future in self._asked.values():
@@ -254,15 +254,15 @@ class Differ:
 
     # Inside
 
-    def _made(self, request: DiffRequest) -> Review:
-        return Review(self, next(self._numbers), request)
+    def _made(self, request: DiffRequest) -> ArrivingDiff:
+        return ArrivingDiff(self, next(self._numbers), request)
 
     def _here(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
         return self._loop
 
-    def _expect(self, review: Review) -> None:
+    def _expect(self, review: ArrivingDiff) -> None:
         """Listen, once there is an event loop."""
         self._reviews[review.number] = review
         self._here()
@@ -270,11 +270,11 @@ class Differ:
             self._is_attached = True
             self._transport.attach(self._take_message, self._ended)
 
-    async def _opened(self, review: Review, base: Review | None) -> Review | None:
+    async def _opened(self, review: ArrivingDiff, base: ArrivingDiff | None) -> ArrivingDiff | None:
         if self._is_closed:
             raise Failed("The diff process was closed.")
         number = review.number
-        future: asyncio.Future[Review | None] = self.promise()
+        future: asyncio.Future[ArrivingDiff | None] = self.promise()
         self._bases[number], self._opening[number] = base, future
         self._send_open(review)
         self._expect(review)
@@ -287,7 +287,7 @@ class Differ:
             self._opening.pop(number, None)
             self._bases.pop(number, None)
 
-    def _send_open(self, review: Review) -> None:
+    def _send_open(self, review: ArrivingDiff) -> None:
         """Ask for a review; one that was here before the process died is asked for by its trees."""
         asked, base = review.request, self._bases.get(review.number)
         pinned = [review.old_tree, review.new_tree] if review.is_open else None
@@ -315,7 +315,7 @@ class Differ:
         elif number in self._reviews:
             self._take(self._reviews[number], kind, rest, body)
 
-    def _take(self, review: Review, kind: str, rest: list[Any], body: bytes) -> None:
+    def _take(self, review: ArrivingDiff, kind: str, rest: list[Any], body: bytes) -> None:
         if kind == "files":
             review.take_files(rest[0], is_first=not review.is_open or review.is_reopening)
         elif kind == "patches":
@@ -329,7 +329,7 @@ class Differ:
         else:
             self._take_answer(review, kind, *rest)
 
-    def _take_answer(self, review: Review, kind: str, told: Any = None) -> None:
+    def _take_answer(self, review: ArrivingDiff, kind: str, told: Any = None) -> None:
         """How the opening of a review ended."""
         future = self._opening.get(review.number)
         if kind == "opened":

@@ -1,4 +1,4 @@
-"""What a terminal can do, as far as its name and its answers tell."""
+"""Which control sequences the driver may write to save bytes: scrolling, margins, erasing; by TERM and answers."""
 
 from collections.abc import Mapping
 

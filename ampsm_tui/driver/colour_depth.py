@@ -1,7 +1,7 @@
 """Fewer colours than the screens are painted in, for terminals that have fewer: 256, 16, 8 or none.
 
 Chosen here and not by rich, whose nearest colours make one of different dark backgrounds, and text of its own
-background. How many a terminal has is decided in `terminals.colours`.
+background. How many a terminal has is decided in `known_terminals.colours`.
 """
 
 import colorsys

@@ -60,7 +60,7 @@ _ORDERS: dict[str, Callable[[Any], Any]] = {
 """What a figure is sorted by, by the key of its column."""
 
 
-_TELLING = {"tokenUsage": 1, "successRate": 2, "iterations": 3, "calls": 1, "errors": 2}
+_KEPT_LONGEST = {"tokenUsage": 1, "successRate": 2, "iterations": 3, "calls": 1, "errors": 2}
 """How early the most telling columns give way, after all others."""
 
 STAYS = {
@@ -124,9 +124,9 @@ def _column(figure: "FigureColumn", figures: Callable[[Any], Any], stays: str | 
     drop_order = (
         0
         if figure.key == stays
-        else figure.drop_order + len(_TELLING)
+        else figure.drop_order + len(_KEPT_LONGEST)
         if figure.drop_order
-        else _TELLING.get(figure.key, 1)
+        else _KEPT_LONGEST.get(figure.key, 1)
     )
     return RecordColumn(figure.title.upper(), width, width, drop_order, value, right=True, order=by)
 

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from ampsm_engine import desktop_notification, notices, terminals, tmux
+from ampsm_engine import desktop_notification, known_terminals, notices, tmux
 from ampsm_engine.config import SETTINGS, Settings
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.notices import WORDS, NoticeKind
@@ -40,10 +40,10 @@ ORDER = (NoticeKind.FINISHED, NoticeKind.NEEDS_INPUT, NoticeKind.TESTS_FAILED, N
 PLACES = ("notify.desktop", "notify.terminal")
 
 WAYS = {
-    terminals.NotificationProtocol.OSC9: "by OSC 9",
-    terminals.NotificationProtocol.OSC99: "by OSC 99",
-    terminals.NotificationProtocol.OSC777: "by OSC 777",
-    terminals.NotificationProtocol.BELL: "by its bell",
+    known_terminals.NotificationProtocol.OSC9: "by OSC 9",
+    known_terminals.NotificationProtocol.OSC99: "by OSC 99",
+    known_terminals.NotificationProtocol.OSC777: "by OSC 777",
+    known_terminals.NotificationProtocol.BELL: "by its bell",
 }
 
 
@@ -51,8 +51,8 @@ WAYS = {
 class Here:
     """Where a notice goes from this terminal."""
 
-    terminal: terminals.Terminal
-    tmux: terminals.Tmux | None
+    terminal: known_terminals.Terminal
+    tmux: known_terminals.Tmux | None
     desktop: bool
 
     @property
@@ -67,7 +67,7 @@ class Here:
         if (
             self.tmux
             and not self.tmux.passes_notifications
-            and self.terminal.protocol is not terminals.NotificationProtocol.BELL
+            and self.terminal.protocol is not known_terminals.NotificationProtocol.BELL
         ):
             return f"{sentence}\ntmux holds that back and rings instead; ampsm doctor says what to set."
         return sentence
@@ -191,5 +191,5 @@ class NotificationsScreen(AppScreen[None]):
 def here(settings: Settings) -> Here:
     """Where this terminal is; asks tmux, so not in the screens' own thread."""
     around = tmux.query(os.environ)
-    known = terminals.identify(os.environ, around, chosen=settings.text("notify.terminal"))
-    return Here(known, around, terminals.has_desktop(os.environ) and settings.switch("notify.desktop"))
+    known = known_terminals.identify(os.environ, around, chosen=settings.text("notify.terminal"))
+    return Here(known, around, known_terminals.has_desktop(os.environ) and settings.switch("notify.desktop"))

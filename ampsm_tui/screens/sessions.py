@@ -26,7 +26,7 @@ from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.line_widgets import Piece, TextLine
 from ampsm_tui.widgets.notices import ReturnNotice, StaleNotice
 from ampsm_tui.widgets.preview import Preview
-from ampsm_tui.widgets.session_order import NEED, Arrangement, home_of, needs_me
+from ampsm_tui.widgets.session_order import NEED, Arrangement, needs_me, repository_of
 from ampsm_tui.widgets.session_table import SessionTable
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ class SessionsScreen(SessionActionsScreen):
         rows = self.board.rows if self.board else ()
         if self.table.arrangement.inside is not None:
             self._arrange(inside=None)
-        elif (inside := home_of(Path.cwd(), rows)) is not None:
+        elif (inside := repository_of(Path.cwd(), rows)) is not None:
             self._arrange(inside=inside)
         else:
             app_of(self).show_toast(f"{one_line(str(Path.cwd()), 200)} is in no repository with a session")

@@ -10,7 +10,7 @@ from ampsm_tui.widgets.text_view import PieceLine, indented
 
 if TYPE_CHECKING:
     from ampsm_engine.git.integrate.outcomes import ConflictFile
-    from ampsm_engine.merging.results import Finding, MergePlan, MergeResult, Options, Published
+    from ampsm_engine.merging.results import Finding, MergePreview, MergeResult, Options, Published
     from ampsm_engine.model import Merge
 
 GLYPHS = {"ok": "✓", "warn": "!", "stop": "✗", "wait": "◌"}
@@ -88,7 +88,7 @@ def choices(options: "Options", target: str, keys: Mapping[str, str], width: int
     return lines
 
 
-def steps(found: "MergePlan", width: int) -> list[PieceLine]:
+def steps(found: "MergePreview", width: int) -> list[PieceLine]:
     """The steps of a plan in their order."""
     lines = heading("What will happen")[1:]
     for step in found.steps:
@@ -97,7 +97,7 @@ def steps(found: "MergePlan", width: int) -> list[PieceLine]:
     return [*lines, ()]
 
 
-def commits(found: "MergePlan", width: int) -> list[PieceLine]:
+def commits(found: "MergePreview", width: int) -> list[PieceLine]:
     """The conflicts that a plan would meet, and its commits."""
     lines: list[PieceLine] = []
     if found.conflicts:
@@ -126,7 +126,7 @@ def _conflicts(files: Sequence["ConflictFile"], width: int, most: int = 20) -> l
     return lines
 
 
-def progress(found: "MergePlan", done: int, text: str, width: int) -> list[PieceLine]:
+def progress(found: "MergePreview", done: int, text: str, width: int) -> list[PieceLine]:
     """The steps while they are carried out, `done` of them finished; below them what goes on now."""
     lines: list[PieceLine] = []
     for number, step in enumerate(found.steps):

@@ -80,7 +80,7 @@ def _status(row: BoardRow) -> str:
     return "needs me" if word in NEEDS_ME else word
 
 
-def home_of(folder: Path, rows: Iterable[BoardRow]) -> str | None:
+def repository_of(folder: Path, rows: Iterable[BoardRow]) -> str | None:
     """The repository of the board that a folder lies in; a session's worktree may lie outside of its repository."""
     places = {
         place: row.session.repo_root for row in rows for place in (row.session.repo_root, row.session.worktree_path)

@@ -13,7 +13,7 @@ from ampsm_engine.amp.stream import attempt_line
 from ampsm_engine.amp.tally import Fold
 from ampsm_engine.batch import progress
 from ampsm_engine.batch.values import ItemSpec
-from ampsm_engine.cli import diagnostics, runs
+from ampsm_engine.cli import diagnostics, iterations
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Board, Outcome, Status
 from ampsm_tui import notifier
@@ -215,7 +215,7 @@ def test_one_entry_of_the_table_is_all_that_a_new_failure_needs(monkeypatch):
     (row,) = a_board(a_session("fix login", Status.ERROR, id="s000000001")).rows
     over = replace(row.current, outcome=ending.outcome, failure=ending.failure, error=ending.error)
     assert progress.after_iteration(ItemSpec("/repo", "Go"), "prompt", over, (), Status.ERROR, retry_delay=1.0).halts
-    assert runs.outcome_code(over) == diagnostics.UNFIT
+    assert iterations.outcome_code(over) == diagnostics.UNFIT
     assert "state=blocked" in (told := notifier.records(Board((replace(row, current=over),)))["s000000001"])
     assert "kind=permission" in told
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ampsm_engine import identity
+from ampsm_engine import process_identity
 from ampsm_engine.amp import process
 from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.home import IterationDirectory
-from ampsm_engine.identity import Identity, identify, is_alive
 from ampsm_engine.naming import new_id
+from ampsm_engine.process_identity import Identity, identify, is_alive
 from tests.waiting import DEADLINE, until
 
 ID = new_id()
@@ -434,7 +434,7 @@ async def test_leftovers_are_asked_then_killed_and_their_last_children_too(run, 
 @pytest.fixture
 def elsewhere(monkeypatch):
     """What is done where there is no /proc."""
-    for module in (identity, process):
+    for module in (process_identity, process):
         monkeypatch.setattr(module, "LINUX", False)
 
 

@@ -21,7 +21,7 @@ FRONT = "cli"
 READING = """
     cli.diagnostics cli.engine_access cli.entry_point cli.iteration_text cli.output cli.plain_arguments cli.session_views
     config context engine engine.bases engine.creation engine.startup errors file_lock folders git git.branch_files home
-    identity labels lean_dataclass lifecycle merging merging.scratch model naming plain_text session_problems state_styles
+    process_identity labels lean_dataclass lifecycle merging merging.scratch model naming plain_text session_problems state_styles
     store store.batches store.connection store.copies store.costs store.database_files store.records store.iterations
     store.lazy_tables store.measurements store.merges store.migrations store.predecessor store.queue store.records store.reviews
     store.rows store.sessions store.store store.table_rows templates timestamps worker worker.launch worker.locks
@@ -52,7 +52,7 @@ MAKING = """
 """
 
 MERGING = """
-    cli.merge_run git.identities git.integrate git.integrate.branch_move git.integrate.commit_range
+    cli.merge_run git.committer git.integrate git.integrate.branch_move git.integrate.commit_range
     git.integrate.commit_writer git.integrate.incoming git.integrate.laid_conflict git.integrate.object_store
     git.integrate.outcomes git.integrate.rewrite git.integrate.rewrite git.integrate.trees git.object_reader
     git.unwanted_files merging.journal merging.merge_lock merging.operations merging.steps merging.questions

@@ -3,8 +3,8 @@
 import re
 
 from ampsm_engine.differ.protocol import ChangedWords, Colours, DiffRequest, Side
+from ampsm_tui.differ.arriving_diff import ArrivingDiff
 from ampsm_tui.differ.client import Differ
-from ampsm_tui.differ.review import Review
 from tests.git.sandboxes import Sandbox
 from tests.waiting import becomes
 
@@ -13,13 +13,13 @@ def request(sandbox: Sandbox, old: str, new: str | None, **options: object) -> D
     return DiffRequest(str(sandbox.root), str(sandbox.root), old, new, **options)  # type: ignore[arg-type]
 
 
-async def whole(differ: Differ, sandbox: Sandbox, old: str, new: str | None, **options: object) -> Review:
+async def whole(differ: Differ, sandbox: Sandbox, old: str, new: str | None, **options: object) -> ArrivingDiff:
     review = await differ.open(request(sandbox, old, new, **options))
     await review.completed()
     return review
 
 
-async def colours_of(review: Review, index: int, side: Side) -> Colours:
+async def colours_of(review: ArrivingDiff, index: int, side: Side) -> Colours:
     """All colours of one side of a file, as soon as they are here."""
 
     def complete() -> Colours | None:
@@ -32,7 +32,7 @@ async def colours_of(review: Review, index: int, side: Side) -> Colours:
     return found
 
 
-async def words_of(review: Review, index: int) -> ChangedWords:
+async def words_of(review: ArrivingDiff, index: int) -> ChangedWords:
     """The changed words of a file, as soon as they are here."""
     review.focus(index, coloured=False)
     found = await becomes(lambda: review.words(index), "the words")
@@ -59,7 +59,7 @@ def git_patches(sandbox: Sandbox, old: str, new: str, *options: str) -> dict[str
     return dict(zip(paths, bodies, strict="-w" not in options))  # git leaves out what only has other blanks
 
 
-def numstat(sandbox: Sandbox, review: Review, *moves: str) -> dict[str, tuple[str, str]]:
+def numstat(sandbox: Sandbox, review: ArrivingDiff, *moves: str) -> dict[str, tuple[str, str]]:
     command = ("diff", *(moves or ("-M", "-C")), "--numstat", "-z", review.old_tree, review.new_tree)
     fields = iter(sandbox.git(*command).split("\0"))
     found = {}
@@ -73,7 +73,7 @@ def numstat(sandbox: Sandbox, review: Review, *moves: str) -> dict[str, tuple[st
     return found
 
 
-def shown(review: Review) -> dict[str, tuple[str, str]]:
+def shown(review: ArrivingDiff) -> dict[str, tuple[str, str]]:
     """The same of a review."""
     found = {}
     for entry in review.files:
@@ -84,7 +84,7 @@ def shown(review: Review) -> dict[str, tuple[str, str]]:
     return found
 
 
-def totals(review: Review) -> tuple[int, int, int]:
+def totals(review: ArrivingDiff) -> tuple[int, int, int]:
     """What the head of a review says: files, lines added, lines deleted."""
     counts = [review.counts(entry.index) for entry in review.files if entry.merged_into < 0]
     return len(counts), sum(added for added, _ in counts), sum(deleted for _, deleted in counts)

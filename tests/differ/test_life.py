@@ -27,7 +27,7 @@ from tests.git.sandboxes import Sandbox
 from tests.waiting import becomes, until
 
 if TYPE_CHECKING:
-    from ampsm_tui.differ.review import Event
+    from ampsm_tui.differ.arriving_diff import Event
 
 
 def below(pid: int) -> list[psutil.Process]:

@@ -7,7 +7,7 @@ from tests.differ.oracle import request, whole
 from tests.git.sandboxes import Sandbox
 
 if TYPE_CHECKING:
-    from ampsm_tui.differ.review import Event
+    from ampsm_tui.differ.arriving_diff import Event
 
 
 async def test_a_live_worktree_is_what_would_be_committed_and_is_not_touched(differ: Differ, sandbox: Sandbox) -> None:

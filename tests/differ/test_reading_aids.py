@@ -5,22 +5,22 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.diff.encodings import LATIN, of_lines
+from ampsm_tui.differ.arriving_diff import ArrivingDiff
 from ampsm_tui.differ.client import Differ
-from ampsm_tui.differ.review import Review
 from tests.differ.oracle import whole
 from tests.git.sandboxes import Sandbox
 
 JAPANESE = "日本語のテキスト\n"
 
 
-def lines(review: Review, path: str) -> list[str]:
+def lines(review: ArrivingDiff, path: str) -> list[str]:
     """The changed lines of a file as they are read, with their signs."""
     patch = _patch(review, path)
     encoding = "utf-8" if patch.is_converted else patch.encoding or "utf-8"
     return [line for line in patch.data.decode(encoding, "surrogateescape").split("\n") if line[:1] in tuple("+-")]
 
 
-def _patch(review: Review, path: str):  # type: ignore[no-untyped-def]
+def _patch(review: ArrivingDiff, path: str):  # type: ignore[no-untyped-def]
     index = next(entry.index for entry in review.files if entry.path == path)
     found = review.patch(index)
     assert found is not None

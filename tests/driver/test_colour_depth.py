@@ -14,7 +14,7 @@ from textual.theme import BUILTIN_THEMES
 
 from ampsm_tui import theme
 from ampsm_tui.driver.colour_depth import FewerColours, nearest
-from ampsm_tui.widgets.diff.palette import TONES, mixed
+from ampsm_tui.widgets.diff.tones import TONES, mixed
 
 FEW = (256, 16, 8)
 

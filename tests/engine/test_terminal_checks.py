@@ -6,7 +6,7 @@ import pytest
 
 from ampsm_engine.engine import doctor
 from ampsm_engine.engine.doctor import Check
-from ampsm_engine.terminals import Tmux, identify
+from ampsm_engine.known_terminals import Tmux, identify
 from tests.worker.bench import Bench
 
 KITTY = {"TERM": "xterm-kitty", "COLORTERM": "truecolor"}

@@ -7,7 +7,7 @@ import pytest
 
 from ampsm_engine.git import outside_changes, repository_state
 from ampsm_engine.git.outside_changes import OutsideChange
-from ampsm_engine.git.repository_state import State
+from ampsm_engine.git.repository_state import RepositoryState
 from tests.conftest import git
 
 BRANCH = "amp/task/20261130-120000"
@@ -45,7 +45,7 @@ class Ground:
         (found,) = self.changes()
         return found
 
-    def now(self) -> State:
+    def now(self) -> RepositoryState:
         return repository_state.read(self.root)
 
     def take_back(self, change: OutsideChange, which: int = 0) -> None:

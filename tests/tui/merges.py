@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ampsm_engine.git.integrate.outcomes import ConflictFile, ConflictHunk, OpenFile, PlannedCommit, Stage
 from ampsm_engine.merging.open_conflict import Conflicts
-from ampsm_engine.merging.results import Finding, MergePlan, Options, PlannedStep, Preflight
+from ampsm_engine.merging.results import Finding, MergePreview, Options, PlannedStep, Preflight
 from ampsm_engine.model import Merge, MergeState
 from tests.tui.builders import ago
 
@@ -30,13 +30,13 @@ def a_preflight(*findings: Finding) -> Preflight:
     return Preflight("s1", "main", "feed" * 10, "c0ffee" * 6 + "1234", 2, 4, COMMITS, files, findings or FINDINGS)
 
 
-def a_plan(options: Options, draft: str = "Fix the login\n\n- a\n- b") -> MergePlan:
+def a_plan(options: Options, draft: str = "Fix the login\n\n- a\n- b") -> MergePreview:
     steps = (
         PlannedStep("squash", "2 commits become one"),
         PlannedStep("rebase", "amp/fix-login/20260914-100000 goes onto main at feedfeedfeed"),
         PlannedStep("merge", "main is fast-forwarded, and a clean checkout of it moves along"),
     )
-    return MergePlan("s1", options.onto or "main", COMMITS, steps, draft, (ConflictFile("app.py", "content"),))
+    return MergePreview("s1", options.onto or "main", COMMITS, steps, draft, (ConflictFile("app.py", "content"),))
 
 
 def a_merge(state: MergeState = MergeState.DONE, **more: object) -> Merge:

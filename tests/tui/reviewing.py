@@ -16,7 +16,7 @@ from ampsm_engine.engine import sessions, startup
 from ampsm_engine.model import BoardRow
 from ampsm_tui import ask
 from ampsm_tui.app import AmpsmApp
-from ampsm_tui.differ.review import SIDES
+from ampsm_tui.differ.arriving_diff import SIDES
 from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.screens.review.screen import ReviewScreen
 from ampsm_tui.widgets.diff.document import File

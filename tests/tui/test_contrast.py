@@ -8,7 +8,7 @@ from textual.theme import BUILTIN_THEMES
 
 from ampsm_tui import theme
 from ampsm_tui.theme import TEXT, contrast, legible
-from ampsm_tui.widgets.diff.palette import TONES, mixed
+from ampsm_tui.widgets.diff.tones import TONES, mixed
 from tests.tui.desk import Desk
 from tests.tui.legibility import unreadable
 from tests.tui.test_session import a_row, opened

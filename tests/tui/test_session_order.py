@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from ampsm_engine.model import BoardRow
 from ampsm_tui.widgets.session_columns import AGE, ALL, GAP, GLYPH, NAME, layout
-from ampsm_tui.widgets.session_order import SORTS, Arrangement, Heading, SessionLines, arranged, home_of
+from ampsm_tui.widgets.session_order import SORTS, Arrangement, Heading, SessionLines, arranged, repository_of
 from tests.tui.builders import AWAITING, DONE, ERROR, IDLE, RUNNING, a_day, a_session, ago
 
 STATES = st.lists(st.sampled_from([AWAITING, ERROR, RUNNING, IDLE, DONE]), max_size=12)
@@ -59,9 +59,9 @@ def test_groups_have_headings_in_the_order_of_their_first_session() -> None:
 def test_a_folder_belongs_to_the_innermost_repository(tmp_path) -> None:
     outer, inner = tmp_path, tmp_path / "vendor" / "inner"
     rows = (a_session(repo_root=str(outer)), a_session(repo_root=str(inner)))
-    assert home_of(inner / "src", rows) == str(inner)
-    assert home_of(outer / "src", rows) == str(outer)
-    assert home_of(outer.parent, rows) is None
+    assert repository_of(inner / "src", rows) == str(inner)
+    assert repository_of(outer / "src", rows) == str(outer)
+    assert repository_of(outer.parent, rows) is None
 
 
 @given(st.integers(4, 300), st.integers(1, 3))

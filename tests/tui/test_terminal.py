@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ampsm_engine.terminals import NotificationProtocol, Terminal
+from ampsm_engine.known_terminals import NotificationProtocol, Terminal
 from ampsm_tui import terminal
 from tests.tui.builders import AWAITING, ERROR, RUNNING, a_board, a_session
 

@@ -9,7 +9,8 @@ import pytest
 from ampsm_engine.engine import iterations, scripts, sessions, setup
 from ampsm_engine.model import Outcome, SetupState, State, Status
 from ampsm_engine.trusted_commands import UntrustedCommand
-from ampsm_engine.worker import agent_context, run
+from ampsm_engine.worker import agent_context
+from ampsm_engine.worker.iteration import longest_wait
 from tests.conftest import git
 from tests.waiting import until
 from tests.worker.bench import Bench, marked
@@ -191,6 +192,6 @@ def test_it_runs_in_the_folder_whose_file_names_it(bench: Bench) -> None:
 
 def test_amp_waits_for_a_setup_by_hand_for_as_long_as_that_may_take(bench: Bench) -> None:
     bench.configure(setup__timeout=7200)
-    assert run.longest_wait(bench.engine.settings) > 7200
+    assert longest_wait(bench.engine.settings) > 7200
     bench.configure(setup__timeout=0)
-    assert run.longest_wait(bench.engine.settings) == float("inf")
+    assert longest_wait(bench.engine.settings) == float("inf")

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.git import hooks, program, repository, worktrees
+from ampsm_engine.git.committer import fallback_identity, identity_variables, is_plain_identity
 from ampsm_engine.git.entities import FileChange
 from ampsm_engine.git.hooks import MERGE
-from ampsm_engine.git.identities import fallback_identity, identity_variables, is_plain_identity
 from ampsm_engine.git.integrate.object_store import ObjectStore, RawCommit, composed
 
 AMP = "Amp <amp@ampcode.com>"

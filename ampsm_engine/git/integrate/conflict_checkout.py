@@ -24,7 +24,7 @@ from ampsm_engine.git import (
 from ampsm_engine.git.entities import identity
 from ampsm_engine.git.integrate import markers, trees
 from ampsm_engine.git.integrate.commit_writer import Writer
-from ampsm_engine.git.integrate.laid_conflict import forget, laid, note
+from ampsm_engine.git.integrate.laid_conflict import forget, laid, write
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.outcomes import ConflictFile, LaidOut, RewriteConflict, Stage
 from ampsm_engine.git.repository import BRANCHES
@@ -51,7 +51,7 @@ def lay_out(worktree: Path, branch: str, conflict: RewriteConflict, *, message: 
         raise _reordering()
     tip = commits.head(worktree).commit
     laid = LaidOut(worktree, branch, tip, conflict.kind, conflict.onto, conflict.commit, message, conflict.files)
-    note(git_dir, laid)
+    write(git_dir, laid)
     try:
         _detach_at(worktree, conflict.onto)
         return _begin(worktree, git_dir, laid)
@@ -71,7 +71,7 @@ def lay_out_next(worktree: Path, conflict: RewriteConflict) -> LaidOut:
     after = replace(before, kind=conflict.kind, onto=conflict.onto, commit=conflict.commit, files=conflict.files)
     _end_resolution(worktree)
     _detach_at(worktree, conflict.onto)
-    note(git_dir, after)
+    write(git_dir, after)
     return _begin(worktree, git_dir, after)
 
 
@@ -216,7 +216,7 @@ def _begin(worktree: Path, git_dir: Path, laid: LaidOut) -> LaidOut:
     if not answer.ok and repository.operation(git_dir) is None:
         raise Refused(f"The conflict cannot be laid out in {worktree}: {answer.message}", f"git -C {worktree} status")
     lies = replace(laid, files=_as_it_lies(worktree, laid.files, sizes))
-    note(git_dir, lies)
+    write(git_dir, lies)
     return lies
 
 

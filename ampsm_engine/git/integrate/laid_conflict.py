@@ -24,7 +24,7 @@ def laid(worktree: Path) -> LaidOut | None:
         raise Failed(message, f"git -C {worktree} status") from reason
 
 
-def note(git_dir: Path, laid: LaidOut) -> None:
+def write(git_dir: Path, laid: LaidOut) -> None:
     """Note that a conflict lies in a worktree, by its git folder."""
     write_private(git_dir / _NOTE, json.dumps({**asdict(laid), "worktree": str(laid.worktree)}).encode())
 

@@ -23,7 +23,7 @@ from ampsm_tui.widgets import merge_lines
 from ampsm_tui.widgets.text_view import PieceLine, error_lines
 
 if TYPE_CHECKING:
-    from ampsm_engine.merging.results import Kind, MergePlan
+    from ampsm_engine.merging.results import Kind, MergePreview
 
 _NEXT: "dict[Kind, Kind]" = {"merge": "squash", "squash": "rebase", "rebase": "merge"}
 
@@ -32,7 +32,7 @@ class MergeChoices:
     """The options of a merge, the message of its commit, and the plan."""
 
     def __init__(self, screen: AppScreen[None], pane: MergePane, checks: MergeChecks) -> None:
-        self.plan: MergePlan | None = None
+        self.plan: MergePreview | None = None
         self._screen = screen
         self._pane = pane
         self._checks = checks

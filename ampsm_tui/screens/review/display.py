@@ -128,7 +128,7 @@ class ReviewDisplay:
         return self._screen.has_class("-narrow") or self._screen.has_class("-slim")
 
 
-class ReviewContext:
+class ReviewFolding:
     """Folds and unfolds, grows and shrinks what is under the cursor of a pane."""
 
     def __init__(self, screen: AppScreen[None], pane: DiffPane) -> None:

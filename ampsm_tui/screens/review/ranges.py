@@ -17,7 +17,7 @@ from ampsm_engine.review.annotations import LOOKED, WHOLE, Ends
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_holding_keys, run_while_open
 from ampsm_tui.clean import fit, one_line
-from ampsm_tui.differ.review import ends_of, request_of
+from ampsm_tui.differ.arriving_diff import ends_of, request_of
 from ampsm_tui.hints import with_keys
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import Dialog
@@ -28,9 +28,7 @@ from ampsm_tui.widgets.inputs import Menu
 if TYPE_CHECKING:
     from ampsm_engine.differ.protocol import DiffRequest
     from ampsm_engine.engine.reviews import Point, RangeChoice
-    from ampsm_tui.differ.review import Review
-
-
+    from ampsm_tui.differ.arriving_diff import ArrivingDiff
 FIRST_PATCH_PATIENCE = 0.1
 """Seconds that the first patch of a review may take before the list of its files is shown without it."""
 
@@ -40,7 +38,7 @@ PATIENCE = 1.0
 Resolve = Callable[[str], Awaitable[Ends]]
 """Finds what a range compares."""
 
-Show = Callable[["Review", bool], None]
+Show = Callable[["ArrivingDiff", bool], None]
 """Shows a review; True: it is the same range as before, so the cursor stays on its line."""
 
 
@@ -121,7 +119,7 @@ class ReviewLoader:
         self._generation += 1
         return self._generation
 
-    def _accept(self, review: "Review", ends: Ends, generation: int) -> bool:
+    def _accept(self, review: "ArrivingDiff", ends: Ends, generation: int) -> bool:
         """Whether a review that has come is still wanted; it is closed if not."""
         if generation != self._generation or not self._screen.is_attached:
             review.close()
@@ -129,7 +127,7 @@ class ReviewLoader:
         self._pane.range, self._pane.label = ends.range, ends.label
         return True
 
-    async def _wait_for_visible(self, review: "Review") -> None:
+    async def _wait_for_visible(self, review: "ArrivingDiff") -> None:
         """Wait for the patches of the files on the screen, so that no line of them moves for a moment."""
         reading = self._pane.reading
         if reading is None:
@@ -141,7 +139,7 @@ class ReviewLoader:
                     await asyncio.wait_for(review.patched(entry.index), PATIENCE)
 
 
-async def _wait_for_first_patch(review: "Review") -> None:
+async def _wait_for_first_patch(review: "ArrivingDiff") -> None:
     """What is read first follows the list closely: it is worth a moment, and no more."""
     first = next((entry.index for entry in review.files if entry.merged_into < 0), None)
     if first is not None and review.patch(first) is None:

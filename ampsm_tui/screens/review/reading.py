@@ -25,7 +25,7 @@ from ampsm_tui.widgets.diff.view import DiffView
 if TYPE_CHECKING:
     from ampsm_engine.differ.protocol import FileEntry
     from ampsm_engine.git.hunk_changes import StagedChanges
-    from ampsm_tui.differ.review import Event, Review
+    from ampsm_tui.differ.arriving_diff import ArrivingDiff, Event
 
 SLICE = 0.004
 """Seconds of work between two chances for a key."""
@@ -49,7 +49,7 @@ BIG = 1 << 20
 class DiffReading:
     """A review in a view. `changed` is called when the counts of files, lines and hunks may have changed."""
 
-    def __init__(self, view: DiffView, review: "Review", marks: Marks, changed: Callable[[], None]) -> None:
+    def __init__(self, view: DiffView, review: "ArrivingDiff", marks: Marks, changed: Callable[[], None]) -> None:
         self.review = review
         self.marks = marks
         self.source = DiffSource(review)

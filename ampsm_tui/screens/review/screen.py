@@ -23,7 +23,7 @@ from ampsm_tui.delayed_call import call_after
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.changes import ReviewChanges
 from ampsm_tui.screens.review.comments import ReviewComments, ReviewPrompt
-from ampsm_tui.screens.review.display import ReviewContext, ReviewDisplay
+from ampsm_tui.screens.review.display import ReviewDisplay, ReviewFolding
 from ampsm_tui.screens.review.external import ReviewExternal
 from ampsm_tui.screens.review.marks import ReviewMarks
 from ampsm_tui.screens.review.pane import DiffPane
@@ -40,7 +40,7 @@ from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.notices import StaleNotice
 
 if TYPE_CHECKING:
-    from ampsm_tui.differ.review import Review
+    from ampsm_tui.differ.arriving_diff import ArrivingDiff
 
 FIRST_FRAME_PATIENCE = 0.1
 """Seconds after which the screen is painted without a diff: the user wants to see that the key was heard."""
@@ -50,15 +50,15 @@ DIFF_BINDINGS: list[BindingType] = [
     bind("review.previous", "part('search.go_next', -1)"),
     bind("review.filter", "part('filter.open')"),
     bind("review.open", "open"),
-    bind("review.whole", "part('context.toggle_whole')"),
-    bind("review.more", f"part('context.grow', {GROWTH})"),
-    bind("review.less", "part('context.shrink')"),
+    bind("review.whole", "part('folding.toggle_whole')"),
+    bind("review.more", f"part('folding.grow', {GROWTH})"),
+    bind("review.less", "part('folding.shrink')"),
     bind("review.split", "part('diff_display.toggle_split')"),
     bind("review.wrap", "part('diff_display.toggle_wrap')"),
     bind("review.whitespace", "part('loader.toggle_whitespace')"),
     bind("review.words", "part('diff_display.toggle_words')"),
-    bind("review.fold", "part('context.fold')"),
-    bind("review.fold-all", "part('context.fold_all')"),
+    bind("review.fold", "part('folding.fold')"),
+    bind("review.fold-all", "part('folding.fold_all')"),
     bind("review.zen", "part('diff_display.toggle_files')"),
     bind("review.files", "part('diff_display.toggle_files_focus')"),
     bind("review.jump", "jump"),
@@ -80,7 +80,7 @@ class DiffScreen(AppScreen[None]):
         self.view = self.pane.view
         self.loader = ReviewLoader(self, self.pane, resolve, self.show_review)
         self.diff_display = ReviewDisplay(self, self.pane)
-        self.context = ReviewContext(self, self.pane)
+        self.folding = ReviewFolding(self, self.pane)
         self._box = ReviewBox()
         self.search = ReviewSearch(self, self.pane, self._box)
         self.filter = FileFilter(self.pane, self._box, folder_filter(session.folder))
@@ -105,7 +105,7 @@ class DiffScreen(AppScreen[None]):
         if self.diff_display.apply(app_of(self).settings):
             self.loader.reopen()
 
-    def show_review(self, review: "Review", is_same: bool) -> None:
+    def show_review(self, review: "ArrivingDiff", is_same: bool) -> None:
         """Show a review; with `is_same` it is the same range as before, so the cursor stays on its line."""
         reading = DiffReading(self.view, review, Marks(), self.pane.schedule_update)
         reading.fill()
@@ -186,7 +186,7 @@ class DiffScreen(AppScreen[None]):
 
     def action_open(self) -> None:
         """Fold or open what is under the cursor, or show more lines at a gap."""
-        self.context.open_row()
+        self.folding.open_row()
 
     def action_back(self) -> None:
         """Leave what is open, and at last the screen."""
@@ -327,7 +327,7 @@ class ReviewScreen(DiffScreen):
         looked = self.marks.looked.tree if self.marks.looked is not None else ""
         return await ask(reviews.resolve, app_of(self).engine, self.pane.session.id, range_, looked=looked)
 
-    def show_review(self, review: "Review", is_same: bool) -> None:
+    def show_review(self, review: "ArrivingDiff", is_same: bool) -> None:
         """Show a review with what is viewed, staged and commented on."""
         reading = DiffReading(self.view, review, self.marks.marks, self.pane.schedule_update)
         self.changes.mark_staged(reading)

@@ -10,8 +10,7 @@ from ampsm_engine.differ.protocol import CUT
 
 if TYPE_CHECKING:
     from ampsm_engine.differ.protocol import FileEntry
-    from ampsm_tui.differ.review import Review
-
+    from ampsm_tui.differ.arriving_diff import ArrivingDiff
 Matches = Callable[[bytes, str], Iterable[tuple[int, int]]]
 """The places in a line, in letters of the raw line, that are looked for; and what it is in, where not UTF-8."""
 
@@ -34,7 +33,7 @@ def nowhere(_: bytes, _encoding: str) -> tuple[tuple[int, int], ...]:
 class DiffSource:
     """The things of one review, by file."""
 
-    def __init__(self, review: "Review | None" = None) -> None:
+    def __init__(self, review: "ArrivingDiff | None" = None) -> None:
         self.review = review
         self.matches: Matches = nowhere
         self.here: tuple[int, int, int] | None = None

@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from ampsm_tui.driver.safe_output import SafeLines
 from ampsm_tui.widgets.diff.layout import Row, RowKind
-from ampsm_tui.widgets.diff.palette import mixed
+from ampsm_tui.widgets.diff.tones import mixed
 
 if TYPE_CHECKING:
     from ampsm_tui.widgets.diff.document import Document

@@ -19,7 +19,7 @@ from textual.strip import Strip
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_tui.bindings import bind
 from ampsm_tui.theme import legible_on
-from ampsm_tui.widgets.diff.palette import mixed
+from ampsm_tui.widgets.diff.tones import mixed
 from ampsm_tui.widgets.line_widgets import DraggedText, LineDrag, copy_text, wheel_lines
 from ampsm_tui.widgets.transcript.blocks import FOLDED, Block
 from ampsm_tui.widgets.transcript.layout import TranscriptLayout

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine import terminals, tmux
-from ampsm_engine.terminals import NotificationProtocol, Terminal, Tmux
+from ampsm_engine import known_terminals, tmux
+from ampsm_engine.known_terminals import NotificationProtocol, Terminal, Tmux
 
 
 @pytest.mark.parametrize(
@@ -31,43 +31,46 @@ from ampsm_engine.terminals import NotificationProtocol, Terminal, Tmux
 def test_terminals_are_known_by_what_they_leave_in_the_environment(
     environ: Mapping[str, str], name: str, way: NotificationProtocol
 ) -> None:
-    terminal = terminals.identify(environ)
+    terminal = known_terminals.identify(environ)
     assert (terminal.name, terminal.protocol, terminal.inside) == (name, way, "")
 
 
 def test_in_tmux_the_terminal_that_is_attached_now_counts() -> None:
     stale = {"TERM": "tmux-256color", "TMUX": "/t,1,0", "KITTY_WINDOW_ID": "1", "TERM_PROGRAM": "tmux"}
-    assert terminals.identify(stale, Tmux(client_name="foot", client_type="foot(1.16.2)")).name == "foot"
-    assert terminals.identify(stale, Tmux(client_name="xterm-256color", client_type="WezTerm 2024")).name == "WezTerm"
-    unknown = terminals.identify(stale, Tmux(client_name="xterm-256color"))
+    assert known_terminals.identify(stale, Tmux(client_name="foot", client_type="foot(1.16.2)")).name == "foot"
+    assert (
+        known_terminals.identify(stale, Tmux(client_name="xterm-256color", client_type="WezTerm 2024")).name
+        == "WezTerm"
+    )
+    unknown = known_terminals.identify(stale, Tmux(client_name="xterm-256color"))
     assert (unknown.name, unknown.protocol, unknown.inside, unknown.rings_bell) == (
         "xterm-256color",
         NotificationProtocol.BELL,
         "tmux",
         True,
     )
-    assert terminals.identify(stale, Tmux(client_name="foot")).rings_bell, "tmux marks its window by the bell"
+    assert known_terminals.identify(stale, Tmux(client_name="foot")).rings_bell, "tmux marks its window by the bell"
 
 
 def test_a_multiplexer_is_known_at_the_other_end_of_a_link_too() -> None:
-    assert terminals.multiplexer({"TERM": "tmux-256color"}) == "tmux"
-    assert terminals.multiplexer({"TERM": "screen.xterm-256color"}) == "screen"
-    assert terminals.multiplexer({"TERM": "screen-256color", "TMUX": "/t,1,0"}) == "tmux"
-    assert terminals.multiplexer({"TERM": "xterm", "STY": "1.pts"}) == "screen"
-    assert terminals.multiplexer({"TERM": "xterm"}) == ""
+    assert known_terminals.multiplexer({"TERM": "tmux-256color"}) == "tmux"
+    assert known_terminals.multiplexer({"TERM": "screen.xterm-256color"}) == "screen"
+    assert known_terminals.multiplexer({"TERM": "screen-256color", "TMUX": "/t,1,0"}) == "tmux"
+    assert known_terminals.multiplexer({"TERM": "xterm", "STY": "1.pts"}) == "screen"
+    assert known_terminals.multiplexer({"TERM": "xterm"}) == ""
 
 
 def test_what_a_person_chose_weighs_most() -> None:
-    assert terminals.identify({"TERM": "xterm-kitty"}, chosen="osc9").protocol is NotificationProtocol.OSC9
-    assert terminals.identify({"TERM": "xterm-kitty"}, chosen="auto").protocol is NotificationProtocol.OSC99
+    assert known_terminals.identify({"TERM": "xterm-kitty"}, chosen="osc9").protocol is NotificationProtocol.OSC9
+    assert known_terminals.identify({"TERM": "xterm-kitty"}, chosen="auto").protocol is NotificationProtocol.OSC99
 
 
 def test_italics_that_are_none_are_left_out() -> None:
-    assert terminals.has_italics({"TERM": "xterm-256color"})
-    assert terminals.has_italics({"TERM": "screen", "TMUX": "/t,1,0"}) is False, "it says that it is a screen"
-    assert terminals.has_italics({"TERM": "tmux-256color", "TMUX": "/t,1,0"})
+    assert known_terminals.has_italics({"TERM": "xterm-256color"})
+    assert known_terminals.has_italics({"TERM": "screen", "TMUX": "/t,1,0"}) is False, "it says that it is a screen"
+    assert known_terminals.has_italics({"TERM": "tmux-256color", "TMUX": "/t,1,0"})
     for term in ("screen-256color", "linux", "vt220"):
-        assert not terminals.has_italics({"TERM": term})
+        assert not known_terminals.has_italics({"TERM": term})
 
 
 @pytest.mark.parametrize(
@@ -93,7 +96,7 @@ def test_italics_that_are_none_are_left_out() -> None:
     ],
 )
 def test_colours(environ: Mapping[str, str], colours: int) -> None:
-    assert terminals.colours(environ) == colours
+    assert known_terminals.colours(environ) == colours
 
 
 @pytest.mark.parametrize(
@@ -162,4 +165,6 @@ def test_a_tmux_that_does_not_answer_is_no_tmux(environ: dict[str, str]) -> None
 
 
 def test_a_terminal_is_a_value() -> None:
-    assert terminals.identify({"TERM": "foot"}) == Terminal("foot", NotificationProtocol.OSC777, 256, clipboard=True)
+    assert known_terminals.identify({"TERM": "foot"}) == Terminal(
+        "foot", NotificationProtocol.OSC777, 256, clipboard=True
+    )

@@ -1,4 +1,4 @@
-"""What a terminal is and can do, from the environment it gives and from what tmux knows of it.
+"""Known terminals: how each shows a notification, its colours, its clipboard; by the environment and what tmux says.
 
 Pure: nothing is ever asked of the terminal itself, for its answer would arrive among the keys.
 """

@@ -33,7 +33,7 @@ class Event:
     indices: tuple[int, ...] = ()
 
 
-class Review:
+class ArrivingDiff:
     """The difference of two trees, arriving."""
 
     def __init__(self, connection: "Connection", number: int, request: DiffRequest) -> None:
@@ -128,7 +128,7 @@ class Review:
             start += size
         return TextLines(at, tuple(lines), total)
 
-    async def refresh(self, request: DiffRequest | None = None) -> "Review | None":
+    async def refresh(self, request: DiffRequest | None = None) -> "ArrivingDiff | None":
         """A new review by `request`, or by its own; None when nothing has changed. This one stays."""
         return await self._connection.renew(self, request or self.request)
 
@@ -159,7 +159,7 @@ class Review:
         self._users.clear()
         self._notify("files", (entry.index for entry in entries))
 
-    def take_head(self, head: dict[str, Any], base: "Review | None") -> None:
+    def take_head(self, head: dict[str, Any], base: "ArrivingDiff | None") -> None:
         """The list is here: what is the same as in the review before is taken from there."""
         known = {} if base is None else {key(base.files[index]): index for index in base._patches}  # noqa: SLF001
         self.files, self._arriving = tuple(self._arriving), []
@@ -275,7 +275,7 @@ class Connection(Protocol):
     async def ask(self, *message: Any) -> Any:
         """Send a question, numbered, and wait for its answer."""
 
-    async def renew(self, review: "Review", request: DiffRequest) -> "Review | None":
+    async def renew(self, review: "ArrivingDiff", request: DiffRequest) -> "ArrivingDiff | None":
         """A new review of the same range as its ends are now; None when nothing has changed."""
 
     def coloured(self, key: tuple[str, str]) -> Colours | None:
@@ -284,7 +284,7 @@ class Connection(Protocol):
     def promise(self) -> asyncio.Future[Any]:
         """A future of the running event loop."""
 
-    def forget(self, review: "Review") -> None:
+    def forget(self, review: "ArrivingDiff") -> None:
         """Let the diff process forget this review."""
 
 
