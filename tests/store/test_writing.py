@@ -58,12 +58,12 @@ def test_the_whole_way_of_an_iteration_is_told_in_facts(store: Store) -> None:
     )  # fmt: skip
     assert ended.end_time is not None
     assert store.sessions.get("s1").status is Status.ERROR
-    assert [(fact.kind, fact.text) for fact in store.facts.read()] == [
-        ("created", "name of s1"),
-        ("queued", "iteration 1: Fix the login"),
-        ("started", "iteration 1"),
-        ("failed", "no credit"),
-        ("committed", "abc"),
+    assert [(fact.kind, fact.text, fact.iteration_id) for fact in store.facts.read()] == [
+        ("created", "name of s1", None),
+        ("queued", "iteration 1: Fix the login", "i1"),
+        ("started", "iteration 1", "i1"),
+        ("failed", "no credit", "i1"),
+        ("committed", "abc", "i1"),
     ]
 
 
