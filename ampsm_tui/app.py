@@ -231,7 +231,7 @@ class AmpsmApp(theme.ThemedApp):
             self.notify(text, title="Settings", severity="warning", markup=False)
 
     def _settle_in(self) -> None:
-        """What the first frame need not wait for."""
+        """Start the collector of garbage and the notifier, for which the first frame need not wait."""
         if self.is_headless:
             return
         collector.turn_on()
@@ -259,7 +259,7 @@ class AmpsmApp(theme.ThemedApp):
             self.store_changed.publish(None)
 
     def on_diff_view_moved(self) -> None:
-        """Keep where one is, for the next start."""
+        """Keep the screen and its place, for the next start."""
         if self._places is not None:
             self._places.save()
 

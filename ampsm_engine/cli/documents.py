@@ -1,4 +1,7 @@
-"""The JSON shapes of the values: camelCase keys as in the store. Pure; a contract that scripts rely on."""
+"""Sessions, iterations, merges and facts as JSON: camelCase keys as in the store, a contract that scripts rely on.
+
+Those of thousands of sessions are written by the store itself. What one command adds stands where it prints.
+"""
 
 import json
 from collections.abc import Collection, Sequence

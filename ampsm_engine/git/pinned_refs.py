@@ -5,6 +5,7 @@
     refs/ampsm/backup/<session>/<moment>/<name>                             what a merge leaves behind
     refs/ampsm/batch/<run>/<number>-<host>                                  what came from a host; too late: <run>/late/
     refs/ampsm/tip/<session>                                                where its branch stood when we last saw it
+    refs/ampsm/outside/<session>/<iteration>/<number>                       what was lost outside of its worktree
 
 They are deleted with the session, when it is purged.
 """
@@ -48,7 +49,7 @@ def keep(where: Path, session_id: str, key: str, objects: Mapping[str, str]) -> 
 
 
 def let_go(where: Path, session_id: str, key: str = "") -> None:
-    """Keep nothing more for a comment or a rejection; without a key, nothing at all for the session."""
+    """Delete the refs of a comment or a rejection; without a key, all of the session but its backups."""
     _checked(session_id, *([key] if key else []))
     under = f"{REVIEW}/{session_id}/{key}" if key else f"{REVIEW}/{session_id}"
     of_session = (f"{space}/{session_id}" for space in (LOOKED, OUTSIDE, TIP))

@@ -106,7 +106,7 @@ def ask_trust(
 
 
 class SessionAbout:
-    """Changes it from a screen; `ask_each` asks a verb for one session after the other."""
+    """Changes what is noted about sessions, from a screen; `ask_each` asks a verb for one session after the other."""
 
     def __init__(self, screen: AppScreen[None], ask_each: Callable[..., None]) -> None:
         self._screen = screen
