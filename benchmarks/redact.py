@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import string
 import subprocess
 import sys
 import time
@@ -13,14 +14,64 @@ from harness import quick, report
 
 from ampsm_engine.redact import Redactor
 from ampsm_engine.redact.redactor import _rules
+from ampsm_engine.redact.rule import Finder
 
 SHORT = "Let me look at the repository to see how the worker handles the case where the file does not exist."
 EVENT = '{"type":"assistant","message":{"content":[{"type":"text","text":"' + SHORT + '"}]},"session_id":"T-0199aaaa"}'
-FOLLOWING = ("", " ", "=", ": ", '="', "\n", " -p ", "a1B2c3D4 ", "=a1B2c3D4 ", ": a1B2c3D4\n", " -u a:b1c2d3 ")
+FOLLOWING = (
+    *("", " ", "=", ": ", '="', "\n", " -p ", "a1B2c3D4 ", "=a1B2c3D4 ", ": a1B2c3D4\n", " -u a:b1c2d3 "),
+    *(
+        "=%s",
+        "=$",
+        "=(",
+        "='",
+        '=\\\\"',
+        '":"',
+        '="x","',
+        "://a:b@c",
+        ":b1@c",
+        " login a ",
+        "a" * 300,
+        "=" + "a1" * 150,
+    ),
+)
 """What a hostile text puts behind an anchor, so that its rules go as far as they can."""
 
-UNITS = ("a", "\\", '"', "key=", "SECRET=", "curl -u ", "://a:", "-----BEGIN PRIVATE KEY-----\n")
+UNITS = (
+    *(
+        "a",
+        "a ",
+        "a1 ",
+        "=",
+        '"',
+        "\n",
+        "\\",
+        '\\\\"',
+        '{"a":"',
+        "key=",
+        "SECRET=",
+        "curl -u ",
+        "://a:",
+        "://:b@c",
+        "-----BEGIN",
+    ),
+    *("-----BEGIN PRIVATE KEY-----\n", "password = ", 'password\\\\\\":\\\\\\"a1b2c3d4'),
+)
 """More to repeat."""
+
+ALPHABETS = (
+    *(
+        "0123456789abcdef",
+        string.ascii_letters + string.digits + "+/",
+        string.printable,
+        "\\\\\"'",
+        '="',
+        "://@",
+        "a \n",
+    ),
+    *("-BEGINPRIVATE KEY\n", "password=:\"' \n", "tokensecretkey=_", "eyJ."),
+)
+"""Of the letters of each some random texts are made."""
 
 SIFTED = 3_000
 """Characters of a text on the first look; the worst texts are looked at again."""
@@ -29,20 +80,31 @@ SLOW = 12
 """How many of them."""
 
 
+def spelt(finder: Finder, anchor: str) -> str:
+    """An anchor as the pattern of its rule has it: many are found in the right case alone."""
+    found = re.search(re.escape(anchor), getattr(finder, "pattern", ""), re.IGNORECASE)
+    return found.group() if found else anchor
+
+
 def hostile() -> Iterator[str]:
     """Texts, to be repeated, that are full of anchors: each of every rule, pairs of them, and mixtures."""
     draw = random.Random(11)
-    anchors = sorted({anchor for finder in _rules() for anchor in finder.anchors})
-    some = [anchor for anchor in anchors if not re.fullmatch("[mno][dtjz].[wxyz0-5]", anchor)] + ["mta1", "nzg5"]
+    pairs = {(anchor, spelt(finder, anchor)) for finder in _rules() for anchor in finder.anchors}
+    some = sorted({word for pair in pairs for word in pair if not re.fullmatch("[mno][dtjz].[wxyz0-5]", word)})
+    some += ["mta1", "nzg5"]
     yield from UNITS
     for anchor in some:
         for following in FOLLOWING:
             yield anchor + following
             yield anchor.upper() + following
+    for letters in ALPHABETS:
+        for _ in range(5):
+            yield "".join(draw.choices(letters, k=SIFTED))
     for _ in range(3_000):
         yield "".join(draw.choice(some) + draw.choice(FOLLOWING) for _ in range(2))
-    for _ in range(300):
-        yield "".join(draw.choice(some) + draw.choice(FOLLOWING) for _ in range(400))
+    for _ in range(600):
+        few = draw.sample(some, draw.choice((2, 5, len(some))))
+        yield "".join(draw.choice(few) + draw.choice(FOLLOWING) for _ in range(400))
 
 
 def worst(redactor: Redactor) -> list[tuple[float, str]]:

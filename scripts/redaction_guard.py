@@ -14,13 +14,11 @@ MOST = 24
 LEAST = 6
 """Fewer say little."""
 
-SHORT = 5
-"""Letters of a provider's name that stand in other words, too."""
-
 _NAMED = r"[ \t\w.\-]{0,20}+(?:\\{0,4}['" + r'"\s`]){0,3}+'
-_GAP = (
-    r"(?=[ \t\w.\-]{0,24}+(?:\\{0,4}['\"\s`]){0,3}+[=>,:?|]{1,4}(?:\\{0,4}[`'\"\s=]|\\{1,4}[nrt]){0,5}[^\s\"'`\\]{8})"
-)
+_GIVEN = r"(?:\\{0,4}['\"\s`]){0,3}+[=>,:?|]{1,4}(?:\\{0,4}[`'\"\s=]|\\{1,4}[nrt]){0,5}[^\s\"'`\\]{8})"
+_GAP = r"(?=[ \t\w.\-]{0,24}+" + _GIVEN
+_WIDE_GAP = r"(?=[ \t\w.\-]{0,1024}+" + _GIVEN
+"""Words may stand between the provider's name and what leads to the value, with any number of blanks."""
 
 BEGINS = {
     "midtrans-production-server-client-key": "mid",
@@ -50,6 +48,15 @@ BY_HAND = {
     "voyageai-api-key": r"(?=[\-0-9_a-z]{43}(?:[\\\"'`\s;]|\Z))",
     "openai-api-key": r"(?:(?<=[jtn]-)(?=[0-9a-z_\-]{20})|(?=[0-9a-z]{20}t3blbkfj)|(?=(?:proj|svcacct|admin)-))",
     "snowflake-programmatic-access-token": r"(?=[_. \-]{0,256}(?:programmatic|access|token))",
+    "microsoft-teams-webhook": r"(?=[a-z0-9]{1,256}\.webhook\.)",
+    "fal-api-key": rf"(?:(?=[\s\S]?(?:ai|api|key))|{_GAP})",
+    "polymarket-api-key": r"(?=.{0,20}key)",
+    "polymarket-api-secret": r"(?=.{0,20}secret)",
+    "polymarket-private-key": r"(?=.{0,20}private)",
+    "scaleway-secret-key": r"(?=.{0,20}(?:secret|token))",
+    "aws-access-token": r"(?=[a-z0-9]{16})",
+    "authress-service-client-access-key": r"(?=[a-z0-9]{5,30}\.[a-z0-9]{4,6}\.acc)",
+    "square-access-token": r"(?:(?<=eaaa)(?=[\w\-]{60}(?!\w))|(?<!eaaa)(?=[\w\-]{22}))",
     "mux-access-token-secret": r"(?=[_.\-]?(?:access[_.\-]?)?token)",
     "ovh-application-secret": r"(?=(?:lication)?[_.\-]?secret)",
 }
@@ -61,12 +68,13 @@ def guard(rule: dict[str, object]) -> str:
     name, pattern, words = str(rule["name"]), str(rule["pattern"]), [str(word) for word in rule["anchors"]]  # type: ignore[attr-defined]
     if name in BY_HAND:
         return BY_HAND[name]
-    if "back" in rule or len({len(word) for word in words}) > 1:
+    if "back" in rule:
         return ""
     if rule.get("near"):
-        literal = re.escape(words[0])
-        starts = pattern.removeprefix("(?i)").removeprefix("(?i:").startswith(literal + _NAMED)
-        return _GAP if len(words) == 1 and len(words[0]) <= SHORT and starts else ""
+        starts = pattern.removeprefix("(?i)").removeprefix("(?i:").startswith(re.escape(words[0]) + _NAMED)
+        return _GAP if len(words) == 1 and starts else _WIDE_GAP
+    if len({len(word) for word in words}) > 1:
+        return ""
     return _following(pattern, len(words[0]))
 
 

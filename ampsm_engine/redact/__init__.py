@@ -16,6 +16,8 @@ What is covered, and put out as `[redacted:<rule>]`:
 What is not: a secret without a shape of its own under a name that says nothing, one cut in two by other text, one
 in base 64 that is not in the environment. Thread ids, tool ids, commit hashes and UUIDs stay, unless the name they
 are given to says secret. Weak-looking tokens go too: there is no entropy filter. A line of JSON stays JSON.
+Where secrets may begin at more places than can be looked at in fair time, what follows goes unseen as
+`[redacted:crowded-text]`.
 Nothing here is loaded before it is needed; nothing here prints.
 """
 

@@ -3,8 +3,9 @@
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from typing import cast
 
-from ampsm_engine.redact.rule import Finder, Rule, ScannedText, SecretSpan, Word, fitted
+from ampsm_engine.redact.rule import Finder, Rule, ScannedText, SecretSpan, fitted
 from ampsm_engine.redact.rule_parts import (
     BACK_OVER_BLANK,
     BACK_OVER_QUOTE,
@@ -15,6 +16,7 @@ from ampsm_engine.redact.rule_parts import (
     CONTINUED,
     QUOTE,
     SPACE,
+    TELLING_NAME,
     compiled,
     has_digit_or_sign,
     is_argument,
@@ -161,6 +163,7 @@ def _statements() -> Iterator[Finder]:
         ),
         "environment-secret",
         rf"(?:ENV|ARG){BLANK}{{1,4}}[A-Z0-9_]{{0,60}}(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|_PASS|_PWD|_KEY){BLANK}{{1,4}}{GIVEN}",
+        then=rf"(?={BLANK}{{0,3}}{TELLING_NAME})",
         backwards=rf"[ \t+-]{{0,8}}{BACK_TO_BEGINNING}",
         is_secret=has_digit_or_sign,
     )
@@ -238,26 +241,27 @@ def _options() -> Iterator[Finder]:
     words = "password password-hash passwd passphrase pass secret secret-key token api-key apikey access-key auth-key"
     words += " private-key client-secret credential auth-token access-token api-token account-key bearer"
     back_to_option = r"[\w-]{0,60}-{1,2}(?:\Z|[\s\"'=(,;|&`\[\\nrt])"
-    for word in dict.fromkeys(words.split()):
-        joined = Rule(
-            (),
-            "flag-secret",
-            rf"s?=(?:{QUOTE})?({BARE}{{4,512}})",
-            behind=True,
-            spelt=str.lower,
-            backwards=rf"-|{back_to_option}",
-            is_secret=is_option_value,
-        )
-        apart = Rule(
-            (),
-            "flag-secret",
-            rf"s?{BLANK}{{1,3}}(?:{QUOTE})?([^\s\"'`\\<>${{}}()\[\]-][^\s\"'`\\<>${{}}()\[\],;|&]{{4,512}})",
-            behind=True,
-            spelt=str.lower,
-            backwards=r"[\w-]{0,60}-",
-            is_secret=has_digit_or_sign,
-        )
-        yield Word(f"-{word}", ((r"s?=", joined), (r"s?[ \t\\]", apart)), r"(?=s?[= \t\\])")
+    anchors = tuple(f"-{word}" for word in words.split())
+    yield Rule(
+        anchors,
+        "flag-secret",
+        rf"s?=(?:{QUOTE})?({BARE}{{4,512}})",
+        behind=True,
+        then=r"(?=s?[= \t\\])",
+        spelt=str.lower,
+        backwards=rf"-|{back_to_option}",
+        is_secret=is_option_value,
+    )
+    yield Rule(
+        anchors,
+        "flag-secret",
+        rf"s?{BLANK}{{1,3}}(?:{QUOTE})?([^\s\"'`\\<>${{}}()\[\]-][^\s\"'`\\<>${{}}()\[\],;|&]{{4,512}})",
+        behind=True,
+        then=r"(?=s?[= \t\\])",
+        spelt=str.lower,
+        backwards=r"[\w-]{0,60}-",
+        is_secret=has_digit_or_sign,
+    )
 
 
 REACH = 240
@@ -334,7 +338,6 @@ class Commands:
     """Finds what the options of some commands give."""
 
     then = ""
-    keeps_past = True
 
     def __init__(self, tools: Sequence[tuple[str, str, Rule]]) -> None:
         """Each: an anchor, the pattern of how the command is called, a rule that matches from an option's blank on."""
@@ -352,10 +355,7 @@ class Commands:
                 begin = name.end()
                 line = self._line(subject, begin)
                 for rule in rules:
-                    if subject.past.get(rule, 0) <= position:
-                        for span in line.secrets(rule, begin):
-                            subject.past[rule] = span.end
-                            found.append(span)
+                    found += line.secrets(rule, begin)
         return found
 
     def _line(self, subject: ScannedText, position: int) -> CommandLine:
@@ -404,8 +404,7 @@ class CookieHeader:
     """Finds what a header, or a member of JSON, called cookie holds."""
 
     anchors = ("cookie",)
-    then = ""
-    keeps_past = False
+    then = r"(?=[\\\"'` \t:=,])"
 
     def __init__(self) -> None:
         self._all = Cookies((), "cookie", rf"{_OPENING}({_COOKIE}{{1,40}})")
@@ -417,16 +416,19 @@ class CookieHeader:
         Within a header that was looked through already only the first pair may be another one: those that follow end
         where those of the outer one do.
         """
-        known: int = subject.memory.get(self, 0)  # type: ignore[assignment]
+        known, bare = cast("tuple[int, int]", subject.memory.get(self, (0, 0)))
+        if position < bare:
+            return ()
         rule = self._first if position < known else self._all
         found = rule.matched(subject.text, end)
         if found is None:
             return ()
         if rule is self._all:
-            subject.memory[self] = found.end()
+            known = found.end()
         spans = rule.secrets(subject.text, found)
         if not spans and _is_bare(subject.text, *found.span(1)):
-            subject.past[self] = found.end(1)  # what begins later in there is less of the same
+            bare = found.end(1)  # what begins later in there is less of the same
+        subject.memory[self] = known, bare
         return spans
 
 

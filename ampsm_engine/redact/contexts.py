@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ampsm_engine.redact import commands
 from ampsm_engine.redact.commands import CookieHeader
-from ampsm_engine.redact.rule import Finder, Rule, Word
+from ampsm_engine.redact.rule import Finder, Rule
 from ampsm_engine.redact.rule_parts import (
     BACK_TO_BEGINNING,
     BACK_TO_BOUNDARY,
@@ -37,11 +37,6 @@ _BACK_TO_LINE_START = rf"[\w.\[\]-]{{0,80}}(?: tropxe| tes| VNE| GRA| -)?[ \t+>*
 _ASSIGNED = rf"(?:{QUOTE})?\]?{SPACE}{{0,3}}(?:=>|:=|=|:){SPACE}{{0,3}}{QUOTE}"
 
 
-_FIRST = r"[^\s\x00-\x1f\"'`\\$<{(\[,;]"
-_BEFORE_QUOTE = r"[\\\"'`\]\s]|=[>\s\\\"'`]|:[=\s\\\"'`]"
-"""What may follow a name: the value, or what leads to a quote."""
-
-
 _FOREIGN = (
     "passwort",
     "kennwort",
@@ -56,115 +51,100 @@ _FOREIGN = (
 """The word password as configurations of other countries have it."""
 
 
+_NAMES = ("password", "passwd", "passphrase", "_pwd", "_pass", ".pass", "secret", *_FOREIGN)
+
+
 def _configuration() -> Iterator[Finder]:
-    for anchor in ("password", "passwd", "passphrase", "_pwd", "_pass", ".pass", "secret", *_FOREIGN):
-        yield Word(anchor, itertools.chain(_bare_values(), _joined_values(), _quoted_values()), GIVES)
-    yield from _keys()
+    return itertools.chain(_bare_values(), _joined_values(), _quoted_values(), _keys())
 
 
-def _bare_values() -> Iterator[tuple[str, Rule]]:
+def _bare_values() -> Iterator[Rule]:
     # A line of its own in an env, ini, properties, toml or yaml file. What is no value's goes no step back, but to a #.
     value, to_hash = BARE_VALUE.replace(",256})", ",256}+)"), r"(?=[^\s\x00-\x1f\"'`\\,;(){}<>#]{0,257}+#)"
-    yield (
-        rf"[ \t]|=[ \t]|:[ \t]|={_FIRST}",
-        Rule(
-            (),
-            "assigned-secret",
-            rf"[ \t]{{0,8}}(?:=|:[ \t])[ \t]{{0,8}}(?:{value}{LINE_END}|{to_hash}{BARE_VALUE}{LINE_END})",
-            behind=True,
-            backwards=_BACK_TO_LINE_START,
-            is_secret=is_config_value,
-        ),
+    yield Rule(
+        _NAMES,
+        "assigned-secret",
+        rf"[ \t]{{0,8}}(?:=|:[ \t])[ \t]{{0,8}}(?:{value}{LINE_END}|{to_hash}{BARE_VALUE}{LINE_END})",
+        behind=True,
+        then=GIVES,
+        backwards=_BACK_TO_LINE_START,
+        is_secret=is_config_value,
     )
     # Within braces: {password: X, name: y}
-    yield (
-        ":[ ]",
-        Rule(
-            (),
-            "assigned-secret",
-            rf":[ ]{{1,4}}{value}(?=[ ]?[,}}])",
-            behind=True,
-            backwards=r"[\w.-]{0,40}[ ]{0,4}[{,]",
-            is_secret=is_config_value,
-        ),
+    yield Rule(
+        _NAMES,
+        "assigned-secret",
+        rf":[ ]{{1,4}}{value}(?=[ ]?[,}}])",
+        behind=True,
+        then=GIVES,
+        backwards=r"[\w.-]{0,40}[ ]{0,4}[{,]",
+        is_secret=is_config_value,
     )
     # An argument: -e db_password=X, --from-literal=password=X
-    yield (
-        f"={_FIRST}",
-        Rule(
-            (),
-            "assigned-secret",
-            rf"={value}(?=[\s\x1b\"'`\\]|$)",
-            behind=True,
-            backwards=r"[\w.-]{0,60}(?:[\s\"'=]|[nrt]\\)",
-            is_secret=is_config_value,
-        ),
+    yield Rule(
+        _NAMES,
+        "assigned-secret",
+        rf"={value}(?=[\s\x1b\"'`\\]|$)",
+        behind=True,
+        then=GIVES,
+        backwards=r"[\w.-]{0,60}(?:[\s\"'=]|[nrt]\\)",
+        is_secret=is_config_value,
     )
     # Quoted and too short for any other rule.
-    yield (
-        _BEFORE_QUOTE,
-        Rule(
-            (),
-            "assigned-secret",
-            rf"{_ASSIGNED}([^\s\"'`\\]{{5,7}})(?={QUOTE})",
-            behind=True,
-            is_secret=is_config_value,
-        ),
+    yield Rule(
+        _NAMES,
+        "assigned-secret",
+        rf"{_ASSIGNED}([^\s\"'`\\]{{5,7}})(?={QUOTE})",
+        behind=True,
+        then=GIVES,
+        is_secret=is_config_value,
     )
 
 
-def _joined_values() -> Iterator[tuple[str, Rule]]:
+def _joined_values() -> Iterator[Rule]:
     # Shells and env files: a name in capital letters is given a value, whatever it looks like.
-    yield (
-        r"=[^\s;&|<>(){}$,]",
-        Rule(
-            (),
-            "environment-secret",
-            rf"=(?:{QUOTE})?([^\s\"'`\\;&|<>(){{}}$,][^\s\"'`\\;&|<>(){{}}$]{{3,512}})",
-            behind=True,
-            spelt=str.upper,
-            backwards=rf"[A-Z0-9_]{{0,60}}{BACK_TO_BOUNDARY}",
-            is_secret=is_given,
-        ),
+    yield Rule(
+        _NAMES,
+        "environment-secret",
+        rf"=(?:{QUOTE})?([^\s\"'`\\;&|<>(){{}}$,][^\s\"'`\\;&|<>(){{}}$]{{3,512}})",
+        behind=True,
+        then=GIVES,
+        spelt=str.upper,
+        backwards=rf"[A-Z0-9_]{{0,60}}{BACK_TO_BOUNDARY}",
+        is_secret=is_given,
     )
     # A connection's words: Server=x;User=y;Password=z;   and   ?user=x&password=y
-    yield (
-        r"=[^\s\"'`\\;&<>${]",
-        Rule(
-            (),
-            "connection-password",
-            r"=([^\s\"'`\\;&<>${]{3,256})",
-            behind=True,
-            backwards=r"[\w.]{0,20}[ ]?(?:[?&;]|6200u|;pma&)",
-            is_secret=is_given,
-        ),
+    yield Rule(
+        _NAMES,
+        "connection-password",
+        r"=([^\s\"'`\\;&<>${]{3,256})",
+        behind=True,
+        then=GIVES,
+        backwards=r"[\w.]{0,20}[ ]?(?:[?&;]|6200u|;pma&)",
+        is_secret=is_given,
     )
 
 
-def _quoted_values() -> Iterator[tuple[str, Rule]]:
+def _quoted_values() -> Iterator[Rule]:
     # name="password" value="x"
-    yield (
-        r"[\w.\\\"'`-]",
-        Rule(
-            (),
-            "assigned-secret",
-            rf"[\w.-]{{0,20}}{QUOTE}{SPACE}{{1,8}}(?i:value|content){SPACE}{{0,2}}={SPACE}{{0,2}}{QUOTE}"
-            rf"([^\s\"'`\\<>]{{4,512}})",
-            behind=True,
-            backwards=r"[\w.:-]{0,80}[\"']\\{0,15}[ \t]{0,2}=[ \t]{0,2}(?i:eman|yek|di)",
-            is_secret=is_given,
-        ),
+    yield Rule(
+        _NAMES,
+        "assigned-secret",
+        rf"[\w.-]{{0,20}}{QUOTE}{SPACE}{{1,8}}(?i:value|content){SPACE}{{0,2}}={SPACE}{{0,2}}{QUOTE}"
+        rf"([^\s\"'`\\<>]{{4,512}})",
+        behind=True,
+        then=GIVES,
+        backwards=r"[\w.:-]{0,80}[\"']\\{0,15}[ \t]{0,2}=[ \t]{0,2}(?i:eman|yek|di)",
+        is_secret=is_given,
     )
     # Quoted, and made of words: correct-horse-battery-staple.
-    yield (
-        _BEFORE_QUOTE,
-        Rule(
-            (),
-            "assigned-secret",
-            rf"{_ASSIGNED}([A-Za-z][A-Za-z._ -]{{12,200}}[A-Za-z])(?={QUOTE})",
-            behind=True,
-            is_secret=is_passphrase,
-        ),
+    yield Rule(
+        _NAMES,
+        "assigned-secret",
+        rf"{_ASSIGNED}([A-Za-z][A-Za-z._ -]{{12,200}}[A-Za-z])(?={QUOTE})",
+        behind=True,
+        then=GIVES,
+        is_secret=is_passphrase,
     )
 
 
@@ -220,6 +200,10 @@ def is_random_word(value: str) -> bool:
     return len(value) >= 20 and bool(compiled(r"[A-Za-z]{16,}|\d").search(value)) and "_" not in value
 
 
+_PRIVATE = "UFJJVkFURSBLRV|BSSVZBVEUgS0VZ|QUklWQVRFIEtFW"
+"""The words PRIVATE KEY in base 64, as they come out at each of three places."""
+
+
 def _files() -> Iterator[Finder]:
     word = r"[^\s\"'`\\]{1,256}"
     apart = rf"{SPACE}{{1,20}}"
@@ -228,12 +212,14 @@ def _files() -> Iterator[Finder]:
         "machine",
         "netrc-password",
         rf"{BOUNDARY}machine{SPACE}{{1,20}}{word}{login}([^\s\"'`\\]{{1,256}})",
+        then=rf"(?={SPACE}{{1,20}}[^\s\"'`\\]{{1,256}}{SPACE}{{1,20}}(?:login|user|account|port|password))",
         is_secret=is_given,
     )
     yield Rule(
         "default",
         "netrc-password",
         rf"{BOUNDARY}default{SPACE}{{1,20}}login{SPACE}{{1,20}}{word}{SPACE}{{1,20}}password{SPACE}{{1,20}}([^\s\"'`\\]{{1,256}})",
+        then=rf"(?={SPACE}{{1,20}}login)",
         is_secret=is_given,
     )
     yield Rule(
@@ -241,15 +227,26 @@ def _files() -> Iterator[Finder]:
         "kubeconfig-key",
         rf"client-key-data(?:{QUOTE})?{SPACE}{{0,3}}:{SPACE}{{0,8}}(?:{QUOTE})?([A-Za-z0-9+/=]{{16,16000}})",
     )
-    yield Rule("ls0tls1crudjti", "private-key", r"(LS0tLS1CRUdJTi[A-Za-z0-9+/=]{40,16000})", is_secret=_is_private_pem)
+    yield Rule(
+        "ls0tls1crudjti",
+        "private-key",
+        rf"((?=[A-Za-z0-9+/]{{14,82}}?(?:{_PRIVATE}))LS0tLS1CRUdJTi[A-Za-z0-9+/=]{{40,16000}})",
+    )
     yield Rule(
         "auth",
         "docker-auth",
         rf"auth{QUOTE}{SPACE}{{0,3}}:{SPACE}{{0,3}}{QUOTE}([A-Za-z0-9+/]{{6,2000}}={{0,2}})(?={QUOTE})",
+        then=rf"(?={QUOTE}{SPACE}{{0,3}}:)",
         backwards=r"[\"']",
         is_secret=_is_basic,
     )
-    yield Rule("_auth", "npm-auth", r"_auth[ ]?=[ ]?(?:\\{0,15}\")?([A-Za-z0-9+/]{6,2000}={0,2})", is_secret=_is_basic)
+    yield Rule(
+        "_auth",
+        "npm-auth",
+        r"_auth[ ]?=[ ]?(?:\\{0,15}\")?([A-Za-z0-9+/]{6,2000}={0,2})",
+        then="(?=[ ]?=)",
+        is_secret=_is_basic,
+    )
     # .pgpass: host:port:database:user:password
     yield Rule(
         (
@@ -283,10 +280,6 @@ def _hashes() -> Iterator[Finder]:
         (("{sha}", "{ssha}", "{ssha512}"), r"\{S?SHA(?:256|512)?\}[A-Za-z0-9+/]{27,120}={0,2}"),
     ):
         yield Rule(list(anchors), "password-hash", f"({pattern})")
-
-
-def _is_private_pem(value: str) -> bool:
-    return b"PRIVATE KEY" in _decoded(value[:96])
 
 
 def _is_basic(value: str) -> bool:
@@ -331,6 +324,7 @@ def _web() -> Iterator[Finder]:
         "signature=",
         "url-signature",
         r"(?i:signature)=([A-Za-z0-9%+/=_~-]{20,1024})",
+        then="(?=[a-z0-9%+/=_~-]{20})",
         backwards=r"(?i:-(?:zma|goog|sso|soc|sot)(?:-x)?)?[ ]?(?:[?&;,]|6200u|;pma)",
     )
     yield Rule("x-amz-security-token=", "aws-session-token", r"(?i:x-amz-security-token)=([A-Za-z0-9%+/=_-]{16,4096})")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ampsm_engine.redact.commands import GIVEN
-from ampsm_engine.redact.rule import Finder, Rule, Word
+from ampsm_engine.redact.rule import Finder, Rule
 from ampsm_engine.redact.rule_parts import (
     BACK_TO_BEGINNING,
     BACK_TO_BOUNDARY,
@@ -13,6 +13,7 @@ from ampsm_engine.redact.rule_parts import (
     LINE_END,
     QUOTE,
     SPACE,
+    TELLING_NAME,
     compiled,
     has_digit_or_sign,
     is_argument,
@@ -47,29 +48,20 @@ def _code() -> Iterator[Finder]:
         "assigned-secret",
         r"#define[ \t]{1,4}\w{0,60}(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|_PASS|_PWD|_KEY)[ \t]{1,8}"
         rf"{QUOTE}([^\s\"'`\\]{{5,256}})(?={QUOTE})",
+        then=rf"(?=[ \t]{{0,4}}{TELLING_NAME}[ \t])",
         is_secret=has_digit_or_sign,
     )
     # The name and the value of a variable apart: - name: DB_PASSWORD, in the next line value: X; in JSON, too.
-    for anchor in ("password", "passwd", "passphrase", "_pwd", "_pass", "secret", "token", "_key"):
-        yield Word(
-            anchor,
-            (
-                (
-                    r"[\w.\s\\\"'`,-]",
-                    Rule(
-                        (),
-                        "environment-secret",
-                        rf"[\w.-]{{0,20}}(?:{QUOTE})?,?{SPACE}{{0,24}}(?:{QUOTE})?(?i:value)(?:{QUOTE})?{SPACE}{{0,2}}[:=]"
-                        rf"{SPACE}{{0,2}}(?:{QUOTE})?([^\s\"'`\\<>]{{4,512}})",
-                        behind=True,
-                        backwards=r"[\w.-]{0,80}(?:[\"']\\{0,15})?[ \t]{0,2}[:=][ \t]{0,2}(?:[\"']\\{0,15})?"
-                        r"(?i:eman|yek)",
-                        is_secret=_is_literal,
-                    ),
-                ),
-            ),
-            GIVES,
-        )
+    yield Rule(
+        ("password", "passwd", "passphrase", "_pwd", "_pass", "secret", "token", "_key"),
+        "environment-secret",
+        rf"[\w.-]{{0,20}}(?:{QUOTE})?,?{SPACE}{{0,24}}(?:{QUOTE})?(?i:value)(?:{QUOTE})?{SPACE}{{0,2}}[:=]"
+        rf"{SPACE}{{0,2}}(?:{QUOTE})?([^\s\"'`\\<>]{{4,512}})",
+        behind=True,
+        then=GIVES,
+        backwards=r"[\w.-]{0,80}(?:[\"']\\{0,15})?[ \t]{0,2}[:=][ \t]{0,2}(?:[\"']\\{0,15})?(?i:eman|yek)",
+        is_secret=_is_literal,
+    )
 
 
 def _is_literal(value: str) -> bool:

@@ -49,7 +49,6 @@ class Literals:
     """Finds exact texts, all of which begin with one anchor."""
 
     then = ""
-    keeps_past = False
 
     def __init__(self, anchor: str, texts: Sequence[str]) -> None:
         self.anchors = (anchor,)

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from ampsm_engine.redact import contexts, declarations
-from ampsm_engine.redact.rule import Finder, Gate, Rule, ScannedText, SecretSpan, unquoted
+from ampsm_engine.redact.rule import Finder, Rule, ScannedText, SecretSpan, unquoted
 from ampsm_engine.redact.rule_parts import BOUNDARY, GIVES, QUOTE, SPACE, compiled, is_ordinary
 
 WIDEST = 20 * 1024
@@ -189,15 +189,20 @@ def _discord_beginnings() -> list[str]:
     return ["".join(letters) for letters in itertools.product("mno", "dtjz", "aeimquycgk", "wxyz012345")]
 
 
+_NAMED_USER = r"(?=[^\s:/@\"'`\\<>]{0,512}+(?::[^\s/@\"'`\\<>]{0,512}+)?@)"
+"""What follows :// where an address has a user or a password."""
+
+
 def _addresses() -> Iterator[Finder]:
     # Only the password, for any scheme: who and where stays readable.
     yield Rule(
         "://",
         "url-password",
         r"""://[^\s:/@"'`\\<>]{0,256}:([^\s/"'`\\<>]{1,512})@(?=[\w\[.])""",
+        then=_NAMED_USER,
         is_secret=lambda value: not compiled(r"[${<%]|\*+$|x+$|\.+$").match(value),
     )
-    yield Rule("://", "url-token", r"://([A-Za-z0-9_-]{20,512})@(?=\w)", is_secret=_has_digit)
+    yield Rule("://", "url-token", r"://([A-Za-z0-9_-]{20,512})@(?=\w)", then=_NAMED_USER, is_secret=_has_digit)
     yield Rule("sig=", "url-signature", r"(?:(?<=[?&;])|(?<=u0026))(?i:sig)=([A-Za-z0-9%+/=_-]{32,256})")
 
 
@@ -209,43 +214,42 @@ def _headers() -> Iterator[Finder]:
         "authorization-header",
         rf"(?i:authorization){opening}(?i:bearer|basic|token|bot|apikey|digest|negotiate|aws4-hmac-sha256)"
         r"[ \t]{1,4}([\w.~+/=:-]{6,4096})",
+        then=r"(?=[\\\"'` \t:=,])",
     )
-    yield Rule("bearer", "bearer-token", BOUNDARY + r"(?i:bearer)[ \t]{1,4}([\w.~+/=-]{16,4096})", is_secret=_has_digit)
+    yield Rule(
+        "bearer",
+        "bearer-token",
+        BOUNDARY + r"(?i:bearer)[ \t]{1,4}([\w.~+/=-]{16,4096})",
+        then=r"(?=[ \t]{1,4}[\w.~+/=-]{16})",
+        is_secret=_has_digit,
+    )
 
 
 def _assignments() -> Iterator[Finder]:
     # A name that says secret, given a value: what the maintained set leaves to its entropy filter.
     tail = rf"{_TAIL}(?:{QUOTE})?\]?{SPACE}{{0,3}}"
-    yield Gate(
-        _WORDS,
-        rf"{_TAIL}[A-Z0-9_]{{0,24}}(?:{QUOTE})?\]?{SPACE}{{0,3}}[=:>]",
+    for name, pattern, spelt, is_secret in (
         (
-            Rule(
-                (),
-                "assigned-secret",
-                rf"{tail}(?:=>|:=|=|:(?:{_TYPE}=)?){SPACE}{{0,3}}(?i:[bfru]?){QUOTE}{_VALUE}",
-                behind=True,
-                is_secret=_is_value,
-            ),
-            Rule(
-                (),
-                "assigned-secret",
-                rf"{_TAIL}(?:=|:[ \t]{{1,3}}| = )([\w+/=~!@%^-]{{8,512}})(?![\w.(\[])",
-                behind=True,
-                is_secret=_is_bare_value,
-            ),
-            Rule((), "assigned-secret", rf"{_TAIL}>([^\s<>\"\\]{{6,256}})(?=<[/\\])", behind=True, is_secret=_is_given),
-            Rule(
-                (),
-                "environment-secret",
-                rf"(?:_[A-Z0-9_]{{0,24}})?=(?:{QUOTE})?([^\s\"'`\\;&|<>(){{}}$]{{8,2048}})",
-                behind=True,
-                spelt=str.upper,
-                is_secret=_is_given,
-            ),
+            "assigned-secret",
+            rf"{tail}(?:=>|:=|=|:(?:{_TYPE}=)?){SPACE}{{0,3}}(?i:[bfru]?){QUOTE}{_VALUE}",
+            None,
+            _is_value,
         ),
-        GIVES,
-    )
+        (
+            "assigned-secret",
+            rf"{_TAIL}(?:=|:[ \t]{{1,3}}| = )([\w+/=~!@%^-]{{8,512}})(?![\w.(\[])",
+            None,
+            _is_bare_value,
+        ),
+        ("assigned-secret", rf"{_TAIL}>([^\s<>\"\\]{{6,256}})(?=<[/\\])", None, _is_given),
+        (
+            "environment-secret",
+            rf"(?:_[A-Z0-9_]{{0,24}})?=(?:{QUOTE})?([^\s\"'`\\;&|<>(){{}}$]{{8,2048}})",
+            str.upper,
+            _is_given,
+        ),
+    ):
+        yield Rule(_WORDS, name, pattern, behind=True, then=GIVES, spelt=spelt, is_secret=is_secret)
 
 
 class PrivateKey:
@@ -253,7 +257,6 @@ class PrivateKey:
 
     anchors = ("-----begin",)
     then = ""
-    keeps_past = False
 
     def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
         """The block that begins at this position, in as many parts as it has strings."""

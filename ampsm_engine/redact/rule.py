@@ -19,8 +19,8 @@ _NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
 _ESCAPE = r"\\u[0-9a-fA-F]{4}"
 _UNQUOTED = r'[^"]+'
 
-_OURS = r"T-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|TU-\w+|toolu_\w+"
-"""Ids of threads and of tool uses."""
+_OURS = rf"T-[0-9a-f]{{8}}-[0-9a-f]{{4}}-[0-9a-f]{{4}}-[0-9a-f]{{4}}-[0-9a-f]{{12}}|TU-\w+|toolu_\w+|{MARKER}"
+"""Ids of threads and of tool uses, and what was redacted before."""
 
 _PUBLIC = r"[0-9a-fA-F]{32}|[0-9a-f]{40}|[0-9a-f]{64}|(?:T-)?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 """Commit hashes, checksums, UUIDs: secrets only when the text before them says so."""
@@ -128,11 +128,31 @@ def _widened(text: str, spans: Iterable[SecretSpan], markers: Sequence[tuple[int
             yield whole
 
 
+CROWDED = "crowded-text"
+"""The name of what is taken without a look at it: so many secrets may begin there that only malice writes it."""
+
+_BETWEEN = (
+    r"((?:[\"\r\n](?:(?![\d.eE+-]*[\"\r\n])(?:[\s:,{}\[\]\d.eE+-]|true|false|null)++(?=[\"\r\n]|\Z))?"
+    r"|\\(?:u[0-9a-fA-F]{4}|[^u])?)+)"
+)
+"""What stays of a text that is taken without a look: quotes, escapes, line ends, what JSON has between its strings."""
+
+
+def _unseen(text: str) -> str:
+    """A text with a marker in place of all that could hold a secret; a line of JSON stays JSON."""
+    parts = compiled(_BETWEEN).split(text)
+    parts[::2] = [f"[redacted:{CROWDED}]" if len(part) > 2 else part for part in parts[::2]]
+    return "".join(parts)
+
+
 def replaced(text: str, start: int, end: int, spans: Iterable[SecretSpan]) -> Iterator[str]:
-    """The parts of `text[start:end]`, with markers in place of spans that are in order and do not overlap."""
+    """The parts of `text[start:end]` by turns: what stays, and what stands in place of the next span.
+
+    The spans are in order and do not overlap.
+    """
     for span in spans:
         yield text[start : span.start]
-        yield f"[redacted:{span.name}]"
+        yield _unseen(text[span.start : span.end]) if span.name == CROWDED else f"[redacted:{span.name}]"
         start = span.end
     yield text[start:end]
 
@@ -140,7 +160,7 @@ def replaced(text: str, start: int, end: int, spans: Iterable[SecretSpan]) -> It
 class ScannedText:
     """A text that is looked through once, and what its finders remember of it."""
 
-    __slots__ = ("_backwards", "length", "lowered", "memory", "past", "text")
+    __slots__ = ("_backwards", "length", "lowered", "memory", "text")
 
     def __init__(self, text: str, lowered: str) -> None:
         self.text = text
@@ -148,12 +168,8 @@ class ScannedText:
         self._backwards = ""
         self.lowered = lowered
         """The text in lower case and in the same length."""
-        self.past: dict[Finder, int] = {}
-        """By finder the place before which it has nothing more to find: the end of what it found, or of its search.
-
-        A chain of anchors would cost the square of its length otherwise.
-        """
-        self.memory: dict[Finder, object] = {}
+        self.memory: dict[object, object] = {}
+        """What a finder, or one of its rules, keeps for the anchors that follow."""
 
     @property
     def backwards(self) -> str:
@@ -176,11 +192,6 @@ class Finder(Protocol):
         """A pattern of what stands around every anchor of it, in lower case; empty for anything."""
         ...
 
-    @property
-    def keeps_past(self) -> bool:
-        """Whether it is several rules, and tells each of them itself up to where it was past."""
-        ...
-
     def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
         """The secrets that belong to the anchor from this position to its end."""
         ...
@@ -189,12 +200,10 @@ class Finder(Protocol):
 class Rule:
     """A finder made of a pattern; its last group that matched is the secret, or the whole match."""
 
-    keeps_past = False
     __slots__ = (
         *(
             "_backwards",
             "_begins",
-            "_behind",
             "_is_elsewhere",
             "_is_secret",
             "_match",
@@ -202,7 +211,7 @@ class Rule:
             "_spelt",
             "_what_stands_before",
         ),
-        *("anchors", "back", "name", "near", "then"),
+        *("anchors", "back", "behind", "name", "near", "then"),
     )
 
     def __init__(
@@ -231,8 +240,8 @@ class Rule:
         self._backwards = backwards
         """What has to stand before a match, as it is read from there backwards: so that it is tried at one place."""
         self.then = then
-        self._behind = behind
-        """The pattern is for what follows the anchor: the same for many anchors, and compiled once."""
+        self.behind = behind
+        """The pattern is for what follows the anchor, and asked together with all others of these (`Together`)."""
         self._spelt = spelt
         """Makes the anchor as it has to be written of it in lower case."""
         self.pattern = pattern
@@ -242,18 +251,12 @@ class Rule:
         """Compiled when it is first used: most rules never are."""
         self._what_stands_before: Callable[[str, int, int], re.Match[str] | None] | None = None
 
-    def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
+    def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:  # noqa: ARG002 a Finder's
         """The secret that belongs to the anchor at this position."""
-        text = subject.text
         if self._is_elsewhere:
             return self._found_before(subject, position)
-        if self._behind:  # what stands before has an end, a value may be long
-            is_there = self.is_spelt(text[position:end]) and self.follows(subject, position)
-            found = self._match(text, end) if is_there else None
-        else:
-            found = self._match(text, position)
-            found = found if found and self.follows(subject, position) else None
-        return self.secrets(text, found) if found else ()
+        found = self._match(subject.text, position)
+        return self.secrets(subject.text, found) if found and self.follows(subject, position) else ()
 
     def is_spelt(self, anchor: str) -> bool:
         """Whether an anchor is written as it has to be."""
@@ -303,7 +306,7 @@ class Rule:
         first = secret[0]
         if first in "-0123456789" and is_bare_number(text, start, end):
             return ()
-        if first in "Tt" and compiled(_OURS).fullmatch(secret):
+        if first in "[Tt" and compiled(_OURS).fullmatch(secret):
             return ()
         if self._is_secret is not None and not self._is_secret(secret):
             return ()
@@ -336,106 +339,53 @@ def places(text: str, word: str, first: int, last: int) -> Iterator[int]:
 
 
 class Together:
-    """Rules for what follows one anchor, all of them behind it, as one pattern: one look, and most texts are out."""
+    """Rules for what follows one anchor, asked as one pattern: one look, and most texts are out."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self.rules = rules
-        self._match: Callable[[str, int], re.Match[str] | None] = self._match_first
-        self._of_group: Sequence[Rule] = ()
+    __slots__ = ("_by_spelling", "_rules", "anchors", "then")
 
-    def _match_first(self, text: str, position: int) -> re.Match[str] | None:
-        self._match = compiled("".join(f"(?=(?:{rule.pattern})|)" for rule in self.rules)).match
-        self._of_group = [rule for rule in self.rules for _ in range(count_groups(rule.pattern))]
-        return self._match(text, position)
+    def __init__(self, anchor: str, rules: Iterable[Rule], then: str) -> None:
+        self.anchors = (anchor,)
+        self.then = then
+        self._rules = sorted(rules, key=lambda rule: rule.name)
+        self._by_spelling: dict[tuple[bool, bool, bool], JoinedRules] = {}
+        """What is asked by how the anchor is written: whether in capitals, in small letters, in ASCII."""
 
     def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
-        """The secrets that the rules find; each rule is past its own then."""
+        """The secrets that any of the rules finds."""
+        anchor = subject.text[position:end]
+        spelling = anchor.isupper(), anchor.islower(), anchor.isascii()
+        joined = self._by_spelling.get(spelling)
+        if joined is None:
+            joined = self._by_spelling[spelling] = _joined(tuple(rule for rule in self._rules if rule.is_spelt(anchor)))
+        return joined.find(subject, position, end)
+
+
+class JoinedRules:
+    """The pattern of several rules in one, each a look ahead that may fail."""
+
+    __slots__ = ("_match", "_of_group")
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._match = compiled("".join(f"(?=(?:{rule.pattern})|)" for rule in rules)).match
+        self._of_group = [rule for rule in rules for _ in range(count_groups(rule.pattern))]
+
+    def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
+        """The secrets that the rules find behind the anchor from this position to its end."""
         text = subject.text
         match = self._match(text, end)
         if match is None or match.lastindex is None:
             return ()
         found: list[SecretSpan] = []
+        begin = stop = -1
         for rule, (first, last) in zip(self._of_group, match.regs[1:], strict=True):
-            if first >= 0 and rule.follows(subject, position):
-                for span in rule.secret(text, position, first, last):
-                    subject.past[rule] = span.end
-                    found.append(span)
+            if first < 0 or (begin <= first and last <= stop):  # what one rule has found is no other's
+                continue
+            if rule.follows(subject, position) and (those := rule.secret(text, position, first, last)):
+                found += those
+                begin, stop = first, last
         return found
 
 
-class Word:
-    """The rules of one anchor, each with a pattern for the two characters that follow it: most are out by these."""
-
-    keeps_past = True
-
-    def __init__(self, anchor: str, rules: Iterable[tuple[str, Rule]], then: str = "") -> None:
-        self.anchors = (anchor,)
-        self.then = then
-        self._rules = tuple(rules)
-        self._by_text: dict[str, Together] = {}
-        """The rules that may find something, by the anchor as it is written and the two characters that follow it."""
-
-    @property
-    def rules(self) -> tuple[Rule, ...]:
-        """All rules that this finder chooses from."""
-        return tuple(rule for _, rule in self._rules)
-
-    def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
-        """The secrets that any of the rules finds; none is asked again inside of what it found."""
-        text, past = subject.text, subject.past
-        together = self._by_text.get(text[position : end + 2]) or self._chosen(text, position, end)
-        rules = together.rules
-        for rule in rules:
-            if past.get(rule, 0) > position:
-                # A value may be long, and full of anchors: a rule that has found it does not read it again from each.
-                break
-        else:
-            return together.find(subject, position, end) if rules else ()
-        found: list[SecretSpan] = []
-        for rule in rules:
-            if past.get(rule, 0) <= position:
-                for span in rule.find(subject, position, end):
-                    past[rule] = span.end
-                    found.append(span)
-        return found
-
-    def _chosen(self, text: str, position: int, end: int) -> Together:
-        anchor, following = text[position:end], text[end : end + 2]
-        pairs = ((pattern, rule) for pattern, rule in self._rules if rule.is_spelt(anchor))
-        rules = tuple(rule for pattern, rule in pairs if compiled(pattern).match(following))
-        known = (one for one in self._by_text.values() if one.rules == rules)
-        together = next(known, None) or Together(rules)
-        if len(self._by_text) < MOST_PAIRS:
-            self._by_text[anchor + following] = together
-        return together
-
-
-class Gate:
-    """Several rules that share what follows the anchor; it is looked at once."""
-
-    keeps_past = False
-
-    def __init__(self, anchors: Sequence[str], pattern: str, rules: Sequence[Rule], then: str = "") -> None:
-        self.anchors = anchors
-        self.then = then
-        self.rules = rules
-        self._pattern = pattern
-        self._match: Callable[..., re.Match[str] | None] | None = None
-        self._together = Together(rules)
-        self._of_any_spelling = Together([rule for rule in rules if rule.is_spelt(_MIXED)])
-
-    def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
-        """The secrets that any of the rules finds, when the gate opens."""
-        match = self._match
-        if match is None:
-            match = self._match = compiled(self._pattern).match
-        text = subject.text
-        if not match(text, end):
-            return ()
-        anchor = text[position:end]
-        together = self._together if anchor.isupper() and anchor.isascii() else self._of_any_spelling
-        return together.find(subject, position, end)
-
-
-_MIXED = "Ab"
-"""A sample of an anchor in mixed case: no rule whose anchor has to be written in one way accepts it."""
+@cache
+def _joined(rules: tuple[Rule, ...]) -> JoinedRules:
+    return JoinedRules(rules)

@@ -1,12 +1,27 @@
 """Finds the anchors of all rules in one pass over a text, and asks the rules of an anchor only where it stands."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ahocorasick import Automaton
 
-from ampsm_engine.redact.rule import Finder, ScannedText, SecretSpan
+from ampsm_engine.redact.rule import CROWDED, Finder, Rule, ScannedText, SecretSpan, Together, fitted
 from ampsm_engine.redact.rule_parts import compiled
+
+REACH = 80
+"""Characters behind an anchor, and before the value that it is given: an anchor that stands farther from the end of a
+secret that it is in gives nothing that goes beyond it."""
+
+LONG = 256
+"""Characters of a secret that ends for its length alone, maybe in the middle of a word."""
+
+ENDS = " \t\r\n\"'`\\"
+"""What no value without quotes goes beyond."""
+
+MOST_ASKED = 1536
+"""Anchors of a piece that are looked at closely, those where nothing is found counted twice.
+
+Of 60 MB of programs, documents and headers the most crowded piece needs half of it.
+"""
 
 PIECE = 64 * 1024
 """Characters whose anchors are held at a time, so that a long text that is full of them takes no more memory."""
@@ -27,7 +42,7 @@ class Scanner:
             found = self._found(lowered, first, min(first + PIECE, stop))
             if found:
                 subject = subject or ScannedText(text, lowered)
-                yield from _asked(subject, found)
+                yield from _asked(subject, found, min(first + PIECE, stop))
 
     def _found(self, lowered: str, start: int, stop: int) -> "list[AnchorPlace]":
         """The anchors that begin in a part of a text, in order.
@@ -67,16 +82,27 @@ class Anchors:
         self.longest = max(map(len, by_anchor), default=0)
 
 
-def _asked(subject: ScannedText, found: Iterable[AnchorPlace]) -> list[SecretSpan]:
-    """What the finders of these anchors find."""
-    past = subject.past
+def _asked(subject: ScannedText, found: Iterable[AnchorPlace], stop: int) -> list[SecretSpan]:
+    """What the finders of these anchors find; where they are too many all of the text up to `stop`."""
+    text, lowered = subject.text, subject.lowered
     spans: list[SecretSpan] = []
+    passed, room = 0, MOST_ASKED
     for position, end, _, anchor in found:
-        for finder in anchor.finders:
-            if past.get(finder, 0) <= position and (those := finder.find(subject, position, -end)):
-                spans += those
-                if not finder.keeps_past:
-                    past[finder] = those[-1].end
+        if passed > -end:
+            continue
+        if room <= 0:
+            spans.append(SecretSpan(*fitted(text, position, stop), CROWDED))
+            break
+        known = len(spans)
+        for opens, finders in anchor.groups:
+            if opens is None or opens(lowered, -end):
+                for finder in finders:
+                    if those := finder.find(subject, position, -end):
+                        spans += those
+                        last = those[-1].end
+                        if last - REACH > passed and (text[last : last + 1] in ENDS or last - those[-1].start > LONG):
+                            passed = last - REACH
+        room -= 2 if len(spans) == known else 1
     return spans
 
 
@@ -86,59 +112,42 @@ def _lowered(text: str) -> str:
     return lowered if len(lowered) == len(text) else text.replace("\u0130", "i").lower()
 
 
+Guard = Callable[[str, int], object]
+"""Whether what stands around the place where an anchor ends, in a text in lower case, could be a secret's."""
+
+
 class RuleAnchor:
     """A text that every secret of some finders has, and what is asked for around it before they are.
 
     All but its length is made when it is first found: most anchors never stand anywhere.
     """
 
-    __slots__ = ("_given", "finders", "length", "opens")
+    __slots__ = ("_given", "groups", "length", "opens")
 
     def __init__(self, length: int, finders: Sequence[Finder]) -> None:
         self.length = length
-        self.finders: tuple[Finder, ...] = ()
-        self.opens: Callable[[str, int], object] = self._opens_first
-        """Whether what stands around the anchor that ends here, in lower case, could be a secret of any of them."""
+        self.groups: Sequence[tuple[Guard | None, Sequence[Finder]]] = ()
+        """The finders behind the same guard, with it where others have another one."""
+        self.opens: Guard = self._opens_first
+        """The guards of all finders in one."""
         self._given = finders
 
     def _opens_first(self, lowered: str, end: int) -> object:
-        self.finders = tuple(_guarded(self._given))
-        thens = dict.fromkeys(finder.then for finder in self._given)
-        self.opens = compiled("").match if "" in thens else re.compile("|".join(thens), re.ASCII).match
+        by_guard: dict[str, list[Finder]] = {}
+        for finder in self._given:
+            by_guard.setdefault(finder.then, []).append(finder)
+        anchor = lowered[end - self.length : end]
+        self.groups = [
+            (compiled(then).match if then and len(by_guard) > 1 else None, list(_together(anchor, then, finders)))
+            for then, finders in by_guard.items()
+        ]
+        self.opens = compiled("" if "" in by_guard else "|".join(by_guard)).match
         return self.opens(lowered, end)
 
 
-def _guarded(finders: Sequence[Finder]) -> Iterator[Finder]:
-    """The finders of one anchor, those behind the same guard as one, where other finders have none."""
-    groups: dict[str, list[Finder]] = {}
-    for finder in finders:
-        groups.setdefault(finder.then, []).append(finder)
-    for then, group in groups.items():
-        if then and len(groups) > 1:
-            yield Guarded(then, group)
-        else:
-            yield from group
-
-
-class Guarded:
-    """Finders of one anchor that have nothing to find but where the same pattern matches."""
-
-    keeps_past = True
-
-    def __init__(self, then: str, finders: Sequence[Finder]) -> None:
-        self.anchors = tuple(finders[0].anchors)
-        self.then = then
-        self._match = compiled(then).match
-        self._finders = finders
-
-    def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
-        """What each of them finds."""
-        if not self._match(subject.lowered, end):
-            return ()
-        found: list[SecretSpan] = []
-        past = subject.past
-        for finder in self._finders:
-            if past.get(finder, 0) <= position and (those := finder.find(subject, position, end)):
-                past[finder] = those[-1].end
-                found += those
-        return found
+def _together(anchor: str, then: str, finders: Sequence[Finder]) -> Iterator[Finder]:
+    """The finders behind one guard, the rules for what follows the anchor as one."""
+    behind = [finder for finder in finders if isinstance(finder, Rule) and finder.behind]
+    if behind:
+        yield Together(anchor, behind, then)
+    yield from (finder for finder in finders if finder not in behind)

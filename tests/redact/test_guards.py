@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ampsm_engine.redact import redactor
-from ampsm_engine.redact.rule import Finder, Gate, Rule, Word
+from ampsm_engine.redact.rule import Rule
 from ampsm_engine.redact.scanner import _lowered
 
 LETTERS = string.ascii_letters + string.digits + "_-+/=. "
@@ -57,36 +57,34 @@ class Writer:
         return {"CATEGORY_DIGIT": r"\d", "CATEGORY_WORD": r"\w", "CATEGORY_SPACE": r"\s"}.get(str(value), "")
 
 
-def finders() -> Iterator[tuple[Finder, Rule]]:
-    for finder in redactor._rules():
-        rules = finder.rules if isinstance(finder, Gate | Word) else [finder]
-        yield from ((finder, rule) for rule in rules if finder.then and isinstance(rule, Rule))
+def guarded() -> Iterator[Rule]:
+    yield from (rule for rule in redactor._rules() if rule.then and isinstance(rule, Rule))
 
 
 @pytest.mark.parametrize(("seed", "times"), [(0, 3), pytest.param(1, 60, marks=pytest.mark.soak)])
 def test_a_guard_lets_each_match_of_its_rule_pass(seed: int, times: int) -> None:
     writer, tried, unwritten = Writer(seed), 0, set()
-    for finder, rule in finders():
+    for rule in guarded():
         tree = parser.parse(rule.pattern)
         written = 0
         for _ in range(times):
             body = writer.text(tree)
-            if rule._behind:
-                anchor = writer.draw.choice(tuple(finder.anchors))
+            if rule.behind:
+                anchor = writer.draw.choice(tuple(rule.anchors))
                 text = f" {rule._spelt(anchor) if rule._spelt else anchor}{body} "
             else:
                 text = f" {body} "
             places = [
                 (found.start(), found.end())
-                for anchor in finder.anchors
+                for anchor in rule.anchors
                 for found in re.finditer(re.escape(anchor), _lowered(text))
             ]
             for start, end in places:
                 low, high = rule.back
-                first = [end] if rule._behind else range(max(0, start - high), start - low + 1)
+                first = [end] if rule.behind else range(max(0, start - high), start - low + 1)
                 if any(rule.matched(text, at) for at in first):
                     written += 1
-                    assert re.compile(finder.then, re.ASCII).match(_lowered(text), end), (rule.name, text)
+                    assert re.compile(rule.then, re.ASCII).match(_lowered(text), end), (rule.name, text)
         tried += written
         if not written:
             unwritten.add(rule.name)

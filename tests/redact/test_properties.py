@@ -1,9 +1,12 @@
 """What holds for every text: no error, no change the second time, no change without a secret."""
 
+import json
 import re
 import string
 import sys
+from types import FrameType
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -87,6 +90,49 @@ def test_hostile_texts_come_to_an_end() -> None:
         assert len(redactor.text(text)) <= len(text) + 100 * len(unit)
     many = " ".join(f"{number}{TOKENS['github personal']}" for number in range(2_000))
     assert redactor.text(many).count("[redacted:") == 2_000
+
+
+CROWDS = (
+    *("key", "bx", "_pass=", "_pwd=%s", "-secret=a", "://:b@c", '_key\\":\\"', "password = ", "DB_PASSWORD=hunter2\n"),
+    *(
+        "helm -p ",
+        "curl -u a:b1c2d3 ",
+        "Cookie: a=b; ",
+        "machine x login y ",
+        "LS0tLS1CRUdJTi",
+        "-----BEGIN PRIVATE KEY-----\n",
+    ),
+)
+"""What fills a text with the anchors of rules."""
+
+
+@pytest.mark.parametrize("unit", CROWDS)
+def test_work_grows_with_a_text_whatever_it_is_full_of(unit: str) -> None:
+    calls = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event.endswith("call")
+
+    text = unit * (150_000 // len(unit))
+    redactor.text(unit * 40)  # what is made once
+    sys.setprofile(count)
+    try:
+        redactor.text(text)
+    finally:
+        sys.setprofile(None)
+    assert calls < 5 * len(text)
+
+
+@given(st.lists(st.text(max_size=30) | st.integers() | st.floats(allow_nan=False, allow_infinity=False), max_size=9))
+def test_a_crowd_of_anchors_hides_no_secret_and_stays_json(values: list[str | float]) -> None:
+    secret = TOKENS["npm"]
+    crowd = [*["pass='x', "] * 8_000, secret, *values, {"password": "hunter2hunter2", "a": [secret, None, True]}]
+    for text in (json.dumps(crowd), json.dumps(crowd, indent=1), json.dumps(json.dumps(crowd))):
+        clean = redactor.text(text)
+        assert secret not in clean
+        assert "hunter2hunter2" not in clean
+        json.loads(clean)
 
 
 def test_a_long_text_is_redacted_at_its_borders() -> None:
