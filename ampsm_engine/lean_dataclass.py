@@ -69,13 +69,13 @@ def _field(
     return _Field(default, default_factory, init=init, repr=repr)
 
 
-def _fields(of: Any) -> Any:
+def _fields(value: Any) -> Any:
     """Return the fields of a dataclass as `dataclasses.fields` does: each has a `name`."""
-    own = getattr(of, _OWN, None)
+    own = getattr(value, _OWN, None)
     if own is None:
         import dataclasses
 
-        return dataclasses.fields(of)
+        return dataclasses.fields(value)
     return tuple(own.values())
 
 

@@ -133,9 +133,9 @@ def follow(engine: Engine, session_id: str, now: PullRequest) -> None:
         pinned_refs.keep_tip(root, session_id, now.head_sha)
 
 
-def _with_context(prompt: str, of: PullRequest) -> str:
+def _with_context(prompt: str, pull_request: PullRequest) -> str:
     """The prompt, and below it what the pull request says of itself, quoted: it asks for nothing by itself."""
-    return f"{prompt.rstrip()}\n\n{about(of)}\n"
+    return f"{prompt.rstrip()}\n\n{about(pull_request)}\n"
 
 
 def submit(engine: Engine, session_id: str, *, verdict: Verdict = "comment", message: str = "") -> SubmittedReview:

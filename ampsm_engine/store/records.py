@@ -77,15 +77,15 @@ def refuse_trashed(found: Session) -> None:
         raise Refused(f"The session {found.name!r} is in the trash.", f"ampsm trash restore {found.id}")
 
 
-def refuse_open_merge(db: Database, of: Session, but: str | None = None) -> None:
+def refuse_open_merge(db: Database, session: Session, but: str | None = None) -> None:
     """Refused while an operation of the session is open, unless it is `but` and waits with its conflict."""
-    merge = open_merge(db, of.id)
+    merge = open_merge(db, session.id)
     if merge is None or (merge.id == but and merge.state is MergeState.CONFLICTED):
         return
     if merge.state is MergeState.CONFLICTED:
-        message = f"The {merge.kind} of {of.name} waits for its conflicts to be resolved."
-        raise Refused(message, f"ampsm merge {of.id} --continue, or: ampsm merge {of.id} --abort")
-    raise Refused(f"A {merge.kind} of {of.name} is going on.", f"ampsm show {of.id}")
+        message = f"The {merge.kind} of {session.name} waits for its conflicts to be resolved."
+        raise Refused(message, f"ampsm merge {session.id} --continue, or: ampsm merge {session.id} --abort")
+    raise Refused(f"A {merge.kind} of {session.name} is going on.", f"ampsm show {session.id}")
 
 
 def refuse_unknown(kind: type[Any], values: Mapping[str, object], *, fixed: frozenset[str]) -> None:
@@ -140,9 +140,9 @@ def move_iteration(db: Database, iteration_id: str, after: State, **columns: obj
     return before
 
 
-def iteration_columns(of: Iteration) -> dict[str, Any]:
+def iteration_columns(iteration: Iteration) -> dict[str, Any]:
     """An iteration as the columns of its row."""
-    return {name: getattr(of, name) for name in ITERATION_FIELDS} | tally_columns(of.tally)
+    return {name: getattr(iteration, name) for name in ITERATION_FIELDS} | tally_columns(iteration.tally)
 
 
 def tally_columns(tally: Tally) -> dict[str, Any]:

@@ -237,8 +237,8 @@ class RunningIteration:
         """Let the worktree's own files say that this iteration is at work."""
         with contextlib.suppress(AmpsmError, OSError):  # what they cannot say now is said at its end
             files = changes.files(worktree, session.base_commit, "HEAD")
-            of, pull_request = self.store.iterations.of(session.id), self.store.reviews.pull_request(session.id)
-            agent_context.write(session, of, files, self.store.facts, pull_request)
+            iterations, pull_request = self.store.iterations.of(session.id), self.store.reviews.pull_request(session.id)
+            agent_context.write(session, iterations, files, self.store.facts, pull_request)
 
     async def _attempt(self) -> endings.Ending:
         """Follow amp until it is gone; how that attempt ended."""

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import ampsm_tui
+from ampsm_engine.cli.root import MODULES
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import Refused
 from ampsm_engine.keymap import KEYS
@@ -65,3 +66,17 @@ async def test_a_toast_names_the_keys_as_they_are_bound(desk: Desk) -> None:
         await desk.press("r")
         desk.sees("wait until it has ended, or: ^x (stop)")
         desk.sees_not("ampsm stop")
+
+
+WITHOUT_A_KEY = {
+    *("cluster", "comment", "completion", "demo", "doctor", "events", "export", "import", "ls", "note", "queue"),
+    *("reject", "report", "schema", "stage", "status", "trust", "viewed", "wait", "watch"),
+}
+"""Commands that hints leave as they are: for scripts and shells, or of things that the screens show by themselves."""
+
+
+def test_of_each_command_it_is_said_which_key_does_it() -> None:
+    """Who adds one either names its key in KEY_OF, or says here that hints leave it as it is."""
+    with_a_key = {command.partition(" ")[0] for command in KEY_OF}
+    assert set(MODULES) - with_a_key == WITHOUT_A_KEY
+    assert with_a_key <= set(MODULES)
