@@ -268,6 +268,28 @@ def once(argv: Sequence[str], env: Mapping[str, str], *, limit: float) -> bool:
     return answer(argv, env, limit=limit)[0] == 0
 
 
+async def succeeds(argv: Sequence[str], env: Mapping[str, str], *, limit: float) -> bool:
+    """Whether a program ends well within `limit` seconds; it is ended where it does not, and when this is cancelled."""
+    import asyncio
+
+    nothing = asyncio.subprocess.DEVNULL
+    try:
+        program = await asyncio.create_subprocess_exec(
+            *argv, env=dict(env), stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
+        )
+    except (OSError, ValueError):
+        return False
+    try:
+        async with asyncio.timeout(limit):
+            return await program.wait() == 0
+    except TimeoutError:
+        return False
+    finally:
+        if program.returncode is None:
+            os.killpg(program.pid, signal.SIGKILL)
+            await program.wait()
+
+
 def _exit_code(popen: "subprocess.Popen[bytes]", limit: float) -> int | None:
     try:
         return popen.wait(limit)

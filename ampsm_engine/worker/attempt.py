@@ -92,7 +92,7 @@ def dropped(run: IterationDirectory) -> frozenset[str]:
         return frozenset()
 
 
-def remedy(
+async def remedy(
     home: Home, settings: Settings, iteration: Iteration, ending: endings.Ending, *, thread_id: str | None, stderr: str
 ) -> bool:
     """Mend what can be mended before amp starts once more; False when there is nothing of the kind.
@@ -108,7 +108,7 @@ def remedy(
         if thread_id is None:
             return False
         argv = command.unarchive(program.find(settings, os.environ), thread_id)
-        return process.once(argv, command.environment(os.environ, iteration.id), limit=60)
+        return await process.succeeds(argv, command.environment(os.environ, iteration.id), limit=60)
     return False
 
 

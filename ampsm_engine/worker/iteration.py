@@ -43,7 +43,7 @@ from ampsm_engine.worker import (
 )
 from ampsm_engine.worker.attempt import AmpMonitor, Reason
 from ampsm_engine.worker.iteration_directory import IterationLimits
-from ampsm_engine.worker.phases import Phases, StopRequest, log_trouble
+from ampsm_engine.worker.phases import Phases, StopRequest, log_trouble, unless_stopped
 from ampsm_engine.worker.settle import mixed_edits
 
 PAUSE = 0.25
@@ -291,8 +291,11 @@ class RunningIteration:
             return False
         thread_id = self.iteration.thread_id or self.store.sessions.get(self.iteration.session_id).thread_id
         stderr = transcript.tail(self.directory.stderr)
-        if attempt.remedy(self.home, self.settings, self.iteration, ending, thread_id=thread_id, stderr=stderr):
+        mending = attempt.remedy(self.home, self.settings, self.iteration, ending, thread_id=thread_id, stderr=stderr)
+        if await unless_stopped(self.stop, mending):
             return await self._restart()
+        if self.stop.is_seen():
+            return False
         most = min(ending.retries or math.inf, self.settings.number("iteration.retries"))
         if not ending.retry or self.iteration.attempts > most:
             return False

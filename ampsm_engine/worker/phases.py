@@ -56,6 +56,16 @@ async def first(works: Mapping[K, Coroutine[Any, Any, object]]) -> K:
     return next(key for key, task in tasks.items() if task in done)
 
 
+async def unless_stopped(stop: "StopRequest", work: Coroutine[Any, Any, T]) -> T | None:
+    """The answer of `work`; None where a stop is asked for before there is one, and then the work is cancelled."""
+    async with task_group() as group:
+        task, stopping = group.create_task(work), group.create_task(stop.wait())
+        await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
+        for one in (task, stopping):
+            one.cancel()
+    return None if task.cancelled() else task.result()
+
+
 class StopRequest:
     """Whether somebody asked an iteration to stop."""
 
@@ -97,7 +107,8 @@ class Phases:
     """The phases of one stage of an iteration, one at a time.
 
     Each ends when it is cancelled, and when a stop was asked for and the time that `stop.commit` gives to the whole
-    stage is over: the git that it waits for is ended then, and what its work makes of that is the answer.
+    stage is over: the git that it waits for is ended then. What its work makes of that is the answer after a stop; a
+    cancellation goes on to whoever cancelled.
     """
 
     def __init__(self, stop: StopRequest, settings: Settings) -> None:
@@ -123,12 +134,17 @@ class Phases:
         async with self.shown(what), task_group() as group:
             stopping = group.create_task(self._end_after_stop())
             thread = asyncio.create_task(asyncio.to_thread(watched))
+            cancelled: asyncio.CancelledError | None = None
             while not thread.done():
                 try:
                     await asyncio.wait([thread])
-                except asyncio.CancelledError:
+                except asyncio.CancelledError as reason:
                     self._is_over = True  # a thread cannot be left: it comes to its end with its git
+                    cancelled = reason
             stopping.cancel()
+            if cancelled is not None:
+                thread.exception()  # what its work made of that is nobody's any more
+                raise cancelled
         return thread.result()
 
     async def _end_after_stop(self) -> None:

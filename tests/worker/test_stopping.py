@@ -1,7 +1,10 @@
 """A stop ends every phase of an iteration in the time that is stated, and its answer is what happened."""
 
+import asyncio
 import os
 import signal
+import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +12,10 @@ import psutil
 import pytest
 
 from ampsm_engine.engine import iterations
-from ampsm_engine.git import lock, repository
+from ampsm_engine.git import lock, program, repository
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status
+from ampsm_engine.store import PatientStore
+from ampsm_engine.worker.phases import Phases, StopRequest
 from tests.conftest import git
 from tests.soak import one_in
 from tests.waiting import until
@@ -161,3 +166,46 @@ def test_a_worker_that_hangs_itself_is_ended_by_force(bench: Bench, monkeypatch:
     last = stopped(bench, session)
     assert last.outcome is Outcome.STOPPED
     assert last.commit_sha
+
+
+def test_a_stop_ends_the_amp_that_makes_a_thread_active_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.scenario({"say": "{prompt}"})
+    session = bench.new("first")
+    thread = bench.settled(session).thread_id
+    assert thread
+    scripted, asked = os.environ["AMP_CLI_PATH"], bench.flag("asked")
+    subprocess.run([scripted, "threads", "archive", thread], check=True)
+    amp = bench.folder / "slow-amp"
+    amp.write_text(f"""#!/bin/sh
+case "$*" in *--unarchive*) echo $$ > {asked}; exec sleep 600;; esac
+exec {scripted} "$@"
+""")
+    amp.chmod(0o755)
+    monkeypatch.setenv("AMP_CLI_PATH", str(amp))
+    bench.iterate(session, "second")
+    pid = int(until(lambda: asked.exists() and asked.read_text(), "amp to be asked"))
+    iterations.stop(bench.engine, session.id)
+    assert bench.settled(session).outcome is Outcome.STOPPED
+    assert not psutil.pid_exists(pid)
+
+
+def test_a_phase_that_is_cancelled_goes_on_to_who_cancelled_it_once_its_git_has_ended(bench: Bench) -> None:
+    """A timeout around it is a timeout, and nothing of its work is left running."""
+    session = bench.new(None)
+    begun, ended = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        program.write(bench.repo, "-c", "alias.hang=!exec sleep 600", "hang")
+        ended.set()
+
+    async def cancelled() -> None:
+        stop = StopRequest(PatientStore(bench.engine.home.database), bench.iterate(session, launch_worker=False).id)
+        task = asyncio.create_task(Phases(stop, bench.engine.settings).run("to wait", work))
+        await asyncio.to_thread(begun.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    assert ended.is_set()
