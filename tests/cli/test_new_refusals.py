@@ -22,6 +22,9 @@ from tests.worker.conftest import bench
 __all__ = ["bench"]
 
 
+THREAD = "T-5928a90d-d53b-488f-a829-4e36442142ee"
+
+
 def program(bench: Bench, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "ampsm_tui", *arguments]
     return subprocess.run(command, cwd=bench.repo, capture_output=True, text=True, check=False)
@@ -39,8 +42,11 @@ def everything_below(folder: Path) -> dict[str, tuple[int, int, bytes]]:
 
 @pytest.fixture
 def canary(bench: Bench) -> Path:
-    """A file outside the repository that its hooks write."""
+    """A file outside the repository that its hooks and filters write."""
     written = bench.folder / "hook-ran"
+    git(bench.repo, "config", "filter.traced.smudge", f"echo smudge >> '{written}'; cat")
+    (bench.repo / ".git" / "info").mkdir(exist_ok=True)
+    (bench.repo / ".git" / "info" / "attributes").write_text("* filter=traced\n")
     for name in ("post-checkout", "reference-transaction", "post-index-change"):
         hook = bench.repo / ".git" / "hooks" / name
         hook.parent.mkdir(exist_ok=True)
@@ -68,6 +74,41 @@ def newer_store(bench: Bench) -> None:
     connection.close()
 
 
+def settings_of(**values: str) -> Callable[[Bench], None]:
+    """Settings that a person has written by hand, as `worktree__place`."""
+
+    def prepare(bench: Bench) -> None:
+        lines = (f"{name.replace('__', '.')} = {json.dumps(value)}\n" for name, value in values.items())
+        bench.engine.config.write_text("".join(lines) + bench.engine.config.read_text())
+
+    return prepare
+
+
+def checked_in_setup(bench: Bench) -> None:
+    (bench.repo / ".ampsm.toml").write_text('setup = "make"\n')
+    git(bench.repo, "-c", "core.hooksPath=/dev/null", "add", ".ampsm.toml")
+    git(bench.repo, "-c", "core.hooksPath=/dev/null", "commit", "-q", "-m", "Set up")
+
+
+def branches(bench: Bench) -> None:
+    """One that is free, and one that is checked out elsewhere."""
+    quiet = ("-c", "core.hooksPath=/dev/null")
+    git(bench.repo, *quiet, "branch", "free")
+    git(bench.repo, *quiet, "worktree", "add", "-q", "-b", "taken", str(bench.folder / "elsewhere"))
+
+
+def secret_in_checkout(bench: Bench) -> None:
+    (bench.repo / ".env").write_text("SHOP_TILL=velvet9quartz\n")
+
+
+def other_session(bench: Bench) -> None:
+    """One that works on a branch of the user's and goes on with a thread."""
+    branches(bench)
+    git(bench.repo, "config", "core.hooksPath", "/dev/null")
+    bench.new(None, branch="free", thread=THREAD)
+    git(bench.repo, "config", "--unset", "core.hooksPath")
+
+
 def nothing(_bench: Bench) -> None:
     """The arguments alone are wrong."""
 
@@ -90,6 +131,20 @@ def nothing(_bench: Bench) -> None:
         (["Do it"], in_the_way, 4),
         (["Do it"], blocking_branch, 4),
         (["Do it"], newer_store, 5),
+        (["Do it", "--thread", "none of amp's"], nothing, 4),
+        (["Do it", "--thread", THREAD], other_session, 4),
+        (["Do it", "--branch", "free"], other_session, 4),
+        (["Do it", "--branch", "nowhere"], branches, 3),
+        (["Do it", "--branch", "main"], branches, 4),
+        (["Do it", "--branch", "taken"], branches, 4),
+        (["Do it", "--in", "nowhere"], nothing, 3),
+        (["Do it", "--in", "/"], nothing, 4),
+        (["Do it", "--pr", "12"], nothing, 4),
+        (["Do it", "--script", "test velvet9quartz"], secret_in_checkout, 4),
+        (["Do it"], checked_in_setup, 4),
+        (["Do it"], settings_of(worktree__place="{nobody}"), 5),
+        (["Do it"], settings_of(worktree__place=".git/{id}"), 5),
+        (["Do it"], settings_of(branch__name="a..b/{slug}"), 5),
     ],
 )
 def test_what_is_refused_leaves_the_repository_untouched(
@@ -103,6 +158,7 @@ def test_what_is_refused_leaves_the_repository_untouched(
 ) -> None:
     monkeypatch.setenv("AMP_CLI_PATH", os.environ["AMP_CLI_PATH"])
     prepare(bench)
+    canary.unlink(missing_ok=True)
     before = everything_below(bench.repo)
     monkeypatch.chdir(bench.repo)
     ran = ampsm("new", *arguments)
