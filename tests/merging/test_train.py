@@ -118,6 +118,16 @@ def test_one_at_fault_is_set_aside_and_the_others_come_in(yard: Yard) -> None:
     yard.holds()
 
 
+def test_what_a_script_leaves_is_no_part_of_what_the_next_one_judges(yard: Yard) -> None:
+    (yard.desk.repo / ".git/info/exclude").write_text("/.worktrees\n*.o\n")
+    script = "test ! -e left -a ! -e built.o || exit 1; touch left built.o; test ! -e c"
+    sessions = [yard.desk.session(name, script=script) for name in "abc"]
+    for session in sessions:
+        yard.desk.amp(session, {session.name: "x\n"})
+    result = train.run(yard.desk.engine, [one.id for one in sessions], options(""))
+    assert (names(yard, result), aside(result)) == (["a", "b"], {"c": "script"})
+
+
 def test_a_fault_that_is_only_in_a_combination(yard: Yard) -> None:
     result = yard.run(yard.sessions("a c b d e", PAIRS))
     assert names(yard, result) == ["a", "c", "e"]
