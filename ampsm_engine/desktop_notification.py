@@ -1,7 +1,7 @@
 """Notifications of the desktop, where there is one; without one they are dropped silently.
 
 notify-py sends them in a short-lived child: it takes 92 ms to import, logs, starts threads and waits as long as the
-desktop's daemon does. When to send one, and its text, are `notices`' business.
+desktop's daemon does. When to send one, and its text, are `notifications`' business.
 """
 
 import json

@@ -205,7 +205,7 @@ class Home(NamedTuple):
 
     @property
     def news(self) -> Path:
-        """Notices that are collected to be sent as one."""
+        """Notifications that are collected to be sent as one."""
         return self.root / "news"
 
     @property

@@ -1,6 +1,6 @@
 """Which sessions a screen shows: a lock file for each, which the kernel frees when the screen's process dies.
 
-A worker sends no notice of a session that is on a screen.
+A worker sends no notification of a session that is on a screen.
 """
 
 import contextlib

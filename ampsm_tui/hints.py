@@ -1,7 +1,7 @@
 """Hints as the app says them: the key that does a thing here, in the place of the command that does it in a shell.
 
-Errors, findings and notices are written once, by the engine, with commands that work when they are typed. What has no
-key stays a command.
+Errors, findings and notifications are written once, by the engine, with commands that work when they are typed. What
+has no key stays a command.
 """
 
 import re

@@ -13,12 +13,12 @@ from typing import Any
 
 from textual.app import App
 
-from ampsm_engine import known_terminals, labels, notices, redact, tmux, viewer_lock
+from ampsm_engine import known_terminals, labels, notifications, redact, tmux, viewer_lock
 from ampsm_engine.amp.failures import failure_named
 from ampsm_engine.config import Settings
 from ampsm_engine.home import Home
 from ampsm_engine.model import Board, BoardRow
-from ampsm_engine.notices import News, Notice
+from ampsm_engine.notifications import News, Notification
 from ampsm_engine.plain_text import plural
 from ampsm_tui import terminal
 from ampsm_tui.ask import run_while_open
@@ -27,7 +27,7 @@ from ampsm_tui.delayed_call import call_after
 from ampsm_tui.driver.status_records import StatusRecords, may_ask
 
 GATHERING = 0.7
-"""Seconds in which further news join the first: several at once are one notice."""
+"""Seconds in which further news join the first: several at once are one notification."""
 
 
 class Notifier:
@@ -97,7 +97,7 @@ class Notifier:
         """Take a change of the board, and notify of it soon."""
         if self._status is not None:
             self._status.show(partial(records, after))
-        fresh = notices.news(before, after, self._settings(), looked_at=self._viewed)
+        fresh = notifications.news(before, after, self._settings(), looked_at=self._viewed)
         if fresh and not self._news:
             call_after(self._app, GATHERING, self._notify)
         self._news += fresh
@@ -119,16 +119,16 @@ class Notifier:
         return known_terminals.identify(self._environ, tmux.query(self._environ), chosen=chosen)
 
     def _notify(self) -> None:
-        notice = notices.notice(self._news)
+        notification = notifications.combined(self._news)
         self._news = []
         desktop = self._settings().switch("notify.desktop") and known_terminals.has_desktop(self._environ)
-        if notice and not desktop and self._settings().text("notify.terminal") != "off":
-            run_while_open(self._app, self._write_notice(notice), group="notifying")
+        if notification and not desktop and self._settings().text("notify.terminal") != "off":
+            run_while_open(self._app, self._write_notification(notification), group="notifying")
 
-    async def _write_notice(self, notice: Notice) -> None:
+    async def _write_notification(self, notification: Notification) -> None:
         here = await asyncio.to_thread(self._terminal)
         self._number += 1
-        self._write(terminal.notice_sequence(here, notice.title, notice.body, self._number))
+        self._write(terminal.notification_sequence(here, notification.title, notification.body, self._number))
 
     async def _publish_status(self) -> None:
         while changes := terminal.changed_options(self._shown, self._wanted):

@@ -1,6 +1,7 @@
-"""What a terminal is told: notices, the clipboard by OSC 52, also through tmux and screen, counts for a status bar.
+"""What a terminal is told: notifications, the clipboard by OSC 52, through tmux and screen, counts for a status bar.
 
-All text of a notice is made inert and bounded here: whatever a session is called, it ends no sequence and begins none.
+All text of a notification is made inert and bounded here: whatever a session is called, it ends no sequence and begins
+none.
 """
 
 import base64
@@ -29,8 +30,8 @@ OPTIONS = ("@ampsm_running", "@ampsm_attention", "@ampsm_status")
 """The user options that a status bar of tmux may show."""
 
 
-def notice_sequence(terminal: Terminal, title: str, body: str, number: int = 0) -> str:
-    """The sequence that makes a terminal show a notice; `number` distinguishes one from the next."""
+def notification_sequence(terminal: Terminal, title: str, body: str, number: int = 0) -> str:
+    """The sequence that makes a terminal show a notification; `number` distinguishes one from the next."""
     title, body = _safe(title, TITLE_BYTES), _safe(body, BODY_BYTES)
     sequence = (
         ""

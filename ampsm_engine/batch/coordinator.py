@@ -23,9 +23,9 @@ from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.model import OPEN_ITEMS, Batch, BatchItem, BatchState, ItemState
-from ampsm_engine.notices import News, NoticeKind
+from ampsm_engine.notifications import News, NotificationKind
 from ampsm_engine.store import is_passing
-from ampsm_engine.worker import desktop_notices, launch
+from ampsm_engine.worker import end_notifications, launch
 
 TOKENS_PAUSE = 2.0
 """Seconds between two sums of the tokens."""
@@ -366,10 +366,10 @@ class Coordinator:
         counts = batches.progress(self.batch.id).counts
         passed = counts[ItemState.SUCCESS] == sum(counts.values())
         runs.forget_secrets(self.engine, self.batch.id)
-        kind = NoticeKind.FINISHED if passed else NoticeKind.NEEDS_INPUT
+        kind = NotificationKind.FINISHED if passed else NotificationKind.NEEDS_INPUT
         told = ", ".join(f"{count} {known}" for known, count in counts.items() if count)
         news = News(kind, self.batch.id, self.batch.name, f"{told}. {reason or ''}".strip())
-        desktop_notices.announce(self.engine.home, self.engine.settings, news)
+        end_notifications.announce(self.engine.home, self.engine.settings, news)
 
     def _end_item(self, item: BatchItem) -> None:
         """Bring an item that runs to where it can be stopped."""

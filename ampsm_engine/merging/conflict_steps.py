@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from ampsm_engine import notices, redact
+from ampsm_engine import notifications, redact
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import commits, own_files, repository, staging, worktree_status
@@ -23,9 +23,9 @@ from ampsm_engine.merging.journal import JournalPlan, Position
 from ampsm_engine.merging.situation import Situation
 from ampsm_engine.merging.steps import ConflictsWait, Stopped
 from ampsm_engine.model import Merge, MergeState, Session, Status
-from ampsm_engine.notices import News, NoticeKind
+from ampsm_engine.notifications import News, NotificationKind
 from ampsm_engine.plain_text import list_some, plural, printable
-from ampsm_engine.worker import agent_context, desktop_notices
+from ampsm_engine.worker import agent_context, end_notifications
 
 _WAYS = {
     "content": "edit the lines between the markers `<<<<<<<` and `>>>>>>>`, then `git add`",
@@ -71,7 +71,7 @@ def waits(engine: Engine, now: Situation, merge: Merge, stopped: Stopped) -> Con
     plan = journal.read(merge)
     plan = replace(plan, position=stopped.position, given="", given_tree="", accepted="", conflicts=plan.conflicts + 1)
     paths = [file.path for file in stopped.conflict.files]
-    text = notices.conflict(now.session.name, now.target, f"{plural(len(paths), 'file')}: {list_some(paths)}")
+    text = notifications.conflict(now.session.name, now.target, f"{plural(len(paths), 'file')}: {list_some(paths)}")
     write_help(now, merge, stopped.conflict)
     steps.end_merge(
         engine,
@@ -82,8 +82,8 @@ def waits(engine: Engine, now: Situation, merge: Merge, stopped: Stopped) -> Con
         step=journal.WAIT,
         plan=journal.written(plan),
     )
-    news = News(NoticeKind.CONFLICT, now.session.id, now.session.name, text)
-    desktop_notices.announce(engine.home, engine.settings, news)
+    news = News(NotificationKind.CONFLICT, now.session.id, now.session.name, text)
+    end_notifications.announce(engine.home, engine.settings, news)
     hint = f"resolve them in {now.worktree}, git add them, then: ampsm merge {now.session.id} --continue (or --abort)"
     return ConflictsWait(f"{text}. {now.target} is untouched.", hint)
 

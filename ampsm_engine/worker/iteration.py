@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ampsm_engine import labels, notices, plain_text, redact
+from ampsm_engine import labels, notifications, plain_text, redact
 from ampsm_engine.amp import command, endings, failures, process, program, transcript
 from ampsm_engine.amp.process import Child
 from ampsm_engine.amp.tally import is_cancelled
@@ -26,14 +26,14 @@ from ampsm_engine.git.hand_edits import HandEdits
 from ampsm_engine.home import Home, IterationDirectory
 from ampsm_engine.lean_dataclass import dataclass, field, replace
 from ampsm_engine.model import Iteration, Outcome, Session, State
-from ampsm_engine.notices import News, NoticeKind
+from ampsm_engine.notifications import News, NotificationKind
 from ampsm_engine.store import PATIENCE, PatientStore, is_passing
 from ampsm_engine.trusted_commands import UntrustedCommand
 from ampsm_engine.worker import (
     agent_context,
     attempt,
     commit_message,
-    desktop_notices,
+    end_notifications,
     iteration_directory,
     outside,
     rejections,
@@ -274,7 +274,7 @@ class RunningIteration:
     def _report_silence(self, seconds: float) -> None:
         """Record that amp is silent, and tell the desktop: while amp works, its worker is the one who sees it."""
         session_id = self.iteration.session_id
-        text = notices.silence(seconds, session_id)
+        text = notifications.silence(seconds, session_id)
         try:
             with self.store.at_once():
                 self.store.facts.add("silent", text, session_id=session_id, iteration_id=self.iteration.id)
@@ -282,7 +282,9 @@ class RunningIteration:
         except AmpsmError as trouble:
             log_trouble(trouble)
         else:
-            desktop_notices.announce(self.home, self.settings, News(NoticeKind.NEEDS_INPUT, session_id, name, text))
+            end_notifications.announce(
+                self.home, self.settings, News(NotificationKind.NEEDS_INPUT, session_id, name, text)
+            )
 
     async def _again(self, ending: endings.Ending) -> bool:
         """Try once more where that can help: rate limits and overload after a pause, a lost option at once."""

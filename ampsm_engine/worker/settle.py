@@ -25,7 +25,7 @@ from ampsm_engine.worker import (
     agent_context,
     attempt,
     commit_message,
-    desktop_notices,
+    end_notifications,
     iteration_directory,
     outside,
     rejections,
@@ -63,7 +63,7 @@ async def settle(
     await it.phases.run("settling", it.leave)
     await it.finish(trouble)
     iteration_directory.write_record(home, store.sessions.get(session.id), store.iterations.get(iteration.id))
-    desktop_notices.announce_end(home, store, settings, iteration.id)
+    end_notifications.announce_end(home, store, settings, iteration.id)
 
 
 @dataclass(slots=True)

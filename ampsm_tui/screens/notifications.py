@@ -10,10 +10,10 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from ampsm_engine import desktop_notification, known_terminals, notices, tmux
+from ampsm_engine import desktop_notification, known_terminals, notifications, tmux
 from ampsm_engine.config import SETTINGS, Settings
 from ampsm_engine.lean_dataclass import dataclass
-from ampsm_engine.notices import WORDS, NoticeKind
+from ampsm_engine.notifications import WORDS, NotificationKind
 from ampsm_tui import terminal
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, in_background, run_while_open
@@ -36,7 +36,13 @@ MEANINGS = {
 WITH_MEANING = 52
 """Columns from which on there is room for them."""
 
-ORDER = (NoticeKind.FINISHED, NoticeKind.NEEDS_INPUT, NoticeKind.TESTS_FAILED, NoticeKind.CONFLICT, NoticeKind.ERROR)
+ORDER = (
+    NotificationKind.FINISHED,
+    NotificationKind.NEEDS_INPUT,
+    NotificationKind.TESTS_FAILED,
+    NotificationKind.CONFLICT,
+    NotificationKind.ERROR,
+)
 PLACES = ("notify.desktop", "notify.terminal")
 
 WAYS = {
@@ -49,7 +55,7 @@ WAYS = {
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """Where a notice goes from this terminal."""
+    """Where a notification goes from this terminal."""
 
     terminal: known_terminals.Terminal
     tmux: known_terminals.Tmux | None
@@ -74,7 +80,7 @@ class Here:
 
 
 class NoticeList(OptionList):
-    """A line for each kind of notice, and one for each place that shows them."""
+    """A line for each kind of notification, and one for each place that shows them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("move.down", "cursor_down"),
@@ -140,7 +146,11 @@ class NotificationsScreen(AppScreen[None]):
     def _line(self, name: str) -> Content:
         value = app_of(self).settings[name]
         mark = str(value) if not isinstance(value, bool) else "✓ on" if value else "· off"
-        word = WORDS[NoticeKind(name.removeprefix("notify."))] if name not in PLACES else name.removeprefix("notify.")
+        word = (
+            WORDS[NotificationKind(name.removeprefix("notify."))]
+            if name not in PLACES
+            else name.removeprefix("notify.")
+        )
         meaning = MEANINGS[name] if self.app.size.width >= WITH_MEANING else ""
         # Bold, not dim beside plain: in the terminal's own colours what is dim cannot be read under the cursor.
         return Content.assemble(f" {mark:<7} ", (f"{word:<14}", "bold"), meaning)
@@ -168,14 +178,14 @@ class NotificationsScreen(AppScreen[None]):
     async def action_try(self) -> None:
         """Send the notification of the line under the cursor now, as it would be sent."""
         name = self._chosen
-        kind = NoticeKind(name.removeprefix("notify.")) if name not in PLACES else NoticeKind.FINISHED
-        notice = notices.example(kind)
+        kind = NotificationKind(name.removeprefix("notify.")) if name not in PLACES else NotificationKind.FINISHED
+        notification = notifications.example(kind)
         where = await asyncio.to_thread(here, app_of(self).settings)
         if name == "notify.desktop" or (where.desktop and name != "notify.terminal"):
-            taken = await ask(desktop_notification.send, notice.title, notice.body)
+            taken = await ask(desktop_notification.send, notification.title, notification.body)
             self._show_result("The desktop has taken it." if taken else "There is no desktop here that takes it.")
             return
-        app_of(self).write_ours(terminal.notice_sequence(where.terminal, notice.title, notice.body))
+        app_of(self).write_ours(terminal.notification_sequence(where.terminal, notification.title, notification.body))
         name = one_line(where.terminal.name, 40)
         self._show_result(f"Sent to {name} {WAYS[where.terminal.protocol]}. Saw nothing? ampsm doctor says why.")
 

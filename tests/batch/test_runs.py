@@ -22,8 +22,8 @@ from ampsm_engine.context import Engine
 from ampsm_engine.engine import sessions
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.model import BatchItem, BatchState, ItemState, Iteration, Outcome
-from ampsm_engine.notices import News, NoticeKind
-from ampsm_engine.worker import desktop_notices, launch
+from ampsm_engine.notifications import News, NotificationKind
+from ampsm_engine.worker import end_notifications, launch
 from tests.batch.desk import BatchDesk
 from tests.conftest import git
 from tests.store.test_batches import a_batch, an_item
@@ -192,13 +192,13 @@ def test_the_end_of_a_run_is_told_once_in_place_of_those_of_its_sessions(
     desk: BatchDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[News] = []
-    monkeypatch.setattr(desktop_notices, "announce", lambda _home, _settings, news: told.append(news))
+    monkeypatch.setattr(end_notifications, "announce", lambda _home, _settings, news: told.append(news))
     items = [an_item(1, state=ItemState.SUCCESS), an_item(2, state=ItemState.FAIL)]
     batch = desk.engine.store.batches.start(a_batch(name="Nightly"), items)
     for _ in range(2):
         Coordinator(desk.engine, batch, {})._end_run(BatchState.ENDED)
     assert [(news.kind, news.name, news.text) for news in told] == [
-        (NoticeKind.NEEDS_INPUT, "Nightly", "1 success, 1 fail.")
+        (NotificationKind.NEEDS_INPUT, "Nightly", "1 success, 1 fail.")
     ]
 
 

@@ -36,11 +36,11 @@ def unwrapped(told: str, inside: str) -> str:
     ],
 )
 def test_each_terminal_is_told_in_its_way(way: NotificationProtocol, told: str) -> None:
-    assert terminal.notice_sequence(a_terminal(way), "fix login: finished", "3 files changed") == told
+    assert terminal.notification_sequence(a_terminal(way), "fix login: finished", "3 files changed") == told
 
 
 def test_kitty_gets_title_and_body_in_base64() -> None:
-    told = terminal.notice_sequence(a_terminal(NotificationProtocol.OSC99), "fix ü: finished", "done", 7)
+    told = terminal.notification_sequence(a_terminal(NotificationProtocol.OSC99), "fix ü: finished", "done", 7)
     first, second = re.findall(r"\x1b\]99;([^;]*);([A-Za-z0-9+/=]*)\x07", told)
     assert first[0] == "i=ampsm7:d=0:e=1"
     assert base64.b64decode(first[1]).decode() == "fix ü: finished"
@@ -49,10 +49,10 @@ def test_kitty_gets_title_and_body_in_base64() -> None:
 
 
 def test_a_multiplexer_hands_it_on_and_marks_its_window() -> None:
-    plain = terminal.notice_sequence(a_terminal(NotificationProtocol.OSC777), "a", "b")
-    in_tmux = terminal.notice_sequence(a_terminal(NotificationProtocol.OSC777, "tmux"), "a", "b")
+    plain = terminal.notification_sequence(a_terminal(NotificationProtocol.OSC777), "a", "b")
+    in_tmux = terminal.notification_sequence(a_terminal(NotificationProtocol.OSC777, "tmux"), "a", "b")
     assert in_tmux == "\x1bPtmux;\x1b\x1b]777;notify;a;b\x07\x1b\\\x07"
-    in_screen = terminal.notice_sequence(a_terminal(NotificationProtocol.OSC777, "screen"), "a", "b")
+    in_screen = terminal.notification_sequence(a_terminal(NotificationProtocol.OSC777, "screen"), "a", "b")
     assert in_screen == f"\x1bP{plain}\x1b\\\x07"
 
 
@@ -63,7 +63,7 @@ def test_a_multiplexer_hands_it_on_and_marks_its_window() -> None:
     body=st.text(),
 )
 def test_no_text_ends_or_begins_a_sequence(way: NotificationProtocol, inside: str, title: str, body: str) -> None:
-    told = terminal.notice_sequence(a_terminal(way, inside), title, body)
+    told = terminal.notification_sequence(a_terminal(way, inside), title, body)
     if inside == "screen":
         assert all(len(piece) <= 260 for piece in told.split("\x1b\\"))
     assert len(told.encode()) < 1200

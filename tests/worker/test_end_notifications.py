@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine import desktop_notification, notices, viewer_lock
+from ampsm_engine import desktop_notification, notifications, viewer_lock
 from ampsm_engine.errors import Refused
 from ampsm_engine.home import Home
 from ampsm_engine.merging import operations
 from ampsm_engine.merging.results import Options
-from ampsm_engine.notices import News, NoticeKind
-from ampsm_engine.worker import desktop_notices
+from ampsm_engine.notifications import News, NotificationKind
+from ampsm_engine.worker import end_notifications
 from tests.conftest import git
 from tests.waiting import until
 from tests.worker.bench import Bench
@@ -34,29 +34,29 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         return True
 
     monkeypatch.setattr(desktop_notification, "send", send)
-    monkeypatch.setattr(desktop_notices, "GATHERING", 0.0)
+    monkeypatch.setattr(end_notifications, "GATHERING", 0.0)
     return told
 
 
 def test_what_comes_together_is_told_together(home: Home, heard: list[tuple[str, str]]) -> None:
-    desktop_notices.add(home, News(NoticeKind.FINISHED, "1", "docs", ""))
-    desktop_notices.add(home, News(NoticeKind.ERROR, "2", "login", "no credits"))
-    assert desktop_notices.show(home) == 1
+    end_notifications.add(home, News(NotificationKind.FINISHED, "1", "docs", ""))
+    end_notifications.add(home, News(NotificationKind.ERROR, "2", "login", "no credits"))
+    assert end_notifications.show(home) == 1
     assert heard == [("2 sessions: 1 error, 1 finished", "login (error), docs (finished)")]
-    assert desktop_notices.show(home) == 0
+    assert end_notifications.show(home) == 0
     assert home.news.stat().st_mode & 0o777 == 0o600
 
 
 def test_only_one_gathers(home: Home, heard: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    desktop_notices.add(home, News(NoticeKind.FINISHED, "1", "docs", "first"))
+    end_notifications.add(home, News(NotificationKind.FINISHED, "1", "docs", "first"))
 
     def meanwhile(_: float) -> None:
-        monkeypatch.setattr(desktop_notices.time, "sleep", lambda _: None)
-        desktop_notices.add(home, News(NoticeKind.FINISHED, "2", "cart", "second"))
-        assert desktop_notices.show(home) == 0, "the lock is held"
+        monkeypatch.setattr(end_notifications.time, "sleep", lambda _: None)
+        end_notifications.add(home, News(NotificationKind.FINISHED, "2", "cart", "second"))
+        assert end_notifications.show(home) == 0, "the lock is held"
 
-    monkeypatch.setattr(desktop_notices.time, "sleep", meanwhile)
-    assert desktop_notices.show(home) == 1
+    monkeypatch.setattr(end_notifications.time, "sleep", meanwhile)
+    assert end_notifications.show(home) == 1
     assert heard == [("2 sessions: 2 finished", "docs (finished), cart (finished)")]
 
 
@@ -64,7 +64,7 @@ def test_half_a_line_costs_nothing_but_itself(home: Home, heard: list[tuple[str,
     home.news.write_text(
         '["finished", "1", "do\n["nonsense", "1", "a", "b"]\n7\n' + json.dumps(["finished", "2", "cart", "ok"]) + "\n"
     )
-    assert desktop_notices.show(home) == 1
+    assert end_notifications.show(home) == 1
     assert heard == [("cart: finished", "ok")]
 
 
@@ -121,10 +121,10 @@ def test_a_worker_tells_the_end_as_trying_it_out_promises_and_only_what_is_wante
     bench.quiet()
     told = desktop.read_text()
     if "2 sessions" not in told:  # told together where both ended within the same second
-        assert f"|good: finished|{notices.example(NoticeKind.FINISHED).body}|" in told
-        assert f"|bad: tests failed|{notices.example(NoticeKind.TESTS_FAILED).body}" in told
-    assert desktop_notices._news(bench.engine.store, bench.last(good).id).text == "3 files changed, the script passed"
-    assert desktop_notices._news(bench.engine.store, bench.last(bad).id).text.startswith(
+        assert f"|good: finished|{notifications.example(NotificationKind.FINISHED).body}|" in told
+        assert f"|bad: tests failed|{notifications.example(NotificationKind.TESTS_FAILED).body}" in told
+    assert end_notifications._news(bench.engine.store, bench.last(good).id).text == "3 files changed, the script passed"
+    assert end_notifications._news(bench.engine.store, bench.last(bad).id).text.startswith(
         "the script failed with exit code 1"
     )
     assert "quiet one" not in told

@@ -1,4 +1,4 @@
-"""Which notice a change between two boards makes: what ended, what needs the user, and several in one.
+"""Which notification a change between two boards makes: what ended, what needs the user, and several in one.
 
 Pure. Who tells it, and where, is not known here.
 """
@@ -17,11 +17,11 @@ BODY_LENGTH = 240
 """Characters: a notification is read at a glance."""
 
 NAMED = 4
-"""Sessions that a notice about several names."""
+"""Sessions that a notification about several names."""
 
 
-class NoticeKind(StrEnum):
-    """What a notice is about, the most urgent first. Each has a setting `notify.<kind>`."""
+class NotificationKind(StrEnum):
+    """What a notification is about, the most urgent first. Each has a setting `notify.<kind>`."""
 
     ERROR = "error"
     CONFLICT = "conflict"
@@ -31,13 +31,13 @@ class NoticeKind(StrEnum):
 
 
 WORDS = {
-    NoticeKind.ERROR: "error",
-    NoticeKind.CONFLICT: "conflict",
-    NoticeKind.NEEDS_INPUT: "needs you",
-    NoticeKind.TESTS_FAILED: "tests failed",
-    NoticeKind.FINISHED: "finished",
+    NotificationKind.ERROR: "error",
+    NotificationKind.CONFLICT: "conflict",
+    NotificationKind.NEEDS_INPUT: "needs you",
+    NotificationKind.TESTS_FAILED: "tests failed",
+    NotificationKind.FINISHED: "finished",
 }
-"""How each kind reads in a notice."""
+"""How each kind reads in a notification."""
 
 _REASONS = ("not-committed", "lost-worktree", "resolution", "trouble", "branch")
 """Kinds of facts of an iteration that say why a person is needed, the weightiest first."""
@@ -52,37 +52,37 @@ _CONFLICTED = frozenset({"conflicted", "resolution"})
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """One event of one session that a user may want a notice of."""
+    """One event of one session that a user may want a notification of."""
 
-    kind: NoticeKind
+    kind: NotificationKind
     session_id: str
     name: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Notification:
     """What is shown: one thing, or several in one. It holds foreign text; who shows it makes it inert."""
 
-    kind: NoticeKind
+    kind: NotificationKind
     title: str
     body: str
 
 
-def wanted(settings: Settings, kind: NoticeKind) -> bool:
+def wanted(settings: Settings, kind: NotificationKind) -> bool:
     """Whether the settings ask for this kind."""
     return settings.switch(f"notify.{kind.value}")
 
 
-def kind_of(outcome: Outcome | None, script: ScriptResult | None, status: Status) -> NoticeKind | None:
-    """The kind of notice for an iteration's end; None when the user stopped it."""
+def kind_of(outcome: Outcome | None, script: ScriptResult | None, status: Status) -> NotificationKind | None:
+    """The kind of notification for an iteration's end; None when the user stopped it."""
     if outcome in (Outcome.FAILED, Outcome.CRASHED):
-        return NoticeKind.ERROR
+        return NotificationKind.ERROR
     if script is ScriptResult.FAIL:
-        return NoticeKind.TESTS_FAILED
+        return NotificationKind.TESTS_FAILED
     if status is Status.AWAITING_INPUT:
-        return NoticeKind.NEEDS_INPUT
-    return NoticeKind.FINISHED if outcome is Outcome.DONE else None
+        return NotificationKind.NEEDS_INPUT
+    return NotificationKind.FINISHED if outcome is Outcome.DONE else None
 
 
 def news(before: Board | None, after: Board, settings: Settings, *, looked_at: str | None = None) -> tuple[News, ...]:
@@ -104,7 +104,7 @@ def news(before: Board | None, after: Board, settings: Settings, *, looked_at: s
 
 
 def _of(old: BoardRow | None, row: BoardRow, fresh: Collection[Fact]) -> News | None:
-    kind: NoticeKind | None = None
+    kind: NotificationKind | None = None
     text = ""
     failures = [fact.text for fact in fresh if fact.kind in _FAILURES]
     silences = [fact.text for fact in fresh if fact.kind == _SILENT]
@@ -112,14 +112,14 @@ def _of(old: BoardRow | None, row: BoardRow, fresh: Collection[Fact]) -> News | 
         kind = kind_of(row.current.outcome, row.current.test_result, row.session.status)
         text = ending(row.current, row.session.status, fresh)
     conflicts = [fact.text for fact in fresh if fact.kind in _CONFLICTED]
-    if conflicts and kind is not NoticeKind.ERROR:
-        kind, text = NoticeKind.CONFLICT, conflicts[-1]
-    if failures and kind is not NoticeKind.ERROR:
-        kind, text = NoticeKind.ERROR, failures[-1]
-    elif kind is not NoticeKind.ERROR and row.queued:
+    if conflicts and kind is not NotificationKind.ERROR:
+        kind, text = NotificationKind.CONFLICT, conflicts[-1]
+    if failures and kind is not NotificationKind.ERROR:
+        kind, text = NotificationKind.ERROR, failures[-1]
+    elif kind is not NotificationKind.ERROR and row.queued:
         kind = None
     if kind is None and silences and row.session.status is Status.RUNNING:
-        kind, text = NoticeKind.NEEDS_INPUT, silences[-1]
+        kind, text = NotificationKind.NEEDS_INPUT, silences[-1]
     return News(kind, row.session.id, row.session.name, text) if kind else None
 
 
@@ -151,37 +151,37 @@ def ending(now: Iteration, status: Status, facts: Iterable[Fact]) -> str:
 
 
 def silence(seconds: float, session_id: str) -> str:
-    """The text of a notice that amp has been silent for so many seconds."""
+    """The text of a notification that amp has been silent for so many seconds."""
     minutes = int(seconds / 60)
     count, unit = (minutes, "minute") if minutes else (int(seconds), "second")
     return f"amp has said nothing for {plural(count, unit)}; ampsm stop {session_id} ends it"
 
 
 def conflict(name: str, target: str, files: str) -> str:
-    """The text of a notice that a merge stopped at conflicts; `files`: how many, and which."""
+    """The text of a notification that a merge stopped at conflicts; `files`: how many, and which."""
     return f"{name} and {target} conflict in {files}"
 
 
-def example(kind: NoticeKind) -> Notice:
-    """An example of a kind of notice, for trying out where it arrives."""
+def example(kind: NotificationKind) -> Notification:
+    """An example of a kind of notification, for trying out where it arrives."""
     name, at = "Try it out", "2026-01-01T00:00:00.000Z"
     done = Iteration("", "", 1, "", State.SETTLED, at, outcome=Outcome.DONE, changed_files=3)
     texts = {
-        NoticeKind.FINISHED: ending(replace(done, test_result=ScriptResult.PASS), Status.IDLE, ()),
-        NoticeKind.NEEDS_INPUT: silence(600, name),
-        NoticeKind.TESTS_FAILED: ending(
+        NotificationKind.FINISHED: ending(replace(done, test_result=ScriptResult.PASS), Status.IDLE, ()),
+        NotificationKind.NEEDS_INPUT: silence(600, name),
+        NotificationKind.TESTS_FAILED: ending(
             replace(done, test_result=ScriptResult.FAIL, test_exit_code=1), Status.IDLE, ()
         ),
-        NoticeKind.CONFLICT: conflict(name, "main", "2 files: app.py and cart.py"),
-        NoticeKind.ERROR: ending(replace(done, error="amp is out of credits"), Status.ERROR, ()),
+        NotificationKind.CONFLICT: conflict(name, "main", "2 files: app.py and cart.py"),
+        NotificationKind.ERROR: ending(replace(done, error="amp is out of credits"), Status.ERROR, ()),
     }
-    shown = notice([News(kind, "", name, texts[kind])])
-    return shown or Notice(kind, name, texts[kind])
+    shown = combined([News(kind, "", name, texts[kind])])
+    return shown or Notification(kind, name, texts[kind])
 
 
-def notice(items: Iterable[News]) -> Notice | None:
-    """One notice for all of them, None for none; of each session the most urgent counts, then the latest."""
-    urgency = {kind: place for place, kind in enumerate(NoticeKind)}
+def combined(items: Iterable[News]) -> Notification | None:
+    """One notification for all of them, None for none; of each session the most urgent counts, then the latest."""
+    urgency = {kind: place for place, kind in enumerate(NotificationKind)}
     kept: dict[str, News] = {}
     for one in items:
         if one.session_id not in kept or urgency[one.kind] <= urgency[kept[one.session_id].kind]:
@@ -193,10 +193,10 @@ def notice(items: Iterable[News]) -> Notice | None:
     if len(by_urgency) == 1:
         word = WORDS[first.kind]
         title = f"{_cut(first.name, TITLE_LENGTH - len(word) - 2)}: {word}"
-        return Notice(first.kind, title, _cut(first.text, BODY_LENGTH))
+        return Notification(first.kind, title, _cut(first.text, BODY_LENGTH))
     counts = Counter(one.kind for one in by_urgency)
     title = f"{len(by_urgency)} sessions: " + ", ".join(f"{counts[kind]} {WORDS[kind]}" for kind in counts)
-    return Notice(first.kind, title, _cut(", ".join(_named(by_urgency)), BODY_LENGTH))
+    return Notification(first.kind, title, _cut(", ".join(_named(by_urgency)), BODY_LENGTH))
 
 
 def _named(items: Collection[News]) -> Iterator[str]:

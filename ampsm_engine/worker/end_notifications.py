@@ -1,6 +1,6 @@
-"""Notices on the desktop: what several workers have to say at about one time is shown as one.
+"""Notifications on the desktop: what several workers have to say at about one time is shown as one.
 
-A worker adds its news to a file and goes on; `python -m ampsm_engine.worker.desktop_notices` waits a moment for more
+A worker adds its news to a file and goes on; `python -m ampsm_engine.worker.end_notifications` waits a moment for more
 and shows them. One of these is at it at a time, by a lock; the next one leaves again.
 """
 
@@ -12,12 +12,12 @@ import sys
 import time
 from collections.abc import Iterator
 
-from ampsm_engine import desktop_notification, file_lock, notices, viewer_lock
+from ampsm_engine import desktop_notification, file_lock, notifications, viewer_lock
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.home import Home, home, open_private
 from ampsm_engine.model import State
-from ampsm_engine.notices import News, NoticeKind
+from ampsm_engine.notifications import News, NotificationKind
 from ampsm_engine.store import Store
 
 FACTS = 50
@@ -40,7 +40,7 @@ def announce(place: Home, settings: Settings, news: News) -> None:
 
     Returns at once and raises nothing: what it is about is so, shown or not.
     """
-    if not _is_wanted(settings) or not notices.wanted(settings, news.kind):
+    if not _is_wanted(settings) or not notifications.wanted(settings, news.kind):
         return
     with contextlib.suppress(OSError, AmpsmError):
         if not viewer_lock.is_viewed(place, news.session_id):
@@ -58,13 +58,13 @@ def _news(store: Store, iteration_id: str) -> News | None:
     session = store.sessions.get(iteration.session_id)
     if session.origin is not None and not store.batches.item(session.origin).state.is_final:
         return None  # its batch looks after it, and tells its own end
-    kind = notices.kind_of(iteration.outcome, iteration.test_result, session.status)
+    kind = notifications.kind_of(iteration.outcome, iteration.test_result, session.status)
     goes_on = any(one.state is State.QUEUED for one in store.iterations.of(session.id))
-    if kind is NoticeKind.NEEDS_INPUT and store.merges.open_of(session.id) is not None:
-        kind = NoticeKind.CONFLICT  # amp was at the conflicts of a merge, which wait for a person again
-    if kind is None or (goes_on and kind is not NoticeKind.ERROR):
+    if kind is NotificationKind.NEEDS_INPUT and store.merges.open_of(session.id) is not None:
+        kind = NotificationKind.CONFLICT  # amp was at the conflicts of a merge, which wait for a person again
+    if kind is None or (goes_on and kind is not NotificationKind.ERROR):
         return None
-    text = notices.ending(iteration, session.status, store.facts.read(session_id=session.id, limit=FACTS))
+    text = notifications.ending(iteration, session.status, store.facts.read(session_id=session.id, limit=FACTS))
     return News(kind, session.id, session.name, text)
 
 
@@ -90,7 +90,7 @@ def _file(place: Home) -> Iterator[int]:
 def _launch(place: Home) -> None:
     environment = os.environ | {"AMPSM_HOME": str(place.root)}
     subprocess.Popen(
-        [sys.executable, "-P", "-m", "ampsm_engine.worker.desktop_notices"],
+        [sys.executable, "-P", "-m", "ampsm_engine.worker.end_notifications"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -101,7 +101,7 @@ def _launch(place: Home) -> None:
 
 
 def show(place: Home) -> int:
-    """Show all news that there are, until no more come; answers how many notices it took."""
+    """Show all news that there are, until no more come; answers how many notifications it took."""
     try:
         lock = open_private(place.slots / "telling", os.O_RDWR | os.O_CREAT)
     except OSError:
@@ -118,8 +118,8 @@ def show(place: Home) -> int:
                     # Given back while nobody can add anything: whoever does so next finds the lock free.
                     os.close(lock)
                     lock = -1
-            if notice := notices.notice(news):
-                shown += desktop_notification.send(notice.title, notice.body)
+            if notification := notifications.combined(news):
+                shown += desktop_notification.send(notification.title, notification.body)
     finally:
         if lock >= 0:
             os.close(lock)
@@ -134,7 +134,7 @@ def _taken(descriptor: int) -> Iterator[News]:
     for line in content.splitlines():
         try:
             kind, session_id, name, text = json.loads(line)
-            yield News(NoticeKind(kind), str(session_id), str(name), str(text))
+            yield News(NotificationKind(kind), str(session_id), str(name), str(text))
         except (ValueError, TypeError):
             continue
 

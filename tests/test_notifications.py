@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ampsm_engine import notices
+from ampsm_engine import notifications
 from ampsm_engine.config import Settings
 from ampsm_engine.model import Board, BoardRow, Fact, Iteration, Outcome, ScriptResult, Session, State, Status
-from ampsm_engine.notices import News, NoticeKind
+from ampsm_engine.notifications import News, NotificationKind
 
 ALL = Settings()
-NONE = Settings({f"notify.{kind}": False for kind in NoticeKind})
+NONE = Settings({f"notify.{kind}": False for kind in NotificationKind})
 T = "2026-09-14T12:00:00.000Z"
 
 
@@ -91,23 +91,23 @@ def life() -> Life:
     return Life()
 
 
-def told(before: Board | None, after: Board, **options: object) -> list[NoticeKind]:
-    return [one.kind for one in notices.news(before, after, ALL, **options)]  # type: ignore[arg-type]
+def told(before: Board | None, after: Board, **options: object) -> list[NotificationKind]:
+    return [one.kind for one in notifications.news(before, after, ALL, **options)]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("ending", "kind"),
     [
-        ({}, NoticeKind.FINISHED),
-        ({"script": ScriptResult.PASS}, NoticeKind.FINISHED),
-        ({"script": ScriptResult.FAIL}, NoticeKind.TESTS_FAILED),
-        ({"status": Status.AWAITING_INPUT}, NoticeKind.NEEDS_INPUT),
-        ({"outcome": Outcome.FAILED}, NoticeKind.ERROR),
-        ({"outcome": Outcome.CRASHED}, NoticeKind.ERROR),
+        ({}, NotificationKind.FINISHED),
+        ({"script": ScriptResult.PASS}, NotificationKind.FINISHED),
+        ({"script": ScriptResult.FAIL}, NotificationKind.TESTS_FAILED),
+        ({"status": Status.AWAITING_INPUT}, NotificationKind.NEEDS_INPUT),
+        ({"outcome": Outcome.FAILED}, NotificationKind.ERROR),
+        ({"outcome": Outcome.CRASHED}, NotificationKind.ERROR),
         ({"outcome": Outcome.STOPPED}, None),
     ],
 )
-def test_each_way_to_end_is_its_kind(life: Life, ending: dict[str, object], kind: NoticeKind | None) -> None:
+def test_each_way_to_end_is_its_kind(life: Life, ending: dict[str, object], kind: NotificationKind | None) -> None:
     one = life.begin()
     life.queue(one)
     life.start(one)
@@ -136,8 +136,8 @@ def test_a_session_that_goes_on_with_its_queue_has_not_finished(life: Life) -> N
     assert told(before, between) == []
     life.start(one)
     life.end(one)
-    assert told(between, life.board()) == [NoticeKind.FINISHED]
-    assert told(before, life.board()) == [NoticeKind.FINISHED]
+    assert told(between, life.board()) == [NotificationKind.FINISHED]
+    assert told(before, life.board()) == [NotificationKind.FINISHED]
 
 
 def test_an_error_is_told_though_the_queue_goes_on(life: Life) -> None:
@@ -148,8 +148,8 @@ def test_an_error_is_told_though_the_queue_goes_on(life: Life) -> None:
     before = life.board()
     life.end(one, Outcome.FAILED, error="amp is out of credits")
     life.start(one)
-    (item,) = notices.news(before, life.board(), ALL)
-    assert (item.kind, item.text) == (NoticeKind.ERROR, "amp is out of credits")
+    (item,) = notifications.news(before, life.board(), ALL)
+    assert (item.kind, item.text) == (NotificationKind.ERROR, "amp is out of credits")
 
 
 def test_an_error_is_told_though_the_follow_up_has_finished(life: Life) -> None:
@@ -161,7 +161,7 @@ def test_an_error_is_told_though_the_follow_up_has_finished(life: Life) -> None:
     life.end(one, Outcome.FAILED, error="amp is out of credits")
     life.start(one)
     life.end(one)
-    assert told(before, life.board()) == [NoticeKind.ERROR]
+    assert told(before, life.board()) == [NotificationKind.ERROR]
 
 
 def test_what_began_and_ended_between_two_looks_is_told(life: Life) -> None:
@@ -170,7 +170,7 @@ def test_what_began_and_ended_between_two_looks_is_told(life: Life) -> None:
     life.queue(one)
     life.start(one)
     life.end(one)
-    assert told(before, life.board()) == [NoticeKind.FINISHED]
+    assert told(before, life.board()) == [NotificationKind.FINISHED]
 
 
 def test_what_comes_back_from_the_trash_has_not_just_ended(life: Life) -> None:
@@ -190,8 +190,8 @@ def test_silence_asks_for_a_person(life: Life) -> None:
     life.start(one)
     before = life.board()
     life.fact("silent", one, text="no word from amp for 600 s")
-    (item,) = notices.news(before, life.board(), ALL)
-    assert (item.kind, item.text) == (NoticeKind.NEEDS_INPUT, "no word from amp for 600 s")
+    (item,) = notifications.news(before, life.board(), ALL)
+    assert (item.kind, item.text) == (NotificationKind.NEEDS_INPUT, "no word from amp for 600 s")
 
 
 def test_a_script_run_by_hand_that_fails_is_told(life: Life) -> None:
@@ -202,28 +202,30 @@ def test_a_script_run_by_hand_that_fails_is_told(life: Life) -> None:
     before = life.board()
     life.iterations[one][-1] = replace(life.iterations[one][-1], test_result=ScriptResult.FAIL)
     life.fact("tested", one, life.iterations[one][-1].id, "the script failed with exit code 2")
-    (item,) = notices.news(before, life.board(), ALL)
-    assert (item.kind, item.text) == (NoticeKind.TESTS_FAILED, "the script failed with exit code 2")
+    (item,) = notifications.news(before, life.board(), ALL)
+    assert (item.kind, item.text) == (NotificationKind.TESTS_FAILED, "the script failed with exit code 2")
 
 
 def test_several_are_told_in_one_the_worst_first() -> None:
     items = [
-        News(NoticeKind.FINISHED, "1", "docs", ""),
-        News(NoticeKind.ERROR, "2", "login", "no credits"),
-        News(NoticeKind.FINISHED, "3", "cart", ""),
+        News(NotificationKind.FINISHED, "1", "docs", ""),
+        News(NotificationKind.ERROR, "2", "login", "no credits"),
+        News(NotificationKind.FINISHED, "3", "cart", ""),
     ]
-    notice = notices.notice(items)
+    notice = notifications.combined(items)
     assert notice
-    assert notice.kind is NoticeKind.ERROR
+    assert notice.kind is NotificationKind.ERROR
     assert notice.title == "3 sessions: 1 error, 2 finished"
     assert notice.body == "login (error), docs (finished), cart (finished)"
 
 
 def test_one_reads_as_what_it_is() -> None:
-    assert notices.notice([]) is None
-    notice = notices.notice([News(NoticeKind.TESTS_FAILED, "1", "fix login", "the script failed with exit code 1")])
-    assert notice == notices.Notice(
-        NoticeKind.TESTS_FAILED, "fix login: tests failed", "the script failed with exit code 1"
+    assert notifications.combined([]) is None
+    notice = notifications.combined(
+        [News(NotificationKind.TESTS_FAILED, "1", "fix login", "the script failed with exit code 1")]
+    )
+    assert notice == notifications.Notification(
+        NotificationKind.TESTS_FAILED, "fix login: tests failed", "the script failed with exit code 1"
     )
 
 
@@ -263,9 +265,9 @@ def played(steps: list[tuple[str, str]]) -> tuple[list[Board], list[tuple[str, b
 @given(STEPS)
 def test_whoever_looks_misses_no_error_and_hears_nothing_twice(steps: list[tuple[str, str]]) -> None:
     boards, errors = played(steps)
-    heard = [item for old, new in itertools.pairwise(boards) for item in notices.news(old, new, ALL)]
+    heard = [item for old, new in itertools.pairwise(boards) for item in notifications.news(old, new, ALL)]
     failed = {one for one, _ in errors}
-    assert {item.session_id for item in heard if item.kind is NoticeKind.ERROR} == failed
+    assert {item.session_id for item in heard if item.kind is NotificationKind.ERROR} == failed
     ended = [fact for fact in boards[-1].facts if fact.kind in {"finished", "failed"}]
     if len(boards[-1].facts) < 50:
         assert len(heard) <= len(ended)
@@ -273,31 +275,33 @@ def test_whoever_looks_misses_no_error_and_hears_nothing_twice(steps: list[tuple
         if row.current and row.current.outcome is Outcome.DONE and not row.queued:
             last = [item.kind for item in heard if item.session_id == row.session.id][-1]
             red = row.current.test_result is ScriptResult.FAIL
-            assert last in (NoticeKind.TESTS_FAILED if red else NoticeKind.FINISHED, NoticeKind.ERROR)
+            assert last in (NotificationKind.TESTS_FAILED if red else NotificationKind.FINISHED, NotificationKind.ERROR)
 
 
-@given(STEPS, st.sets(st.sampled_from(list(NoticeKind))), st.sampled_from(["s-a", "s-b", None]))
+@given(STEPS, st.sets(st.sampled_from(list(NotificationKind))), st.sampled_from(["s-a", "s-b", None]))
 def test_what_nobody_wants_or_looks_at_is_not_told(
-    steps: list[tuple[str, str]], off: set[NoticeKind], looked_at: str | None
+    steps: list[tuple[str, str]], off: set[NotificationKind], looked_at: str | None
 ) -> None:
     boards, _ = played(steps)
     settings = Settings({f"notify.{kind}": False for kind in off})
     for old, new in itertools.pairwise(boards):
-        everything = notices.news(old, new, ALL)
-        kept = notices.news(old, new, settings, looked_at=looked_at)
+        everything = notifications.news(old, new, ALL)
+        kept = notifications.news(old, new, settings, looked_at=looked_at)
         assert kept == tuple(i for i in everything if i.kind not in off and i.session_id != looked_at)
-        assert notices.news(old, new, NONE) == ()
+        assert notifications.news(old, new, NONE) == ()
 
 
 @given(
-    st.lists(st.builds(News, st.sampled_from(list(NoticeKind)), st.text(max_size=2), st.text(), st.text()), max_size=9)
+    st.lists(
+        st.builds(News, st.sampled_from(list(NotificationKind)), st.text(max_size=2), st.text(), st.text()), max_size=9
+    )
 )
 def test_a_notice_is_always_one_short_line_each(items: list[News]) -> None:
-    notice = notices.notice(items)
+    notice = notifications.combined(items)
     assert (notice is None) is (not items)
     if notice:
-        assert len(notice.title) <= notices.TITLE_LENGTH
-        assert len(notice.body) <= notices.BODY_LENGTH
+        assert len(notice.title) <= notifications.TITLE_LENGTH
+        assert len(notice.body) <= notifications.BODY_LENGTH
         assert "\n" not in notice.title + notice.body
         assert notice.kind in {item.kind for item in items}
 
@@ -306,27 +310,27 @@ def test_a_merge_that_stops_at_conflicts_is_told_and_one_that_is_looked_at_is_no
     one = life.begin()
     before = life.board()
     life.fact("conflicted", one, text="a and main conflict in 1 file: app.py")
-    found = notices.news(before, life.board(), ALL)
+    found = notifications.news(before, life.board(), ALL)
     assert [(news.kind, news.text) for news in found] == [
-        (NoticeKind.CONFLICT, "a and main conflict in 1 file: app.py")
+        (NotificationKind.CONFLICT, "a and main conflict in 1 file: app.py")
     ]
     assert told(before, life.board(), looked_at=one) == []
-    assert notices.news(before, life.board(), NONE) == ()
+    assert notifications.news(before, life.board(), NONE) == ()
 
 
 def test_trying_a_kind_out_shows_a_notice_as_it_would_be_told(life: Life) -> None:
-    for kind in NoticeKind:
-        shown = notices.example(kind)
+    for kind in NotificationKind:
+        shown = notifications.example(kind)
         assert shown.kind is kind
-        assert shown.title == f"Try it out: {notices.WORDS[kind]}"
+        assert shown.title == f"Try it out: {notifications.WORDS[kind]}"
         assert shown.body
     one = life.begin("Try it out")
     life.queue(one)
     life.start(one)
     before = life.board()
-    life.fact("silent", one, text=notices.silence(600, "Try it out"))
-    (item,) = notices.news(before, life.board(), ALL)
-    assert notices.notice([item]) == notices.example(NoticeKind.NEEDS_INPUT)
+    life.fact("silent", one, text=notifications.silence(600, "Try it out"))
+    (item,) = notifications.news(before, life.board(), ALL)
+    assert notifications.combined([item]) == notifications.example(NotificationKind.NEEDS_INPUT)
 
 
 def test_what_needs_a_person_says_why(life: Life) -> None:
@@ -337,7 +341,7 @@ def test_what_needs_a_person_says_why(life: Life) -> None:
         before = life.board()
         life.fact(reason, one, f"{one}-1", f"the reason is {reason}")
         life.end(one, status=Status.AWAITING_INPUT)
-        texts = {news.session_id: news.text for news in notices.news(before, life.board(), ALL)}
+        texts = {news.session_id: news.text for news in notifications.news(before, life.board(), ALL)}
         assert texts[one] == f"the reason is {reason}"
 
 
@@ -348,19 +352,19 @@ def test_what_came_after_a_board_without_history_is_news(life: Life) -> None:
     before = replace(life.board(), facts=())
     life.facts.clear()
     life.end(one, Outcome.FAILED, error="amp is out of credits")
-    (item,) = notices.news(before, life.board(), ALL)
-    assert (item.kind, item.text) == (NoticeKind.ERROR, "amp is out of credits")
+    (item,) = notifications.news(before, life.board(), ALL)
+    assert (item.kind, item.text) == (NotificationKind.ERROR, "amp is out of credits")
 
 
 @pytest.mark.parametrize(("length", "shown"), [(240, "x" * 240), (241, "x" * 239 + "…"), (5000, "x" * 239 + "…")])
 def test_a_body_has_all_the_room_that_there_is(length: int, shown: str) -> None:
-    told = notices.notice([News(NoticeKind.ERROR, "1", "login", "x" * length)])
+    told = notifications.combined([News(NotificationKind.ERROR, "1", "login", "x" * length)])
     assert told is not None
     assert told.body == shown
 
 
 def test_an_example_of_a_conflict_reads_as_one() -> None:
-    told = notices.example(NoticeKind.CONFLICT)
+    told = notifications.example(NotificationKind.CONFLICT)
     assert (told.title, told.body) == (
         "Try it out: conflict",
         "Try it out and main conflict in 2 files: app.py and cart.py",
