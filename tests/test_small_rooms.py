@@ -50,7 +50,7 @@ def test_the_home_is_where_the_environment_says(tmp_path: Path) -> None:
     default = home.home({"XDG_DATA_HOME": str(tmp_path)})
     assert default.root == tmp_path / "ampsm"
     named.ensure()
-    assert named.runs.stat().st_mode & 0o777 == 0o700
+    assert named.iterations.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_settled_iteration_never_moves_again() -> None:
