@@ -172,7 +172,7 @@ class Server:
         if before is not None:
             made.inherit(before)
         self._comparisons[number] = made
-        self._send_files("files", made, range(len(made.entries)))
+        self._send_files(made, range(len(made.entries)))
         places = {"folder": self._repositories.folder, "objects": self._repositories.objects(request.location[0])}
         head = {"old": made.old_tree, "new": made.new_tree, "left_out": left_out, **places}
         self._send(["opened", number, head])
@@ -191,13 +191,13 @@ class Server:
     def _renames_found(self, made: Comparison, found: list[Any]) -> None:
         changed = made.finish_renames(found)
         if changed:
-            self._send_files("files", made, changed)
+            self._send_files(made, changed)
         self._finish(made)
 
-    def _send_files(self, kind: str, made: Comparison, indices: Any) -> None:
+    def _send_files(self, made: Comparison, indices: Any) -> None:
         rows = [made.row(index) for index in indices]
         for first in range(0, len(rows), ENTRIES):
-            self._send([kind, made.number, rows[first : first + ENTRIES]])
+            self._send(["files", made.number, rows[first : first + ENTRIES]])
 
     # Work
 
@@ -306,10 +306,6 @@ def main() -> None:
         os._exit(0)
 
 
-if __name__ == "__main__":
-    main()
-
-
 _lifelines: list[int] = []
 """The ends that close with this process; no child may hold those of another."""
 
@@ -405,3 +401,7 @@ def _outcome(question: Callable[[], Any]) -> list[Any]:
 
 def _exit_on_signal(number: int, _frame: object) -> NoReturn:
     raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    main()
