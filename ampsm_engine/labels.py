@@ -145,14 +145,28 @@ _TOLD_BY_TEXT = frozenset({"tested", *SetupState})
 """Kinds of facts whose text alone says what they are."""
 
 
+_KINDS = {
+    "left-out": "not committed",
+    "rubbish": "unusual file",
+    "stray": "left running",
+    "reject-refused": "not rejected",
+}
+"""What kinds of facts and findings are called where their name says it to nobody but programs."""
+
+
+def kind_text(kind: str) -> str:
+    """What a kind of fact in the history, or of finding before a merge, is called for people; JSON has the kind."""
+    return _KINDS.get(kind, kind.replace("-", " "))
+
+
 def history_text(one: Fact) -> str:
     """An entry of the history: its text, after its kind where the text does not name it."""
     return (
         one.text
         if one.text and (one.kind in one.text or one.kind in _TOLD_BY_TEXT)
-        else f"{'not committed' if one.kind == 'left-out' else one.kind}: {one.text}"
+        else f"{kind_text(one.kind)}: {one.text}"
         if one.text
-        else one.kind
+        else kind_text(one.kind)
     )
 
 

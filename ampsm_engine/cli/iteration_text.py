@@ -24,9 +24,9 @@ _UNCOMMITTED = frozenset({"not-committed", "lost-worktree"})
 _SERIOUS = _UNCOMMITTED | {"trouble", "not-redacted", "context", "outside"}
 _LABELS = {
     "not-committed": "not committed: ",
-    "left-out": "left out of the commit: ",
+    "left-out": f"{labels.kind_text('left-out')}: ",
     "rubbish": "rarely belongs in a history: ",
-    "reject-refused": "not rejected: ",
+    "reject-refused": f"{labels.kind_text('reject-refused')}: ",
 }
 
 _NOT_THE_SCRIPTS = frozenset({124, 127})

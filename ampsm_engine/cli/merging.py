@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from ampsm_engine import labels
 from ampsm_engine.cli import diagnostics, documents, engine_access, merge_run, output, parameters
 from ampsm_engine.cli.output import Styled, clean, one_line
 from ampsm_engine.cli.root import Command
@@ -71,13 +72,14 @@ def preflight_command(reference: str, onto: str | None, *, fetch: bool, no_scrip
         plain: Any = documents.plain(found)
         output.document({**plain, "ready": found.ready, "draft": draft})
         return diagnostics.OK if found.ready else diagnostics.REFUSED
-    width = max(len(finding.kind) for finding in found.findings)
-    for finding in found.findings:
+    kinds = [labels.kind_text(finding.kind) for finding in found.findings]
+    width = max(map(len, kinds))
+    for kind, finding in zip(kinds, found.findings, strict=True):
         mark, style = _MARKS[finding.level]
         if finding.is_grave:
-            output.line(Styled(f"{mark} {finding.kind:<{width}}  {one_line(finding.text)}", "red"))
+            output.line(Styled(f"{mark} {kind:<{width}}  {one_line(finding.text)}", "red"))
         else:
-            output.line(Styled(mark, style), f" {finding.kind:<{width}}  {one_line(finding.text)}")
+            output.line(Styled(mark, style), f" {kind:<{width}}  {one_line(finding.text)}")
         if finding.hint and finding.level != "ok":
             output.line(Styled(f"  {'':<{width}}  {one_line(finding.hint)}", "dim"))
     if found.ready:

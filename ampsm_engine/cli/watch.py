@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ampsm_engine import session_problems, timestamps
+from ampsm_engine import labels, session_problems, timestamps
 from ampsm_engine.cli import diagnostics, documents, engine_access, output, parameters
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.root import Command
@@ -125,7 +125,7 @@ def _print(store: "Store", facts: tuple[Fact, ...], names: dict[str, str], *, as
         who = names.get(fact.session_id, fact.session_id) if fact.session_id else "ampsm"
         output.line(
             Styled(f"{day}{local:%H:%M:%S} ", "dim"),
-            f"{fact.kind:<13} ",
+            f"{labels.kind_text(fact.kind):<13} ",
             Styled(who, "bold"),
             f"  {one_line(fact.text)}",
         )

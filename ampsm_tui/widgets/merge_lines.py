@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from ampsm_engine import labels
 from ampsm_engine.plain_text import plural
 from ampsm_tui.clean import cells, cut, fit, one_line, wrapped
 from ampsm_tui.widgets.line_widgets import Piece, TextLine
@@ -29,7 +30,7 @@ def findings(found: Iterable["Finding"], width: int, *, waiting: str = "") -> li
     for finding in found:
         style = "stop" if finding.is_grave else finding.level
         text = wrapped(one_line(finding.text, 600), _room(width, LABEL + 2), 6)
-        mark = (Piece(f"{GLYPHS[finding.level]} ", style), Piece(fit(finding.kind.replace("-", " "), LABEL), "label"))
+        mark = (Piece(f"{GLYPHS[finding.level]} ", style), Piece(fit(labels.kind_text(finding.kind), LABEL), "label"))
         lines += _hanging(mark, text, "text" if style == "ok" else style, width)
         if finding.hint and style != "ok":
             lines += _hint_lines(f"→ {one_line(finding.hint, 600)}", width)

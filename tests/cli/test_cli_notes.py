@@ -42,7 +42,7 @@ def test_notes_are_told_by_wait_show_and_log(ampsm: Ampsm, shelf: Shelf) -> None
             assert text.split("\n")[0] in shown, (text, shown)
         assert "no tabs please" in shown
         assert "not committed: the changes are left in" in shown
-        assert "left out of the commit: .env" in shown
+        assert "not committed: .env" in shown
     assert "no commit" not in ampsm("wait", session).err
     assert "iteration 1 done; not committed" in ampsm("wait", session).err
     assert f"hint: ampsm diff {session} --uncommitted" in ampsm("wait", session).err

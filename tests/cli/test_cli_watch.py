@@ -49,6 +49,11 @@ def test_events(ampsm: Ampsm, some: Shelf) -> None:
     only = ampsm("events", "--json", "--session", "failed").lines
     assert {fact["sessionId"] for fact in only} == {some.made[1].id}
     assert "failed" in ampsm("events").out
+    for kind in ("left-out", "rubbish", "stray", "reject-refused"):
+        some.engine.store.facts.add(kind, "a.env", session_id=some.made[0].id)
+    told = ampsm("events", "--after", str(numbers[-1])).out
+    assert all(words in told for words in ("not committed", "unusual file", "left running", "not rejected")), told
+    assert not any(kind in told for kind in ("left-out", "rubbish", "stray")), told
 
 
 def test_a_follower_sees_what_happens(some: Shelf) -> None:
