@@ -107,7 +107,7 @@ async def test_viewed_hunks_fold_and_the_mark_is_kept(reviewed: Reviewed) -> Non
         desk.sees("✓ viewed", "1 of 16 hunks")
         desk.sees_not("ruff check")
         assert "app/gone.py" in desk.line_with("app/gone.py")
-        assert "app/gone.py" in cursor(reviewed)
+        assert "deleted, 1 line" in cursor(reviewed)
     assert len(desk.engine.store.reviews.viewed(reviewed.session.id)) == 1
 
 
