@@ -269,7 +269,7 @@ class MetricsScreen(TableScreen):
         """Show or hide the plot."""
         self.toggle_class("-without-plot")
 
-    def on_record_table_record_chosen(self, event: RecordTable.RecordChosen) -> None:
+    def on_table_view_chosen(self, event: RecordTable.Chosen) -> None:
         """Open the session or the run of a line."""
         event.stop()
         if self._shown_by == "session" and self._is_on_board(event.key):

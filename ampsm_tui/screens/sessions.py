@@ -183,16 +183,16 @@ class SessionsScreen(SessionActionsScreen):
         if self._counter:
             self._counter.set_shown(event.session_ids)
 
-    def on_session_table_session_chosen(self, event: SessionTable.SessionChosen) -> None:
+    def on_table_view_chosen(self, event: SessionTable.Chosen) -> None:
         """Open the screen of the session that was chosen."""
-        app_of(self).opener.open_session(event.session_id)
+        app_of(self).opener.open_session(event.key)
 
-    def on_session_table_highlighted(self, event: SessionTable.Highlighted) -> None:
+    def on_table_view_highlighted(self, event: SessionTable.Highlighted) -> None:
         """Show what is under the cursor."""
-        self.query_one(Preview).session_id = event.session_id
+        self.query_one(Preview).session_id = event.key
         self.renew_keys()
 
-    def on_session_table_marks_changed(self) -> None:
+    def on_table_view_marks_changed(self) -> None:
         """Say how many are marked, and keep which."""
         self._summarize()
         self.renew_keys()

@@ -165,12 +165,12 @@ class TableScreen(AppScreen[None]):
             parts.append(f"by {how.sort.lower()}")
         return [Piece("  ".join(filter(None, parts)), "chosen")]
 
-    def on_record_table_record_marks_changed(self) -> None:
+    def on_table_view_marks_changed(self) -> None:
         """Say how many are marked, and which keys live now."""
         self.show_arrangement()
         self.refresh_bindings()
 
-    def on_record_table_record_highlighted(self) -> None:
+    def on_table_view_highlighted(self) -> None:
         """Name the keys that live on the row under the cursor."""
         self.refresh_bindings()
 

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from rich.segment import Segment
 from textual.binding import BindingType
 from textual.geometry import Size
-from textual.message import Message
 from textual.reactive import var
 from textual.strip import Strip
 
@@ -203,23 +202,6 @@ class RecordTable(TableView, Generic[Record]):
 
     arrangement: var[RecordArrangement] = var(RecordArrangement(), init=False)
 
-    @dataclass
-    class RecordChosen(Message):
-        """A record was opened."""
-
-        table: "RecordTable[object]"
-        key: str
-
-    @dataclass
-    class RecordHighlighted(Message):
-        """The cursor stands on another record; None on none."""
-
-        table: "RecordTable[object]"
-        key: str | None
-
-    class RecordMarksChanged(Message):
-        """Other records are marked than before."""
-
     def __init__(self, kind: RecordKind[Record], *, id: str | None = None, marks: bool = True) -> None:  # noqa: A002
         super().__init__(id=id)
         self.kind = kind
@@ -232,7 +214,6 @@ class RecordTable(TableView, Generic[Record]):
         """Whether its records open anything."""
         self._marks = marks
         self._columns: tuple[tuple[RecordColumn, int], ...] = ()
-        self._width = 0
         self._painted: dict[str, tuple[RowState, Cells, Strip]] = {}
 
     def selected(self) -> list[Record]:
@@ -251,16 +232,16 @@ class RecordTable(TableView, Generic[Record]):
         """Show these records; the cursor stays on its record, and lines that are as they were are left alone."""
         self.records = tuple(records)
         self.marked &= {self.kind.key(record) for record in records}
-        self._arrange()
+        self.order_rows()
 
     def set_kind(self, kind: RecordKind[Record]) -> None:
         """Show the records in other columns; a column that sorts and is gone sorts no more."""
         self.kind = kind
-        self._painted.clear()
+        self.forget()
         if self.arrangement.sort not in kind.sorts():
             self.set_reactive(RecordTable.arrangement, replace(self.arrangement, sort="", is_reversed=False))
         self._columns = ()
-        self._lay_out()
+        self.lay_out()
 
     def refresh_changed(self) -> None:
         """Repaint the lines on screen that would look otherwise now."""
@@ -271,40 +252,24 @@ class RecordTable(TableView, Generic[Record]):
 
     def watch_arrangement(self) -> None:
         """Show what is wanted now, and the keys that go with it."""
-        self._arrange(repaint=True)
+        self.order_rows(repaint=True)
         self.refresh_bindings()
 
-    def watch_cursor(self, old: str | None, new: str | None) -> None:
-        """Repaint the line that had the cursor and the one that has it."""
-        self.refresh_rows(old, new)
-        self.post_message(self.RecordHighlighted(self, new))  # type: ignore[arg-type]
-
-    def watch_marked(self, old: frozenset[str], new: frozenset[str]) -> None:
-        """Repaint the lines whose mark came or went."""
-        self.refresh_rows(*(old ^ new))
-        self.post_message(self.RecordMarksChanged())
-
-    def on_resize(self) -> None:
-        """Choose the columns anew."""
-        self._lay_out()
-        self._arrange(repaint=True)
-
-    def notify_style_update(self) -> None:
-        """Other colours: paint anew."""
-        super().notify_style_update()
-        self.blended.forget()
+    def forget(self) -> None:
+        """Drop the strips of rows that were painted."""
         self._painted.clear()
 
-    def _lay_out(self) -> None:
-        self._width = self.size.width
-        columns = layout(self.kind.columns, self._width - GUTTER - 1)
+    def lay_out(self) -> None:
+        """Choose the columns for the width as it is now."""
+        columns = layout(self.kind.columns, self.size.width - GUTTER - 1)
         if columns != self._columns:
             self._columns = columns
             self._painted.clear()
             self.refresh()
         self.viewport.titles = 1 if self.size.height >= 5 else 0
 
-    def _arrange(self, *, repaint: bool = False) -> None:
+    def order_rows(self, *, repaint: bool = False) -> None:
+        """Bring the records into their order, and paint what differs; with `repaint` all of them."""
         at = self._places.get(self.cursor or "")
         before = list(self._places)
         self.rows = self.kind.arranged(self.records or (), self.arrangement)
@@ -330,11 +295,6 @@ class RecordTable(TableView, Generic[Record]):
         at = self._places.get(self.cursor or "")
         if at is not None and self.viewport.height:
             self.viewport.scroll_to(at, at)
-
-    def fit(self) -> None:
-        """Choose the columns for the width as it is now."""
-        if self.size.width != self._width:
-            self._lay_out()
 
     def paint_line(self, index: int) -> Strip:
         """A record or, below the last, nothing."""
@@ -377,9 +337,7 @@ class RecordTable(TableView, Generic[Record]):
         return self.kind.key(self.rows[index]) if index < len(self.rows) else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Where a filter has found something its keys go from match to match."""
-        if action == "match" and not self.arrangement.text:
-            return False
+        """Keys that mark and open live only where rows can be marked and opened."""
         if (action == "mark" and not self._marks) or (action == "choose" and not self.opens):
             return False
         return super().check_action(action, parameters)
@@ -396,8 +354,3 @@ class RecordTable(TableView, Generic[Record]):
         if self.rows:
             self.cursor = self.kind.key(self.rows[max(0, min(len(self.rows) - 1, place))])
             self._scroll_to_cursor()
-
-    def action_choose(self) -> None:
-        """Open the record under the cursor."""
-        if self.cursor is not None:
-            self.post_message(self.RecordChosen(self, self.cursor))  # type: ignore[arg-type]

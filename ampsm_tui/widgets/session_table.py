@@ -141,25 +141,10 @@ class SessionTable(TableView):
     forecasts: var["Forecasts"] = var(dict, init=False)
 
     @dataclass
-    class SessionChosen(Message):
-        """A session was opened."""
-
-        session_id: str
-
-    @dataclass
-    class Highlighted(Message):
-        """The cursor stands on another session; None on none."""
-
-        session_id: str | None
-
-    @dataclass
     class RowsShown(Message):
         """These sessions are on screen now."""
 
         session_ids: tuple[str, ...]
-
-    class MarksChanged(Message):
-        """Other sessions are marked than before."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -198,8 +183,8 @@ class SessionTable(TableView):
             self.marked &= {row.session.id for row in rows}
         self._repositories = len({row.session.repo_root for row in rows})
         self._longest_name = max(map(session_columns.name_cells, rows), default=0)
-        self._lay_out()
-        self._arrange()
+        self.lay_out()
+        self.order_rows()
 
     def watch_counts(self) -> None:
         """Repaint the lines whose counts are different."""
@@ -212,42 +197,27 @@ class SessionTable(TableView):
 
     def watch_arrangement(self) -> None:
         """Show what is wanted now, and the keys that go with it."""
-        self._arrange()
+        self.order_rows()
         self.refresh_bindings()
-
-    def watch_cursor(self, old: str | None, new: str | None) -> None:
-        """Repaint the line that had the cursor and the one that has it."""
-        self.refresh_rows(old, new)
-        self.post_message(self.Highlighted(new))
-
-    def watch_marked(self, old: frozenset[str], new: frozenset[str]) -> None:
-        """Repaint the lines whose mark came or went."""
-        self.refresh_rows(*(old ^ new))
-        self.post_message(self.MarksChanged())
-
-    def on_resize(self) -> None:
-        """Choose the columns anew."""
-        self._lay_out()
-        self._arrange(repaint=True)
-
-    def notify_style_update(self) -> None:
-        """Other colours: paint anew."""
-        super().notify_style_update()
-        self.blended.forget()
-        self._painter.forget()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Post what is on screen now."""
         super().watch_scroll_y(old_value, new_value)
         self._post_shown()
 
-    def _lay_out(self) -> None:
+    def forget(self) -> None:
+        """Drop the strips of rows that were painted."""
+        self._painter.forget()
+
+    def lay_out(self) -> None:
+        """Choose the columns for the width as it is now."""
         longest = self._longest_name
         if self._painter.lay_out(self.size.width, repositories=self._repositories, longest=longest):
             self.refresh()
         self.viewport.titles = 1 if self.size.height >= 10 and self._painter.has_doing else 0
 
-    def _arrange(self, *, repaint: bool = False) -> None:
+    def order_rows(self, *, repaint: bool = False) -> None:
+        """Bring the sessions into their order, and paint what differs; with `repaint` all of them."""
         how, old, at = self.arrangement, self._lines, self._lines.place(self.cursor)
         if not self._painter.has_doing:
             how = replace(how, in_two_lines=True)
@@ -294,11 +264,6 @@ class SessionTable(TableView):
         if at is not None and self.viewport.height:
             self.viewport.scroll_to(self._lines.last_of(at), self._lines.top_of(at))
 
-    def fit(self) -> None:
-        """Choose the columns for the width as it is now."""
-        if self.size.width != self._painter.width:
-            self._lay_out()
-
     def paint_titles(self, width: int) -> Strip:
         """The titles of the columns."""
         return self._painter.titles(width)
@@ -328,21 +293,10 @@ class SessionTable(TableView):
         self.cursor = self._lines.neighbour(self.cursor, by)
         self._scroll_to_cursor()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Where a filter has found something its keys go from match to match; else they are the screen's."""
-        if action == "match" and not self.arrangement.text:
-            return False
-        return super().check_action(action, parameters)
-
     def action_match(self, by: int) -> None:
         """Go to the next session that the filter found, or the one before; after the last comes the first."""
         self.cursor = self._lines.neighbour(self.cursor, by, around=True)
         self._scroll_to_cursor()
-
-    def action_choose(self) -> None:
-        """Open the session under the cursor."""
-        if self.cursor is not None:
-            self.post_message(self.SessionChosen(self.cursor))
 
     def next_that_needs_me(self) -> bool:
         """Move to the next session, cyclic, that waits for a person; whether there is one."""

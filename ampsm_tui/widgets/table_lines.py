@@ -2,17 +2,19 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import BindingType
 from textual.geometry import Region
+from textual.message import Message
 from textual.reactive import var
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, cut, fit, wrapped
 from ampsm_tui.widgets.line_widgets import BlendedStyles, DraggedText, LineDrag, Piece
@@ -142,16 +144,45 @@ class TableView(DraggedText, ScrollView, can_focus=True):
     cursor: var[str | None] = var(None, init=False)
     """The key of the row under the cursor."""
     marked: var[frozenset[str]] = var(frozenset(), init=False)
+    arrangement: Any
+    """What a person chose to see of the rows, and how; `text` is the filter."""
+
+    @dataclass
+    class Chosen(Message):
+        """A row was opened."""
+
+        table: "TableView"
+        key: str
+
+    @dataclass
+    class Highlighted(Message):
+        """The cursor stands on another row; None on none."""
+
+        table: "TableView"
+        key: str | None
+
+    class MarksChanged(Message):
+        """Other rows are marked than before."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.blended = BlendedStyles(self)
+        self._width = -1
+        """The width that the columns were laid out for."""
         self.viewport = viewport = ListViewport(self)
         self.drag = LineDrag(self, self.paint_line, lambda: viewport.top - viewport.titles, self._scroll_by)
 
     @abstractmethod
-    def fit(self) -> None:
-        """Lay the columns out for the width as it is now; the first frame comes before the event of the first size."""
+    def lay_out(self) -> None:
+        """Choose the columns for the width as it is now; what was painted with others is dropped."""
+
+    @abstractmethod
+    def order_rows(self, *, repaint: bool = False) -> None:
+        """Bring the rows into their order, and paint what differs; with `repaint` all of them."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Drop what was painted."""
 
     @abstractmethod
     def paint_titles(self, width: int) -> Strip:
@@ -163,11 +194,43 @@ class TableView(DraggedText, ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line as it is seen."""
-        self.fit()
+        if self.size.width != self._width:  # the first frame comes before the event of the first size
+            self._fit()
         if y < self.viewport.titles:
             return self.paint_titles(self.size.width)
         index = self.viewport.index_at(y)
         return self.drag.marked(self.paint_line(index), index)
+
+    def _fit(self) -> None:
+        self._width = self.size.width
+        self.lay_out()
+
+    def on_resize(self) -> None:
+        """Choose the columns anew."""
+        self._fit()
+        self.order_rows(repaint=True)
+
+    def notify_style_update(self) -> None:
+        """Other colours: paint anew."""
+        super().notify_style_update()
+        self.blended.forget()
+        self.forget()
+
+    def watch_cursor(self, old: str | None, new: str | None) -> None:
+        """Repaint the row that had the cursor and the one that has it."""
+        self.refresh_rows(old, new)
+        self.post_message(self.Highlighted(self, new))
+
+    def watch_marked(self, old: frozenset[str], new: frozenset[str]) -> None:
+        """Repaint the rows whose mark came or went."""
+        self.refresh_rows(*(old ^ new))
+        self.post_message(self.MarksChanged())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where a filter has found something its keys go from match to match; else they are the screen's."""
+        if action == "match" and not self.arrangement.text:
+            return False
+        return super().check_action(action, parameters)
 
     def _scroll_by(self, lines: int) -> None:
         self.scroll_to(y=self.scroll_offset.y + lines, animate=False, immediate=True)
@@ -184,9 +247,10 @@ class TableView(DraggedText, ScrollView, can_focus=True):
     def action_move(self, by: int) -> None:
         """Move the cursor down or up by so many rows."""
 
-    @abstractmethod
     def action_choose(self) -> None:
         """Open the row under the cursor."""
+        if self.cursor is not None:
+            self.post_message(self.Chosen(self, self.cursor))
 
     def on_focus(self) -> None:
         """The cursor shows where the keys go."""
