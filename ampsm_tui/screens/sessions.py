@@ -18,12 +18,12 @@ from ampsm_engine.state_styles import STATES
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, in_background
 from ampsm_tui.bindings import bind
-from ampsm_tui.clean import cells, one_line
+from ampsm_tui.clean import one_line
 from ampsm_tui.screens.actions import SessionActions, SessionActionsScreen
 from ampsm_tui.screens.list_updates import ChangeCounter, ForecastWatcher
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets.key_bar import KeyBar
-from ampsm_tui.widgets.line_widgets import Piece, TextLine
+from ampsm_tui.widgets.line_widgets import Piece, TextLine, pieces_width
 from ampsm_tui.widgets.notices import ReturnNotice, StaleNotice
 from ampsm_tui.widgets.preview import Preview
 from ampsm_tui.widgets.session_order import NEED, Arrangement, needs_me, repository_of
@@ -64,7 +64,7 @@ class SummaryBar(TextLine):
             [*brand, *_counts(counted, words=False, gap="  ")],
             [*_counts(counted, words=False, gap=" ")],
         ):
-            if sum(cells(piece.text) for piece in (*left, *chosen)) < width:
+            if pieces_width((*left, *chosen)) < width:
                 break
         self.set_pieces(left, chosen)
 

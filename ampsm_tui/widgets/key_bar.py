@@ -4,8 +4,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 from textual.binding import Binding
 
-from ampsm_tui.clean import cells
-from ampsm_tui.widgets.line_widgets import Piece, TextLine
+from ampsm_tui.widgets.line_widgets import Piece, TextLine, pieces_width
 
 _LAST = ("help", "quit")
 """The ids of what stays when the room is little."""
@@ -67,15 +66,15 @@ class KeyBar(TextLine):
         ordered = sorted(shown.values(), key=lambda binding: (not binding.priority, binding.id in _COMMON))
         entries = [self._pieces(binding) for binding in (*ordered, *last)]
         room = self.size.width + 2
-        tail = sum(_width(pieces) for pieces in entries[len(entries) - len(last) :])
+        tail = sum(pieces_width(pieces) for pieces in entries[len(entries) - len(last) :])
         kept: list[Piece] = []
         for at, pieces in enumerate(entries):
             is_last = at >= len(entries) - len(last)
-            if _width(pieces) <= room - (0 if is_last else tail):
+            if pieces_width(pieces) <= room - (0 if is_last else tail):
                 kept += pieces
-                room -= _width(pieces)
+                room -= pieces_width(pieces)
             if is_last:
-                tail -= _width(pieces)
+                tail -= pieces_width(pieces)
         if kept:
             kept[-1] = kept[-1]._replace(text=kept[-1].text.rstrip())  # else what only follows it would cut it
         self.set_pieces(kept)
@@ -83,7 +82,3 @@ class KeyBar(TextLine):
     def _pieces(self, binding: Binding) -> list[Piece]:
         key = self.app.get_key_display(binding)
         return [Piece(key, "key"), Piece(f" {binding.description.lower()}  ", "label")]
-
-
-def _width(pieces: list[Piece]) -> int:
-    return sum(cells(piece.text) for piece in pieces)

@@ -183,6 +183,11 @@ class Piece(NamedTuple):
     style: str = ""
 
 
+def pieces_width(pieces: Iterable[Piece]) -> int:
+    """The cells that pieces take beside each other."""
+    return sum(cells(piece.text) for piece in pieces)
+
+
 class BlendedStyles:
     """The styles of a widget by the names of its component classes, each worked out once, so that all can be read."""
 
@@ -260,8 +265,8 @@ class TextLine(DraggedText, Widget):
         width = self.size.width
         if y:
             return Strip.blank(width, self._blended.style())
-        room = width - sum(cells(piece.text) for piece in self._left)
-        size = sum(cells(piece.text) for piece in self._right)
+        room = width - pieces_width(self._left)
+        size = pieces_width(self._right)
         right = self._right if size <= room - 1 else ()
         gap = Piece(" " * max(0, room - (size if right else 0)))
         return self._blended.strip((*self._left, gap, *right), width)

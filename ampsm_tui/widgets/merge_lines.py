@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ampsm_engine import labels
 from ampsm_engine.plain_text import plural
 from ampsm_tui.clean import cells, cut, fit, one_line, wrapped
-from ampsm_tui.widgets.line_widgets import Piece, TextLine
+from ampsm_tui.widgets.line_widgets import Piece, TextLine, pieces_width
 from ampsm_tui.widgets.text_view import PieceLine, indented
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _hanging(mark: tuple[Piece, ...], text: Sequence[str], style: str, width: in
     """A mark, and text beside it; below it where there is little room."""
     if width < 60:
         return [mark, *((Piece("  "), Piece(line, style)) for line in text)]
-    indent = " " * sum(cells(piece.text) for piece in mark)
+    indent = " " * pieces_width(mark)
     head: PieceLine = (*mark, Piece(text[0] if text else "", style))
     return [head, *((Piece(indent), Piece(line, style)) for line in text[1:])]
 

@@ -17,7 +17,7 @@ from ampsm_engine.metrics import columns
 from ampsm_engine.state_styles import SHOWN
 from ampsm_tui.clean import cells, fit, one_line
 from ampsm_tui.theme import state_rules
-from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece
+from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece, pieces_width
 
 if TYPE_CHECKING:
     from ampsm_engine.metrics.plots import Plot
@@ -136,7 +136,7 @@ def _bars(plot: "Plot", width: int, room: int) -> list[Line]:
     lines: list[Line] = []
     for index in range(shown):
         bar = _lying(_parts(plot, index, bar_room / most))
-        taken = sum(cells(piece.text) for piece in bar)
+        taken = pieces_width(bar)
         value = Piece(f" {texts[index]}", "quiet" if totals[index] is None else "value")
         lines.append((Piece(f"{fit(names[index], name_room)} ", "name"), *bar, value, Piece(" " * (bar_room - taken))))
     if shown < len(totals):

@@ -17,7 +17,7 @@ from ampsm_tui.hints import in_app, key_name
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets import session_columns
 from ampsm_tui.widgets.forecast import Forecasts, forecast_lines
-from ampsm_tui.widgets.line_widgets import BlendedStyles, DraggedText, LineDrag, Piece
+from ampsm_tui.widgets.line_widgets import BlendedStyles, DraggedText, LineDrag, Piece, pieces_width
 from ampsm_tui.widgets.session_columns import Subject
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _side_by_side(left: list[Painted], right: list[Painted], width: int) -> list
     rows = []
     for at in range(max(len(left), len(right))):
         pieces = left[at] if at < len(left) else ()
-        gap = Piece(" " * max(0, width - sum(cells(piece.text) for piece in pieces) + GAP))
+        gap = Piece(" " * max(0, width - pieces_width(pieces) + GAP))
         rows.append((*pieces, gap, *right[at]) if at < len(right) else pieces)
     return rows
 
@@ -180,7 +180,7 @@ def _numbers(subject: Subject, width: int) -> list[Painted]:
 
 
 def _pair(label: str, value: tuple[Piece, ...], indent: int, room: int) -> tuple[Piece, ...]:
-    taken = indent + sum(cells(piece.text) for piece in value)
+    taken = indent + pieces_width(value)
     return (Piece(fit(label, indent), "label"), *value, Piece(" " * max(0, room - taken)))
 
 

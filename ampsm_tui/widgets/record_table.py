@@ -18,11 +18,10 @@ from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.state_styles import SHOWN
 from ampsm_tui.app_context import app_of
 from ampsm_tui.bindings import bind
-from ampsm_tui.clean import fit, one_line
-from ampsm_tui.hints import key_name
+from ampsm_tui.clean import fit
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets.line_widgets import Piece
-from ampsm_tui.widgets.table_lines import GAP, GUTTER, Cells, RowState, TableView, note, paint_row
+from ampsm_tui.widgets.table_lines import GAP, GUTTER, Cells, RowState, TableView, note, nothing_found, paint_row
 
 Record = TypeVar("Record")
 
@@ -168,10 +167,6 @@ class RecordKind(NamedTuple, Generic[Record]):
         at = sorts.index(how.sort) if how.sort in sorts else 0
         return replace(how, sort=sorts[(at + 1) % len(sorts)], is_reversed=False)
 
-    def nothing(self, how: RecordArrangement, back: str) -> str:
-        """What stands in a table whose arrangement leaves none of its records; `back`: the key that takes it back."""
-        return f"Nothing matches {one_line(how.text, 40)!r}" if how.text else f"None of these; {back} shows all"
-
 
 _STYLES = ("titles", "cursor", "quiet", "name", "pointer", "marked", "added", "deleted", *SHOWN)
 
@@ -302,7 +297,7 @@ class RecordTable(TableView, Generic[Record]):
         if index < len(self.rows):
             return self._row(self.rows[index], width)
         if index and not self.rows and self.records is not None:
-            text = self.kind.nothing(self.arrangement, key_name(self, "back")) if self.records else self.kind.empty
+            text = nothing_found(self) if self.records else self.kind.empty
             return note(text, index - 1, width, self.blended.style("-quiet"))
         return Strip.blank(width, self.blended.style())
 

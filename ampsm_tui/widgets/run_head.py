@@ -1,6 +1,5 @@
 """The head of a run of a batch: how it stands, how far it is, what is left by an honest estimate, what it took."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,7 +12,7 @@ from ampsm_engine.plain_text import plural
 from ampsm_engine.state_styles import SHOWN
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.theme import state_rules
-from ampsm_tui.widgets.line_widgets import Piece, TextLine
+from ampsm_tui.widgets.line_widgets import Piece, TextLine, pieces_width
 
 if TYPE_CHECKING:
     from ampsm_engine.batch.overview import RunView
@@ -173,7 +172,7 @@ def counts_line(view: "RunView", width: int) -> tuple[list[Piece], list[Piece]]:
     rights = (f"{tokens}  {cost}  {took}", f"{tokens}  {took}", tokens)
     for words, right in ((True, rights[0]), (False, rights[0]), (False, rights[1]), (False, rights[2])):
         left = counts_pieces(progress.counts, words=words)
-        if _width(left) + cells(right) < width:
+        if pieces_width(left) + cells(right) < width:
             return left, [Piece(right, "quiet")]
     return counts_pieces(progress.counts, words=False, gap=" "), []
 
@@ -181,10 +180,6 @@ def counts_line(view: "RunView", width: int) -> tuple[list[Piece], list[Piece]]:
 def cost_text(view: "RunView") -> str:
     """What it cost by amp's own figure, as far as that is known."""
     return f"cost {one_line(view.cost, 40)}" if view.cost else "cost unknown"
-
-
-def _width(pieces: Sequence[Piece]) -> int:
-    return sum(cells(piece.text) for piece in pieces)
 
 
 def summary(runs: int, at_work: int) -> str:

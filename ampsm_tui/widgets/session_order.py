@@ -104,11 +104,6 @@ def _lines_of(row: BoardRow, how: Arrangement) -> list[Line]:
     return [row, Detail(row)] if how.in_two_lines and needs_me(row) else [row]
 
 
-def nothing_of(how: Arrangement, back: str) -> str:
-    """What stands in a list whose arrangement leaves none of its sessions; `back`: the key that takes it back."""
-    return f"Nothing matches {one_line(how.text, 40)!r}" if how.text else f"None of these; {back} shows all"
-
-
 def _first_tag(row: BoardRow) -> str:
     return f"#{row.session.tags[0]}" if row.session.tags else UNTAGGED
 

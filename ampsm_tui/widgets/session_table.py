@@ -25,8 +25,8 @@ from ampsm_tui.hints import key_name
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets import session_columns
 from ampsm_tui.widgets.session_columns import Column, Subject
-from ampsm_tui.widgets.session_order import Arrangement, Detail, Heading, SessionLines, arranged, needs_me, nothing_of
-from ampsm_tui.widgets.table_lines import GAP, GUTTER, Cells, RowState, TableView, note, paint_row
+from ampsm_tui.widgets.session_order import Arrangement, Detail, Heading, SessionLines, arranged, needs_me
+from ampsm_tui.widgets.table_lines import GAP, GUTTER, Cells, RowState, TableView, note, nothing_found, paint_row
 
 if TYPE_CHECKING:
     from ampsm_engine.list_memory import ChangeCounts
@@ -53,7 +53,6 @@ class RowPainter:
         self.clock = clock
         self.forecasts = forecasts
         self.merge_key = merge_key
-        self.width = 0
         self.columns: tuple[tuple[Column, int], ...] = ()
         self.counts: Mapping[str, ChangeCounts] = {}
         self._painted: dict[str, tuple[RowState, Cells, Strip]] = {}
@@ -65,7 +64,6 @@ class RowPainter:
 
     def lay_out(self, width: int, *, repositories: int, longest: int) -> bool:
         """Choose the columns for so many cells; whether they are others than before. `longest`: that of the names."""
-        self.width = width
         columns = session_columns.layout(width - GUTTER - 1, repositories=repositories, longest=longest)
         if columns == self.columns:
             return False
@@ -309,6 +307,6 @@ class SessionTable(TableView):
 def _empty_note(table: SessionTable) -> str:
     """What stands in a list without lines."""
     if table.board is not None and table.board.rows:
-        return nothing_of(table.arrangement, key_name(table, "back"))
+        return nothing_found(table)
     key = shown_key(table.screen, "session.new")
     return f"No sessions yet; {key} begins one" if key else "No sessions yet"

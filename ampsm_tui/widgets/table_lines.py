@@ -16,7 +16,8 @@ from textual.strip import Strip
 
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.bindings import bind
-from ampsm_tui.clean import cells, cut, fit, wrapped
+from ampsm_tui.clean import cells, cut, fit, one_line, wrapped
+from ampsm_tui.hints import key_name
 from ampsm_tui.widgets.line_widgets import BlendedStyles, DraggedText, LineDrag, Piece
 
 FAR = 1_000_000
@@ -279,6 +280,12 @@ class TableView(DraggedText, ScrollView, can_focus=True):
         if self.cursor is not None:
             self.marked ^= {self.cursor}
             self.action_move(1)
+
+
+def nothing_found(table: TableView) -> str:
+    """What stands in a table whose arrangement leaves none of its rows; where it is no filter, with the way back."""
+    text = table.arrangement.text
+    return f"Nothing matches {one_line(text, 40)!r}" if text else f"None of these; {key_name(table, 'back')} shows all"
 
 
 def fitting(pieces: Sequence[Piece], room: int) -> list[Piece]:

@@ -8,7 +8,7 @@ from textual.message import Message
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.clean import cells, cut, one_line
 from ampsm_tui.widgets.inputs import PassingLine
-from ampsm_tui.widgets.line_widgets import Piece, TextLine
+from ampsm_tui.widgets.line_widgets import Piece, TextLine, pieces_width
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +73,20 @@ class ReviewHead(TextLine):
     def _show_words(self) -> None:
         now, width = self._standing, self.size.width
         right = _right(now, words=True, has_bar=True)
-        if _width(right) + _width(_left(now)) > width - 2:
+        if pieces_width(right) + pieces_width(_left(now)) > width - 2:
             right = _right(now, words=True)
-        if _width(right) > width - 16:
+        if pieces_width(right) > width - 16:
             right = _right(now, words=False)
-        if _width(right) > width - 10:
+        if pieces_width(right) > width - 10:
             right = right[-1:]
-        room = width - _width(right) - 2
+        room = width - pieces_width(right) - 2
         left: list[Piece] = []
         for piece in _left(now):
-            if _width(left) + cells(piece.text) <= room:
+            if pieces_width(left) + cells(piece.text) <= room:
                 left.append(piece)
                 continue
             if piece.style in ("name", "range"):
-                left.append(Piece(cut(piece.text, max(0, room - _width(left))), piece.style))
+                left.append(Piece(cut(piece.text, max(0, room - pieces_width(left))), piece.style))
             elif piece.style == "minus":
                 left.pop()  # one of two counts would be misread
             break
@@ -125,10 +125,6 @@ def _right(now: ReviewStatus, *, words: bool, has_bar: bool = False) -> list[Pie
         full = min(BAR - 1, -(-now.viewed * BAR // max(1, now.hunks)))  # never full before all is viewed, and never
         pieces += [Piece("━" * full, "done"), Piece("─" * (BAR - full) + " ", "quiet")]  # empty once something is
     return [*pieces, Piece(progress, "progress")]
-
-
-def _width(pieces: list[Piece]) -> int:
-    return sum(cells(piece.text) for piece in pieces)
 
 
 _HINTS = {"/": "search: a regular expression", "&": "files: part of a path, *.py, !tests, unviewed, commented"}
