@@ -269,7 +269,7 @@ class MetricsScreen(TableScreen):
         """Show or hide the plot."""
         self.toggle_class("-without-plot")
 
-    def on_table_view_chosen(self, event: RecordTable.Chosen) -> None:
+    def on_table_view_row_chosen(self, event: RecordTable.RowChosen) -> None:
         """Open the session or the run of a line."""
         event.stop()
         if self._shown_by == "session" and self._is_on_board(event.key):

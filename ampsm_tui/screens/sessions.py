@@ -183,11 +183,11 @@ class SessionsScreen(SessionActionsScreen):
         if self._counter:
             self._counter.set_shown(event.session_ids)
 
-    def on_table_view_chosen(self, event: SessionTable.Chosen) -> None:
+    def on_table_view_row_chosen(self, event: SessionTable.RowChosen) -> None:
         """Open the screen of the session that was chosen."""
         app_of(self).opener.open_session(event.key)
 
-    def on_table_view_highlighted(self, event: SessionTable.Highlighted) -> None:
+    def on_table_view_row_highlighted(self, event: SessionTable.RowHighlighted) -> None:
         """Show what is under the cursor."""
         self.query_one(Preview).session_id = event.key
         self.renew_keys()

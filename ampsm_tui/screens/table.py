@@ -170,7 +170,7 @@ class TableScreen(AppScreen[None]):
         self.show_arrangement()
         self.refresh_bindings()
 
-    def on_table_view_highlighted(self) -> None:
+    def on_table_view_row_highlighted(self) -> None:
         """Name the keys that live on the row under the cursor."""
         self.refresh_bindings()
 

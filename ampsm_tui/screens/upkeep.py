@@ -146,7 +146,7 @@ class UpkeepScreen(TableScreen):
         text = "looking" if rows is None else ", ".join(texts) or "nothing to do"
         self._head.set_pieces([Piece("upkeep  ", "name"), Piece(text, "quiet")], self.chosen())
 
-    def on_table_view_highlighted(self) -> None:
+    def on_table_view_row_highlighted(self) -> None:
         """Say what is under the cursor."""
         self._describe()
 

@@ -149,14 +149,14 @@ class TableView(DraggedText, ScrollView, can_focus=True):
     """What a person chose to see of the rows, and how; `text` is the filter."""
 
     @dataclass
-    class Chosen(Message):
+    class RowChosen(Message):
         """A row was opened."""
 
         table: "TableView"
         key: str
 
     @dataclass
-    class Highlighted(Message):
+    class RowHighlighted(Message):
         """The cursor stands on another row; None on none."""
 
         table: "TableView"
@@ -220,7 +220,7 @@ class TableView(DraggedText, ScrollView, can_focus=True):
     def watch_cursor(self, old: str | None, new: str | None) -> None:
         """Repaint the row that had the cursor and the one that has it."""
         self.refresh_rows(old, new)
-        self.post_message(self.Highlighted(self, new))
+        self.post_message(self.RowHighlighted(self, new))
 
     def watch_marked(self, old: frozenset[str], new: frozenset[str]) -> None:
         """Repaint the rows whose mark came or went."""
@@ -251,7 +251,7 @@ class TableView(DraggedText, ScrollView, can_focus=True):
     def action_choose(self) -> None:
         """Open the row under the cursor."""
         if self.cursor is not None:
-            self.post_message(self.Chosen(self, self.cursor))
+            self.post_message(self.RowChosen(self, self.cursor))
 
     def on_focus(self) -> None:
         """The cursor shows where the keys go."""

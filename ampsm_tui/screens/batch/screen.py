@@ -77,7 +77,7 @@ class RunsScreen(RunActionsScreen):
     def _selected(self) -> "RunLine | None":
         return self.table.current
 
-    def on_table_view_chosen(self, event: RecordTable.Chosen) -> None:
+    def on_table_view_row_chosen(self, event: RecordTable.RowChosen) -> None:
         """Open the screen of a run."""
         event.stop()
         app_of(self).opener.open_run(event.key)
@@ -173,7 +173,7 @@ class RunScreen(RunActionsScreen):
             self._head.show(self._view, app_of(self).clock(), self.chosen())
             self._show_detail()
 
-    def on_table_view_highlighted(self) -> None:
+    def on_table_view_row_highlighted(self) -> None:
         """Say all about the item under the cursor that its line has no room for."""
         self._show_detail()
 
@@ -215,7 +215,7 @@ class RunScreen(RunActionsScreen):
             app_of(self).show_toast(f"{item.name} {reason}")
         return row
 
-    def on_table_view_chosen(self, event: RecordTable.Chosen) -> None:
+    def on_table_view_row_chosen(self, event: RecordTable.RowChosen) -> None:
         """Open the session of an item."""
         event.stop()
         if (item := self._item()) is not None and (row := self._session_of(item)) is not None:

@@ -113,7 +113,7 @@ class VariantsScreen(TableScreen):
             app_of(self).show_toast(f"{one.letter} is {one.trouble}")
         return one.session if one is not None else None
 
-    def on_table_view_chosen(self, event: RecordTable.Chosen) -> None:
+    def on_table_view_row_chosen(self, event: RecordTable.RowChosen) -> None:
         """Open the session of a variant; on a file, read what the variant under the cursor changed."""
         event.stop()
         if (session := self._session()) is None:
