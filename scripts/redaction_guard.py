@@ -33,7 +33,7 @@ BY_HAND = {
     "tableau-personal-access-token": r"(?<=[0-9a-z+/]{22}==:)(?=[0-9a-z]{24})",
     "azure-storage-account-key": r"(?=[^a-z0-9+/\"\\]{0,24}+[a-z0-9+/]{86}==)",
     "alibaba-sts-security-token": _GAP,
-    "aws-secret-access-key": _GAP,
+    "aws-secret-access-key": _GAP.replace("[^\\s\\\"'`\\\\]{8}", "[a-z0-9/+=]{40}"),
     "endorlabs-api-key": _GAP,
     "endorlabs-api-secret": _GAP,
     "aiven-auth-token": r"(?=[\s\S]{32}[a-z0-9/+=]{340,372}+(?:[^a-z0-9/+=\"\\]|\Z))",

@@ -14,6 +14,7 @@ from ampsm_engine.redact.rule_parts import (
     BLANK,
     BOUNDARY,
     CONTINUED,
+    LINE_END,
     QUOTE,
     SPACE,
     TELLING_NAME,
@@ -193,6 +194,20 @@ def _statements() -> Iterator[Finder]:
         "command-password",
         rf"(?i:convertto-securestring){BLANK}{{1,4}}(?:-String{BLANK}{{1,4}})?{QUOTE}([^\"'`\\\r\n$]{{4,256}})(?={QUOTE})",
         is_secret=is_given,
+    )
+    # Dialogues: what expect sends, the lines of ftp.
+    yield Rule(
+        ('send "', "send \\", "send -- "),
+        "command-password",
+        rf"{BOUNDARY}send[ ](?:--[ ])?{QUOTE}([^\s\"'`\\]{{5,128}})\\{{1,8}}[rn](?={QUOTE})",
+        is_secret=has_digit_or_sign,
+    )
+    yield Rule(
+        ("\npass ", "npass "),
+        "command-password",
+        rf"[\nn](?i:pass)[ ]{GIVEN}{LINE_END}",
+        backwards=r"(?:\r?|\\{1,8}(?:r\\{1,8})?)[\w.@-]{1,64}[ ]{1,4}(?i:resu)",
+        is_secret=is_argument,
     )
     yield Rule(
         "mc alias set ",

@@ -9,7 +9,7 @@ from ampsm_engine.redact.rule_parts import (
     BACK_TO_BOUNDARY,
     BARE_VALUE,
     BOUNDARY,
-    GIVES,
+    GIVES_BESIDE,
     LINE_END,
     QUOTE,
     SPACE,
@@ -58,7 +58,7 @@ def _code() -> Iterator[Finder]:
         rf"[\w.-]{{0,20}}(?:{QUOTE})?,?{SPACE}{{0,24}}(?:{QUOTE})?(?i:value)(?:{QUOTE})?{SPACE}{{0,2}}[:=]"
         rf"{SPACE}{{0,2}}(?:{QUOTE})?([^\s\"'`\\<>]{{4,512}})",
         behind=True,
-        then=GIVES,
+        then=GIVES_BESIDE,
         backwards=r"[\w.-]{0,80}(?:[\"']\\{0,15})?[ \t]{0,2}[:=][ \t]{0,2}(?:[\"']\\{0,15})?(?i:eman|yek)",
         is_secret=_is_literal,
     )
@@ -67,6 +67,11 @@ def _code() -> Iterator[Finder]:
 def _is_literal(value: str) -> bool:
     """Whether a variable is given a value of its own: no path, and not that of another, as `token.value`."""
     return is_given(value) and not compiled(r"[.~]{0,2}/|[A-Za-z_]+(?:\.[A-Za-z_]+)+[,;)]?$").match(value)
+
+
+def _is_password(value: str) -> bool:
+    """Whether a name that may have a way to log in as its value, as `oauth2` or `md5`, has a password."""
+    return is_config_value(value) and not compiled(r"(?i)[a-z-]{2,}\d{1,3}$|.*(?:auth|sha\d|md\d)").match(value)
 
 
 def _addresses() -> Iterator[Finder]:
@@ -92,6 +97,26 @@ def _settings() -> Iterator[Finder]:
         rf"\w{{2,4}}[ ]?(?:=|:[ \t])[ \t]{{0,8}}(?:{QUOTE})?{_VALUE}(?:{QUOTE})?{LINE_END}",
         backwards=rf"(?:[\w.-]{{0,40}}[_.-])?(?: tropxe)?[ \t+>*-]{{0,24}}{BACK_TO_BEGINNING}",
         is_secret=is_config_value,
+    )
+    yield Rule(
+        "auth=",
+        "assigned-secret",
+        rf"AUTH=(?:{QUOTE})?{_VALUE}(?:{QUOTE})?{LINE_END}",
+        then=r"(?=[^\s=]{5})",
+        backwards=rf"(?:_[A-Z0-9_]{{0,60}})?{BACK_TO_BOUNDARY}",
+        is_secret=_is_password,
+    )
+    yield Rule(
+        "pin=",
+        "assigned-secret",
+        rf"PIN=(?:{QUOTE})?(\d{{4,12}})(?:{QUOTE})?{LINE_END}",
+        then=rf"(?=(?:{QUOTE})?\d{{4}})",
+        backwards=rf"(?:_[A-Z0-9_]{{0,60}})?{BACK_TO_BOUNDARY}",
+    )
+    yield Rule(
+        "private_key_id",
+        "private-key-id",
+        rf"private_key_id(?:{QUOTE})?{SPACE}{{0,3}}[:=]{SPACE}{{0,3}}{QUOTE}([0-9a-f]{{40}})(?={QUOTE})",
     )
     yield Rule(":_auth=", "npm-auth", rf":_auth=(?:{QUOTE})?([\w+/=-]{{6,2000}})", is_secret=is_given)
     yield Rule(

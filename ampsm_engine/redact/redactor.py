@@ -64,7 +64,7 @@ class Redactor:
         for kept, marker in zip(parts[::2], parts[1::2], strict=False):
             start = end + len(kept)
             end = start + len(marker)
-            first, last = max(0, start - self._widest), end + BEFORE
+            first, last = max(0, start - BEFORE), end + BEFORE
             if areas and first <= areas[-1][1]:
                 first = areas.pop()[0]
             areas.append((first, last))

@@ -52,10 +52,12 @@ SPACE = r"(?:\s|\\{1,8}[tnr])"
 
 GIVES = (
     r"(?=[\w.-]{0,48}+(?:\\{0,15}[\"'`])?\]?(?:\s|\\{1,8}[tnr]){0,8}"
-    r"(?:[=:>]{1,2}(?:\s|\\{1,8}[tnr]){0,12}(?:[bfru]?\\{0,15}[\"'`])?(?:(?!\[redacted:)[^\s\"'`]{3}|&'static)|value|content)"
-    r"|[\w.-]{0,48}+(?:\\{0,15}[\"'`])?,?(?:\s|\\{1,8}[tnr]){0,24}(?:\\{0,15}[\"'`])?value)"
+    r"(?:[=:>]{1,2}(?:\s|\\{1,8}[tnr]){0,12}(?:[bfru]?\\{0,15}[\"'`])?(?:(?!\[redacted:)[^\s\"'`]{3}|&'static)|value|content))"
 )
 """What follows the name of a secret that is given one, in any syntax that is known; in lower case."""
+
+GIVES_BESIDE = r"(?=[\w.-]{0,48}+(?:\\{0,15}[\"'`])?,?(?:\s|\\{1,8}[tnr]){0,24}(?:\\{0,15}[\"'`])?value)"
+"""What follows the name of a secret that is itself a value, and has its own beside it; in lower case."""
 
 TELLING_NAME = r"\w{0,60}(?:password|passwd|passphrase|secret|token|_pass|_pwd|_key)"
 """The name of a constant or a variable that is a secret's, in lower case."""

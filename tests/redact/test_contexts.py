@@ -166,6 +166,13 @@ snmpwalk -v2c -c «hunter2» host
 rocommunity «hunter2»
 ngrok config add-authtoken «FBFUktMLOfjSokiCOzfc2CEm»
 mc alias set minio http://localhost:9000 admin «hunter2»
+AUTH=«hunter2pw»
+export PROXY_AUTH="«hunter2pw»"
+SIM_PIN=«482913»
+"private_key_id": "«3fdd9e4a62bce19a285ed7361c5c8a4b57bc9fa6»"
+send "«hunter2»\r"
+send -- "«hunter2»\r"
+user bob⏎pass «hunter2pw»
 https://x/y?access_token=«hunter2pw»&z=1
 https://x/y?a=1&api_key=«hunter2pw»
 https://maps.example.com/y?key=«a7UJVZkFoRURVsZnI1kjX6TnHgDgmYf8»
@@ -279,6 +286,15 @@ echo $PASSWORD | docker login --password-stdin
 requirepass <password>
 https://x/y?key=the-name-of-an-article-in-a-blog
 https://x/y?token=none&code=en
+AUTH=oauth2
+HASH_AUTH=md5
+AUTH=scram-sha-256
+PIN=17
+LED_PIN=3
+SPIN=4096
+send "exit\r"
+send "yes2 go\r"
+the tests⏎pass on3 machines
 value = token.value
 - name: TOKEN_FILE⏎  value: /run/secrets/token
 token: str = ""
