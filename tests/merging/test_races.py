@@ -161,7 +161,7 @@ def test_an_iteration_that_begins_between_the_look_and_the_step(desk: Desk, task
     """The store decides, in one transaction, whether a session is amp's or a merge's."""
     before = desk.sha("main"), desk.tip(task)
     store = desk.engine.store
-    check = operations.preparation.refuse_nothing
+    check = operations.steps.refuse_nothing
 
     def then_amp(*said: Any) -> None:
         check(*said)
@@ -169,7 +169,7 @@ def test_an_iteration_that_begins_between_the_look_and_the_step(desk: Desk, task
             store.queue.add(Iteration("i1", task.id, 0, "More", State.QUEUED, ""))
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(operations.preparation, "refuse_nothing", then_amp)
+        patched.setattr(operations.steps, "refuse_nothing", then_amp)
         with pytest.raises(Refused, match=r"is queued|running or queued"):
             desk.merge(task)
     assert (desk.sha("main"), desk.tip(task)) == before
