@@ -115,7 +115,7 @@ def test_a_git_that_died_too_or_is_at_the_refs_leaves_no_branch_behind(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr(startup, "recovered", told.append)
+    monkeypatch.setattr(startup, "report_recovered", told.append)
     desk.session("known")
     before = git(desk.repo, "for-each-ref")
     git_dir = desk.repo / ".git"

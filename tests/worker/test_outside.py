@@ -142,7 +142,7 @@ def test_what_another_session_does_while_the_state_is_written_down_is_its_own(
     iteration = bench.iterate(session, launch_worker=False)
     home, store, read = bench.engine.home, bench.engine.store, repository_state.read
 
-    def read_and_act(root: Path) -> repository_state.State:
+    def read_and_act(root: Path) -> repository_state.RepositoryState:
         state = read(root)
         git(Path(other.worktree_path), "commit", "-q", "--allow-empty", "-m", "amp: something")
         store.facts.add("committed", "it has committed", session_id=other.id)
