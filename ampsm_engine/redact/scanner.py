@@ -20,8 +20,8 @@ ENDS = " \t\r\n\"'`\\"
 MOST_ASKED = 2048
 """Anchors of a piece that are looked at closely.
 
-Of 170 MB of programs, documents and data the most crowded file, botocore's paginators of EC2, needs two thirds of it for its
-size.
+Of 170 MB of programs, documents and data the most crowded file, botocore's paginators of EC2, needs two thirds of it
+for its size.
 """
 
 PIECE = 64 * 1024
