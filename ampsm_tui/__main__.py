@@ -3,6 +3,10 @@
 Nothing slow is imported before it is needed.
 """
 
+TYPE_CHECKING = False  # as in `typing`, which costs a short command more than all the rest
+if TYPE_CHECKING:
+    from ampsm_tui.differ.client import Differ
+
 
 def open_screens(*, read_only: bool = False, review: str | None = None) -> int:
     """Open the app on this terminal; answers its exit code once it is left. `review`: first that session's review."""
@@ -20,6 +24,7 @@ def open_screens(*, read_only: bool = False, review: str | None = None) -> int:
     os.environ.setdefault("TEXTUAL_FPS", "120")
     # The app itself brings colours down to those that the terminal has.
     os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", "truecolor")
+    differ = _started_differ() if review else None  # it gets ready while the screens are imported
     from ampsm_engine import known_terminals
     from ampsm_engine.context import engine_at
     from ampsm_engine.engine import startup
@@ -42,6 +47,7 @@ def open_screens(*, read_only: bool = False, review: str | None = None) -> int:
         settings=engine.settings,
         board=engine.store.sessions.board(),
         recovered=recovered,
+        differ=differ,
         colours=known_terminals.colours(os.environ),
         italics=known_terminals.has_italics(os.environ),
     )
@@ -54,6 +60,17 @@ def open_screens(*, read_only: bool = False, review: str | None = None) -> int:
 
         entry_point.report_fault(app.fault)
     return app.return_code or 0
+
+
+def _started_differ() -> "Differ | None":
+    """The diff process; None where it cannot be started, which the review tells when it asks for it."""
+    from ampsm_engine.errors import Failed
+    from ampsm_tui.differ.client import Differ
+
+    try:
+        return Differ.start()
+    except Failed:
+        return None
 
 
 def main() -> None:

@@ -128,6 +128,7 @@ class AmpsmApp(theme.ThemedApp):
         recovered: Sequence[str] = (),
         colours: int = 1 << 24,
         italics: bool = True,
+        differ: "Differ | None" = None,
     ) -> None:
         self._safe_lines = SafeLines()
         self._fewer_colours = FewerColours(colours, italics=italics)
@@ -154,7 +155,7 @@ class AmpsmApp(theme.ThemedApp):
         self._first_review = first_review
         self._recovered = recovered
         """What became of merges whose process had died, a sentence each."""
-        self._differ: Differ | None = None
+        self._differ = differ
         self._feed = feed
         self.set_reactive(AmpsmApp.board, board)
         self._notifier: Notifier | None = None

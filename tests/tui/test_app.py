@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens.sessions import SessionsScreen
 from ampsm_tui.theme import LIGHT
 from ampsm_tui.widgets.session_table import SessionTable
+from tests.conftest import git
 from tests.tui.builders import a_board, a_day, a_session
 from tests.tui.desk import Desk
 from tests.worker.bench import Bench
@@ -148,6 +150,61 @@ def test_the_first_frame_waits_for_nothing_that_it_does_not_show(bench: Bench) -
     loaded = set(done.stdout.splitlines())
     assert "ampsm_tui.widgets.session_table" in loaded
     assert loaded & set(LATER.split()) == set()
+
+
+FIRST_DIFF = """
+import os, sys
+from ampsm_engine.engine import startup
+from ampsm_engine.store import follow
+from ampsm_tui.app import AmpsmApp
+from ampsm_tui.widgets.diff.view import DiffView
+
+plain = DiffView.render_lines
+
+def paint(view, crop):
+    if len(view.document):
+        os.write(1, "\\n".join(sys.modules).encode())
+        os._exit(0)
+    return plain(view, crop)
+
+DiffView.render_lines = paint
+engine = startup.open_engine()
+board = engine.store.sessions.board()
+app = AmpsmApp(engine, follow(engine.store), board=board, settings=engine.settings, first_review=sys.argv[1])
+app.run(headless=True)
+"""
+
+
+def test_a_first_diff_waits_for_none_of_what_is_asked_after_it(bench: Bench) -> None:
+    session = bench.new(None, name="one")
+    tree = Path(session.worktree_path)
+    (tree / "new.txt").write_text("new")
+    git(tree, "add", "--all")
+    git(tree, "commit", "--quiet", "--message", "New")
+    started = [sys.executable, "-c", FIRST_DIFF, session.id]
+    loaded = set(subprocess.run(started, check=True, capture_output=True, text=True).stdout.splitlines())
+    assert "ampsm_tui.screens.review.screen" in loaded
+    assert loaded & {"ampsm_engine.engine.comments", "ampsm_tui.screens.text_dialogs", "peewee", "pygit2"} == set()
+
+
+FIRST_REVIEW = """
+import os, sys
+from ampsm_tui import __main__
+from ampsm_tui.differ.client import Differ
+
+def start(cls):
+    os.write(1, repr("textual.app" in sys.modules).encode())
+    os._exit(0)
+
+Differ.start = classmethod(start)
+os.environ["TERM"] = "xterm-256color"
+__main__.open_screens(review="0123456789")
+"""
+
+
+def test_the_diff_process_of_a_first_review_gets_ready_while_the_screens_are_imported() -> None:
+    done = subprocess.run([sys.executable, "-c", FIRST_REVIEW], check=True, capture_output=True, text=True)
+    assert done.stdout == "False"
 
 
 async def test_a_fault_is_kept_for_the_front_door_and_not_printed(

@@ -23,7 +23,6 @@ from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import Dialog
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.screens.review.reading import DiffReading
-from ampsm_tui.screens.text_dialogs import MESSAGE
 from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.layout import Anchor, Row, RowKind
 from ampsm_tui.widgets.diff.navigation import remarked
@@ -432,7 +431,7 @@ class ReviewPrompt:
 
     def _send_message(self) -> None:
         from ampsm_engine.engine import iterations
-        from ampsm_tui.screens.text_dialogs import TextScreen
+        from ampsm_tui.screens.text_dialogs import MESSAGE, TextScreen
 
         session = self._pane.session
 

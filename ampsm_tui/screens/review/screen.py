@@ -303,7 +303,8 @@ class ReviewScreen(DiffScreen):
             self.pane.update_counts()
             timer.cancel()
             paint()
-        self.call_after_refresh(self._complete)
+        # By way of the app: until that has begun there is no frame to come after.
+        self.app.call_later(self.call_after_refresh, self._complete)
 
     async def _open_stored(self) -> None:
         """Show what is new since the last look, once something was viewed, with the marks and comments in the store."""
