@@ -32,8 +32,12 @@ def plural(count: int, noun: str) -> str:
 
 def list_some(names: Sequence[str], shown: int = 3) -> str:
     """The first names, printable and at most 80 characters each, and how many more there are: `a, b and 3 more`."""
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(printable(name)[:80] for name in names[:shown]) + more
+    return ", ".join(printable(name)[:80] for name in names[:shown]) + and_more(len(names), shown)
+
+
+def and_more(count: int, shown: int) -> str:
+    """What follows a list of which only so many are shown: ` and 3 more`; empty where that is all."""
+    return f" and {count - shown} more" if count > shown else ""
 
 
 def printable(text: str) -> str:

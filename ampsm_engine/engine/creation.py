@@ -127,7 +127,7 @@ def _roll_back(home: Home, store: "Store", session_id: str, known: dict[str, obj
     announced = known["branches"]
     branches = [str(one) for one in announced] if isinstance(announced, list) else []
     names = (str(worktree), *branches, *(f"{repository.BRANCHES}{branch}" for branch in branches))
-    orphaned_processes.end((repo.root,), {os.fsencode(name) for name in names}.intersection)
+    orphaned_processes.end((repo.root,), set(names).intersection)
     orphaned_processes.end((worktree,))
     with contextlib.suppress(NotFound):
         session = store.sessions.get(session_id)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from ampsm_engine.context import Engine, engine_at
 
@@ -37,9 +37,9 @@ def make_ready(engine: Engine) -> Engine:
     return engine
 
 
-def open_engine(environ: Mapping[str, str] | None = None) -> Engine:
+def open_engine() -> Engine:
     """The engine that the environment names, ready."""
-    return make_ready(engine_at(environ))
+    return make_ready(engine_at())
 
 
 def _recover(engine: Engine, merge_ids: list[str]) -> None:

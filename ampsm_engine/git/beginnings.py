@@ -55,23 +55,6 @@ class Witness(Protocol):
         """Tell that a branch is there already, and stays."""
 
 
-class Nobody:
-    """A witness for who need not know."""
-
-    def place(self, path: Path, *, is_ours: bool) -> None:
-        """Note nothing of a worktree."""
-
-    def announce(self, branch: str) -> None:
-        """Note nothing of a branch that will be made."""
-
-    def keep(self, branch: str) -> None:
-        """Note nothing of a branch that is there already."""
-
-
-PLAIN = WorktreeTemplate()
-NOBODY = Nobody()
-
-
 def begin_branch(repo: Repo, base: Base, plan: WorktreeTemplate, names: Names, witness: Witness) -> str:
     """The branch of a plan, there when this returns: a new one at the base, or one that was there before."""
     if plan.on is None:

@@ -33,6 +33,7 @@ from ampsm_engine.git.hooks import LIMIT as HOOK_LIMIT
 from ampsm_engine.git.libgit2 import AskGit
 from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.lean_dataclass import replace
+from ampsm_engine.plain_text import and_more
 from ampsm_engine.private_folder import private_folder
 
 OFF_BRANCH_REFS = "refs/ampsm/stray"
@@ -83,8 +84,8 @@ def commit_all(
     entries = worktree_status.entries(worktree, ignored=True)
     conflicts = [entry.path for entry in entries if entry.state == "unmerged"]
     if conflicts:
-        some = f"{conflicts[0]!r}" + (f" and {len(conflicts) - 1} more" if len(conflicts) > 1 else "")
-        return _refused(CommitResult(None), f"There are conflicts in {some}.", f"git -C {worktree} status")
+        message = f"There are conflicts in {conflicts[0]!r}{and_more(len(conflicts), 1)}."
+        return _refused(CommitResult(None), message, f"git -C {worktree} status")
     choice = staging.choose(worktree, entries, base)
     carried = [path for path in own_files.staged(worktree, base) if path not in choice.remove]
     choice = replace(

@@ -128,16 +128,17 @@ def index_refusal(git_dir: Path, patience: float = INDEX_PATIENCE) -> tuple[str,
 
 def _holder(lock: Path, git_dir: Path) -> str:
     """Who has the lock open, else which git works in this repository, else what is known: since when."""
-    for process in Path("/proc").glob("[0-9]*"):
+    import psutil  # for who meets a lock
+
+    for process in psutil.process_iter():
         try:
-            opened = {str(entry.readlink()) for entry in (process / "fd").iterdir()}
-            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-            environ = (process / "environ").read_bytes()
-        except OSError:  # gone, or not ours to look at
+            opened = {file.path for file in process.open_files()}
+            words, environment = process.cmdline(), process.environ()
+        except (psutil.Error, OSError):  # gone, or not ours to look at
             continue
-        is_git_there = command.partition(" ")[0].endswith("git") and os.fsencode(git_dir) in environ
+        is_git_there = "".join(words[:1]).endswith("git") and str(git_dir) in " ".join(environment.values())
         if str(lock) in opened or is_git_there:
-            return f"process {process.name} ({printable(command)[:80]})"
+            return f"process {process.pid} ({printable(' '.join(words))[:80]})"
     try:
         seconds = time.time() - lock.stat().st_mtime
     except OSError:

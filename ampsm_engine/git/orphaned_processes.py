@@ -1,8 +1,7 @@
 """Git programs, with their hooks, whose ampsm was killed: found, waited for, ended.
 
 Each git of ours carries in its environment who started it (home.GIT_OWNER_MARK), and so do its hooks. That tells an
-orphan for certain: whom a system gives orphans to as a parent (init, systemd, a container's init) differs. Reads /proc;
-where there is none, nothing is found.
+orphan for certain: whom a system gives orphans to as a parent (init, systemd, a container's init) differs.
 """
 
 import contextlib
@@ -11,6 +10,8 @@ import signal
 import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+
+import psutil
 
 from ampsm_engine import process_identity
 from ampsm_engine.errors import Failed
@@ -22,9 +23,7 @@ PATIENCE = 10.0
 
 _GRACE = 2.0
 _SCAN_INTERVAL = 0.05
-"""Seconds between two looks through /proc, each of which reads the environment of all processes."""
-
-_PROC = Path("/proc")
+"""Seconds between two looks at all processes, each of which reads their environments."""
 
 
 def wait(places: Collection[Path], *, patience: float = PATIENCE, stop: Callable[[], bool] = lambda: False) -> None:
@@ -40,7 +39,7 @@ def wait(places: Collection[Path], *, patience: float = PATIENCE, stop: Callable
         time.sleep(_SCAN_INTERVAL)
 
 
-def end(places: Collection[Path], chosen: Callable[[list[bytes]], object] = lambda _: True) -> None:
+def end(places: Collection[Path], chosen: Callable[[list[str]], object] = lambda _: True) -> None:
     """End what killed processes left at work in these places, if `chosen` takes its words. Failed for what stays."""
     left = {pid: _group(pid) for pid in found(places) if chosen(_words(pid))}
     groups = set(left.values()) - {0, os.getpgrp()}  # each git of ours leads one, and its hooks are in it
@@ -71,16 +70,13 @@ def found(places: Collection[Path]) -> list[int]:
 
 def _orphans() -> Iterator[int]:
     """Living processes that carry the mark of an owner who is dead."""
-    mark = os.fsencode(GIT_OWNER_MARK) + b"="
-    for entry in _PROC.glob("[0-9]*"):
-        with contextlib.suppress(OSError, ValueError):
-            if int(entry.name) == os.getpid() or entry.stat().st_uid != os.getuid():
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError, ValueError):
+            if process.pid == os.getpid() or process.uids().real != os.getuid():
                 continue
-            variables = (entry / "environ").read_bytes().split(b"\0")
-            owner = next((one.removeprefix(mark) for one in variables if one.startswith(mark)), b"")
-            pid, _, token = owner.decode().partition(":")
+            pid, _, token = process.environ().get(GIT_OWNER_MARK, "").partition(":")
             if token and _is_dead(int(pid), token):
-                yield int(entry.name)
+                yield process.pid
 
 
 def _is_dead(pid: int, token: str) -> bool:
@@ -92,15 +88,15 @@ def _is_direct(pid: int, places: Collection[Path]) -> bool:
     """Whether it is a git as we start it: `git ... -C PLACE ...`."""
     words = _words(pid)
     with contextlib.suppress(ValueError, IndexError):
-        return words[0].endswith(b"git") and words[words.index(b"-C") + 1] in {os.fsencode(place) for place in places}
+        return words[0].endswith("git") and words[words.index("-C") + 1] in map(str, places)
     return False
 
 
 def _is_hook(pid: int, places: Collection[Path]) -> bool:
     """Whether it works there for such a git, which may be gone. What git puts into the background leads a session."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, psutil.Error):
         leader = os.getsid(pid)
-        cwd = (_PROC / str(pid) / "cwd").readlink()
+        cwd = Path(psutil.Process(pid).cwd())
         is_there = any(cwd == place or _is_below(cwd, place) for place in places)
         return leader != pid and is_there and (not process_identity.started(leader)[0] or _is_direct(leader, places))
     return False
@@ -110,8 +106,8 @@ def _is_below(path: Path, place: Path) -> bool:
     return path.is_relative_to(place) and not path.is_relative_to(place / WORKTREES)
 
 
-def _words(pid: int) -> list[bytes]:
+def _words(pid: int) -> list[str]:
     try:
-        return (_PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return [b""]
+        return psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return []

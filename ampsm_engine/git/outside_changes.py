@@ -15,7 +15,7 @@ from ampsm_engine.git import program, records, repository, repository_state, wor
 from ampsm_engine.git.libgit2 import SYMBOLIC
 from ampsm_engine.git.repository_state import RepositoryState, StateDifference
 from ampsm_engine.lean_dataclass import dataclass, field
-from ampsm_engine.plain_text import list_some, plural, printable
+from ampsm_engine.plain_text import and_more, list_some, plural, printable
 
 MOST_HELD = 100
 """Entries of the stash that are held while amp runs."""
@@ -258,8 +258,7 @@ class _Explanation:
         logged = [record.split("\x1f") for record in records if record.count("\x1f") == 3]
         makers = dict.fromkeys(self._maker(*one) for one in logged)
         subjects = ", ".join(f'"{printable(one[1])[:60]}"' for one in logged)
-        more = f" and {count - len(logged)} more" if count > len(logged) else ""
-        return f"{plural(count, 'commit')} by {' and '.join(makers)}: {subjects}{more}"
+        return f"{plural(count, 'commit')} by {' and '.join(makers)}: {subjects}{and_more(count, len(logged))}"
 
     def _maker(self, author: str, _subject: str, threads: str, helpers: str) -> str:
         if self.session.thread_id and self.session.thread_id in threads:

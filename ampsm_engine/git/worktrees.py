@@ -97,11 +97,6 @@ class Pending:
             self.undo()
 
 
-def create(repo: Repo, base: Base, session_id: str, name: str, moment: datetime) -> Worktree:
-    """Make a session's worktree at `<root>/.worktrees/<id>` on a new branch; nothing stays behind when it fails."""
-    return begin(repo, base, session_id, name, moment).finish()
-
-
 def begin(
     repo: Repo,
     base: Base,
@@ -109,8 +104,8 @@ def begin(
     name: str,
     moment: datetime,
     *,
-    plan: WorktreeTemplate = beginnings.PLAIN,
-    witness: Witness = beginnings.NOBODY,
+    plan: WorktreeTemplate,
+    witness: Witness,
 ) -> Pending:
     """Let git begin to make a session's worktree: its branch exists on return, its files come meanwhile.
 

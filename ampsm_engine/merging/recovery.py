@@ -174,9 +174,7 @@ def end_hooks(places: tuple[Path, ...]) -> None:
     """End the hooks that a called-off merge left running: git runs them apart, and nothing of theirs is written yet."""
     from ampsm_engine.git import orphaned_processes
 
-    orphaned_processes.end(
-        places, lambda words: b"commit" in words or (b"hook" in words and b"post-merge" not in words)
-    )
+    orphaned_processes.end(places, lambda words: "commit" in words or ("hook" in words and "post-merge" not in words))
 
 
 def main() -> None:

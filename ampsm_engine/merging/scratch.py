@@ -133,7 +133,7 @@ def _clear_up(root: Path, path: Path) -> None:
     if not root.is_dir():
         return  # gone with its repository
     repo = repository.around(root)
-    orphaned_processes.end((repo.root,), lambda words: os.fsencode(path) in words)
+    orphaned_processes.end((repo.root,), lambda words: str(path) in words)
     orphaned_processes.end((path,))
     _take_away(repo, path, path.name)
 

@@ -24,7 +24,7 @@ from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging import session_branches
 from ampsm_engine.merging.results import Finding, Kind
 from ampsm_engine.model import MergeState, Session, State
-from ampsm_engine.plain_text import list_some, plural, printable
+from ampsm_engine.plain_text import and_more, list_some, plural, printable
 from ampsm_engine.store import Store
 
 SESSION_TRAILER = "Ampsm-Session"
@@ -324,11 +324,10 @@ def coming(now: Situation, commits: Sequence[PlannedCommit]) -> tuple[PlannedCom
     return tuple(commit for commit in commits if commit.sha in missing)
 
 
-def named_commits(commits: Sequence[PlannedCommit], most: int = 3) -> str:
+def named_commits(commits: Sequence[PlannedCommit]) -> str:
     """The first commits, with their authors, and how many more there are."""
     shown = [f"{printable(one.subject)[:60]!r} by {printable(one.author.partition(' <')[0])[:40]}" for one in commits]
-    more = f" and {len(commits) - most} more" if len(commits) > most else ""
-    return "; ".join(shown[:most]) + more
+    return "; ".join(shown[:3]) + and_more(len(shown), 3)
 
 
 def _is_plain(now: Situation, line: CommitLine | None) -> bool:

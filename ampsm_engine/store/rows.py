@@ -166,8 +166,8 @@ def _known(column: str, words: type[StrEnum], otherwise: str) -> str:
     return f"CASE WHEN {column} IN ({listed}) THEN {column} ELSE {otherwise} END"
 
 
-def _sum(table: str) -> str:
-    columns = [f'{table}."{name}"' for name in _TOKENS]
+def _sum_of_tokens() -> str:
+    columns = [f'i."{name}"' for name in _TOKENS]
     total = " + ".join(f"coalesce({column}, 0)" for column in columns)
     return f"CASE WHEN coalesce({', '.join(columns)}) IS NOT NULL THEN {total} END"
 
@@ -183,7 +183,7 @@ _JSON_VALUES = {
     "i.testResult": _known('i."testResult"', ScriptResult, "NULL"),
     "s.ampPrompt": "coalesce(s.\"ampPrompt\", '')",
     "i.startTime": "nullif(i.\"startTime\", '')",
-    "i.tokenUsage": _sum("i"),
+    "i.tokenUsage": _sum_of_tokens(),
 }
 
 

@@ -12,7 +12,7 @@ from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.lean_dataclass import asdict
 from ampsm_engine.model import Board, BoardRow, Iteration, Session, SessionPlace, State, Status, ToolCall
 from ampsm_engine.naming import LEAST_OF_AN_ID
-from ampsm_engine.plain_text import plural
+from ampsm_engine.plain_text import and_more, plural
 from ampsm_engine.store import copies, records, rows
 from ampsm_engine.store.connection import Row, StorePart
 from ampsm_engine.store.lazy_tables import tables
@@ -336,9 +336,8 @@ def _kinds_of_reference(reference: str, wanted: str) -> tuple[tuple[ReferenceKin
 
 def _ambiguous(reference: str, candidates: Sequence[Session], *, trashed: bool) -> Refused:
     named = ", ".join(f"{session.id} ({session.name})" for session in candidates[:5])
-    more = f" and {len(candidates) - 5} more" if len(candidates) > 5 else ""
     return Refused(
-        f"{reference!r} means {len(candidates)} sessions: {named}{more}.",
+        f"{reference!r} means {len(candidates)} sessions: {named}{and_more(len(candidates), 5)}.",
         f"Name one by its id: {_overview(trashed=trashed)}",
     )
 

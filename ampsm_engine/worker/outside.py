@@ -20,6 +20,7 @@ from ampsm_engine.git.repository_state import RepositoryState, StateDifference
 from ampsm_engine.home import Home, IterationDirectory, write_private
 from ampsm_engine.lean_dataclass import asdict, dataclass, replace
 from ampsm_engine.model import SCRIPT_CHANGED, Iteration, MergeState, Session
+from ampsm_engine.plain_text import and_more
 from ampsm_engine.store import Store
 
 KIND = "outside"
@@ -145,8 +146,7 @@ def _mark(
         except AmpsmError:
             labels.insert(0, session.outside)
     labels = list(dict.fromkeys(labels))
-    more = f" and {len(labels) - NAMED} more" if len(labels) > NAMED else ""
-    marked = ", ".join(labels[:NAMED]) + more if labels else None
+    marked = ", ".join(labels[:NAMED]) + and_more(len(labels), NAMED) or None
     if marked != session.outside:
         store.sessions.update(session.id, outside=marked)
 

@@ -6,11 +6,32 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ampsm_engine.git import repository, worktrees
+from ampsm_engine.git.beginnings import WorktreeTemplate
 from ampsm_engine.git.entities import Base, Repo, Worktree
 from tests.conftest import first_commits, revision
 
 MOMENT = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 SESSION = "0123456789"
+
+
+class Nobody:
+    """A witness that notes nothing."""
+
+    def place(self, path: Path, *, is_ours: bool) -> None: ...
+
+    def announce(self, branch: str) -> None: ...
+
+    def keep(self, branch: str) -> None: ...
+
+
+def begin_worktree(repo: Repo, base: Base, session_id: str, name: str, moment: datetime) -> worktrees.Pending:
+    """A session's worktree at its usual place, on a branch that is made for it, as git begins to make it."""
+    return worktrees.begin(repo, base, session_id, name, moment, plan=WorktreeTemplate(), witness=Nobody())
+
+
+def make_worktree(repo: Repo, base: Base, session_id: str, name: str, moment: datetime) -> Worktree:
+    """A worktree as `begin_worktree` has it, once it is made."""
+    return begin_worktree(repo, base, session_id, name, moment).finish()
 
 
 class Sandbox:
@@ -44,7 +65,7 @@ class Sandbox:
     def session(self, session_id: str = SESSION, name: str = "fix login", base: str | None = None) -> Worktree:
         repo = self.repo
         start: Base = repository.base(repo, base)
-        return worktrees.create(repo, start, session_id, name, MOMENT)
+        return make_worktree(repo, start, session_id, name, MOMENT)
 
     def untouched(self) -> dict[str, object]:
         """What a user would notice of us in the repository: bytes and times of all that is not ours."""

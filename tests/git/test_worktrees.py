@@ -16,7 +16,7 @@ import pytest
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 from ampsm_engine.git import program, repository, worktree_preparation, worktrees
 from ampsm_engine.git.entities import Worktree
-from tests.git.sandboxes import MOMENT, SESSION, Sandbox, has_lfs
+from tests.git.sandboxes import MOMENT, SESSION, Sandbox, begin_worktree, has_lfs, make_worktree
 
 
 def leftovers(sandbox: Sandbox) -> tuple[str, str, bool, list[str]]:
@@ -92,7 +92,7 @@ def _make(root: str, number: int, barrier: object) -> str:
     repo = repository.locate(Path(root))
     base = repository.base(repo, None)
     barrier.wait()  # type: ignore[attr-defined]
-    return worktrees.create(repo, base, f"000000000{number}", "same name", MOMENT).branch
+    return make_worktree(repo, base, f"000000000{number}", "same name", MOMENT).branch
 
 
 def test_one_name_in_one_second_from_eight_processes(sandbox: Sandbox) -> None:
@@ -197,7 +197,7 @@ class TestFailures:
         hook.chmod(0o755)
         before = leftovers(sandbox)
         repo = sandbox.repo
-        pending = worktrees.begin(repo, repository.base(repo, None), SESSION, "x", MOMENT)
+        pending = begin_worktree(repo, repository.base(repo, None), SESSION, "x", MOMENT)
         with pytest.raises(Failed, match=r"more than 0\.5 s"):
             pending.finish(limit=0.5)
         assert leftovers(sandbox) == before
@@ -205,7 +205,7 @@ class TestFailures:
     def test_what_goes_wrong_meanwhile_undoes_it(self, sandbox: Sandbox) -> None:
         before = leftovers(sandbox)
         repo = sandbox.repo
-        pending = worktrees.begin(repo, repository.base(repo, None), SESSION, "x", MOMENT)
+        pending = begin_worktree(repo, repository.base(repo, None), SESSION, "x", MOMENT)
         with pytest.raises(ZeroDivisionError), pending:
             str(pending.finish().path.stat().st_size // 0)
         assert leftovers(sandbox) == before
@@ -232,7 +232,7 @@ class TestFailures:
         monkeypatch.setattr(program, "start", start)
         monkeypatch.setattr(program.Running, "has_ended", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            worktrees.begin(sandbox.repo, repository.base(sandbox.repo, None), SESSION, "x", MOMENT)
+            begin_worktree(sandbox.repo, repository.base(sandbox.repo, None), SESSION, "x", MOMENT)
         assert [running._process.returncode is not None for running in begun] == [True]
         assert leftovers(sandbox) == before
 
@@ -246,9 +246,12 @@ class TestFailures:
         before = leftovers(sandbox)
         code = (
             "import sys; from pathlib import Path; from datetime import datetime\n"
-            "from ampsm_engine.git import repository, worktrees\n"
+            "from ampsm_engine.git import beginnings, repository, worktrees\n"
+            "class Nobody: place = announce = keep = lambda self, *_, **__: None\n"
+            "plan = {'plan': beginnings.WorktreeTemplate(), 'witness': Nobody()}\n"
             "repo = repository.locate(Path(sys.argv[1]))\n"
-            "worktrees.create(repo, repository.base(repo, None), '0123456789', 'x', datetime.now())\n"
+            "start = repository.base(repo, None)\n"
+            "worktrees.begin(repo, start, '0123456789', 'x', datetime.now(), **plan).finish()\n"
         )
         process = subprocess.Popen([sys.executable, "-c", code, sandbox.root], stderr=subprocess.PIPE)
         started.read_text()  # until the filter runs
@@ -430,7 +433,7 @@ def test_making_a_worktree_needs_no_pygit2(sandbox: Sandbox) -> None:
 
 def test_the_moment_is_the_callers(sandbox: Sandbox) -> None:
     repo = sandbox.repo
-    made = worktrees.create(repo, repository.base(repo, None), SESSION, "x", datetime(1999, 12, 31, 23, 59, 58))  # noqa: DTZ001
+    made = make_worktree(repo, repository.base(repo, None), SESSION, "x", datetime(1999, 12, 31, 23, 59, 58))  # noqa: DTZ001
     assert made.branch == "amp/x/19991231-235958"
 
 

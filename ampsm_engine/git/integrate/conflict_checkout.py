@@ -83,7 +83,7 @@ def required_conflict(worktree: Path) -> LaidOut:
     return found
 
 
-def finish(worktree: Path, *, sign: bool | None = None) -> str:
+def finish(worktree: Path) -> str:
     """The commit of a resolved conflict, as an object. Refused while a path is unmerged, naming it.
 
     A commit that somebody made in the worktree (`git commit`, `git cherry-pick --continue`) is taken as it is. Where
@@ -103,7 +103,7 @@ def finish(worktree: Path, *, sign: bool | None = None) -> str:
         return head.commit
     tree = program.change(worktree, "write-tree").decode().strip()
     objects = ObjectStore(worktree)
-    writer = Writer(objects, sign)
+    writer = Writer(objects)
     if now.kind == "pick" and tree == objects.tree_of(now.onto):
         return now.onto
     if now.kind == "merge":
