@@ -136,14 +136,14 @@ class Desk:
         await self.pilot.pause()
         async with asyncio.timeout(DEADLINE):
             while True:
-                for worker in self._under_way():
+                for worker in self.under_way():
                     with contextlib.suppress(
                         WorkerCancelled, WorkerFailed
                     ):  # an end, too; what is serious ends the app
                         await worker.wait()
                 await self._frame()
                 # What a layout tells may ask for another one, and a late message may begin a worker.
-                late = any(one.group != "answering" for one in self._under_way())  # that one is asked by the clock
+                late = any(one.group != "answering" for one in self.under_way())  # that one is asked by the clock
                 if not (late or self._is_message_waiting() or self._is_frame_due()):
                     break
         PAINT(self.app.screen._compositor, screen_stack=self.app._background_screens)
@@ -167,7 +167,8 @@ class Desk:
         shown = (self.app.screen, *self.app._background_screens)
         return any(one._layout_required or one._scroll_required or one._callbacks for one in shown)
 
-    def _under_way(self) -> list[Worker[Any]]:
+    def under_way(self) -> list[Worker[Any]]:
+        """The workers that come to an end by themselves."""
         return [one for one in self.app.workers if one.group not in {"feed", "watching", "reading", "forecast"}]
 
     async def rest(self) -> None:
@@ -178,7 +179,7 @@ class Desk:
                 await self.pilot.pause()  # everybody has dealt with what there was
                 if self._is_frame_due():
                     await self._frame()
-                elif not self._is_message_waiting() and len(self._under_way()) <= self._held:
+                elif not self._is_message_waiting() and len(self.under_way()) <= self._held:
                     return
 
     def _is_message_waiting(self) -> bool:
