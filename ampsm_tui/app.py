@@ -198,7 +198,7 @@ class AmpsmApp(theme.ThemedApp):
     @property
     def differ(self) -> "Differ":
         """The diff process: started for the first review, and kept for the next. Failed when it cannot be started."""
-        if self._differ is None:
+        if self._differ is None or self._differ.is_closed:
             from ampsm_tui.differ.client import Differ
 
             self._differ = Differ.start()

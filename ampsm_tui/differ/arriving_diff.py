@@ -27,9 +27,12 @@ Key = tuple[str, str, int, int, str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something arrived: patches, changed entries, colours or words of these files; counts; or all is here, or lost."""
+    """What came of a diff: patches, changed entries, colours or words of these files; counts; or its end.
 
-    kind: Literal["patches", "files", "colours", "words", "counts", "complete", "lost"]
+    It ends complete, or lost with its process, which begins anew, or failed: nothing more will come.
+    """
+
+    kind: Literal["patches", "files", "colours", "words", "counts", "complete", "lost", "failed"]
     indices: tuple[int, ...] = ()
 
 
@@ -53,7 +56,8 @@ class ArrivingDiff:
         self._users: dict[str, list[int]] = {}
         self._listener: Callable[[Event], None] | None = None
         self._waiting: set[asyncio.Future[None]] = set()
-        self._failure: AmpsmError | None = None
+        self.failure: AmpsmError | None = None
+        """Why nothing more will come; None as long as something may."""
         self._focus: list[Any] | None = None
         self.is_open = self.is_reopening = False
 
@@ -217,8 +221,12 @@ class ArrivingDiff:
 
     def fail(self, reason: AmpsmError) -> None:
         """Raise this where somebody waits, and from now on: nothing more will come."""
-        self._failure = reason
+        self.failure = reason
         self._wake()
+
+    def notify_failure(self) -> None:
+        """Tell who listens that nothing more will come."""
+        self._notify("failed", ())
 
     # Inside
 
@@ -235,8 +243,8 @@ class ArrivingDiff:
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         while not holds():
-            if self._failure is not None:
-                raise type(self._failure)(*self._failure.args)
+            if self.failure is not None:
+                raise type(self.failure)(*self.failure.args)
             future: asyncio.Future[None] = self._connection.promise()
             self._waiting.add(future)
             if self.is_closed:

@@ -169,6 +169,11 @@ class Differ:
         self._leaving: dict[int, asyncio.TimerHandle] = {}
         self._is_closed = self._is_attached = False
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed, or given up: another one has to be started."""
+        return self._is_closed
+
     @classmethod
     def start(cls) -> "Differ":
         """Start the process; it gets ready while the caller does something else. Failed when it cannot be started."""
@@ -384,16 +389,14 @@ class Differ:
             timer.cancel()
         self._leaving.clear()
         if self._deaths > RESTARTS:
-            self._is_closed = True
-            self._fail(Failed("The diff process dies again and again.", "ampsm doctor"))
+            self._give_up(Failed("The diff process dies again and again.", "ampsm doctor"))
             return
         self._poison += [self._doing] if self._doing else []
         self._doing = ""
         try:
             self._transport = Transport(self._folder)
         except Failed as reason:
-            self._is_closed = True
-            self._fail(reason)
+            self._give_up(reason)
             return
         self._transport.attach(self._take_message, self._ended)
         self._transport.send("poison", 0, self._poison)
@@ -403,6 +406,14 @@ class Differ:
             review.repeat_focus()
         for message, _ in self._asked.values():
             self.send(*message)
+
+    def _give_up(self, reason: AmpsmError) -> None:
+        """Start no other process, and tell those who read what they will not get."""
+        self._is_closed = True
+        reviews = tuple(self._reviews.values())
+        self._fail(reason)
+        for review in reviews:
+            review.notify_failure()
 
     def _fail(self, reason: AmpsmError) -> None:
         futures = [*self._opening.values(), *(future for _, future in self._asked.values())]

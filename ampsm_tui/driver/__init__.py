@@ -3,6 +3,5 @@
 `frame_parser` reads what Textual writes, `picture` holds the cells, `encoder` makes the text that turns one picture
 into another, `output` brings it to the terminal, `renderer` puts these together and `terminal_driver` makes a driver
 of Textual that uses them. Only the text that Textual hands to `Driver.write` is relied on, nothing of its insides.
-`input_gate` lets the thread that reads keys sleep until there is one.
 `status_records` are what a terminal holds of the program's status (OSC 7501), where it understands that.
 """

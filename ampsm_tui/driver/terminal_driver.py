@@ -16,7 +16,6 @@ from textual import events
 from textual.driver import Driver
 
 from ampsm_tui.driver.capabilities import is_known
-from ampsm_tui.driver.input_gate import InputGate
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -42,15 +41,6 @@ class _TerminalDriver(Driver):
         self._events = asyncio.get_running_loop()
         self._keys = KeyQueue(app)
         self.output = type(self).make_output(app)
-        self._gate: InputGate | None = None
-        if hasattr(self, "exit_event") and isinstance(file := getattr(self, "fileno", None), int):
-            self.exit_event = self._gate = InputGate(file)
-
-    def run_input_thread(self) -> None:
-        """Read keys, in a thread of its own, which is woken by them alone."""
-        if self._gate is not None:
-            self._gate.enter()
-        super().run_input_thread()  # type: ignore[misc]
 
     def write(self, data: str) -> None:
         """Take what Textual wants to be written."""

@@ -1,5 +1,7 @@
 """A review in the hands of somebody who wants to break it: what is said is true, and what is shown is not stale."""
 
+import os
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +12,10 @@ from ampsm_engine import timestamps
 from ampsm_engine.context import Engine
 from ampsm_engine.diff.hunks import Side
 from ampsm_engine.engine import comments, iterations
+from ampsm_engine.errors import Failed
 from ampsm_engine.model import Iteration, State
 from ampsm_engine.naming import new_id
+from ampsm_tui.differ import client
 from ampsm_tui.widgets import line_widgets
 from ampsm_tui.widgets.diff.file_tree import FileTree
 from ampsm_tui.widgets.diff.layout import Row, RowKind
@@ -246,3 +250,22 @@ async def test_a_hunk_that_was_viewed_and_is_another_now_says_so(reviewed: Revie
         await reviewed.press("W")
         await reviewed.there()
         assert not any(file.changed for file in reviewed.screen.view.document.files)
+
+
+async def test_a_diff_process_that_cannot_go_on_is_told_and_a_key_reads_the_diff_anew(
+    reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(folder: str = "") -> client.Transport:
+        raise Failed("No process can be started.")
+
+    async with reviewed.open() as desk:
+        with monkeypatch.context() as patched:
+            patched.setattr(client, "Transport", refused)
+            os.kill(desk.app.differ.pid, signal.SIGKILL)
+            await reviewed.until(lambda: "R reads the diff anew" in desk.text)
+        assert "No process can be started." in desk.text
+        before = reviewed.screen.pane.reading
+        await reviewed.press("R")
+        await reviewed.until(lambda: reviewed.screen.pane.reading is not before, "another reading")
+        await reviewed.there()
+        assert reviewed.file("app/login.py").body is not None

@@ -96,6 +96,9 @@ class ReviewLoader:
         reading, wanted = self._pane.reading, self.wanted
         if reading is None or wanted is None or self._is_renewing:
             return
+        if reading.review.failure is not None:
+            await self.open(self._pane.range or WHOLE, is_same=True)
+            return
         self._is_renewing = True
         generation = self._generation
         try:

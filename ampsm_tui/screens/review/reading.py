@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from ampsm_engine.diff import hunks
-from ampsm_engine.errors import AmpsmError
+from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.review.annotations import Marks
 from ampsm_tui.ask import run_while_open, show_error
+from ampsm_tui.bindings import shown_key
 from ampsm_tui.widgets import collector
 from ampsm_tui.widgets.diff.document import Document, File, ViewedSpans, changed_hunks
 from ampsm_tui.widgets.diff.layout import RowKind, parts
@@ -104,7 +105,16 @@ class DiffReading:
             self._relist()
         elif event.kind == "counts":
             self._is_recounted = True
+        elif event.kind == "failed" and not self._is_gone:
+            self._tell_failure()
         self._more.set()
+
+    def _tell_failure(self) -> None:
+        """Say that the rest of the diff does not come, and which key reads it anew."""
+        reason = self.review.failure
+        if reason is not None:
+            key = shown_key(self._view.screen, "review.refresh")
+            show_error(self._view, Failed(reason.message, f"{key} reads the diff anew" if key else reason.hint))
 
     async def follow(self) -> None:
         """Show patches, colours and counts as they come, until it is closed."""
