@@ -22,6 +22,8 @@ from ampsm_engine.naming import new_id
 from ampsm_engine.worker import locks
 from tests.cli import answers
 from tests.conftest import git
+from tests.waiting import until
+from tests.worker.bench import marked, words
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,13 @@ def scripted(hermetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("[notify]\ndesktop = false\n[cost]\nqueries = 0\n[stop]\ninterrupt = 2.0\nterminate = 1.0\n")
 
+    home = str(open_engine().home.root)
+
+    def workers() -> list[list[str]]:
+        return [line for one in marked("AMPSM_HOME", home) if "ampsm_engine.worker" in (line := words(one))]
+
     def play(scenario: str) -> None:
+        until(lambda: not workers(), "the last worker to leave: its amp would play what it began with")
         monkeypatch.setenv("AMPSM_SCENARIO", scenario)
 
     play("edit")
