@@ -82,6 +82,10 @@ class AmpsmApp(theme.ThemedApp):
     CommandPalette SearchIcon { display: none; }
     Toast { max-width: 72; width: auto; min-width: 24; }
     .-narrow Toast, .-slim Toast { width: 100%; }
+    TextArea, CommandPalette OptionList { scrollbar-size-vertical: 1; }
+    Choice > OptionList > .option-list--option-highlighted, PickOne > OptionList > .option-list--option-highlighted {
+        background: $block-cursor-background; color: $block-cursor-foreground;
+    }
     Input > .input--placeholder, TextArea .text-area--placeholder { color: $foreground-muted; }
     CommandPalette > .command-palette--help-text { color: $foreground-muted; text-style: not bold; }
     """

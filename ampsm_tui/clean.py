@@ -116,13 +116,21 @@ def _pieces(line: str, width: int) -> Iterator[tuple[str, int]]:
     start = 0
     while (end := start + width if is_narrow else _fitting(line, start, width)) < len(line):
         space = line.rfind(" ", start, end + 1)
-        if space > start + (end - start) // 3:
+        is_late = space > start + (end - start) // 3
+        if is_late or (space > start and line[start:space].strip() and _fits(line, space + 1, width)):
             yield line[start:space].rstrip(), space + 1
             start = space + 1
         else:
             yield line[start:end], end
             start = end
     yield line[start:], len(line)
+
+
+def _fits(line: str, start: int, width: int) -> bool:
+    """Whether the word that starts there has room in a line of its own."""
+    end = line.find(" ", start, start + width + 1)
+    end = len(line) if end < 0 else end
+    return end - start <= width and cells(line[start:end]) <= width
 
 
 def _fitting(line: str, start: int, width: int) -> int:

@@ -147,7 +147,8 @@ def _commits(now: Situation, span: SessionSpan, behind: int) -> Iterator[Finding
     merges = sum(commit.merge for commit in commits)
     parts = [f"{len(commits) - by_hand - merges} by amp", f"{by_hand} by hand"]
     parts += [plural(merges, "merge")] if merges else []
-    text = f"{plural(len(commits), 'commit')} to bring in ({', '.join(parts)}); {now.target} has {behind} others since"
+    others = plural(behind, "other")
+    text = f"{plural(len(commits), 'commit')} to bring in ({', '.join(parts)}); {now.target} has {others} since"
     hint = "--manual keep leaves commits by hand as commits of their own" if by_hand else ""
     yield Finding("commits", "ok", text, hint)
     if span.stays:

@@ -1,6 +1,6 @@
 """What all screens share: an answer takes away the screen that gives it, and no other; storing a setting."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.await_complete import AwaitComplete
 from textual.dom import DOMNode
@@ -22,6 +22,9 @@ class AppScreen(Screen[ScreenResultType]):
     Textual's own takes away whatever is in front.
     """
 
+    IS_FORM: ClassVar = False
+    """Whether it scrolls from field to field: the one that has the keys stays in sight in any size."""
+
     is_closing = False
     """Whether the screen is being taken apart: nothing that is waited for may come back to it (`ask.is_open`)."""
 
@@ -41,6 +44,11 @@ class AppScreen(Screen[ScreenResultType]):
         for size, own, of_app in sizes:
             fitting = [name for least, name in (of_app if own is None else own) or () if size >= least]
             self.set_class(True, *fitting[-1:], update=False)
+
+    def on_resize(self) -> None:
+        """Scroll a form to the field that has the keys: another size may have put it out of sight."""
+        if self.IS_FORM and self.focused is not None:
+            self.call_after_refresh(self.focused.scroll_visible, animate=False)
 
     def offers(self, key_id: str) -> bool:  # noqa: ARG002 - of screens whose keys live only now and then
         """Whether a key does something at this moment, so that the line of keys names it; pressed, it tells why not."""

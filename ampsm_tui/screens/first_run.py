@@ -103,6 +103,7 @@ class FirstRunScreen(AppScreen[None]):
                 lines.append(Content(f"  {many_lines(in_app(self, one.hint), 500)}").stylize("$accent"))
         self.query_one("#checks", Static).update(Content("\n").join(lines))
         bad = any(not one.ok for one in found)
+        self.set_class(bad, "-lacking")  # where there is little room, what to do goes before what this is
         key = shown_key(self, "session.new")
         begin = f"{key} begins the first session" if not bad else f"{key} begins a session as soon as these are mended"
         self.query_one("#keys", Static).update(Content(with_keys(self, f"{begin}. {{help}} lists all keys.")))

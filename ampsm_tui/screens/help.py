@@ -22,7 +22,7 @@ GAP = 2
 """Cells between two columns."""
 
 LEAST, WIDEST = 10, 60
-"""Cells at least, and at most, for a line of what a key does."""
+"""Cells at least, and at most, for a line of what a key does; a longer sentence is wrapped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class HelpRow(NamedTuple):
 
 
 def _row(entry: KeyEntry) -> HelpRow:
-    return HelpRow(" ".join(dict.fromkeys(entry.keys)), one_line(entry.text, WIDEST), entry.id)
+    return HelpRow(" ".join(dict.fromkeys(entry.keys)), one_line(entry.text), entry.id)
 
 
 class KeyTable(Static):
@@ -139,12 +139,15 @@ class KeyTable(Static):
 
 def _columns(rows: tuple[HelpRow, ...]) -> tuple[int, int, int]:
     """The cells that keys, texts and ids take, with the gaps behind them."""
-    keys, texts = (max(cells(row[at]) for row in rows) + GAP for at in (0, 1))
-    return keys, texts, max(len(row.id) for row in rows)
+    keys, texts = (max(cells(row[at]) for row in rows) for at in (0, 1))
+    return keys + GAP, min(texts, WIDEST) + GAP, max(len(row.id) for row in rows)
 
 
 def _content(row: HelpRow, room: int, wide: int, width: int) -> Content:
     keys = Content(" " * (room - GAP - cells(row.keys))).append(Content(row.keys).stylize("bold $accent"))
-    text = f"\n{' ' * room}".join(wrapped(row.text, max(LEAST, width - room) if width else WIDEST))
-    line = keys.append(" " * GAP + text)
-    return line.append(Content(" " * (wide - cells(row.text)) + row.id).stylize("$foreground-muted")) if wide else line
+    room_of_text = wide - GAP if wide else max(LEAST, width - room) if width else WIDEST
+    first, *others = wrapped(row.text, room_of_text)
+    line = keys.append(" " * GAP + first)
+    if wide:
+        line = line.append(Content(" " * (wide - cells(first)) + row.id).stylize("$foreground-muted"))
+    return line.append("".join(f"\n{' ' * room}{other}" for other in others))

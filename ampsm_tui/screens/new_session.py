@@ -118,6 +118,7 @@ class NewSessionScreen(AppScreen[FormResult | None]):
 
     CSS_PATH = ["dialog.tcss", "new_session.tcss"]  # noqa: RUF012 - as Textual declares it
     AUTO_FOCUS = "#prompt"
+    IS_FORM = True
     VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
         (0, "-low"),
         (16, "-middle"),
@@ -160,14 +161,14 @@ class NewSessionScreen(AppScreen[FormResult | None]):
             yield Field("prompt", "Prompt", prompt)
             yield Field("name", "Name", _line("name", begin["name"], "made of the prompt"))
             yield Field("script", "Script", _line("script", begin["script"], "checks each iteration: make test"))
-            yield Field("mode", "Mode", _line("mode", begin["mode"], "amp's own default; several: medium,high"))
+            yield Field("mode", "Mode", _line("mode", begin["mode"], "amp's own, or medium,high"))
             yield Field("copies", "Copies", _line("copies", begin["copies"], "1"))
             yield Field("branch", "Branch", Choice(begin["branch"], id="branch", placeholder="a new one at the base"))
             yield Field("folder", "Folder", _line("folder", begin["folder"], "all of the repository"))
-            with Horizontal(classes="buttons"):
-                yield Button("Start", id="start", variant="primary", compact=True)
-                yield Button("Start later", id="later", compact=True)
-                yield Button("Cancel", id="cancel", compact=True)
+        with Horizontal(classes="buttons"):  # below what scrolls: they are always seen
+            yield Button("Start", id="start", variant="primary", compact=True)
+            yield Button("Start later", id="later", compact=True)
+            yield Button("Cancel", id="cancel", compact=True)
         yield Static("", id="state")
         yield KeyBar()
 
@@ -199,7 +200,7 @@ class NewSessionScreen(AppScreen[FormResult | None]):
         self._recent = tuple(roots)
         self.query_one("#repo", Choice).offer(self._recent)
         if mode := app_of(self).settings.text("amp.mode"):
-            self.query_one("#mode", Input).placeholder = one_line(f"{mode}, of the settings; several: medium,high", 60)
+            self.query_one("#mode", Input).placeholder = one_line(f"{mode}, of the settings, or medium,high", 60)
         self._suggest_name(self.draft.prompt)
         run_while_open(self, self._find_repository(), group="look", exclusive=True)
 
@@ -234,8 +235,8 @@ class NewSessionScreen(AppScreen[FormResult | None]):
         self.query_one("#branch", Choice).offer(found.branches)
         base.input.placeholder = one_line(f"{found.base}, checked out there" if found.base else "a branch", 60)
         if found.modes:
-            own = f"{found.mode}, of the settings" if found.mode else "amp's own default"
-            self.query_one("#mode", Input).placeholder = one_line(f"{own}; {', '.join(found.modes)}", 60)
+            own = f"{found.mode}, of the settings" if found.mode else "amp's own"
+            self.query_one("#mode", Input).placeholder = one_line(f"{own}, or {', '.join(found.modes)}", 60)
         if not self._script_typed:
             with self.prevent(Input.Changed):
                 self.query_one("#script", Input).value = self._offered["script"] = found.script
@@ -313,6 +314,7 @@ class NewSessionScreen(AppScreen[FormResult | None]):
         by_field = {one.field: one for one in troubles}
         for field in self.query(Field):
             one = by_field.get(field.field)
+            field.set_class(one is not None, "-trouble")
             field.query_one(TroubleText).show(one.message if one else "", in_app(self, one.hint) if one else "")
         start = by_field.get("start")
         self._show_state(f"✗ {start.message}\n{in_app(self, start.hint)}" if start else _about(self.draft, self._notes))

@@ -79,6 +79,9 @@ _ALSO_CALLED = {
 NAME_WIDTH = 26
 """Cells of a name: the longest has a theme's."""
 
+NAME_SHARE = 0.5
+"""The share of a narrow screen that the names have, so that the keys stand beside them."""
+
 
 class PaletteEntry(NamedTuple):
     """One line of the palette."""
@@ -105,6 +108,10 @@ class ScreenActions(Provider):
                 also = "colours colors appearance"
                 yield PaletteEntry(f"Theme: {name}", "", kept, also, partial(self._wear, name))
 
+    @property
+    def _name_width(self) -> int:
+        return min(NAME_WIDTH, int(self.app.size.width * NAME_SHARE))
+
     async def _do(self, entry: KeyEntry) -> None:
         await self.app.run_action(entry.action, entry.node)
 
@@ -121,12 +128,14 @@ class ScreenActions(Provider):
             # By single letters in the name alone: a sentence has those of nearly every word.
             by_letters, offsets = match(query, entry.name)
             if score := _worth(query, entry) or by_letters / (by_letters + 1):
-                yield Hit(score, _row(entry, offsets), entry.do, text=entry.name, help=one_line(entry.sentence))
+                row = _row(entry, self._name_width, offsets)
+                yield Hit(score, row, entry.do, text=entry.name, help=one_line(entry.sentence))
 
     async def discover(self) -> Hits:
         """Every action, shown while nothing is typed yet."""
         for entry in self._all():
-            yield DiscoveryHit(_row(entry), entry.do, text=entry.name, help=one_line(entry.sentence))
+            row = _row(entry, self._name_width)
+            yield DiscoveryHit(row, entry.do, text=entry.name, help=one_line(entry.sentence))
 
 
 def _worth(query: str, entry: PaletteEntry) -> int:
@@ -139,9 +148,13 @@ def _worth(query: str, entry: PaletteEntry) -> int:
     return next((4 - at for at, text in enumerate(texts) if typed in text), scattered)
 
 
-def _row(entry: PaletteEntry, matched: Sequence[int] = ()) -> Content:
-    """The name with its matching letters underlined, and its keys in a column at the right."""
-    name = Content(fit(one_line(entry.name), NAME_WIDTH)).stylize("bold")
+def _row(entry: PaletteEntry, width: int, matched: Sequence[int] = ()) -> Content:
+    """The name with its matching letters underlined, and its keys in a column at the right, which begins at `width`.
+
+    A name without keys has the whole line.
+    """
+    text = one_line(entry.name)
+    name = Content(fit(text, width) if entry.keys else text).stylize("bold")
     for at in matched:
         name = name.stylize("underline", at, at + 1)
     return name.append(f"  {one_line(entry.keys)}")

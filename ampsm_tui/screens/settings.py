@@ -27,6 +27,9 @@ from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.setting_row import KeysRow, SettingRow
 
 KEYS_ROOM = 18
+KEY_ROOM = 6
+"""Cells for one key, where there is no room for several that do one thing."""
+
 MEANING_ROOM = 52
 WITH_ROOM = 60
 """Columns from which on several keys for one thing have room."""
@@ -74,13 +77,12 @@ class KeysScreen(AppScreen[None]):
     def on_mount(self) -> None:
         """Fill the list, group by group."""
         options: list[Option] = []
-        shown = ""
+        places: dict[str, list[Key]] = {}
         for key in KEYS.values():
-            if (place := ", ".join(key.screens)) != shown:
-                title = Content(("" if not options else "\n") + f" {place}").stylize("$primary bold")
-                options.append(Option(title, disabled=True))
-                shown = place
-            options.append(Option(self._line(key), id=key.id))
+            places.setdefault(", ".join(key.screens), []).append(key)
+        for place, held in places.items():
+            title = Content(("" if not options else "\n") + f" {place}").stylize("$primary bold")
+            options += [Option(title, disabled=True), *(Option(self._line(key), id=key.id) for key in held)]
         listed = self._listed
         listed.add_options(options)
         listed.highlighted = 1
@@ -106,12 +108,13 @@ class KeysScreen(AppScreen[None]):
         names = " ".join(self.app.get_key_display(Binding(one, "")) for one in given.split(","))
         dot = "•" if given != self._default(key) else " "
         width = self.app.size.width
-        room = KEYS_ROOM if width >= WITH_ROOM else 8
+        room = KEYS_ROOM if width >= WITH_ROOM else KEY_ROOM
         line = Content(f" {dot} ").stylize("$accent").append(Content(fit(names, room)).stylize("bold"))
-        if width < WITH_IDS:
-            return line.append("  " + f"\n{' ' * (room + 5)}".join(wrapped(key.meaning, max(10, width - room - 7))))
-        line = line.append("  " + fit(key.meaning, MEANING_ROOM))
-        return line.append(f"  {key.id}")  # not dim: in the terminal's own colours that is not read under the cursor
+        has_id = width >= WITH_IDS
+        first, *others = wrapped(key.meaning, MEANING_ROOM if has_id else max(10, width - room - 7))
+        # The name is not dim: in the terminal's own colours that is not read under the cursor.
+        line = line.append(f"  {fit(first, MEANING_ROOM)}  {key.id}" if has_id else f"  {first}")
+        return line.append("".join(f"\n{' ' * (room + 5)}{other}" for other in others))
 
     @property
     def _chosen(self) -> Key | None:
@@ -173,6 +176,7 @@ class SettingsScreen(AppScreen[None]):
     CSS_PATH = "settings.tcss"
     TITLE = "settings"
     AUTO_FOCUS = "SettingRow Input"
+    IS_FORM = True
     PURPOSE = (
         "Each setting is written to the configuration file as soon as it is given.",
         "A dot marks what is not as ampsm comes. Running iterations keep what they began with.",

@@ -194,8 +194,8 @@ def choices(file: "OpenFile", sides: SideNames, width: int, keys: KeyNames) -> l
     """A file that is not resolved by its lines: what each side did, and what can be done about it."""
     lines: list[PieceLine] = [(Piece(one_line(file.path, 500), "title"),), ()]
     text = _NAMES.sub(lambda found: found.group()[:12], one_line(file.said, 600))
-    lines += [(Piece(line, "quiet"),) for line in wrapped(text, width, 4)] if text else []
-    lines += [(), *_side_line("before", "", _what(file.base), "base", width)]
+    lines += [*((Piece(line, "quiet"),) for line in wrapped(text, width, 4)), ()] if text else []
+    lines += [*_side_line("before", "", _what(file.base), "base", width)]
     ours, theirs = keys("conflict.ours"), keys("conflict.theirs")
     lines += _side_line(f"{sides.ours} (base)", ours, _what(file.ours), "ours", width)
     lines += _side_line(f"{sides.theirs} (session)", theirs, _what(file.theirs), "theirs", width)
@@ -213,8 +213,18 @@ def _what(stage: "Stage | None") -> str:
 
 
 def _side_line(name: str, key: str, text: str, style: str, width: int) -> list[PieceLine]:
-    head = f"{key:2} {one_line(name, 200)}"
-    return [(Piece(fit(head, min(44, max(20, width // 2))), style), Piece(text, "text"))]
+    head = Piece(f"{key:2} {one_line(name, 200)}", style)
+    room = min(44, max(20, width // 2))
+    if room + cells(text) > width:
+        return [(head,), (Piece("   "), Piece(text, "text"))]
+    return [(head._replace(text=fit(head.text, room - 1)), Piece(" "), Piece(text, "text"))]
+
+
+def takes_both(file: "OpenFile") -> bool:
+    """Whether both sides of a file can be kept: one below the other, or the one that is there."""
+    if (file.ours is None) != (file.theirs is None):
+        return True
+    return bool(file.hunks) or (file.ours is not None and file.kind not in ("binary", "submodule"))
 
 
 def _keys(file: "OpenFile", sides: SideNames, keys: KeyNames) -> list[tuple[str, str]]:
@@ -226,10 +236,10 @@ def _keys(file: "OpenFile", sides: SideNames, keys: KeyNames) -> list[tuple[str,
         found.append(
             (keys(f"conflict.{one}"), f"take {name}: " + ("the file is deleted" if stage is None else _taken(stage)))
         )
-    if (file.ours is None) != (file.theirs is None):
-        found.append((both, "keep the file that is there"))
-    elif file.ours is not None and file.kind not in ("binary", "submodule"):
-        found.append((both, "both, where git can lay them one after the other"))
+    if takes_both(file):
+        is_one = (file.ours is None) != (file.theirs is None)
+        text = "keep the file that is there" if is_one else "both, where git can lay them one after the other"
+        found.append((both, text))
     found.append((as_is, "as it lies in the worktree now" + (": your rerere has resolved it" if file.rerere else "")))
     found.append((edit, f"edit it, or put another file there, then {as_is}"))
     return found

@@ -6,10 +6,10 @@ from textual.binding import Binding
 
 from ampsm_tui.widgets.line_widgets import Piece, TextLine, pieces_width
 
-_LAST = ("help", "quit")
-"""The ids of what stays when the room is little."""
+_LAST = ("dialog.cancel", "help", "quit")
+"""The ids of what stays when the room is little: the ways out."""
 
-_COMMON = frozenset({"back", "dialog.cancel", "table.filter"})
+_COMMON = frozenset({"back", "table.filter"})
 """The ids of what many screens have alike: it goes behind what one of them is for."""
 
 
@@ -61,7 +61,9 @@ class KeyBar(TextLine):
             is_shown = binding.description and active.enabled and (binding.show or binding.id in _LAST)
             if is_shown and (not isinstance(screen, OffersKeys) or screen.offers(binding.id or "")):
                 shown.setdefault(binding.id or binding.action, binding)
-        last = [shown.pop(name) for name in _LAST if name in shown]
+        # Among boxes to write in there is no key for help: what stays is the way out.
+        staying = _LAST if shown.keys() & set(_LAST) else ("back",)
+        last = [shown.pop(name) for name in staying if name in shown]
         # What a box or a form is for goes before the keys of its text, which have the focus.
         ordered = sorted(shown.values(), key=lambda binding: (not binding.priority, binding.id in _COMMON))
         entries = [self._pieces(binding) for binding in (*ordered, *last)]

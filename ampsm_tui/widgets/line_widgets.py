@@ -188,6 +188,22 @@ def pieces_width(pieces: Iterable[Piece]) -> int:
     return sum(cells(piece.text) for piece in pieces)
 
 
+def fitting(pieces: Iterable[Piece], room: int) -> list[Piece]:
+    """Pieces in at most so many cells; where anything is left out there is an ellipsis."""
+    kept: list[Piece] = []
+    for piece in pieces:
+        text = piece.text if cells(piece.text) <= room else piece.text.rstrip()
+        text = cut(text, room)
+        if piece.text.strip() and not text and kept and not kept[-1].text.endswith("…"):
+            last = kept[-1]
+            kept[-1] = last._replace(text=cut(f"{last.text} ", cells(last.text)))
+        kept.append(piece._replace(text=text))
+        room -= cells(text)
+        if text != piece.text:  # cut, or without the blanks at its end
+            break
+    return kept
+
+
 class BlendedStyles:
     """The styles of a widget by the names of its component classes, each worked out once, so that all can be read."""
 
@@ -224,12 +240,10 @@ class BlendedStyles:
 
     def strip(self, pieces: Iterable[Piece], width: int) -> Strip:
         """Pieces as a line of that width; what there is no room for is cut, with one ellipsis."""
-        segments: list[Segment] = []
-        left = width
-        for piece in pieces:
-            text = cut(piece.text, left)
-            left = left - cells(text) if text == piece.text else 0
-            segments.append(Segment(text, self.style(f"-{piece.style}" if piece.style else "")))
+        segments = [
+            Segment(piece.text, self.style(f"-{piece.style}" if piece.style else ""))
+            for piece in fitting(pieces, width)
+        ]
         return Strip(segments).adjust_cell_length(width, self.style())
 
 

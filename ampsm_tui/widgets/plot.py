@@ -90,9 +90,15 @@ def _legend(plot: "Plot", width: int) -> list[Line]:
     used = _used(plot)
     if len(used) > 1:
         pieces: list[Piece] = []
+        taken = 0
         for at in used:
             name = plot.series[at].name
+            size = cells(name) + 2
+            if taken and taken + size > width:
+                lines.append(tuple(pieces))
+                pieces, taken = [], 0
             pieces += [Piece(f"{FILLS[at % len(FILLS)]} ", style_of(name, at)), Piece(f"{name}  ", "quiet")]
+            taken += size + 2
         lines.append(tuple(pieces))
     if plot.note:
         lines.append((Piece(fit(one_line(plot.note), width), "quiet"),))

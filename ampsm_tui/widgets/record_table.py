@@ -20,7 +20,7 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import fit
 from ampsm_tui.theme import state_rules
-from ampsm_tui.widgets.line_widgets import Piece
+from ampsm_tui.widgets.line_widgets import Piece, pieces_width
 from ampsm_tui.widgets.table_lines import GAP, GUTTER, Cells, RowState, TableView, note, nothing_found, paint_row
 
 Record = TypeVar("Record")
@@ -46,6 +46,11 @@ class RecordColumn(NamedTuple):
     narrow: "RecordColumn | None" = None
     comfort: int = 0
     """Cells that it is to have before a column that is but an extra comes in."""
+
+    @property
+    def grows(self) -> bool:
+        """Whether it takes more than its least where there is room."""
+        return self.least < self.most
 
 
 Shown = Callable[[Any, datetime], tuple[Piece, ...]]
@@ -80,10 +85,14 @@ def state_column(
     )
 
 
-def layout(columns: Sequence[RecordColumn], width: int) -> tuple[tuple[RecordColumn, int], ...]:
+def layout(
+    columns: Sequence[RecordColumn], width: int, needs: Callable[[RecordColumn], int] | None = None
+) -> tuple[tuple[RecordColumn, int], ...]:
     """The columns that `width` cells have room for, each with its cells.
 
-    What is to spare goes to those that can grow, and the rest of it, or what is lacking, to the widest.
+    `needs`: the cells that the values of a column take, beyond which it does not grow. What is to spare goes to those
+    that can grow, and the rest of it to the last column of text, so that the figures behind it end at the right edge;
+    what that shows often changes, and the others do not jump with it. What is lacking the widest lacks.
     """
     kept = list(columns)
     while _wanted(kept) > width and any(column.drop_order for column in kept):
@@ -92,13 +101,19 @@ def layout(columns: Sequence[RecordColumn], width: int) -> tuple[tuple[RecordCol
         kept[at : at + 1] = [first.narrow] if first.narrow is not None else []
     spare = width - _least(kept)
     room = [column.least for column in kept]
-    while spare > 0 and (growing := [at for at, column in enumerate(kept) if room[at] < column.most]):
+    last = max((at for at, column in enumerate(kept) if column.grows and not column.right), default=None)
+    most = [
+        column.most if needs is None or at == last or not column.grows else min(column.most, needs(column))
+        for at, column in enumerate(kept)
+    ]
+    while spare > 0 and (growing := [at for at in range(len(kept)) if room[at] < most[at]]):
         for at in growing[:spare]:
             room[at] += 1
         spare -= len(growing[:spare])
     if kept:
         widest = max(range(len(kept)), key=lambda at: kept[at].most)
-        room[widest] = max(1, room[widest] + spare)
+        flexible = last if last is not None and spare > 0 else widest
+        room[flexible] = max(1, room[flexible] + spare)
     return tuple(zip(kept, room, strict=True))
 
 
@@ -168,6 +183,9 @@ class RecordKind(NamedTuple, Generic[Record]):
         return replace(how, sort=sorts[(at + 1) % len(sorts)], is_reversed=False)
 
 
+MEASURED = 500
+"""Records whose values are measured for the widths of the columns."""
+
 _STYLES = ("titles", "cursor", "quiet", "name", "pointer", "marked", "added", "deleted", *SHOWN)
 
 
@@ -227,6 +245,7 @@ class RecordTable(TableView, Generic[Record]):
         """Show these records; the cursor stays on its record, and lines that are as they were are left alone."""
         self.records = tuple(records)
         self.marked &= {self.kind.key(record) for record in records}
+        self.lay_out()
         self.order_rows()
 
     def set_kind(self, kind: RecordKind[Record]) -> None:
@@ -256,12 +275,18 @@ class RecordTable(TableView, Generic[Record]):
 
     def lay_out(self) -> None:
         """Choose the columns for the width as it is now."""
-        columns = layout(self.kind.columns, self.size.width - GUTTER - 1)
+        columns = layout(self.kind.columns, self.size.width - GUTTER - 1, self._needs if self.records else None)
         if columns != self._columns:
             self._columns = columns
             self._painted.clear()
             self.refresh()
         self.viewport.titles = 1 if self.size.height >= 5 else 0
+
+    def _needs(self, column: RecordColumn) -> int:
+        """The cells that the longest value of a column takes."""
+        at = app_of(self).clock()
+        shown = (column.value(record, at) for record in (self.records or ())[:MEASURED])
+        return max(map(pieces_width, shown), default=0)
 
     def order_rows(self, *, repaint: bool = False) -> None:
         """Bring the records into their order, and paint what differs; with `repaint` all of them."""

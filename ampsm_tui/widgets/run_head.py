@@ -114,7 +114,8 @@ def bar_line(batch: Batch, progress: BatchProgress, at: datetime, width: int) ->
     left = left_text(batch, progress, at)
     room = min(LONGEST_BAR, width - max(len(share), 10) - cells(left) - 4)
     if room < 8:
-        left = left.partition(" left")[0]
+        if cells(share) + cells(left) + 2 > width:
+            left = left.partition(" left")[0]
         room = min(LONGEST_BAR, width - len(share) - cells(left) - 4)
     bar = bar_pieces(progress, room) if room >= 8 and total else []
     gap = [Piece("  ")] if bar else []
@@ -153,13 +154,13 @@ def _roughly(seconds: float) -> str:
     return f"{seconds / 3600:.1f}h"
 
 
-def counts_pieces(counts: dict[ItemState, int], *, words: bool, gap: str = "  ") -> list[Piece]:
-    """How many items are in each state that any is in, with or without the word."""
+def counts_pieces(counts: dict[ItemState, int], *, words: bool, gap: str = "  ", space: str = " ") -> list[Piece]:
+    """How many items are in each state that any is in, with or without the word; `space` follows each glyph."""
     parts = []
     for state in ORDER:
         if counts.get(state):
             word = f" {state.value}" if words else ""
-            parts.append(Piece(f"{SHOWN[state.value].glyph} {counts[state]}{word}{gap}", state.value))
+            parts.append(Piece(f"{SHOWN[state.value].glyph}{space}{counts[state]}{word}{gap}", state.value))
     return parts
 
 
@@ -174,7 +175,8 @@ def counts_line(view: "RunView", width: int) -> tuple[list[Piece], list[Piece]]:
         left = counts_pieces(progress.counts, words=words)
         if pieces_width(left) + cells(right) < width:
             return left, [Piece(right, "quiet")]
-    return counts_pieces(progress.counts, words=False, gap=" "), []
+    left = counts_pieces(progress.counts, words=False, gap=" ")
+    return (left if pieces_width(left) <= width else counts_pieces(progress.counts, words=False, gap=" ", space="")), []
 
 
 def cost_text(view: "RunView") -> str:

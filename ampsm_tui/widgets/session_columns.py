@@ -163,6 +163,9 @@ ALL = (STATE, NAME, REPOSITORY, DOING, ITERATIONS, LINES, FILES, AHEAD, TESTS, T
 COMFORT = 20
 """Cells that name and doing have above their least before a column of figures may be there."""
 
+WHOLE_NAME = 40
+"""Cells up to which names are to be whole before the last of the figures come in."""
+
 COMFORT_BESIDE_LINES = 8
 """Cells that name and doing have above their least before the changed lines may be there as the only figures."""
 
@@ -178,17 +181,18 @@ def layout(width: int, *, repositories: int = 2, longest: int = 60) -> tuple[tup
     """
     columns = [column for column in ALL if repositories > 1 or column is not REPOSITORY]
     columns[0] = STATE if width >= WORDS_FROM else GLYPH
-    while _wanted(columns) > width and any(column.drop_order for column in columns):
+    while _wanted(columns, longest) > width and any(column.drop_order for column in columns):
         columns.remove(max(columns, key=lambda column: column.drop_order))
     room = {column.title: column.least for column in columns}
     spare = width - _least(columns)
     if DOING in columns:
         longest = max(NAME.least, min(longest, NAME.most))
-        given = max(0, min(longest - NAME.least, spare * 2 // 5))
+        given = max(0, min(longest - NAME.least, max(spare * 2 // 5, spare - DOING.least)))
         room[NAME.title] += given
         spare -= given
         if REPOSITORY in columns:
-            given = max(0, min(REPOSITORY.most - REPOSITORY.least, spare - (DOING.most - DOING.least) // 2))
+            least = max(spare // 4, spare - (DOING.most - DOING.least) // 2)
+            given = max(0, min(REPOSITORY.most - REPOSITORY.least, least))
             room[REPOSITORY.title] += given
             spare -= given
     widest = DOING if DOING in columns else NAME
@@ -200,8 +204,10 @@ def _least(columns: list[Column]) -> int:
     return sum(column.least for column in columns) + GAP * (len(columns) - 1)
 
 
-def _wanted(columns: list[Column]) -> int:
+def _wanted(columns: list[Column], longest: int) -> int:
     """The cells that these columns need; figures only come in where name and doing can be read."""
     most = max(column.drop_order for column in columns)
     comfort = COMFORT if most > LINES.drop_order else COMFORT_BESIDE_LINES if most == LINES.drop_order else 0
+    if most > ITERATIONS.drop_order:
+        comfort = max(comfort, min(longest, WHOLE_NAME) - NAME.least + DOING.least)
     return _least(columns) + comfort

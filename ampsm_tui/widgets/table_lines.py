@@ -16,9 +16,9 @@ from textual.strip import Strip
 
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.bindings import bind
-from ampsm_tui.clean import cells, cut, fit, one_line, wrapped
+from ampsm_tui.clean import cells, fit, one_line, wrapped
 from ampsm_tui.hints import key_name
-from ampsm_tui.widgets.line_widgets import BlendedStyles, DraggedText, LineDrag, Piece
+from ampsm_tui.widgets.line_widgets import BlendedStyles, DraggedText, LineDrag, Piece, fitting
 
 FAR = 1_000_000
 """More rows than any table has."""
@@ -286,18 +286,3 @@ def nothing_found(table: TableView) -> str:
     """What stands in a table whose arrangement leaves none of its rows; where it is no filter, with the way back."""
     text = table.arrangement.text
     return f"Nothing matches {one_line(text, 40)!r}" if text else f"None of these; {key_name(table, 'back')} shows all"
-
-
-def fitting(pieces: Sequence[Piece], room: int) -> list[Piece]:
-    """Pieces in at most so many cells; where anything is left out there is an ellipsis."""
-    kept: list[Piece] = []
-    for piece in pieces:
-        text = cut(piece.text, room)
-        if piece.text.strip() and not text and kept and not kept[-1].text.endswith("…"):
-            last = kept[-1]
-            kept[-1] = last._replace(text=cut(f"{last.text} ", cells(last.text)))
-        kept.append(piece._replace(text=text))
-        room -= cells(text)
-        if text != piece.text:
-            break
-    return kept

@@ -58,8 +58,7 @@ def too_wide(app: App[int]) -> Iterator[str]:
 
 
 def cut_buttons(app: App[int]) -> Iterator[str]:
-    """Buttons of a box that are not wholly seen."""
-    if isinstance(app.screen, ModalScreen):
-        for button in app.screen.query(Button):
-            if button.display and app.screen.find_widget(button).visible_region.size != button.outer_size:
-                yield f"{button!r} is cut at {app.screen.size}"
+    """Buttons that are not wholly seen."""
+    for button in app.screen.query(Button):
+        if button.display and app.screen.find_widget(button).visible_region.size != button.outer_size:
+            yield f"{button!r} is cut at {app.screen.size}"

@@ -11,7 +11,7 @@ from rich.style import Style
 from textual.color import Color
 from textual.strip import Strip
 
-from ampsm_tui.clean import cells, cut, fit, inert, many_lines, one_line
+from ampsm_tui.clean import cells, cut, fit, inert, many_lines, one_line, wrapped
 from ampsm_tui.driver.safe_output import SafeLines, safe_output
 
 ANY = st.text(st.characters(codec=None), max_size=60)
@@ -50,6 +50,15 @@ def test_one_line_is_inert_whatever_it_was(text: str) -> None:
     assert "\n" not in shown
     assert len(shown) <= 2_000
     assert one_line(shown) == shown or "…" in shown
+
+
+@given(st.lists(st.text("ab漢", min_size=1, max_size=9), min_size=1, max_size=8), st.integers(2, 24))
+def test_a_word_that_has_room_in_a_line_is_not_broken(words: list[str], width: int) -> None:
+    lines = wrapped(" ".join(words), width)
+    assert all(cells(line) <= width for line in lines)
+    assert "".join(lines).replace(" ", "") == "".join(words)
+    if max(map(cells, words)) <= width:
+        assert [word for line in lines for word in line.split()] == words
 
 
 @given(ANY)

@@ -291,7 +291,10 @@ async def test_how_each_kind_looks(desk: Desk, snapshot_svg: Camera) -> None:
         desk.sees_not("3   both")
         await desk.press("enter")
         desk.sees("the submodule points to bbbbbbbbbbbb", "the submodule points to cccccccccccc")
+        desk.sees_not("3 both")
         await snapshot_svg.tour(desk, "submodule")
+        await desk.resize(30, 24)
+        desk.sees("submodule at bbbbbbbbbbbb", "submodule at cccccccccccc")
 
 
 OTHER_KEYS = {"ours": "A", "theirs": "B", "both": "F", "edit": "I", "as-is": "L", "undo": "O", "continue": "ctrl+y"}

@@ -46,6 +46,9 @@ async def test_what_is_missing_is_said_and_looked_at_again(desk: Desk, snapshot_
     async with desk.open(a_board()):
         desk.sees("✗ The amp program was not found", "npm install", "amp login", "not in a git repository")
         await snapshot_svg.tour(desk)
+        for size in ((30, 24), (50, 20)):
+            await desk.resize(*size)
+            desk.sees("npm install", "amp login", "Start ampsm", "lists")
         desk.answers["first_run_checks"] = lambda *_: GOOD
         await desk.press("R")
         desk.sees("✓ amp is")

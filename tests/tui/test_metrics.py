@@ -90,6 +90,7 @@ async def test_by_day(numbers: Desk, snapshot_svg: Camera, size: tuple[int, int]
     async with numbers.open(BOARD, size=size):
         await numbers.press("number_sign")
         snapshot_svg(numbers.app)
+        numbers.sees("cache write", "cache read")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

@@ -178,6 +178,32 @@ async def test_recent_repositories_and_branches_are_chosen_from_a_list(form: Des
         form.asked("repository_offer", "/home/ada/api")
 
 
+@pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light", "ampsm-light"])
+async def test_the_line_that_would_be_taken_stands_out_in_every_theme(form: Desk, theme: str) -> None:
+    async with form.open(board()):
+        form.app.theme = theme
+        await form.press("a", "shift+tab", "down", "down")
+        grounds = {
+            segment.text.strip(): segment.style.bgcolor
+            for strip in form.app.screen._compositor.render_strips()
+            for segment in strip
+            if segment.style is not None and segment.text.strip() in ("release/2.0", "origin/main")
+        }
+        assert grounds["release/2.0"] != grounds["origin/main"]
+
+
+@pytest.mark.parametrize("size", [(30, 24), (50, 20), (80, 12)])
+async def test_the_field_that_has_the_keys_stays_in_sight_in_a_smaller_window(
+    form: Desk, size: tuple[int, int]
+) -> None:
+    async with form.open(board(), size=(120, 40)):
+        await form.press("a", *["tab"] * 6)
+        field = form.app.screen.focused
+        assert field is not None
+        await form.resize(*size)
+        assert form.app.screen.find_widget(field).visible_region.height == 1
+
+
 async def test_a_path_is_completed_while_it_is_typed(form: Desk) -> None:
     form.answers["completions"] = lambda typed: (f"{typed}i", f"{typed}ple")
     async with form.open(board()):

@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ampsm_tui.clean import cells
-from ampsm_tui.widgets.line_widgets import Piece
+from ampsm_tui.widgets.line_widgets import Piece, fitting
 from ampsm_tui.widgets.record_table import RecordArrangement, RecordTable, layout
 from ampsm_tui.widgets.run_columns import files_kind, items_kind, runs_kind, variants_kind
-from ampsm_tui.widgets.table_lines import GAP, fitting
+from ampsm_tui.widgets.table_lines import GAP
 from tests.tui.batches import a_run, a_view, all_states, an_item, sessions_of, some_runs
 from tests.tui.builders import a_board
 from tests.tui.desk import Desk
@@ -20,6 +20,14 @@ def test_columns_fill_their_width_exactly_and_are_never_below_their_least(width:
     shown = layout(kind.columns, width)  # type: ignore[attr-defined]
     assert sum(room for _, room in shown) + GAP * (len(shown) - 1) == width
     assert all(room >= column.least for column, room in shown)
+
+
+def test_what_a_column_does_not_need_is_for_the_last_that_has_text() -> None:
+    needs = {"NAME": 20, "REPOSITORY": 13, "MODE": 4, "#": 2}
+    shown = {column.title: room for column, room in layout(KINDS[1].columns, 120, lambda one: needs.get(one.title, 0))}
+    assert (shown["NAME"], shown["REPOSITORY"]) == (20, 13)
+    spare = {column.title: room for column, room in layout(KINDS[1].columns, 120)}
+    assert shown["DOING"] > spare["DOING"]
 
 
 @given(st.lists(st.sampled_from(["✓ 2 ", "⊘ 1 ", "", "漢字", "a", "…"]), max_size=6), st.integers(1, 24))

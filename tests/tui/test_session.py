@@ -470,6 +470,10 @@ async def test_looks_searching_while_it_runs(desk: Desk, snapshot_svg: Camera) -
         await desk.type("form")
         await desk.press("enter", "n")
         snapshot_svg(desk.app)
+        for theme in ("ampsm-light", "ampsm"):  # with what is found in code and in what is pale
+            desk.app.theme = theme
+            await desk.resize(120, 40)
+            snapshot_svg.check(desk.app)
 
 
 async def test_text_is_selected_by_dragging_and_copied(desk: Desk) -> None:

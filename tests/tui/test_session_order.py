@@ -74,7 +74,7 @@ def test_columns_fill_the_width_and_name_and_age_stay(width: int, repositories: 
     if width >= 26:
         assert total == width
         assert AGE in names
-    if width >= 150:
+    if width >= 160:
         assert set(ALL) - set(names) <= {column for column in ALL if column.title == "REPOSITORY"}
 
 

@@ -215,7 +215,7 @@ async def test_layouts_switch_while_the_pane_is_resized(counted: Desk) -> None:
         await counted.resize(80, 10)
         counted.sees("script failed (2)", "quit")
         await counted.resize(200, 50)
-        counted.sees("TOKENS", "iterations")
+        counted.sees("TESTS", "Move the billing job to the queue  ", "iterations")
 
 
 async def test_only_what_is_on_screen_is_counted(desk: Desk) -> None:

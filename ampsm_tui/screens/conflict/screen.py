@@ -20,6 +20,7 @@ from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.conflict.choices import ConflictChoices, ConflictForAmp
 from ampsm_tui.screens.conflict.completion import ConflictCompletion
 from ampsm_tui.screens.conflict.pane import ConflictPane
+from ampsm_tui.widgets.conflict_lines import takes_both
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.notices import StaleNotice
 
@@ -98,6 +99,13 @@ class ConflictScreen(AppScreen[object]):
 
     def _take_board(self, board: Board | None) -> None:
         self.amp.take_board(board)
+
+    def offers(self, key_id: str) -> bool:
+        """What takes a side lives on a file that is open, and what takes both where they can stand together."""
+        file = self.pane.file
+        if key_id in ("conflict.ours", "conflict.theirs"):
+            return file is not None
+        return key_id != "conflict.both" or (file is not None and takes_both(file))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the keys that mean something now."""

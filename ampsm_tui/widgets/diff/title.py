@@ -31,6 +31,9 @@ class ReviewStatus:
     news: str = ""
 
 
+READABLE = 10
+"""Cells of a name below which it says nothing."""
+
 BAR = 10
 """Cells of the bar that shows how much is viewed."""
 
@@ -75,7 +78,7 @@ class ReviewHead(TextLine):
         right = _right(now, words=True, has_bar=True)
         if pieces_width(right) + pieces_width(_left(now)) > width - 2:
             right = _right(now, words=True)
-        if pieces_width(right) > width - 16:
+        if pieces_width(right) > width - 16 or pieces_width(right) + pieces_width(_left(now)[:3]) > width - 2:
             right = _right(now, words=False)
         if pieces_width(right) > width - 10:
             right = right[-1:]
@@ -85,7 +88,7 @@ class ReviewHead(TextLine):
             if pieces_width(left) + cells(piece.text) <= room:
                 left.append(piece)
                 continue
-            if piece.style in ("name", "range"):
+            if piece.style == "range" or (piece.style == "name" and room - pieces_width(left) >= READABLE):
                 left.append(Piece(cut(piece.text, max(0, room - pieces_width(left))), piece.style))
             elif piece.style == "minus":
                 left.pop()  # one of two counts would be misread

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
+from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
@@ -93,7 +94,9 @@ def marked(strip: Strip, query: TranscriptQuery, style: Style) -> Strip:
         start = cells(text[:place])
         pieces.append(strip.crop(end, start))
         end = start + cells(text[place : place + len(query.text)])
-        pieces.append(strip.crop(start, end).apply_style(style))
+        found = strip.crop(start, end)
+        # Over its own style, not below it: what is pale or coloured there could not be read on this background.
+        pieces.append(Strip(Segment(one.text, (one.style or Style.null()) + style) for one in found))
     pieces.append(strip.crop(end))
     return Strip.join(pieces)
 
