@@ -86,6 +86,7 @@ class AmpsmApp(theme.ThemedApp):
     Choice > OptionList > .option-list--option-highlighted, PickOne > OptionList > .option-list--option-highlighted {
         background: $block-cursor-background; color: $block-cursor-foreground;
     }
+    Input:ansi > .input--cursor { background: ansi_default; color: ansi_default; text-style: reverse; }
     Input > .input--placeholder, TextArea .text-area--placeholder { color: $foreground-muted; }
     CommandPalette > .command-palette--help-text { color: $foreground-muted; text-style: not bold; }
     """

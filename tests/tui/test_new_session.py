@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from rich.color import Color
 
 from ampsm_engine.engine.drafts import RepositoryOffer, SessionDraft, Trouble, check
 from ampsm_engine.errors import NotFound, Refused
@@ -43,12 +44,16 @@ def form(desk: Desk) -> Desk:
     return desk
 
 
+DEFAULT = Color.default()
+"""The terminal's own colour."""
+
+
 def board() -> Board:
     return a_board(
         a_session(
             "fix login", id="s000000001", script_command="npm test", model_override="rush", base_branch="release/2.0"
         ),
-        a_session("elsewhere", repo_root="/home/ada/api"),
+        a_session("elsewhere", id="s000000002", repo_root="/home/ada/api"),
     )
 
 
@@ -304,3 +309,18 @@ async def test_with_the_real_engine_what_is_wrong_is_told_and_what_is_right_is_m
         assert made.amp_prompt == "Do it"
         bench.settled(made)
         assert check(bench.engine, SessionDraft(str(bench.repo), prompt="x")) == ()
+
+
+@pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])
+async def test_the_cursor_of_a_box_of_one_line_is_seen_in_the_terminal_s_own_colours(form: Desk, theme: str) -> None:
+    """What it inverts are the terminal's two colours: any other pair may be those that stand there already."""
+    async with form.open(board()):
+        form.app.theme = theme
+        await form.press("/", "q")
+        inverted = [
+            segment.style
+            for strip in form.app.screen._compositor.render_strips()
+            for segment in strip
+            if segment.style is not None and segment.style.reverse and segment.text == " "
+        ]
+        assert [(style.color, style.bgcolor) for style in inverted] == [(DEFAULT, DEFAULT)]
