@@ -87,6 +87,9 @@ _VIA = {
 }
 """The keys that lead from the list to a screen."""
 
+_ELSEWHERE = {"session.script": ("merge.script",)}
+"""The ids of a key on other screens that do the same."""
+
 _ARGUMENT = r"""(?:'[^']*'|"[^"]*"|--?[a-z][a-z-]*|[0-9a-z]{10}\b|[0-9]+\b|[A-Z][A-Z-]+|"?\.\.\."?)"""
 _COMMAND = re.compile(rf"ampsm ([a-z]+(?: [a-z]{{1,9}})?\b)((?: {_ARGUMENT})*)")
 """A command of ours, without the words of the sentence that follow it."""
@@ -132,8 +135,10 @@ def _way(node: DOMNode, found: re.Match[str]) -> str:
 def _place(node: DOMNode, key: Key) -> str:
     """The key where it works now; elsewhere the way from the list to it."""
     screen = next((one for one in reversed(node.app.screen_stack) if not isinstance(one, ModalScreen)), None)
-    if screen is not None and (shown := shown_key(screen, key.id)):
-        return shown
+    if screen is not None:
+        for key_id in (key.id, *_ELSEWHERE.get(key.id, ())):
+            if shown := shown_key(screen, key_id):
+                return shown
     way = [*(KEYS[name] for name in _VIA.get(key.screens[0], ())), key]
     return f"in the list {', then '.join(key_name(node, one.id) for one in way)}"
 

@@ -17,6 +17,7 @@ from ampsm_engine.merging.session_conflicts import SessionConflict, SessionConfl
 from ampsm_engine.model import MergeState, Session
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.clean import cells
+from ampsm_tui.hints import in_app
 from ampsm_tui.screens import script
 from ampsm_tui.screens.merge import run
 from ampsm_tui.screens.merge.screen import MergeScreen
@@ -393,3 +394,21 @@ async def test_who_only_watches_merges_nothing(desk: Desk) -> None:
         assert not isinstance(desk.app.screen, MergeScreen)
         desk.asked_not("preflight")
         desk.asked_not("last_undoable")
+
+
+async def test_enter_at_the_plan_names_the_key_that_carries_it_out(desk: Desk) -> None:
+    answered(desk)
+    async with desk.open(a_board(a_session("fix login", id="s000000001"))):
+        await desk.press("M", "enter", "enter")
+        desk.sees("^g does what the plan says.")
+        desk.asked_not("merge")
+
+
+async def test_a_finding_about_the_script_names_the_key_of_this_very_screen(desk: Desk) -> None:
+    answered(desk)
+    row = a_session("fix login", id="s000000001", script_command="make test")
+    async with desk.open(a_board(row)):
+        await desk.press("M")
+        assert in_app(desk.app.screen, "ampsm run s000000001, or: ampsm iterate s000000001 'Make it pass'") == (
+            "S (script), or: in the list m (message)"
+        )

@@ -10,11 +10,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.events import Key
 from textual.widgets import Static
 
 from ampsm_engine.last_places import LastPlace
 from ampsm_engine.model import Session
-from ampsm_tui.bindings import bind
+from ampsm_tui.bindings import bind, shown_key
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.merge.checks import MergeChecks
 from ampsm_tui.screens.merge.choices import MergeChoices
@@ -113,6 +114,11 @@ class MergeScreen(AppScreen[None]):
         if action == "script" and not self.pane.session.script_command:
             return False
         return super().check_action(action, parameters)
+
+    def on_key(self, event: Key) -> None:
+        """Enter goes on at the other steps: at the plan, which changes branches, it names the key that does it."""
+        if event.key == "enter" and self.pane.stage == "plan" and (key := shown_key(self, "merge.begin")):
+            self.notify(f"{key} does what the plan says.", markup=False)
 
     def action_go_on(self) -> None:
         """Go on from what was found to the plan, or leave the screen when there is a result."""
