@@ -320,7 +320,7 @@ def restore_last(engine: Engine) -> Session:
     """Bring back the session that went to the trash last; Refused when the trash is empty."""
     trashed = engine.store.sessions.all(trashed=True)
     if not trashed:
-        raise Refused("The trash is empty.", "ampsm trash ls")
+        raise Refused("Nothing to undo: no merge of this session, and the trash is empty.", "ampsm trash ls")
     return restore(engine, max(trashed, key=lambda session: session.trashed_at or "").id)
 
 
