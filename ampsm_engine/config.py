@@ -27,12 +27,12 @@ THEMES = (
     *("gruvbox", "monokai", "nord", "rose-pine", "rose-pine-dawn", "rose-pine-moon", "solarized-dark"),
     *("solarized-light", "textual-dark", "textual-light", "tokyo-night"),
 )
-"""What the screens have: two of ours, and those of Textual (a test holds that these are they)."""
+"""The themes of the screens: ours (`ampsm`, `ampsm-light`) and Textual's; a test holds that the list is complete."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting: its dotted name, default (which gives the type), meaning and bounds."""
+    """A setting: its dotted name, default (which gives the type), meaning and bounds."""
 
     name: str
     default: Value
@@ -164,7 +164,7 @@ Severity = Literal["unknown", "wrong", "broken"]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something in the file that cannot be used."""
+    """A problem of the settings file: an entry, or the whole file, that cannot be used."""
 
     name: str
     """The setting; empty where it is the file itself."""
@@ -204,7 +204,7 @@ class Settings:
         return bool(self[name])
 
     def with_values(self, values: Mapping[str, Value]) -> "Settings":
-        """These settings with other values for some names; nothing is written."""
+        """A copy of the settings with other values for some names; nothing is written."""
         return Settings({**self.values, **values}, self.problems) if values else self
 
     @property
@@ -361,7 +361,7 @@ def _unfit(setting: Setting, wanted: str, value: object) -> Unfit:
 
 
 def _kind(setting: Setting) -> str:
-    """What a setting takes, in words."""
+    """The kind of value that a setting takes, in words."""
     if setting.is_duration:
         from ampsm_engine import durations
 

@@ -41,7 +41,7 @@ def seconds(text: str) -> float | None:
 
 
 def _whole(milliseconds: float) -> float | None:
-    """Seconds, an int where they are whole; None where nobody can wait so long."""
+    """Seconds, an int where they are whole; None where they are longer than a wait can be."""
     if not math.isfinite(milliseconds) or milliseconds > 1e15:
         return None
     rounded = round(milliseconds)

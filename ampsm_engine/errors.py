@@ -25,7 +25,7 @@ class AmpsmError(Exception):
 
     @property
     def message(self) -> str:
-        """One sentence that names the thing it is about."""
+        """One sentence that names the thing which the error is about."""
         return str(self.args[0])
 
     @property
@@ -43,7 +43,7 @@ class AmpsmError(Exception):
 
 
 class NotFound(AmpsmError):
-    """What was named does not exist."""
+    """A session, path, branch or other thing that was named does not exist."""
 
 
 class Refused(AmpsmError):
@@ -55,11 +55,11 @@ class Unfit(AmpsmError):
 
 
 class Failed(AmpsmError):
-    """What was tried did not work."""
+    """An operation was tried and did not work."""
 
 
 def unreadable(what: str, path: str, reason: OSError) -> NotFound | Unfit:
-    """Why a file that somebody named cannot be read: there is none, or the machine forbids it."""
+    """The error for a named file that cannot be read: it is missing, or the system denies access."""
     kind = NotFound if isinstance(reason, FileNotFoundError | NotADirectoryError | IsADirectoryError) else Unfit
     return kind(
         f"{what} {path} cannot be read: {reason.strerror}.",

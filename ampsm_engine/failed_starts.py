@@ -1,4 +1,4 @@
-"""Workers that end before they can work: how many in a row, why, and how long whoever sweeps leaves off.
+"""Workers that end before they can work: how many in a row, why, and how long no sweep starts another.
 
 Each would be followed by another one at once, for ever, while something waits in the queue. One that comes to its slot
 takes the memory of those before it away.
@@ -35,7 +35,7 @@ class FailedStarts(NamedTuple):
 
     @property
     def pause(self) -> float:
-        """Seconds after the last failure in which no further worker is started by whoever sweeps."""
+        """Seconds after the last failure in which no further worker is started."""
         return 0.0 if self.in_a_row < LEAST else min(FIRST_PAUSE * 2 ** (self.in_a_row - LEAST), LONGEST_PAUSE)
 
     @property
@@ -45,7 +45,7 @@ class FailedStarts(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """What people are told."""
+        """The failures in one sentence for users."""
         return f"No worker comes to its work: {self.in_a_row} ended at their start. {self.reason}"
 
 
@@ -82,7 +82,7 @@ def mark_reported(home: Home, found: FailedStarts) -> None:
 
 
 def clear(home: Home) -> None:
-    """A worker has come to its slot."""
+    """Forget the failures: a worker has started."""
     with suppress(OSError):
         home.failed_starts.unlink(missing_ok=True)
 

@@ -67,7 +67,7 @@ def abandoned(folder: Path) -> Iterator[tuple[Path, int]]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process has a file locked; not where there is no such file. OSError when it cannot be opened."""
+    """Whether a living process holds the lock of a file; False without the file. OSError when it cannot be opened."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Where ampsm's folders are, as text: whoever runs every few seconds pays for each import, and paths are dear."""
+"""The folders of ampsm as text: a command that runs every few seconds pays for imports, and `pathlib` is slow."""
 
 import os
 import sys

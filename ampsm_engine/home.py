@@ -156,12 +156,12 @@ class Home(NamedTuple):
 
     @property
     def has_iterations(self) -> bool:
-        """Whether an iteration has left anything here, whatever the database knows of it."""
+        """Whether the folder of any iteration is here, known to the database or not."""
         return self.iterations.is_dir() and any(self.iterations.iterdir())
 
     @property
     def slots(self) -> Path:
-        """One lock file a slot."""
+        """The folder with a lock file for each slot of workers."""
         return self.root / "slots"
 
     @property
@@ -176,17 +176,17 @@ class Home(NamedTuple):
 
     @property
     def viewer_locks(self) -> Path:
-        """One lock file for each session that a screen shows."""
+        """The folder with a lock file for each session that a screen shows."""
         return self.root / "looks"
 
     @property
     def creations(self) -> Path:
-        """One file for each session that is being made."""
+        """The folder with a file for each session that is being made."""
         return self.root / "creations"
 
     @property
     def scratch(self) -> Path:
-        """One file for each worktree in which a script judges what is not merged yet."""
+        """The folder with a file for each worktree in which a script judges unmerged commits."""
         return self.root / "scratch"
 
     @property
@@ -225,7 +225,7 @@ class Home(NamedTuple):
 
     @property
     def trusted(self) -> Path:
-        """One file for each command out of a repository that a person has trusted."""
+        """The folder with a file for each command of a repository that a person has trusted."""
         return self.root / "trusted"
 
     @property
@@ -266,7 +266,7 @@ def platform_folder(kind: str, environ: Mapping[str, str] | None = None) -> Path
 
 
 def open_private(path: Path, flags: int) -> int:
-    """Open a file with permissions for its owner alone, whatever the umask; the descriptor."""
+    """Open a file with permissions for its owner alone, with any umask; the descriptor."""
     return os.open(path, flags | os.O_CLOEXEC, PRIVATE_FILE)
 
 

@@ -1,4 +1,4 @@
-"""What Linux tells of changes in folders, as inotify(7) describes it: nobody has to look again and again."""
+"""Changes in folders as Linux reports them, see inotify(7), so that no polling is needed."""
 
 import contextlib
 import os
@@ -66,5 +66,5 @@ class Inotify:
                     yield InotifyEvent(number, name, bool(mask & _IS_FOLDER and mask & _NEW), bool(mask & _IGNORED))
 
     def close(self) -> None:
-        """Tell nothing any more."""
+        """Close the queue; its watches end."""
         os.close(self._file)

@@ -20,7 +20,7 @@ EVERYWHERE = "everywhere"
 
 @dataclass(frozen=True, slots=True)
 class Gesture:
-    """What a key means, on whichever screen: no other gesture has that key."""
+    """A meaning of keys that is the same on all screens: no other gesture has those keys."""
 
     keys: str
     """The default keys: one or several, joined by commas."""
@@ -30,7 +30,7 @@ class Gesture:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One thing that a key does."""
+    """An action of the screens, with its keys."""
 
     id: str
     gestures: tuple[Gesture, ...]
@@ -40,7 +40,7 @@ class Key:
     meaning: str
     """What it does there, in a sentence."""
     changes: bool = False
-    """Whether it changes something or leads to what does, or starts a program: nothing for whoever only watches."""
+    """Whether it changes something, leads to what does, or starts a program: left out where the app is read-only."""
 
     @property
     def keys(self) -> str:
@@ -53,7 +53,7 @@ _change = partial(Key, changes=True)
 
 @dataclass(frozen=True, slots=True)
 class KeyClash:
-    """One key for several things on one screen: the first of them wins."""
+    """A key that has several actions on one screen: the first of them counts."""
 
     screen: str
     key: str

@@ -48,7 +48,7 @@ class Tmux:
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """One terminal, seen from inside of what runs in it."""
+    """A terminal as the programs that run in it see it."""
 
     name: str
     protocol: NotificationProtocol

@@ -90,7 +90,7 @@ def state_word(row: BoardRow) -> str:
 
 
 def session_names(sessions: Sequence[Session]) -> str:
-    """The one name, or how many."""
+    """The name of a single session, or how many there are."""
     return sessions[0].name if len(sessions) == 1 else f"{len(sessions)} sessions"
 
 
@@ -151,7 +151,7 @@ _KINDS = {
     "stray": "left running",
     "reject-refused": "not rejected",
 }
-"""What kinds of facts and findings are called where their name says it to nobody but programs."""
+"""The words for kinds of facts and findings whose own name is only for programs."""
 
 
 def kind_text(kind: str) -> str:

@@ -50,7 +50,7 @@ def keep(home: Home, place: LastPlace | None) -> None:
 
 
 def left(home: Home) -> LeftPlace | None:
-    """Where the app was that was cut off last; None where none was. The files of others that are gone are deleted."""
+    """The place of the app that was cut off last; None without one. Files of earlier apps are deleted."""
     found: list[tuple[float, LeftPlace]] = []
     for file in home.places.glob("*.json"):
         with suppress(OSError):
@@ -66,7 +66,7 @@ def left(home: Home) -> LeftPlace | None:
 
 
 def forget(place: LeftPlace) -> None:
-    """Offer that place no more."""
+    """Delete the record of a place, so that it is offered no more."""
     with suppress(OSError):
         place.file.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""The standard library's dataclasses, as far as they are used here, with the work left until somebody asks for it.
+"""The standard library's dataclasses, as far as they are used here, with their work put off until it is needed.
 
 `dataclasses` imports `inspect` and compiles six functions a class, which is a third of the start of a short command.
 Here a class costs one compilation, with its first value, and what the standard library tells of it
@@ -16,7 +16,7 @@ _OF_THE_INSTANCE = ("__dict__", "__weakref__")
 
 
 class _Field:
-    """One field: its default or what makes one, whether it is a parameter, whether it is shown."""
+    """A field: its default or what makes one, whether it is a parameter, whether it is shown."""
 
     __slots__ = ("default", "default_factory", "init", "name", "repr", "type")
 
@@ -130,7 +130,7 @@ def _made(cls: Any, *, frozen: bool, slots: bool, eq: bool) -> Any:
 
 
 def _methods(kept: dict[str, Any], own: dict[str, _Field], *, frozen: bool, eq: bool) -> dict[str, Any]:
-    """What a class gets beside what it has."""
+    """The methods that are added to a class."""
     made = {
         _OWN: own,
         "__dataclass_fields__": _StandardFields(),
@@ -165,7 +165,7 @@ def _with_slots(cls: Any, members: dict[str, Any], names: tuple[str, ...], *, fr
 
 
 def _annotations(cls: Any) -> dict[str, Any]:
-    """The annotations of a class itself; from Python 3.14 on they are evaluated when somebody asks."""
+    """The annotations of a class itself; from Python 3.14 on they are evaluated when they are read."""
     if sys.version_info >= (3, 14):
         from annotationlib import Format, get_annotations
 

@@ -125,7 +125,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Iteration:
-    """One run of amp in a session."""
+    """A run of amp in a session, with its prompt, state and figures."""
 
     id: str
     session_id: str
@@ -159,10 +159,10 @@ class Iteration:
     duration_ms: int | None = None
     exit_code: int | None = None
     lines_added: int | None = None
-    """Lines that its commits added, binary files aside; None where nobody counted."""
+    """Lines that its commits added, binary files aside; None where they were not counted."""
     lines_deleted: int | None = None
     script_ms: int | None = None
-    """Milliseconds that the session's script took; None where it did not run to its end, or nobody timed it."""
+    """Milliseconds that the session's script took; None where it did not run to its end, or was not timed."""
     tally: Tally = Tally()
 
 
@@ -190,7 +190,7 @@ def camel(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One tool that amp called in an iteration, in the order of the stream."""
+    """A call of a tool in an iteration, in the order of the stream."""
 
     iteration_id: str
     sequence: int
@@ -209,7 +209,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that became true; `number` only grows."""
+    """An entry of a session's history; `number` only grows."""
 
     number: int
     time: str
@@ -251,7 +251,7 @@ class SetupState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BoardRow:
-    """One session on the board."""
+    """A session as the list shows it."""
 
     session: Session
     iterations: int
@@ -276,7 +276,7 @@ class Board:
 
 @dataclass(frozen=True, slots=True)
 class CostQuery:
-    """One question to amp for the cost of a thread. There may be but sixty an hour, so each is an entry."""
+    """A question to amp for the cost of a thread. amp allows sixty an hour, so each is an entry."""
 
     number: int
     thread_id: str
@@ -293,7 +293,7 @@ class MergeState(StrEnum):
     WORKING = "working"
     """A process is at it, or one died in its middle."""
     CONFLICTED = "conflicted"
-    """A conflict lies in the session's worktree and waits for somebody."""
+    """A conflict lies in the session's worktree and waits for its resolution."""
     DONE = "done"
     UNDONE = "undone"
     ABORTED = "aborted"
@@ -303,7 +303,7 @@ class MergeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """One operation of the journal. Commits are whole ids; empty where there is none (yet)."""
+    """An entry of the journal of merges. Commits are full ids; empty where there is none (yet)."""
 
     id: str
     session_id: str
@@ -334,7 +334,7 @@ class BatchState(StrEnum):
     """Asked to stop: no item is started any more, those at work come to their end, or are ended."""
     STOPPED = "stopped"
     ENDED = "ended"
-    """Each item has come to its end, whichever that is."""
+    """Each item has ended, well or not."""
 
 
 class ItemState(StrEnum):
@@ -376,7 +376,7 @@ OPEN_ITEMS = (ItemState.QUEUED, *ITEMS_AT_WORK)
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One run of a plan. Times are ISO 8601 in UTC."""
+    """A run of a plan. Times are ISO 8601 in UTC."""
 
     id: str
     name: str
@@ -398,7 +398,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class BatchItem:
-    """One item of a batch: a session with its iterations, script, follow-ups and merge."""
+    """An item of a batch: a session with its iterations, script, follow-ups and merge."""
 
     id: str
     """`<batch id>-<number>`; its session has it as its `origin`."""
@@ -431,7 +431,7 @@ class BatchItem:
 
 
 class TryKind(StrEnum):
-    """What a try of an item did."""
+    """The kind of a step that was tried for an item."""
 
     PROMPT = "prompt"
     FOLLOW_UP = "follow-up"
@@ -443,7 +443,7 @@ class TryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BatchTry:
-    """One thing that was tried for an item, whether it ended well or not."""
+    """A step that was tried for an item, whether it ended well or not."""
 
     item_id: str
     number: int

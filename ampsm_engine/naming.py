@@ -1,4 +1,4 @@
-"""Ids, session names, slugs and branch names, made from whatever a person typed.
+"""Ids, session names, slugs and branch names, made from any text that a person typed.
 
 Pure and total: any text gives a valid name. Whether a name is taken is not known here.
 """
@@ -21,14 +21,14 @@ NAME_LENGTH = 60
 """Characters of a session name made from a prompt."""
 
 TITLE_LENGTH = 200
-"""Characters of a name that somebody typed."""
+"""The most characters of a name that a person typed."""
 
 _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: no letter that reads like another."""
 
 
 LEAST_OF_AN_ID = 4
-"""Characters of an id that name its owner: fewer are a word that somebody typed."""
+"""The least characters of an id that name its owner: fewer are taken as a word."""
 
 
 def new_id() -> str:

@@ -52,7 +52,7 @@ _CONFLICTED = frozenset({"conflicted", "resolution"})
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """One event of one session that a user may want a notification of."""
+    """An event of a session that a user may want a notification of."""
 
     kind: NotificationKind
     session_id: str
@@ -136,7 +136,7 @@ def _has_ended(old: BoardRow | None, now: Iteration, fresh: Iterable[Fact]) -> b
 
 
 def ending(now: Iteration, status: Status, facts: Iterable[Fact]) -> str:
-    """One line about an end: the reason where there is one, else what changed. `status` is the session's now."""
+    """A line about an end: the reason where there is one, else what changed. `status` is the session's now."""
     if now.error:
         return now.error
     texts = {fact.kind: fact.text for fact in facts if fact.iteration_id in (now.id, None)}
@@ -180,7 +180,7 @@ def example(kind: NotificationKind) -> Notification:
 
 
 def combined(items: Iterable[News]) -> Notification | None:
-    """One notification for all of them, None for none; of each session the most urgent counts, then the latest."""
+    """One notification for many events, None for none; of each session the most urgent counts, then the latest."""
     urgency = {kind: place for place, kind in enumerate(NotificationKind)}
     kept: dict[str, News] = {}
     for one in items:

@@ -16,7 +16,7 @@ _UNSEEN = (
     "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\u3164\ufeff\uffa0\ufff9-\ufffb"  # order, breaks, nothing to see
     "\ud800-\udfff"  # halves of a character: not printable at all
-    "\U000e0000-\U000e007f"  # tags: text that nobody sees
+    "\U000e0000-\U000e007f"  # tags: text that is not shown
     "]"
 )
 """Joiners are not in it: scripts need them."""

@@ -55,7 +55,7 @@ def hold(folder: Path) -> int:
 
 
 def remove_abandoned() -> None:
-    """Remove the folders of processes that were killed."""
+    """Delete the private folders of processes that were killed."""
     import tempfile
 
     with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:

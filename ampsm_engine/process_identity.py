@@ -12,12 +12,12 @@ from ampsm_engine.lean_dataclass import dataclass
 LINUX = sys.platform == "linux"
 
 POLL_INTERVAL = 0.02
-"""Seconds between two looks at a process, or a file of its, whose end nobody announces."""
+"""Seconds between two looks at a process, or a file of its, whose end is not announced."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One process of one boot."""
+    """A process of a boot: a pid alone may be used again."""
 
     pid: int
     token: str
@@ -55,7 +55,7 @@ def started(pid: int) -> tuple[str, str]:
 
 
 def boot() -> str:
-    """The boot that the system runs since."""
+    """An id of the boot that the system runs since."""
     if LINUX:
         with contextlib.suppress(OSError):
             return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

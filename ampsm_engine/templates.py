@@ -26,7 +26,7 @@ _INSIDE = re.compile(rf"(?!\.{{1,2}}/|~|(?i:\.git)/|AGENT_CONTEXT/)[^/{{}}]+{_BE
 
 
 class Names(NamedTuple):
-    """What the placeholders stand for, for one session."""
+    """The values of the placeholders for one session."""
 
     id: str
     slug: str

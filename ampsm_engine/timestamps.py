@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 
 def now() -> str:
-    """This moment as a timestamp: ISO 8601, UTC, milliseconds."""
+    """The present time as a timestamp: ISO 8601, UTC, milliseconds."""
     return stamp(datetime.now(UTC))
 
 

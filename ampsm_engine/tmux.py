@@ -80,7 +80,7 @@ def _asked(environ: Mapping[str, str], words: "tuple[str, ...] | list[str]") -> 
 
 
 class StatusBarEntry:
-    """One app's share in the options of tmux's status bar: the last one that ends, even killed, unsets them."""
+    """The share of an app in the options of tmux's status bar: the last app that ends, even killed, unsets them."""
 
     def __init__(self, held: int, keeper: "subprocess.Popen[bytes] | None") -> None:
         self._held = held

@@ -19,7 +19,7 @@ from ampsm_engine.plain_text import visible
 
 
 class UntrustedCommand(Refused):
-    """A command out of a repository that nobody has trusted yet; nothing was changed."""
+    """A command of a repository has not been trusted yet; nothing was changed."""
 
     def __init__(self, message: str, hint: str, root: str = "", text: str = "", origin: str = "") -> None:
         super().__init__(message, hint)

@@ -36,7 +36,7 @@ def hold(home: Home, session_id: str) -> ViewerLock:
 
 
 def is_viewed(home: Home, session_id: str) -> bool:
-    """Whether a living screen shows a session."""
+    """Whether a running screen shows a session."""
     try:
         descriptor = os.open(home.viewer_locks / session_id, os.O_RDWR | os.O_CLOEXEC)
     except OSError:

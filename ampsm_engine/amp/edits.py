@@ -24,7 +24,7 @@ _FILE = re.compile(r"\*\*\* (?:Add|Update|Delete) File: (.+)|\*\*\* Move to: (.+
 
 @dataclass(frozen=True, slots=True)
 class DiffLine:
-    """One line: its sign (`@` a gap, `f` the name of a file) and its text."""
+    """A line of an edit: its sign (`@` a gap, `f` the name of a file) and its text."""
 
     sign: Sign
     text: str

@@ -27,7 +27,7 @@ _FILE_TOOLS = frozenset({"create_file", "edit_file", "apply_patch", "undo_edit"}
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What became of a run."""
+    """How a run of amp ended, and what follows from it."""
 
     outcome: Outcome
     failure: str | None = None
@@ -145,7 +145,7 @@ def _without_result(seen: _Evidence) -> Ending:
     code, fold = seen.exit_code, seen.fold
     if code is not None and code < 0:
         return _crashed(FAILURES["killed"], f"amp was killed by signal {-code}{_signal_name(-code)}.")
-    if fold.ended_turn and code == 0:  # an end that nobody saw may be that of a full disk, or of the machine
+    if fold.ended_turn and code == 0:  # an end that was not seen may be that of a full disk, or of the machine
         return Ending(Outcome.DONE, warning="amp finished its turn; its result line is missing.")
     if (known := _known_in(seen.stderr)) is not None and (code or not fold.prompted):
         return _failed(known, seen.stderr, again=not fold.prompted)

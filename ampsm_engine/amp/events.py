@@ -39,7 +39,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class TextBlock:
-    """What the model said."""
+    """A text of the model."""
 
     text: str
     parent: str | None = None
@@ -67,7 +67,7 @@ class ToolUse:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool answered."""
+    """The result of a call of a tool."""
 
     id: str
     content: str
@@ -89,7 +89,7 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One answer of the model is complete: one assistant line."""
+    """The model has completed an answer: one assistant line."""
 
     stop_reason: str | None
     parent: str | None = None
@@ -110,7 +110,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How amp itself says that it ended."""
+    """The end of a run as amp's last line gives it."""
 
     ok: bool
     text: str = ""

@@ -20,7 +20,7 @@ class Cure(StrEnum):
     """What has to happen before amp may succeed where it failed: a run of a batch goes on by it."""
 
     OTHER_TASK = "other-task"
-    """Another prompt, thread or worktree: the same once more would fail once more."""
+    """A different prompt, thread or worktree: a repetition would fail again."""
     RETRY = "retry"
     """Nothing: trying again by itself can help."""
     WAIT = "wait"
@@ -31,12 +31,12 @@ class Cure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One way in which amp fails, and all that follows from it."""
+    """A way in which amp fails, and all that follows from it."""
 
     name: str
     """The word by which the store, documents and commands know it; no two failures share one."""
     meaning: str
-    """One sentence for a person, told where amp itself says nothing fit to be shown."""
+    """A sentence for users, shown where amp's own words cannot be."""
     hint: str
     in_result: str | None = None
     """The pattern by which the error of a result line shows it; any case, `^` at every line."""

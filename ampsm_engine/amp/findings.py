@@ -33,7 +33,7 @@ _AROUND = " \t*_`-:#>."
 
 
 class ReviewFinding(NamedTuple):
-    """One remark. Lines count from 1; the path is as amp named it, absolute or in the repository."""
+    """A remark of amp's reviewer. Lines count from 1; the path is as amp named it, absolute or in the repository."""
 
     path: str
     line: int

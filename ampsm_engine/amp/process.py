@@ -33,7 +33,7 @@ _MORE_ROUNDS = 4
 
 
 class Child:
-    """One amp: started by this process, or adopted. Signals reach this very process or nobody."""
+    """A process of amp: started by this process, or adopted. Signals reach this very process or none."""
 
     def __init__(self, identity: Identity, process: "asyncio.subprocess.Process | None" = None) -> None:
         self.identity = identity
@@ -76,7 +76,7 @@ class Child:
         self._signal(signal.SIGINT)
 
     def terminate(self) -> None:
-        """SIGTERM to amp alone."""
+        """Send SIGTERM to the amp process, not to its group."""
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
@@ -116,13 +116,13 @@ async def _gone(known: Identity) -> None:
             finally:
                 loop.remove_reader(handle)
         # Where there is no such handle, or dead and not yet so in /proc.
-        while is_alive(known):  # noqa: ASYNC110 - nobody announces it
+        while is_alive(known):  # noqa: ASYNC110 - its end is not announced
             await asyncio.sleep(POLL_INTERVAL)
 
 
 @contextlib.contextmanager
 def _handle(pid: int) -> Iterator[int | None]:
-    """A pidfd, where the system has such a thing and the process exists."""
+    """A pidfd of a process; None where the system has no pidfds or the process is gone."""
     handle: int | None = None
     if LINUX and hasattr(os, "pidfd_open"):
         with contextlib.suppress(OSError):
@@ -175,7 +175,7 @@ async def start(
     facts = {"pid": child.pid, "token": child.identity.token, "boot": child.identity.boot}
     try:
         write_private(run.process, json.dumps(facts).encode())
-    except OSError as reason:  # nobody could ever find this amp again
+    except OSError as reason:  # this amp could not be found again
         child.kill()
         raise _unusable(run, reason) from reason
     _started[child.identity] = child

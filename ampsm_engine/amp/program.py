@@ -54,7 +54,7 @@ class Version:
 
     @property
     def released(self) -> datetime | None:
-        """When it was released, UTC; None when the number is no such time."""
+        """When the version was released, UTC; None when its number is no time that can be shown."""
         with contextlib.suppress(ValueError, OverflowError, OSError):
             return datetime.fromtimestamp(self.number, UTC)
         return None

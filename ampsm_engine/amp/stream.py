@@ -356,7 +356,7 @@ def _count(value: object) -> int | None:
 
 
 def _word(value: object) -> str | None:
-    """An id, a name or another short word; nobody redacts these."""
+    """An id, a name or another short word; it is not redacted."""
     return paired(value) if isinstance(value, str) and value else None
 
 

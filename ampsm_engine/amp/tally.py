@@ -1,7 +1,7 @@
 """Events folded into what is known of a run: tokens, turns, tools, activity, the last result.
 
 Pure and total: any sequence of events can be folded, in any portions. Nothing is estimated; what amp does
-not say stays None. Whether that makes a success is decided in `failures`.
+not say stays None. Whether a run was a success is decided in `endings`.
 """
 
 import json
@@ -91,7 +91,7 @@ class Fold:
         self._changed: dict[int, ToolCall] = {}
         self._latest: TextBlock | ToolUse | None = None
         self.now: float | None = None
-        """When amp wrote what is added next, in Unix seconds; None: it is read later, and nobody knows."""
+        """When amp wrote what is added next, in Unix seconds; None: unknown, as it is read later."""
         self.thread_id: str | None = None
         self.attempt = 1
         self.result: RunResult | None = None
@@ -104,7 +104,7 @@ class Fold:
         """Whether the prompt's echo, or anything after it, came in the last attempt."""
 
     def add(self, event: Event) -> None:
-        """Take in the next event."""
+        """Count one more event of the stream."""
         match event:
             case Usage():
                 self._add_usage(event)

@@ -45,7 +45,7 @@ class Transcript:
     grown_at: float = field(default_factory=time.monotonic)
     """When something new was read, as `time.monotonic` counts."""
     _live_from: int = 0
-    """Bytes that were there before anybody followed: when amp wrote them, nobody knows."""
+    """Bytes that were there before the file was followed: when amp wrote them is not known."""
 
     def __post_init__(self) -> None:
         self.fold = Fold(self.run.path.name)

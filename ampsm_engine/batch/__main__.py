@@ -23,7 +23,7 @@ from ampsm_engine.home import PRIVATE_FOLDER, open_private
 from ampsm_engine.worker import launch
 
 PATIENCE = 2.0
-"""Seconds to wait for the lease: who only asks whether somebody has it holds it for a moment, too."""
+"""Seconds to wait for the lease: a process that only asks whether it is held holds it for a moment, too."""
 
 MOST_FAILURES = 5
 """Coordinators that may fail one after the other before the run is stopped: what they meet does not pass."""
@@ -54,7 +54,7 @@ def main(batch_id: str, executor_of: ExecutorOf = LocalExecutor) -> int:
                 startup.make_ready(engine)
                 is_ready = True
             _coordinate(engine, batch_id, executor_of)
-        except Exception as reason:  # noqa: BLE001 - the log and the run's reason are all that anybody will see of it
+        except Exception as reason:  # noqa: BLE001 - the log and the run's reason are all that is shown of it
             log(traceback.format_exc())
             failures = 1 if time.monotonic() - began > LASTED else failures + 1
             with suppress(OSError):

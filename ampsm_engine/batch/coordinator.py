@@ -99,7 +99,7 @@ class LimitWatch:
 
 
 ROUND = 2.0
-"""Seconds after which everything is looked at again, whether or not somebody said that it changed."""
+"""Seconds after which everything is looked at again, even without news of a change."""
 
 PREPARED = 2
 """Sessions that are made ahead, so that a worker that is done finds its next iteration at once."""

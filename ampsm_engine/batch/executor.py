@@ -49,20 +49,20 @@ class RunContext:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Somewhere items can run."""
+    """A machine that can run items, with its slots, as it was last seen."""
 
     name: str
     boot: str
-    """Another one, another life of the machine: what ran before is over."""
+    """An id of the machine's boot: when it changes, nothing that ran before runs any more."""
     address: str
     slots: int
     free: int
-    """How many of its slots nobody uses."""
+    """How many of its slots are free."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Something that a host was asked to do."""
+    """A request to a host, by its number; its answer comes as a `CallResult`."""
 
     number: int
     host: str
@@ -72,7 +72,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What came of a call."""
+    """The answer of a host to a call, as bytes."""
 
     call: Call
     content: bytes
@@ -105,13 +105,13 @@ class Executor(Protocol):
         """The hosts that can be called now."""
 
     def call(self, host: Host | None, verb: str, request: bytes) -> Call:
-        """Ask a host for something; it goes on by itself, and `poll` has its answer. None: whoever has the item."""
+        """Send a request to a host; `poll` has its answer later. None as host: the one that has the item."""
 
     def poll(self) -> tuple[CallResult, ...]:
-        """The answers that have come since."""
+        """The answers to calls that arrived since `poll` was last called."""
 
     def events(self) -> tuple[HostEvent, ...]:
-        """What hosts have told since."""
+        """The events that hosts reported since `events` was last called."""
 
 
 NAME = "local"
@@ -131,11 +131,11 @@ class LocalExecutor:
         """Do nothing: on this machine, workers come and go by themselves."""
 
     def room(self) -> int:
-        """The slots of this home."""
+        """How many items can run here at once: the setting `slots`."""
         return int(self._engine.settings.number("slots"))
 
     def begin(self, item: BatchItem) -> Host | None:
-        """Let a waiting item run here; None when somebody else has moved it."""
+        """Let a waiting item run here; None when another process has changed its state meanwhile."""
         is_moved = self._engine.store.batches.move_item(
             item.id,
             (ItemState.QUEUED,),
@@ -191,6 +191,6 @@ class LocalExecutor:
         self._events.append(HostEvent(NAME, json.dumps({"item": item_id, "text": text}).encode()))
 
     def events(self) -> tuple[HostEvent, ...]:
-        """What items have begun and come to since."""
+        """The events of items that began or ended here since `events` was last called."""
         told, self._events = tuple(self._events), []
         return told

@@ -29,7 +29,7 @@ TRIES = 3
 """How often a merge is tried that another process was in the way of."""
 
 HAND_PAUSE = 5.0
-"""Seconds between two looks whether an iteration that somebody sent to the item's session has come to its end."""
+"""Seconds between two looks whether an iteration that a person sent to the item's session has ended."""
 
 ROUNDS = 5
 """How often a base may move while the script judges what would come of it."""
@@ -46,7 +46,7 @@ class ItemMerge:
     """Whether the script is to be ended: what it judged then is not judged."""
 
     def until_ended(self) -> None:
-        """Merge, and write what became of the item; whatever happens is written, nothing is raised but a full disk."""
+        """Merge, and record the outcome of the item, also of an error; only a full disk raises."""
         store = self.engine.store
         item = store.batches.item(self.item_id)
         if item.state is not ItemState.RUNNING or item.step != progress.MERGE:

@@ -34,7 +34,7 @@ TICK = 0.1
 
 
 class StoreWatch:
-    """One look at the store for all who wait."""
+    """Polls the store once for all items that wait for an iteration to settle."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -78,7 +78,7 @@ class StoreWatch:
         return await future
 
     def wake(self) -> None:
-        """Wake who waits in `changed`."""
+        """End every wait in `changed` now."""
         self._woken.set()
 
     def wake_from_thread(self) -> None:
@@ -88,7 +88,7 @@ class StoreWatch:
                 self._loop.call_soon_threadsafe(self._woken.set)
 
     async def changed(self, seconds: float) -> None:
-        """Come back when somebody was woken, or after so many seconds."""
+        """Return when `wake` is called, or after so many seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
@@ -117,7 +117,7 @@ class ItemEnd:
 
 @dataclass(slots=True)
 class ItemRun:
-    """One item at work."""
+    """Takes one item of a run through its steps."""
 
     engine: Engine
     watch: StoreWatch
@@ -296,7 +296,7 @@ def _prompt(engine: Engine, spec: ItemSpec, item: BatchItem, tries: Sequence[Bat
 
 
 def first_try(item: BatchItem) -> int:
-    """The number of the last try that does not count any more: those before somebody asked to try again."""
+    """The number of the last try that counts no more: those before a person asked to try again."""
     found = json.loads(item.spec).get("triesBefore", 0)
     return int(found) if isinstance(found, int) else 0
 

@@ -94,7 +94,7 @@ def sessions_of_run(engine: Engine, batch_id: str) -> tuple[Session, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One of several answers to a prompt."""
+    """One of the sessions that answer the same prompt, with what it changed."""
 
     item: BatchItem
     letter: str
@@ -114,17 +114,17 @@ class Variant:
 
     @property
     def paths(self) -> frozenset[str]:
-        """The paths that it changed."""
+        """The paths of the files that the variant changed."""
         return frozenset(file.path for file in self.files)
 
     @property
     def additions(self) -> int:
-        """Lines that it added."""
+        """How many lines the variant added, in all files."""
         return sum(file.additions or 0 for file in self.files)
 
     @property
     def deletions(self) -> int:
-        """Lines that it removed."""
+        """How many lines the variant removed, in all files."""
         return sum(file.deletions or 0 for file in self.files)
 
 
@@ -134,7 +134,7 @@ class SharedFile:
 
     path: str
     lines: dict[str, tuple[int, int]]
-    """Lines added and removed, by the letter of the variant; both 0 where nobody counts lines."""
+    """Lines added and removed, by the letter of the variant; both 0 where lines are not counted."""
 
 
 @dataclass(frozen=True, slots=True)

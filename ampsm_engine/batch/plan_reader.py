@@ -28,7 +28,7 @@ MOST_BYTES = 4 << 20
 
 
 class PlanError(NamedTuple):
-    """One thing that is wrong with a plan."""
+    """A mistake in a plan: its line (0: the whole plan) and a sentence about it."""
 
     line: int
     """From 1; 0 where it is about the whole."""
@@ -50,7 +50,7 @@ class PlanRefused(Refused):
 
 
 def refusal(where: Path, errors: Sequence[PlanError]) -> PlanRefused:
-    """The error of a plan with these errors."""
+    """The exception that lists all mistakes of a plan, by line."""
     ordered = tuple(sorted(set(errors)))
     lines = "".join(f"\n  {f'line {line}: ' if line else ''}{text}" for line, text in ordered)
     message = f"{where} has {plural(len(ordered), 'error')}:{lines}"
@@ -82,7 +82,7 @@ def path_from(folder: Path, text: str) -> Path:
     try:
         path = folder / Path(text).expanduser()
         path.stat()
-    except RuntimeError as reason:  # of a user that nobody knows
+    except RuntimeError as reason:  # of an unknown user
         raise Refused(f"There is no home of that user: {printable(text)[:200]}.", "ls -d ~") from reason
     except ValueError as reason:  # a zero byte, or what no file system takes
         raise Refused(f"This cannot be a path: {printable(text)[:200]}.", "ls") from reason
@@ -209,7 +209,7 @@ class PlanReader:
         return str(node.value)
 
     def filled(self, name: str, node: yaml.Node) -> Any:
-        """A text with something in it."""
+        """The value of a node as text that is not blank."""
         found = self.text(name, node)
         return found if found is _INVALID or found.strip() else self.refused(node, name, "text that is not empty")
 
@@ -231,7 +231,7 @@ class PlanReader:
         )
 
     def prompt_file(self, _name: str, node: yaml.Node) -> Any:
-        """The prompt that a file holds."""
+        """The prompt in the file that a node names."""
         found = self.filled("promptFile", node)
         return found if found is _INVALID else self.prompt_of(found, node)
 
@@ -244,11 +244,11 @@ class PlanReader:
         return self.checked(node, text, command.check_prompt, iterations.check_unredacted)
 
     def prompts(self, name: str, node: yaml.Node) -> Any:
-        """A list of prompts."""
+        """The value of a node as a list of prompts."""
         return self._list(name, node, PlanReader.prompt, "a list of prompts (each after a dash)")
 
     def texts(self, name: str, node: yaml.Node) -> Any:
-        """One text or a list of them."""
+        """The value of a node, a text or a list of texts, as a tuple."""
         if isinstance(node, yaml.ScalarNode):
             found = self.filled(name, node)
             return found if found is _INVALID else (found,)
@@ -274,7 +274,7 @@ class PlanReader:
         return found if found is _INVALID else self.checked(node, found, sessions.check_mode)
 
     def modes(self, name: str, node: yaml.Node) -> Any:
-        """One mode or a list of them."""
+        """The value of a node, a mode of amp or a list of modes, as a tuple."""
         found = self.texts(name, node)
         return found if found is _INVALID else self.checked(node, found, lambda each: _all(sessions.check_mode, each))
 
@@ -290,15 +290,15 @@ class PlanReader:
         return found if found is _INVALID else self.checked(node, found, _check_source)
 
     def count(self, name: str, node: yaml.Node) -> Any:
-        """A whole number of at least 1."""
+        """The value of a node as a whole number of at least 1."""
         return self._number(name, node, least=1, whole=True)
 
     def tries(self, name: str, node: yaml.Node) -> Any:
-        """A whole number of at least 0."""
+        """The value of a node as a whole number of at least 0."""
         return self._number(name, node, least=0, whole=True)
 
     def amount(self, name: str, node: yaml.Node) -> Any:
-        """A number above 0."""
+        """The value of a node as a number above 0."""
         return self._number(name, node, least=0, whole=False)
 
     def duration(self, name: str, node: yaml.Node) -> Any:
@@ -322,7 +322,7 @@ class PlanReader:
         return int(number) if whole else number
 
     def matrix(self, name: str, node: yaml.Node) -> Any:
-        """The entries of the plan."""
+        """The entries of the plan's `matrix`, a tuple of those that can be read."""
         if not isinstance(node, yaml.SequenceNode) or not node.value:
             return self.refused(node, name, "a list with at least one item (`- repo: ...`)")
         return tuple(entry for each in node.value if (entry := self.entry(each, ITEM, "An item")) is not None)
@@ -337,12 +337,12 @@ class PlanReader:
         return value
 
     def reject(self, node: yaml.Node, reason: AmpsmError) -> Any:
-        """Collect an error of ours."""
+        """Collect an error that a check raised, at the line of a node."""
         self.wrong(node.start_mark.line + 1, reason.message)
         return _INVALID
 
     def refused(self, node: yaml.Node, name: str, wanted: str) -> Any:
-        """Collect that a field takes something else."""
+        """Collect that a field takes another kind of value than a node has."""
         self.wrong(node.start_mark.line + 1, f"{name} takes {wanted}, not {_kind(node)}.")
         return _INVALID
 
@@ -368,7 +368,7 @@ def _is_null(node: yaml.Node) -> bool:
 
 
 def _is_plain(node: yaml.Node) -> bool:
-    """Whether it is a text without quotes."""
+    """Whether a node is a scalar without quotes."""
     return isinstance(node, yaml.ScalarNode) and node.style is None
 
 
@@ -386,7 +386,7 @@ def _unquoted(node: yaml.Node, wanted: str) -> str:
 
 
 def unknown(name: str, known: Mapping[str, object], what: str) -> str:
-    """The sentence about a field that nobody knows, with the likely one."""
+    """The sentence about an unknown field, with the most similar one that exists."""
     lowered = {one.lower().replace("_", ""): one for one in known}
     close = difflib.get_close_matches(name.lower().replace("_", "").replace("-", ""), lowered, n=1, cutoff=0.6)
     shown = printable(name)[:60]

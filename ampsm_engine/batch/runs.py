@@ -39,7 +39,7 @@ TAKEN_UP = (ItemState.STOPPED, ItemState.FAIL, ItemState.ERROR, ItemState.TIMEOU
 
 @dataclass(frozen=True, slots=True)
 class BatchStatus:
-    """All about one run at one moment."""
+    """A run of a batch at one moment: its items, its progress and, where asked for, its tries."""
 
     batch: Batch
     items: tuple[BatchItem, ...]
@@ -47,12 +47,12 @@ class BatchStatus:
     tries: dict[str, tuple[BatchTry, ...]]
     """By item; empty unless they were asked for."""
     placements: dict[str, tuple[Placement, ...]]
-    """On hosts, by item."""
+    """Where items ran on hosts, by the id of the item."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResumedRun:
-    """A run that was taken up again."""
+    """A run that was resumed after it had ended or waited."""
 
     batch: Batch
     stay: tuple[str, ...] = ()
@@ -70,9 +70,9 @@ def start(engine: Engine, plan: Plan, *, concurrency: int | None = None) -> Batc
 
 
 def enter(engine: Engine, plan: Plan, *, concurrency: int | None = None) -> Batch:
-    """Enter a run of a plan, which whoever sweeps next starts a coordinator for. Refused, Unfit as `start`.
+    """Enter a run of a plan; the next sweep starts its coordinator. Refused, Unfit as `start`.
 
-    UntrustedCommand where a session of it would be set up with what nobody has trusted: later there is nobody to ask.
+    UntrustedCommand where a session of it needs a setup command that is not trusted: later there is no one to ask.
     """
     specs = [planned.spec for planned in plan.items]
     begun = ((one.repo, one.base_branch, one.folder or "", one.setup_on_hosts) for one in specs)
@@ -225,7 +225,7 @@ def newest(engine: Engine) -> Batch:
 
 
 def status(engine: Engine, batch_id: str, *, tries: bool = False) -> BatchStatus:
-    """All about a run; NotFound."""
+    """A run with its items and progress, as it is now; NotFound."""
     batches = engine.store.batches
     found = batches.tries_of_batch(batch_id) if tries else {}
     items = batches.items(batch_id)

@@ -65,7 +65,7 @@ class ItemSpec:
 
     @property
     def prompts(self) -> int:
-        """How many prompts it has in any case."""
+        """How many prompts an item has without its fixes: the first one and its follow-ups."""
         return 1 + len(self.follow_up_prompts)
 
     @property
@@ -87,7 +87,7 @@ class ItemSpec:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """The specification of values under the plan's names."""
+        """The specification made of values under the plan's names."""
         known = {_plan_name(field.name): field.name for field in fields(cls)}
         given = {known[key]: value for key, value in values.items() if key in known}
         given["follow_up_prompts"] = tuple(given.get("follow_up_prompts", ()))
@@ -109,7 +109,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class PlannedItem:
-    """One item of a plan."""
+    """One item that a plan multiplies out to."""
 
     spec: ItemSpec
     line: int

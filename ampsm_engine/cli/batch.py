@@ -302,7 +302,7 @@ def _item_id(engine: "Engine", reference: str) -> str:
         return engine.store.batches.item(reference).id
     with suppress(NotFound):
         return engine_access.target(engine, reference).id
-    return reference  # whoever tries it again says what there is
+    return reference  # the retry reports what there is
 
 
 @batch_command.command("rm", cls=Command, short_help="Remove a run and its sessions.")

@@ -34,7 +34,7 @@ def batch_document(engine: "Engine", batch: Batch) -> dict[str, object]:
 
 
 def progress_document(progress: BatchProgress) -> dict[str, object]:
-    """How far a run has come, as JSON."""
+    """The progress of a run as JSON."""
     return {
         "items": {state.value: count for state, count in progress.counts.items()},
         "total": progress.total,
@@ -83,7 +83,7 @@ def wait_text(batch: Batch) -> str:
 
 
 def bar(progress: BatchProgress, cells: int = BAR) -> str:
-    """A bar of so many cells."""
+    """A bar of so many cells, filled by the share of items that have ended."""
     done = progress.ended * cells // max(progress.total, 1)
     return "━" * done + "─" * (cells - done)
 
@@ -195,7 +195,7 @@ class Follower:
     _batch: Batch | None = None
 
     def show(self, status: "BatchStatus") -> None:
-        """Show what is new."""
+        """Show what has changed since the last call: a bar, or events as JSON."""
         if not self.as_json:
             self._show_bar(status)
             return
@@ -218,11 +218,11 @@ class Follower:
         self._line.show(f"{bar(progress, _cells())} {'  '.join(word for word in words if word)}")
 
     def end(self) -> None:
-        """Leave the terminal's line empty."""
+        """Erase the bar, so that the cursor is on an empty line."""
         self._line.end()
 
     def print_end(self, status: "BatchStatus") -> None:
-        """Write how it ended."""
+        """Write how the run ended, as text or JSON."""
         if self.as_json:
             self._record_batch(status)
             return

@@ -75,7 +75,7 @@ class DemoFolder:
         write_private(home(os.environ).only_repository, os.fsencode(self.repository), lasting=False)
 
     def remove(self) -> None:
-        """Take away what the demo made."""
+        """Remove what the demo made."""
         if self.made:
             shutil.rmtree(self.folder, ignore_errors=True)
             return
@@ -248,7 +248,7 @@ def _is_log_open(log: Path) -> bool:
             if (process / "fd" / "2").readlink() == log:
                 return True
         except OSError:
-            continue  # gone, or somebody else's
+            continue  # gone, or another user's
     return False
 
 

@@ -72,7 +72,7 @@ def wrong_usage(message: str, advice: str) -> None:
 
 
 def fault(message: str) -> None:
-    """Write that ampsm itself is at fault."""
+    """Write to standard error that ampsm itself is at fault."""
     _write_error("failed", message, "")
 
 

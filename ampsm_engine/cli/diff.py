@@ -303,7 +303,7 @@ def page(pieces: Iterator[str], command: str) -> Iterator[str]:
 
 
 def _fed(process: "subprocess.Popen[bytes]", pieces: Iterable[str]) -> list[str]:
-    """Give a pager its text, as far as it reads; the first pieces, which were for nobody if it could not start."""
+    """Write the text to a pager as far as it reads; the first pieces, to be printed if it could not start."""
     taken: list[str] = []
     # It may leave before the end: the text was read as far as it was wanted.
     with contextlib.suppress(BrokenPipeError), process.stdin or contextlib.nullcontext() as pipe:
@@ -386,7 +386,7 @@ class PatchText:
         yield self._redacted(self._readable(held + decoder.decode(b"", final=True)), stream)
 
     def _readable(self, text: str) -> str:
-        """The text with its lines in UTF-8, whatever their files are in."""
+        """The text with its lines in UTF-8, in any encoding of their files."""
         if _NO_UTF8.search(text) is None:
             self._encodings = None  # what it knew is of a file that has ended
             return text

@@ -119,7 +119,7 @@ class SetupReader:
         self._shown = 0
 
     def print_more(self) -> None:
-        """Print what is new."""
+        """Print the output that has come since the last call."""
         from ampsm_engine.engine.scripts import whole_lines
 
         with suppress(OSError), self._file.open("rb") as opened:

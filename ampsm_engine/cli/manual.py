@@ -14,7 +14,7 @@ from ampsm_engine.cli.root import is_verbatim, root
 
 
 class ManualEntry(NamedTuple):
-    """One command: how it is called, its help by paragraphs, and its options."""
+    """A command in the manual: how it is called, its help by paragraphs, and its options."""
 
     name: str
     """The words that call it: `ampsm batch start`."""

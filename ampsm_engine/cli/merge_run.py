@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def paragraphs(messages: tuple[str, ...]) -> str:
-    """One message of several, a paragraph each."""
+    """The values of `-m` joined to one message, a paragraph each, as git does."""
     return "\n\n".join(part.strip() for part in messages if part.strip())
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ampsm_engine.model import Session
 
 PURPOSE = "merge message"
-"""What the app keeps such a text for, too: begun here, it can be ended there."""
+"""The purpose under which the app keeps an unsent message, too: begun here, it can be ended there."""
 
 SCISSORS = "# ------------------------ >8 ------------------------"
 """git's own: what stands below it is no part of a message, and lines with # above it are."""

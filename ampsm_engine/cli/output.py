@@ -147,7 +147,7 @@ def record(content: dict[str, object]) -> None:
 
 
 def encoded(content: object) -> str:
-    """JSON in ASCII alone, so that it is inert on a terminal, whatever it holds."""
+    """JSON in ASCII alone, so that no character of it acts on a terminal."""
     return json.dumps(content, ensure_ascii=True, separators=(",", ":")).replace("\x7f", "\\u007f")
 
 

@@ -33,7 +33,7 @@ class Utf8Text(click.types.StringParamType):
     name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The text as it stands."""
+        """The text unchanged; wrong usage when it is no UTF-8."""
         text = str(value)
         try:
             text.encode()
@@ -71,7 +71,7 @@ class VisibleText(Utf8Text):
     """Text of which something is to be seen; an empty one is wrong usage."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The text as it stands."""
+        """The text unchanged; wrong usage when it has no visible character."""
         text = super().convert(value, param, ctx)
         if not printable(text):
             self.fail("it needs at least one visible character.", param, ctx)
@@ -207,7 +207,7 @@ class BatchReference(Utf8Text):
 
 
 class Tag(Utf8Text):
-    """A tag of a session."""
+    """The type of a tag of a session."""
 
     name = "tag"
 

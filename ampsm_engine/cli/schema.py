@@ -66,12 +66,12 @@ def record(**members: Schema) -> Schema:
 
 
 def several(shape: Schema) -> Schema:
-    """A list of such."""
+    """The schema of an array whose items have a shape."""
     return {"type": "array", "items": shape}
 
 
 def by_name(shape: Schema) -> Schema:
-    """An object with any members of this shape."""
+    """The schema of an object with any names, whose values have a shape."""
     return {"type": "object", "additionalProperties": shape}
 
 
@@ -81,7 +81,7 @@ def maybe(shape: Schema) -> Schema:
 
 
 def one_of(*shapes: Schema) -> Schema:
-    """The schema of a value that is one of these words."""
+    """The schema of a value that has one of these shapes."""
     return {"anyOf": list(shapes)}
 
 
@@ -101,7 +101,7 @@ class Shapes:
         self.definitions: dict[str, Schema] = {}
 
     def named(self, name: str, shape: Schema) -> Schema:
-        """A shape under a name of its own."""
+        """A reference to a shape, which is stored under a name in the definitions."""
         self.definitions[name] = shape
         return {"$ref": f"#/$defs/{name}"}
 

@@ -59,7 +59,7 @@ def trusting(act: "Callable[[], T]", *, yes: bool = False, again: str = "ampsm n
 
 
 def ask_for_trust(root: str, text: str, origin: str, otherwise: Refused) -> None:
-    """Return only on a yes; `otherwise` where nobody can be asked, Refused on a no."""
+    """Return only on a yes; `otherwise` where there is no terminal to ask on, Refused on a no."""
     shown = "\n".join(f"    {line}" for line in text.splitlines())
     answer = diagnostics.confirmed(f"{origin} says how a new worktree of {root} is set up:\n\n{shown}\n\n{QUESTION}")
     if answer is None:

@@ -26,7 +26,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class TableColumn(Generic[Item]):
-    """One column of a table."""
+    """A column of a table, with its title and its text."""
 
     title: str
     value: Callable[[Item], Cell]

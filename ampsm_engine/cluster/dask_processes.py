@@ -30,7 +30,7 @@ SPARE_THREADS = 2
 
 @dataclass(frozen=True, slots=True)
 class HostPlan:
-    """How a machine becomes a host."""
+    """The settings with which a machine is started as a host."""
 
     scheduler: ClusterAddress
     name: str
@@ -67,7 +67,7 @@ class HostPlan:
 
 
 def default_name() -> str:
-    """What a host is called that nobody named."""
+    """The name of a host that was given none: the machine's, without its domain."""
     return socket.gethostname().partition(".")[0] or "host"
 
 

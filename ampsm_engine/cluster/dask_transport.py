@@ -64,7 +64,7 @@ class DaskTransport:
         self._numbers, self._mark = itertools.count(), new_id()
 
     async def connect(self) -> None:
-        """Find the scheduler; again, where it was lost."""
+        """Connect to the scheduler, again where the connection was lost."""
         from distributed import Client
 
         await self.close()
@@ -138,7 +138,7 @@ class DaskTransport:
         return found
 
     async def send(self, address: str, request: bytes) -> bytes:
-        """Have a host answer a request."""
+        """Send a request to a host and wait for its answer."""
         if self._client is None:
             raise HostGone("There is no scheduler.")
         pinned = self._pinned(address)
@@ -174,7 +174,7 @@ class DaskTransport:
         return f"ampsm-{self._mark}-{next(self._numbers)}"
 
     async def close(self) -> None:
-        """Let go of the scheduler."""
+        """Close the connection to the scheduler."""
         client, self._client = self._client, None
         self._serving.clear()
         if client is not None:

@@ -69,7 +69,7 @@ class ClusterExecutor:
     # The executor's protocol.
 
     def room(self) -> int:
-        """The slots of all hosts."""
+        """How many items can run on all hosts at once."""
         return sum(host.slots for host in self._hosts.values())
 
     def hosts(self) -> tuple[Host, ...]:
@@ -119,7 +119,7 @@ class ClusterExecutor:
         return tuple(answers)
 
     def events(self) -> tuple[HostEvent, ...]:
-        """What was heard since."""
+        """The events that hosts reported since `events` was last called."""
         told, self._events = tuple(self._events), []
         return told
 
@@ -262,7 +262,7 @@ class ClusterExecutor:
             try:
                 item = batches.item(item_id)
                 is_anothers = item.batch_id != self.batch_id and batches.get(item.batch_id).state in AT_WORK
-            except NotFound:  # somebody else's who runs items there, too
+            except NotFound:  # of another user who runs items there, too
                 continue
             if is_anothers or (item.host == host.name and not _is_over(item)):
                 continue
@@ -279,7 +279,7 @@ class ClusterExecutor:
         return self._hosts.get(name or "")
 
     def has_room(self) -> bool:
-        """Whether a host could take one more item."""
+        """Whether some host can take one more item."""
         return any(host.free > 0 for host in self.hosts())
 
     def wake(self) -> None:

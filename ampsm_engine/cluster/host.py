@@ -1,4 +1,4 @@
-"""The service of a host: a request in bytes, its answer in bytes, whatever carries them.
+"""The service of a host: it takes a request in bytes and answers in bytes, over any transport.
 
 A request is a line of JSON with a `verb`, and after it bytes where the verb takes some; an answer likewise, `{"error":
 ...}` where it was refused. The verbs:
@@ -12,7 +12,7 @@ A request is a line of JSON with a `verb`, and after it bytes where the verb tak
     forget     delete an item that was taken over
 
 An item is carried out by the ordinary engine of this host, in this host's home, by a coordinator of its own that
-outlives whoever asks: nothing here waits for amp. Merging is never done here.
+outlives its callers: nothing here waits for amp. Merging is never done here.
 """
 
 import hashlib
@@ -58,7 +58,7 @@ LONGEST_WATCH = 20.0
 SWEEP_EVERY = 2.0
 
 PATIENCE = 60.0
-"""Seconds that a request waits for another one about the same item: whoever asked may have stopped waiting."""
+"""Seconds that a request waits for another one about the same item; its sender may have stopped waiting."""
 
 NAME = "AMPSM_HOST_NAME"
 """The variable that names a host; without it, what the machine is called."""
@@ -95,7 +95,7 @@ def serve(raw: bytes, host: "HostService | None" = None) -> bytes:
         passes = is_passing(reason) or isinstance(reason, Busy)
         error = {"kind": kind, "message": reason.message, "hint": reason.hint, "passes": passes}
         return message({"wire": WIRE, "error": error})
-    except Exception as reason:  # noqa: BLE001 - any other would end in a traceback on a machine where nobody looks
+    except Exception as reason:  # noqa: BLE001 - any other would end in a traceback on a machine without a user
         text = redact.text(f"{type(reason).__name__}: {reason}")[:500]
         return message({"wire": WIRE, "error": {"kind": "Failed", "message": text, "hint": None}})
 
@@ -272,14 +272,14 @@ class HostService:
         return {**standing, "seen": digest, "slots": count, "free": locks.count_free(self.engine.home, count)}, b""
 
     def _sweep(self) -> None:
-        """Bring back what died here: coordinators and workers."""
+        """Start the coordinators and workers again that have died on this host."""
         if time.monotonic() - self._swept >= SWEEP_EVERY:
             self._swept = time.monotonic()
             with suppress(AmpsmError):
                 launch.sweep(self.engine.home, self.engine.store, int(self.engine.settings.number("slots")))
 
     def _standing(self, batch_id: str) -> dict[str, Any]:
-        """How the items of a run stand, and those of runs that nobody may have asked about since they ended."""
+        """How the items of a run stand, and those of runs that have ended without a question about them since."""
         batches = self.engine.store.batches
         found: dict[str, Any] = {"items": [], "others": [], "wait": None, "halted": None}
         for batch in batches.all():
@@ -309,7 +309,7 @@ class HostService:
         }
 
     def put(self, request: Request, content: bytes) -> Answer:
-        """Take a piece of a bundle."""
+        """Append a piece of a bundle to the file that is being received; answers its size in bytes."""
         return {"size": self.clones.put(str(request["name"]), int(request["offset"]), content)}, b""
 
     def collect(self, request: Request, _content: bytes) -> Answer:

@@ -121,7 +121,7 @@ def _take_commits(
 
 
 def _move_branch(item: BatchItem, session: Session, tip: str) -> None:
-    """Bring the session's branch and worktree to what came. Refused where somebody worked on it here meanwhile."""
+    """Move the session's branch and worktree to what came. Refused where the session was changed here meanwhile."""
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     before = repository.branch_tip(root, session.branch_name)
     if before == tip:

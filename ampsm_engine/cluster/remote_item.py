@@ -47,7 +47,7 @@ _RUNS = (ItemState.PLACED, ItemState.RUNNING, ItemState.UNREACHABLE)
 
 @dataclass(slots=True)
 class RemoteHost:
-    """A host as it was last heard of."""
+    """A host as its last answer described it."""
 
     name: str
     boot: str
@@ -80,7 +80,7 @@ class Cluster(Protocol):
         """The host of that name, while it answers."""
 
     def has_room(self) -> bool:
-        """Whether a host could take one more item."""
+        """Whether some host can take one more item."""
 
     def key(self, name: str) -> str:
         """What a run or an item is called on hosts."""
@@ -105,7 +105,7 @@ class Cluster(Protocol):
 
 @dataclass(slots=True)
 class RemoteItem:
-    """One item that a host has, or is about to get."""
+    """Takes an item through its run on a host, from its placement to its result."""
 
     cluster: Cluster
     item_id: str

@@ -56,7 +56,7 @@ class ResultArchive:
     path: Path
 
     def item(self) -> dict[str, Any]:
-        """What stands in its `item.json`."""
+        """The content of the archive's `item.json`; Refused when it is no result archive."""
         with self._opened() as opened:
             found = json.loads(self._read(opened, ITEM, MOST_JSON))
         if not isinstance(found, dict):

@@ -46,7 +46,7 @@ class ClusterAddress:
 
 
 def read_address(text: str, *, is_encrypted: bool = False) -> ClusterAddress:
-    """The address that somebody typed; Refused when it is none. `tls://` is encrypted, `dask://` where that is said."""
+    """The address in a text; Refused when it is none. `tls://` is encrypted, `dask://` where that is said."""
     way = "dask://HOST:8786, or tls://HOST:8786"
     try:
         parts = urlsplit(text if "//" in text else f"dask://{text}")
@@ -92,4 +92,4 @@ class HostTransport(Protocol):
         """Have a host answer a request; HostGone, and Unfit where there is no ampsm. Cancelled, it is forgotten."""
 
     async def close(self) -> None:
-        """Let go of the cluster."""
+        """Close the connection to the cluster."""

@@ -44,14 +44,14 @@ class DemoSession:
     follow_up: str | None = None
     """The prompt of a second iteration that ends the story; None: there is none."""
     rival: "DemoRival | None" = None
-    """A commit of somebody else on main with which its merge conflicts; None: there is none."""
+    """A commit of another author on main with which its merge conflicts; None: there is none."""
     comments: "tuple[DemoComment, ...]" = ()
     """Comments that are left to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoRival:
-    """A commit of somebody else: in the file at `path`, `old` becomes `new`."""
+    """A commit by another author: in the file at `path`, `old` becomes `new`."""
 
     author: str
     message: str
@@ -84,7 +84,7 @@ def _session(planned: dict[str, Any]) -> DemoSession:
 
 
 def commit_rival(folder: Path, rival: DemoRival) -> None:
-    """Commit somebody else's change in the demo's repository; Failed when git fails or the words are not there."""
+    """Commit another author's change in the demo's repository; Failed when git fails or the words are not there."""
     path = folder / rival.path
     before = path.read_text(encoding="utf-8")
     if rival.old not in before:

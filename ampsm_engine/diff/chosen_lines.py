@@ -16,7 +16,7 @@ from ampsm_engine.diff.hunks import Hunk, Side, lines_of
 SAME, PLUS, MINUS = b" +-"
 
 MOST_STEPS = 150_000
-"""Comparisons of lines after which nobody waits any longer for what an index has of a diff."""
+"""Comparisons of lines after which the search for the staged lines of a diff is given up."""
 
 
 class _Element(NamedTuple):

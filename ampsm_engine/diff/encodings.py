@@ -88,7 +88,7 @@ def _decodes(data: bytes, encoding: str) -> bool:
 
 
 def utf16(content: bytes, attribute: str = "") -> str:
-    """The kind of UTF-16 that a content is in, by its mark or by what an attribute says of it; empty for no such."""
+    """The kind of UTF-16 that a content is in, by its mark or its attribute; empty when it is in none."""
     found = UTF16.get(content[:2], "")
     if not found and attribute and named(attribute).startswith("utf-16"):
         found = named(attribute) if named(attribute) != "utf-16" else "utf-16-le"
@@ -105,7 +105,7 @@ def as_utf8(content: bytes, encoding: str) -> bytes | None:
 
 
 def shown_name(encoding: str) -> str:
-    """An encoding as people call it."""
+    """The name of an encoding as it is usually written."""
     return _NAMES.get(encoding, encoding)
 
 

@@ -110,7 +110,7 @@ class Hunk:
     lines: tuple[bytes, ...]
 
     def image(self, side: Side) -> tuple[bytes, ...]:
-        """The lines as they are on one side."""
+        """The lines of the hunk on one side, without their signs."""
         signs = b" -" if side is Side.OLD else b" +"
         return tuple(line[1:] for line in self.lines if line[0] in signs)
 
@@ -169,7 +169,7 @@ def _leading(data: bytes, start: int) -> int:
 
 
 def _digest(data: bytes) -> str:
-    import hashlib  # OpenSSL: no diff that nobody has marked yet needs it
+    import hashlib  # OpenSSL: a diff without marks does not need it
 
     return hashlib.sha1(data, usedforsecurity=False).hexdigest()
 
@@ -245,7 +245,7 @@ def is_whole(data: bytes) -> bool:
 
 
 def as_patch(data: bytes, path: str, *, old_mode: int, new_mode: int) -> bytes:
-    """Hunks of one file as a patch of their own, for `git apply`; a mode of 0: there is no such side."""
+    """Hunks of one file as a patch of their own, for `git apply`; a mode of 0: that side does not exist."""
     a, b = (_named(f"{letter}/{path}") for letter in "ab")
     head = b"diff --git %s %s\n" % (a, b)
     if not old_mode:
@@ -268,7 +268,7 @@ def _named(path: str) -> bytes:
 
 
 def edited(hunk: Hunk, written: bytes) -> Hunk:
-    """A hunk as somebody has written it anew; Misplaced when it is of other lines of the file.
+    """A hunk with the lines of an edited text; Misplaced when it is of other lines of the file.
 
     Headings and lines with `#` are left out. What the file has (blank and `-`) must be there, with either sign.
     """
@@ -284,7 +284,7 @@ def edited(hunk: Hunk, written: bytes) -> Hunk:
 
 
 def is_change(hunk: Hunk) -> bool:
-    """Whether anything in it differs between its sides."""
+    """Whether a hunk has any line added or removed."""
     return any(line[:1] != b" " for line in hunk.lines)
 
 

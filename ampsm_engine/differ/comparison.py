@@ -16,7 +16,7 @@ DATA_LIMIT = 16 << 20
 """Bytes of one file's patch that cross; the rest is counted."""
 
 FIRST = 3
-"""Files whose patches are sent before anybody has said what is looked at: a screenful."""
+"""Files whose patches are sent before the app has said which are in view: a screenful."""
 
 CONVERTED_LARGEST = 4 << 20
 """Bytes of a file in UTF-16 that is made comparable."""
@@ -142,12 +142,12 @@ class Comparison:
         return min(self.pending)
 
     def delta(self, index: int) -> Delta:
-        """One file as git knows it."""
+        """The entry of a file as git describes it: paths, modes and object names of both sides."""
         one = self.entries[index]
         return Delta(one.path, one.old_mode, one.new_mode, one.old_oid, one.new_oid, one.old_path)
 
     def hunks(self, index: int) -> Hunks:
-        """The changed lines of a file. BlobGone."""
+        """The changed lines of a file; BlobGone when a side is not in the repository."""
         delta = self.delta(index)
         if SUBMODULE in (delta.old_mode, delta.new_mode):
             return diff_program.submodule(delta)
@@ -173,7 +173,7 @@ class Comparison:
         return replace(made, old_size=found.old_size, new_size=found.new_size, encoding=encoding)
 
     def text(self, index: int, side: Side) -> bytes:
-        """One side of a file as it is read: in UTF-8 where it is in UTF-16. BlobGone."""
+        """The content of one side of a file, UTF-16 converted to UTF-8; BlobGone when it is not in the repository."""
         content = self.source.blob(self.entries[index].oid(side))
         if not is_binary(content) or len(content) > CONVERTED_LARGEST:
             return content
@@ -185,7 +185,7 @@ class Comparison:
         return self._attributes.encoding(path) if self._attributes is not None else ""
 
     def row(self, index: int) -> list[Any]:
-        """An entry as it crosses the pipe."""
+        """An entry as the list of values that is sent to the app."""
         return list(astuple(self.entries[index]))
 
     def finish_renames(self, renames: Iterable[Any]) -> list[int]:
@@ -204,7 +204,7 @@ class Comparison:
         self.pending = {index for index in self.pending if key(self.entries[index]) not in self.sent}
 
     def size(self, index: int) -> int:
-        """The bytes of a file's larger side. BlobGone."""
+        """The size of a file's larger side in bytes; BlobGone when it is not in the repository."""
         entry = self.entries[index]
         if entry.is_submodule:
             return 0
@@ -348,7 +348,7 @@ _TEST = (
 
 
 def is_test(path: str) -> bool:
-    """Whether a file tests others, by the names that languages and their tools give to such."""
+    """Whether a file is a test, by the names that languages and their tools give to tests."""
     return re.search(_TEST, path) is not None
 
 

@@ -21,7 +21,7 @@ JOB_LIMIT = 5.0
 """Seconds of processor time that a job may take in all: others that keep the machine busy cost no file its colours."""
 
 WORDS_LARGEST = 4 << 20
-"""Bytes of a file beyond which nobody looks for words."""
+"""Bytes of a file beyond which changed words are not marked."""
 
 TEXT_SIZE = 2 << 20
 """Bytes of text in one answer."""
@@ -66,7 +66,7 @@ class JobQueue:
         self._questions.append(question)
 
     def forget(self, number: int) -> None:
-        """Drop all that one review has asked for."""
+        """Remove all jobs and questions of one review."""
         for key in [key for key in self._jobs if key[1] == number]:
             self._end(key)
         self._questions = deque(one for one in self._questions if one[1] != number)

@@ -87,7 +87,7 @@ class FileEntry:
         return self.old_oid if side == "old" else self.new_oid
 
     def name(self, side: Side) -> str:
-        """The path of one side."""
+        """The path of the file on one side."""
         return self.old_path or self.path if side == "old" else self.path
 
 
@@ -187,13 +187,13 @@ _NOTHING: "array[int]" = array("H")
 
 
 def frame(header: list[Any] | dict[str, Any], body: bytes = b"") -> bytes:
-    """One message as it crosses the pipe."""
+    """A message as bytes for the pipe."""
     head = json.dumps(header, separators=(",", ":")).encode()
     return _LENGTHS.pack(len(head), len(body)) + head + body
 
 
 class Frames:
-    """Takes a stream of bytes apart into messages."""
+    """Splits a stream of bytes into messages."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()

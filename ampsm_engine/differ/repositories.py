@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Repositories:
-    """The sources of one diff process."""
+    """The repositories that one diff process compares in."""
 
     def __init__(self, folder: str) -> None:
         self.folder, self._lease = "", -1
@@ -85,7 +85,7 @@ class Repositories:
         return str(self._objects(worktree) or "")
 
     def moves(self, worktree: str, repo_root: str, made: Comparison) -> Callable[[], Any]:
-        """The task that asks git for renames."""
+        """A function for a child process that asks git which files were renamed."""
         where = Path(worktree if os.path.isdir(worktree) else repo_root)  # noqa: PTH112
         variables = self.variables(worktree)
         if not made.old_tree or not made.new_tree or not made.may_have_renames:
@@ -126,7 +126,7 @@ class Repositories:
         return objects if objects.is_dir() else None
 
     def _place(self, worktree: str) -> Path:
-        """The folder of one worktree."""
+        """The folder for the objects of one worktree, made when it is not there."""
         if not self.folder:
             self._make_folder()
         import hashlib  # OpenSSL, for who compares what is not committed

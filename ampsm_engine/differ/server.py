@@ -45,7 +45,7 @@ _REST = 1.5
 
 
 class Server:
-    """The state of the process."""
+    """The loop of the diff process, with its comparisons, its jobs and its child processes."""
 
     def __init__(self, folder: str) -> None:
         self._frames = Frames()
@@ -74,7 +74,7 @@ class Server:
                 self._release_caches()
 
     def close(self) -> None:
-        """End the tasks, and remove what was written."""
+        """End the child processes, and remove the files that were written."""
         for one in tuple(self._tasks):
             one.end()
         reap(1.0 if self._tasks else 0.0)
@@ -87,7 +87,7 @@ class Server:
         self._last_sent = time.monotonic()
 
     def _release_caches(self) -> None:
-        """Free caches, and the memory that they leave."""
+        """Free caches, and return their memory to the system."""
         self._repositories.release_caches()
         _trim_memory()
 
@@ -213,7 +213,7 @@ class Server:
         )
 
     def _load_library(self) -> bool:
-        """Get ready for all that nobody waits for, and leave the processor to those who are waited for."""
+        """Load libgit2 once there is work for it, and lower the priority of this process; whether it did."""
         has_work = any(made.entries for made in self._comparisons.values())
         if self._repositories.has_library or not has_work:  # what is not committed may be on its way yet
             return False

@@ -1,4 +1,4 @@
-"""Another base for a session: what belongs to it stays its own, and what that means for a merge is told."""
+"""Gives a session another base: its own commits stay its own, and what that means for a merge is reported."""
 
 from pathlib import Path
 

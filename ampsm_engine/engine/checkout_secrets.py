@@ -1,4 +1,4 @@
-"""The secrets of checkouts: hidden from the moment on that somebody makes a session of their repository.
+"""The secrets of checkouts: hidden from the moment on that a session of their repository is made.
 
 A prompt may hold a value of a `.env` that stays where it is; neither the session's name, nor its branch, nor what the
 store keeps of the prompt has it.
@@ -31,13 +31,13 @@ def learn(engine: Engine, repo: Repo, state: CheckoutState | None = None) -> Non
 
 
 def learn_at(engine: Engine, path: Path) -> None:
-    """Hide what a checkout holds, by any folder of it; whoever makes the session tells where it is none."""
+    """Hide the secrets of the checkout that a folder lies in; does nothing where there is no repository."""
     with contextlib.suppress(AmpsmError):
         learn(engine, repository.locate(path))
 
 
 def forget(engine: Engine, root: Path) -> None:
-    """Note nothing of a repository any more."""
+    """Delete the noted secrets of a repository."""
     (engine.home.secret_files / _owner(root)).unlink(missing_ok=True)
 
 

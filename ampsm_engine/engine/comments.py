@@ -333,7 +333,7 @@ class _Positions:
         return self._ends
 
     def now(self, path: str) -> TreeEntry | None:
-        """What the session has at a path now."""
+        """The entry that the session has at a path now; None without one."""
         return self._entry(self.ends.new, path)
 
     def _entry(self, tree: str | None, path: str) -> TreeEntry | None:

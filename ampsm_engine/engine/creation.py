@@ -40,7 +40,7 @@ class Creation:
             os.close(descriptor)
 
     def place(self, path: Path, *, is_ours: bool) -> None:
-        """Record where the worktree will be, and whether nobody else can have made what is there."""
+        """Record where the worktree will be, and whether no other program can have made what is there."""
         self._known |= {"worktree": str(path), "isOurs": is_ours}
         self._write()
 

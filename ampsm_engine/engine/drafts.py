@@ -63,13 +63,13 @@ class SessionDraft:
 
     @property
     def variants(self) -> int:
-        """How many sessions it makes; Refused for copies that are no such number."""
+        """How many sessions the draft makes; Refused for a number of copies that is not allowed."""
         return len(self.modes) * copies_of(self.copies)
 
 
 @dataclass(frozen=True, slots=True)
 class RepositoryOffer:
-    """What a repository offers to a new session."""
+    """A repository that a new session can be made in, with its base."""
 
     root: str
     base: str
@@ -86,7 +86,7 @@ class RepositoryOffer:
 
 @dataclass(frozen=True, slots=True)
 class FirstRunCheck:
-    """One thing that a first session needs."""
+    """A condition of the first session: whether it is met, and what to do."""
 
     name: str
     ok: bool

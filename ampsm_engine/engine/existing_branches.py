@@ -39,7 +39,7 @@ def checked_out(repo: Repo, branch: str, *, but: Path | None = None) -> Path | N
 
 
 def why_shared(engine: Engine, repo: Repo, branch: str, *, but: Path | None = None) -> str:
-    """Who else uses a branch, as a sentence against committing to it; empty when nobody does.
+    """Other uses of a branch, as a sentence against committing to it; empty without any.
 
     `but`: the worktree that may have it checked out.
     """

@@ -24,14 +24,14 @@ _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 class Maker(StrEnum):
-    """Who made a commit."""
+    """By whom a commit was made."""
 
     AMPSM = "ampsm"
     """An iteration's work, committed when it ended."""
     AMP = "amp"
     """A commit that amp itself made."""
     REVIEW = "review"
-    """A change that somebody rejected in a review, or the undoing of that; ampsm made the commit."""
+    """A change that was rejected in a review, or the undoing of that; ampsm made the commit."""
     HAND = "hand"
 
 

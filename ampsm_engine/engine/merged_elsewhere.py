@@ -1,4 +1,4 @@
-"""Sessions whose work came into its base without a merge of ampsm's, such as upstream: found, marked, cleaned up.
+"""Finds, marks and cleans up sessions whose work came into its base without a merge of ampsm's, such as upstream.
 
 Known by the graph, by equal trees, by patch-ids of each commit or of all together, and by what the host says of a
 pull request. The marks of the list are looked for when branches have moved, never at a paint.
@@ -34,7 +34,7 @@ class MergedSession:
     how: str
     """How that is known, in a few words."""
     note: str = ""
-    """What the trash would not keep of its worktree, and comments that nobody sent, in sentences; empty for neither."""
+    """What the trash would not keep of its worktree, and unsent comments, in sentences; empty for neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def remove_merged(engine: Engine, session_id: str) -> Removed:
 
 
 def _idle_sessions(engine: Engine, repo_root: str | None) -> list[Session]:
-    """The sessions in which nothing runs, waits or is merged, and that nobody put away."""
+    """The sessions that run nothing, wait for nothing, and are neither merged nor archived."""
     store = engine.store
     sessions = store.sessions.all(repo_root=repo_root)
     theirs = store.iterations.of_sessions([one.id for one in sessions])
@@ -204,7 +204,7 @@ def update_merged_marks(engine: Engine, *, budget: float = 60.0) -> int:
 
 
 class _Tips(NamedTuple):
-    """Where the branches of a repository stand."""
+    """The commits that the branches of a repository point at."""
 
     branches: dict[str, str]
     """Local ones, by their names."""
@@ -212,7 +212,7 @@ class _Tips(NamedTuple):
     """All, by their names with and without a remote's."""
 
     def key(self, session: Session) -> str:
-        """The commits that an answer depends on."""
+        """The commits that a session's answer depends on, as a key for the cache."""
         bases = self.by_name.get(session.base_branch, ())
         return " ".join([self.branches.get(session.branch_name, ""), session.base_commit, *sorted(bases)])
 

@@ -65,7 +65,7 @@ class ChosenChange:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What somebody names: a file; with `lines` (first and last, from 1) some of it; or a hunk by its id."""
+    """What a caller names: a file; with `lines` (first and last, from 1) a part of it; or a hunk by its id."""
 
     path: str = ""
     lines: tuple[int, int] | None = None
@@ -91,7 +91,7 @@ class RangeHunks:
         self._patches: dict[int, Hunks | None] = {}
 
     def take_marks(self, marks: Marks) -> None:
-        """Know what is viewed by now."""
+        """Take over the marks of what has been viewed."""
         self._marks = marks
 
     @property
@@ -100,7 +100,7 @@ class RangeHunks:
         return tuple(sorted(self._staged.lines)) if self._staged is not None else ()
 
     def hunks(self) -> tuple[ChangedHunk, ...]:
-        """All hunks, file by file."""
+        """All hunks of the range, in the order of its files."""
         return tuple(one for index in self._files() for one in self._hunks_of(index))
 
     def find(self, place: Place, *, whole_hunks: bool = False) -> ChosenChange:

@@ -76,7 +76,7 @@ class Remains:
 
     @property
     def record(self) -> IterationRecord | None:
-        """The newest record of its runs."""
+        """The newest record among its runs; None without one."""
         return next((run.record for run in reversed(self.runs) if run.record), None)
 
 

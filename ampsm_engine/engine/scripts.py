@@ -165,7 +165,7 @@ def _keep_earlier_output(engine: Engine, session_id: str, last: Iteration | None
     facts = engine.store.facts.read(session_id=session_id)
     told = [one.number for one in facts if one.kind == "tested" and one.iteration_id == (last.id if last else None)]
     if told and not (kept := run.script_output_of(told[-1])).exists():
-        redact.file(run.script_output)  # whoever ran it may have been killed before
+        redact.file(run.script_output)  # its runner may have been killed before
         with suppress(FileNotFoundError):
             run.script_output.rename(kept)
 

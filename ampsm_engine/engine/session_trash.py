@@ -1,4 +1,4 @@
-"""Sessions moved to the trash, restored from it, and purged. Nothing here is ever done on a timer."""
+"""Moves sessions to the trash, restores them, and purges them, only when asked: nothing in the trash expires."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ ARCHIVE_LIMIT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What went to the trash with a session."""
+    """A session that was moved to the trash, and what the trash now holds of it."""
 
     session: Session
     trash_bytes: int
@@ -83,7 +83,7 @@ def describe_loss(engine: Engine, session_id: str) -> str:
 
 
 def describe_comments(engine: Engine, session_ids: Sequence[str]) -> str:
-    """A sentence about comments of a review that nobody has sent, in all of these sessions; empty without any."""
+    """A sentence about the unsent review comments of these sessions; empty without any."""
     count = sum(engine.store.reviews.counts(one).unsent for one in session_ids)
     goes = "goes" if count == 1 else "go"
     return f"{plural(count, 'open comment')}, sent to nobody, {goes} to the trash as well." if count else ""
@@ -247,7 +247,7 @@ def _size(session: Session) -> int:
 
 
 def trashed(engine: Engine) -> tuple[TrashEntry, ...]:
-    """What is in the trash, newest first."""
+    """The sessions in the trash with their sizes, newest first."""
     return tuple(
         TrashEntry(session, _size(session) + _folder_size(engine, session))
         for session in engine.store.sessions.all(trashed=True)
@@ -263,7 +263,7 @@ def restore(engine: Engine, session_id: str) -> Session:
     """Bring a session back from the trash as it was: branch, worktree, what was not committed."""
     store = engine.store
     with _repository_lock(store.sessions.get(session_id), "restore"):
-        session = store.sessions.get(session_id)  # as it is once nobody else writes there
+        session = store.sessions.get(session_id)  # as it is once no other process writes there
         if not session.trashed_at:
             message = f"Session {session.name} is not in the trash."
             raise Refused(message, "ampsm trash ls")
@@ -310,7 +310,7 @@ def _restore_files(session: Session) -> str | None:
 
 
 def _has_branch(root: Path, session: Session) -> bool:
-    """Whether the branch is there; one that somebody deleted is made again where it was seen last."""
+    """Whether the branch is there; a deleted one is made again where it was seen last."""
     if repository.branch_tip(root, session.branch_name) is None and pinned_refs.tip(root, session.id):
         pinned_refs.restore_branch(root, session.id, session.branch_name)
     return repository.branch_tip(root, session.branch_name) is not None
@@ -357,7 +357,7 @@ def discard(engine: Engine, session_id: str) -> None:
             tip = repository.branch_tip(root, session.branch_name)
             if tip is not None and session.owns_branch:
                 worktrees.delete_branch(root, session.branch_name, tip)
-            if trash.holds(root, session.id):  # somebody moved it there by hand
+            if trash.holds(root, session.id):  # it was moved there by hand
                 trash.purge(root, session.id)
             pinned_refs.forget_backups(root, session.id)
             pinned_refs.let_go(root, session.id)

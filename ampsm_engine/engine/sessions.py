@@ -380,7 +380,7 @@ def archive(engine: Engine, session_id: str) -> Session:
 
 
 def unarchive(engine: Engine, session_id: str) -> Session:
-    """Bring a session back that was put away."""
+    """Bring an archived session back into the list."""
     return edit(engine, session_id, archived=False)
 
 
@@ -453,12 +453,12 @@ def adopt(
     entered, _ = _enter(engine, session, None, [("worktree", text) for text in lacking])
     from ampsm_engine.git import pinned_refs
 
-    pinned_refs.keep_tip(repo.root, entered.id, found.head)  # whoever made the worktree may take it away again
+    pinned_refs.keep_tip(repo.root, entered.id, found.head)  # the maker of the worktree may remove it again
     return entered
 
 
 def why_shared(engine: Engine, path: Path) -> str:
-    """Who else uses the branch of a worktree, as a sentence against committing to it; empty when nobody does."""
+    """Other uses of a worktree's branch, as a sentence against committing to it; empty without any."""
     found = _on_a_branch(path)
     return existing_branches.why_shared(engine, repository.around(path), found.branch, but=found.path)
 

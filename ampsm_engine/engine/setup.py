@@ -52,7 +52,7 @@ def offer(engine: Engine, path: Path, base: str | None = None, folder: str | Non
 
 
 def trust(engine: Engine, root: str, text: str) -> None:
-    """Let a command of a repository run from now on, whichever commit it stands in."""
+    """Let a command of a repository run from now on, in any of its commits."""
     engine.home.ensure()
     trusted_commands.trust(engine.home, Path(root), text)
 
@@ -71,8 +71,8 @@ def of_new_session(engine: Engine, root: Path, base_commit: str, folder: str = "
 
 
 def refuse_untrusted(engine: Engine, path: Path, base: str | None, folder: str) -> None:
-    """UntrustedCommand where a session there could not be made before somebody trusts a command; else silent."""
-    with contextlib.suppress(NotFound, Unfit, Failed):  # whoever makes the session tells that
+    """UntrustedCommand where a session there needs a command that is not trusted yet; else silent."""
+    with contextlib.suppress(NotFound, Unfit, Failed):  # reported when the session is made
         repo = repository.locate(path)
         of_new_session(engine, repo.root, repository.base(repo, base).commit, folder)
 
@@ -83,7 +83,7 @@ def refuse_on_hosts(engine: Engine, path: Path, base: str | None, folder: str, *
     UntrustedCommand where it may, and nobody here has trusted it. git's configuration does not count: hosts have one
     of their own.
     """
-    with contextlib.suppress(NotFound, Unfit, Failed):  # whoever makes the session tells that
+    with contextlib.suppress(NotFound, Unfit, Failed):  # reported when the session is made
         repo = repository.locate(path)
         commit = repository.base(repo, base).commit
         source = setup_source.of_commit(repo.root, commit, folder)

@@ -2,7 +2,7 @@
 
 Those of a tree are read from the tree itself, for git before 2.40 reads those of a worktree or an index only. They
 fold, and never hide: an agent writes them. Where `working-tree-encoding` is set git keeps a file in UTF-8 and writes it
-in that encoding, conflict markers and all: nobody finds these among the bytes that lie there. git converts both ways.
+in that encoding, conflict markers and all: they cannot be found in its bytes. git converts both ways.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""What a new worktree begins with: its place, and a branch that is made for it or is there already.
+"""Finds the path of a new worktree, and makes its branch or takes one that is there already.
 
-The place is in a folder of the repository that git does not look into, or outside of it.
+The path is in a folder of the repository that git does not look into, or outside of it.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ _ATTEMPTS = 200
 """Names that are tried for one branch before we give up."""
 
 _MISSES = 16
-"""How many of them may be free and still not be had: somebody else creates them at this moment, or nobody can."""
+"""How many of them may be free and still not be had: another process creates them now, or none can."""
 
 
 class ExistingBranch(NamedTuple):
@@ -43,16 +43,16 @@ class WorktreeTemplate(NamedTuple):
 
 
 class Witness(Protocol):
-    """Who is told of each thing before it is made, so that it can be undone when this process is killed."""
+    """Records each thing before it is made, so that it can be undone when this process is killed."""
 
     def place(self, path: Path, *, is_ours: bool) -> None:
-        """The worktree will be there; with `is_ours` nobody else can have made what is there."""
+        """Record the path of the coming worktree; with `is_ours` no other program can have made what is there."""
 
     def announce(self, branch: str) -> None:
-        """Tell that a branch will be made."""
+        """Record the name of a branch that is about to be made."""
 
     def keep(self, branch: str) -> None:
-        """Tell that a branch is there already, and stays."""
+        """Record the name of an existing branch that stays."""
 
 
 def begin_branch(repo: Repo, base: Base, plan: WorktreeTemplate, names: Names, witness: Witness) -> str:
@@ -95,7 +95,7 @@ def _new_branch(repo: Repo, base: Base, wanted: str, witness: Witness) -> str:
 
 
 def refuse_blocked(repo: Repo, branch: str) -> None:
-    """Refused where a branch such as `amp` or `amp/<slug>` leaves no room for branches below it."""
+    """Refused where a branch such as `amp` or `amp/<slug>` takes the name that branches below it need."""
     parts = branch.split("/")
     candidates = ["/".join(parts[:many]) for many in range(1, len(parts))]
     if branch_files.are_absent(repo.common_dir, candidates):
@@ -262,7 +262,7 @@ def make_room(repo: Repo) -> None:
 
 
 def claim_place(repo: Repo, template: str, names: Names, witness: "Witness") -> Path:
-    """A place for a worktree by the template of the settings, which nobody else can take any more.
+    """Make the folder for a worktree by the template of the settings, so that no other process can take it.
 
     The second of a name gets a number. Refused where it would lie among the files of a repository.
     """

@@ -285,7 +285,7 @@ def _put_on_branch(worktree: Path, now: Head, branch: str, iteration_id: str) ->
 
 
 def _moved(worktree: Path, branch: str, old: str | None, new: str) -> bool:
-    """Move a branch that still points at `old`, or create it; False when somebody else was first."""
+    """Move a branch that still points at `old`, or create it; False when another process was first."""
     moved = program.write(
         worktree, "update-ref", "-m", "ampsm: the agent's work", f"{BRANCHES}{branch}", new, old or "0" * len(new)
     )
@@ -307,7 +307,7 @@ def record_by_hand(worktree: Path, message: bytes, *, hooks: bool, index: Path |
 
 
 class Cause(NamedTuple):
-    """What kept git from committing."""
+    """The reason why git did not commit."""
 
     kind: str
     """time, hook, message (what a hook says no to), signing, identity, space, lock, permission, other."""

@@ -1,4 +1,4 @@
-"""Who commits: what git is configured to say of the user, and who stands in where it knows nobody."""
+"""The author of commits: the user as git is configured, or ampsm where no user is."""
 
 import os
 from pathlib import Path

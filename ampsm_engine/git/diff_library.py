@@ -100,13 +100,13 @@ class Library:
         return Hunks(body, additions, deletions, binary=False, old_size=old_size, new_size=new_size, is_cut=is_cut)
 
     def blob(self, oid: str) -> bytes:
-        """The content of a blob. BlobGone."""
+        """The content of a blob; BlobGone when it is not in the repository."""
         self._breathe()
         found = self._side(oid)
         return found.data if found is not None else b""
 
     def size(self, oid: str) -> int:
-        """The bytes of a blob. BlobGone."""
+        """The size of a blob in bytes; BlobGone when it is not in the repository."""
         try:
             return int(self._repository.odb.read_header(oid)[1])
         except (KeyError, ValueError, pygit2.GitError) as reason:

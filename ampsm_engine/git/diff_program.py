@@ -18,7 +18,7 @@ MANY_LINES = 1_500_000
 """Lines of a file beyond which it is not compared: each takes a hundred bytes of memory and more."""
 
 LARGEST = 256 << 20
-"""Bytes of a blob beyond which nobody looks inside: git's own big files are 512 MB."""
+"""Bytes of a blob beyond which it is not compared: git's own big files are 512 MB."""
 
 
 class Source(Protocol):
@@ -34,10 +34,10 @@ class Source(Protocol):
         """The changed lines of one file. BlobGone when a side is not in the repository."""
 
     def blob(self, oid: str) -> bytes:
-        """The content of a blob. BlobGone."""
+        """The content of a blob; BlobGone when it is not in the repository."""
 
     def size(self, oid: str) -> int:
-        """The bytes of a blob. BlobGone."""
+        """The size of a blob in bytes; BlobGone when it is not in the repository."""
 
     def files(self, tree: str, paths: Iterable[str]) -> dict[str, bytes]:
         """The contents of those of these files that a tree has."""
@@ -46,7 +46,7 @@ class Source(Protocol):
         """What leads from a submodule's old commit to its new one, a line each; empty where it is not checked out."""
 
     def rest(self) -> None:
-        """Forget what only makes the next question faster."""
+        """Free the caches of the repository."""
 
 
 def submodule(delta: Delta) -> Hunks:
@@ -62,7 +62,7 @@ def submodule(delta: Delta) -> Hunks:
 
 
 def kinds(deltas: list[Delta]) -> Iterator[str]:
-    """What happened to each: added, deleted, modified, typechange."""
+    """The kind of each change: added, deleted, modified or typechange."""
     for delta in deltas:
         if not delta.old_mode:
             yield "added"
@@ -133,14 +133,14 @@ class Program:
         return Hunks(data, added, deleted, binary=False, old_size=sizes[0], new_size=sizes[1], is_cut=is_cut)
 
     def blob(self, oid: str) -> bytes:
-        """The content of a blob. BlobGone."""
+        """The content of a blob; BlobGone when it is not in the repository."""
         content = self._reader.read(oid, "blob")
         if content is None:
             raise BlobGone(oid)
         return content
 
     def size(self, oid: str) -> int:
-        """The bytes of a blob. BlobGone."""
+        """The size of a blob in bytes; BlobGone when it is not in the repository."""
         size = self._reader.sizes([oid]).get(oid)
         if size is None:
             raise BlobGone(oid)
@@ -212,7 +212,7 @@ def _delta(field: str, path: str) -> Delta:
 
 
 class Rename(NamedTuple):
-    """One file that has the content of another."""
+    """A file whose content comes from another path."""
 
     is_copy: bool
     similarity: int

@@ -14,7 +14,7 @@ import pygit2  # noqa: E402 - loaded as it is elsewhere
 from pygit2.enums import DiffOption  # noqa: E402
 
 MOST = 6_000
-"""Tokens of a block beyond which nobody looks for words."""
+"""Tokens of a block beyond which changed words are not looked for."""
 
 WHOLE = 0.7
 """The part of a line beyond which it counts as rewritten, and no word of it is marked."""

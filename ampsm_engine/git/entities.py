@@ -10,14 +10,14 @@ from typing import Literal, NamedTuple
 from ampsm_engine.lean_dataclass import dataclass
 
 NAME, EMAIL = "ampsm", "ampsm@localhost"
-"""The name and the address for commits where git knows nobody's."""
+"""The name and the address for commits where git has none configured."""
 
 Kind = Literal["added", "modified", "deleted", "renamed", "copied", "typechange", "untracked", "conflicted"]
 
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """One changed file. Line counts are None for binary files, and where nobody counted."""
+    """A changed file. Line counts are None for binary files, and where lines were not counted."""
 
     path: str
     old_path: str | None
@@ -130,7 +130,7 @@ class Worktree(NamedTuple):
 
 
 class Orphan(NamedTuple):
-    """Something of ours that no session knows."""
+    """A worktree or ref of ampsm's that belongs to no known session."""
 
     kind: Literal["worktree", "branch", "folder"]
     path: Path | None
@@ -139,7 +139,7 @@ class Orphan(NamedTuple):
 
 
 def identity(name: str = NAME, email: str = EMAIL) -> dict[str, str]:
-    """Variables by which git takes somebody for author and committer."""
+    """Environment variables that set author and committer for git."""
     return {
         f"GIT_{role}_{part}": value
         for role in ("AUTHOR", "COMMITTER")

@@ -18,7 +18,7 @@ _SETTINGS = r"^(core\.(autocrlf|eol|hookspath|ignorecase|precomposeunicode|symli
 """Names of settings by which files may come out other than they are committed, or other hooks run."""
 
 _USUAL = frozenset({"", "core.autocrlf\nfalse", "core.ignorecase\nfalse", "core.symlinks\ntrue"})
-"""Settings as git has them where nobody has said anything."""
+"""Settings as git has them where none is configured."""
 
 _CONVERTED = (":/", ":(top,exclude,attr:!text !crlf !eol !ident !filter !working-tree-encoding)")
 """The files of which some attribute says how they are converted."""

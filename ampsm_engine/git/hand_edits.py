@@ -23,7 +23,7 @@ _BEFORE = "before"
 
 @dataclass(frozen=True, slots=True)
 class HandEdits:
-    """What became of a person's uncommitted edits."""
+    """What happened to a person's uncommitted edits."""
 
     paths: tuple[str, ...]
     commit: str | None = None
@@ -36,7 +36,7 @@ class HandEdits:
 
 @dataclass(frozen=True, slots=True)
 class _Carried:
-    """One tree's changes brought to another."""
+    """The changes of one tree applied to another."""
 
     entries: Mapping[str, TreeEntry | None]
     mixed: tuple[str, ...]
@@ -183,7 +183,7 @@ def _head_tree(at: Scratch) -> str:
 
 
 def _with(at: Scratch, entries: Mapping[str, TreeEntry | None]) -> str:
-    """The tree of HEAD with some entries."""
+    """Write the tree of HEAD with some entries replaced; answers its name."""
     index = at.index(of_head=True)
     at.enter(entries, index)
     return program.query(at.worktree, "write-tree", variables={"GIT_INDEX_FILE": index}).decode().strip()

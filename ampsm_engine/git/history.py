@@ -7,7 +7,7 @@ from ampsm_engine.git.entities import FileChange
 from ampsm_engine.lean_dataclass import dataclass
 
 MOST = 500
-"""Commits that anybody looks through."""
+"""The most commits that are listed."""
 
 _FIELDS = (
     *("%H", "%an", "%cI", "%s"),
@@ -45,7 +45,7 @@ def since(where: Path, base: str, branch: str, most: int = MOST) -> tuple[Logged
 
 
 def files_of(where: Path, sha: str) -> tuple[FileChange, ...]:
-    """What one commit changed against its first parent."""
+    """The files that a commit changed against its first parent."""
     has_parent = program.read(where, "rev-parse", "--quiet", "--verify", f"{sha}^1").ok
     return changes.files(where, f"{sha}^1" if has_parent else records.empty_tree(sha), sha)
 

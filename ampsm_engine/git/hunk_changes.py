@@ -22,7 +22,7 @@ from ampsm_engine.lean_dataclass import dataclass, field
 _PLACES = ("work", "index", "head")
 
 APPLY = ("-c", "apply.whitespace=nowarn", "-c", "apply.ignoreWhitespace=no", "apply", "--whitespace=nowarn")
-"""`git apply` as it is without anybody's configuration: a blank at a line's end is content."""
+"""`git apply` as it is without configuration: a blank at a line's end is content."""
 
 _FILE = TreeEntry("100644", "")
 
@@ -35,14 +35,14 @@ STAGED = "What is staged of it overlaps with other changes: it stays staged."
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one place has, and what it is to have."""
+    """The entries of an index or a worktree by path, before and after a change."""
 
     now: Entries
     then: Entries
 
     @property
     def changed(self) -> Entries:
-        """What is to change."""
+        """The entries that the step changes."""
         return {path: entry for path, entry in self.then.items() if entry != self.now[path]}
 
 
@@ -220,7 +220,7 @@ def _as_far(scratch: Scratch, now: Entries, before: Entries, after: Entries) -> 
 
 
 def may_begin(scratch: Scratch, branch: str) -> None:
-    """Refused while an operation is in progress, somebody holds the index, or HEAD is not on the session's branch."""
+    """Refused while an operation is in progress, the index is locked, or HEAD is not on the session's branch."""
     lock.refuse(lock.refusal(scratch.worktree, scratch.git_dir))
     now = head(scratch.worktree)
     if now.branch != branch:
@@ -402,7 +402,7 @@ def _is_whole(scratch: Scratch, path: str, hunk: Hunk) -> bool:
 
 
 def _change(scratch: Scratch, path: str, hunk: Hunk, old_path: str | None) -> tuple[TreeEntry | None, TreeEntry | None]:
-    """HEAD's file, and HEAD's file with the hunk."""
+    """The entry of a file in HEAD, and its entry with the hunk applied."""
     was = scratch.in_tree("HEAD", old_path or path)
     if was is not None and not was.is_file:
         raise Refused(f"{path} is no file with lines.", "Stage all of it.")

@@ -46,7 +46,7 @@ class Included(NamedTuple):
     """Sentences about the rest that is worth knowing."""
 
     def with_more(self, other: "Included") -> "Included":
-        """What this and another one copied together."""
+        """The sum of what both have copied."""
         return Included(
             self.files + other.files, self.bytes + other.bytes, self.left + other.left, self.notes + other.notes
         )

@@ -77,7 +77,7 @@ class AskGit(Exception):
 
 
 class CheckedOut(NamedTuple):
-    """What a HEAD stands on."""
+    """The commit and the branch that a HEAD points at."""
 
     commit: str
     """Empty when there is no commit yet."""
@@ -107,7 +107,7 @@ def load() -> None:
 
 @contextlib.contextmanager
 def opened(where: Path) -> Iterator["pygit2.Repository"]:
-    """The repository of a worktree or git folder, and of no other around it; AskGit for whatever goes wrong inside."""
+    """The repository of a worktree or git folder, and of no other around it; AskGit for any error inside."""
     if "pygit2" not in sys.modules:
         raise AskGit
     import pygit2
@@ -145,7 +145,7 @@ def main_git_dir(folder: Path) -> Path:
 
 
 def ref_object(where: Path, full: str, kind: Literal["commit", "tree"] = "commit") -> str | None:
-    """The commit, or the tree of it, that a ref names by its full name; None when there is no such ref."""
+    """The commit, or its tree, that a ref names by its full name; None when the ref does not exist."""
     with opened(where) as repository:
         import pygit2
 

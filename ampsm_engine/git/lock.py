@@ -1,4 +1,4 @@
-"""Who may write in a repository at this moment: our own lock, and what somebody else is at.
+"""Who may write in a repository at this moment: our own lock, and operations of others.
 
 Ours lies in what the worktrees share, held by the kernel, so that no death leaves it behind. It is taken for changes of
 several steps (trash, merge, exclude), and while git registers a new worktree. A single move of one ref, as in
@@ -26,7 +26,7 @@ PATIENCE = 30.0
 _held = threading.local()
 
 INDEX_PATIENCE = 3.0
-"""Seconds that somebody else's git may hold the index."""
+"""Seconds that another git may hold the index."""
 
 _WAYS_ON = {
     "am": "git -C {0} am --continue, or --abort",
@@ -89,7 +89,7 @@ def _open(path: Path) -> int:
 
 
 def _take(descriptor: int, common_dir: Path, patience: float, stop: Callable[[], bool]) -> bool:
-    """Whether it had to be waited for."""
+    """Take the lock; whether it was held by another process before. Failed after `patience` seconds."""
     if file_lock.acquire(descriptor, 0):
         return False
     if not file_lock.acquire(descriptor, patience, stop=stop):

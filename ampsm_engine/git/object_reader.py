@@ -71,7 +71,7 @@ class ObjectReader:
             if not answers and command == "info":
                 message = f"git ended before it had told of the objects in {self._where}."
                 raise Failed(message, f"git -C {self._where} fsck")
-            # Of a content that it cannot read, whoever asks git by other ways is told why.
+            # Why a content cannot be read is reported by the other ways of asking git.
             yield from answers or [None] * len(some)
 
     def _exchanged(self, command: str, names: Sequence[str], kind: str) -> list[bytes | None]:

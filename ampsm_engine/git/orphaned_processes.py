@@ -93,7 +93,7 @@ def _is_direct(pid: int, places: Collection[Path]) -> bool:
 
 
 def _is_hook(pid: int, places: Collection[Path]) -> bool:
-    """Whether it works there for such a git, which may be gone. What git puts into the background leads a session."""
+    """Whether a process works in these places for a git, which may have ended; its daemons lead own sessions."""
     with contextlib.suppress(OSError, psutil.Error):
         leader = os.getsid(pid)
         cwd = Path(psutil.Process(pid).cwd())

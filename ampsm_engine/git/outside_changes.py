@@ -29,7 +29,7 @@ _LOG_FORMAT = "%an%x1f%s%x1f%(trailers:key=Amp-Thread-ID,valueonly)%x1f%(trailer
 
 @dataclass(frozen=True, slots=True)
 class OutsideChange:
-    """One thing that changed, and what it is made of."""
+    """A change outside of the worktree, and the differences that it is made of."""
 
     parts: tuple[StateDifference, ...]
     label: str
@@ -128,7 +128,7 @@ class _Explanation:
         self.changes.append(OutsideChange(tuple(parts), label, text, hint, quiet))
 
     def _git(self, *arguments: str | Path, where: Path | None = None) -> str:
-        """A git command to copy."""
+        """The text of a git command that a person can copy."""
         return shlex.join(["git", "-C", str(where or self._root), *map(str, arguments)])
 
     # refs

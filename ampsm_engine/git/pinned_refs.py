@@ -67,7 +67,7 @@ def forget_batch(where: Path, batch_id: str) -> None:
 
 
 def keep_tip(where: Path, session_id: str, commit: str) -> None:
-    """Keep the commit that a session's branch stands at, in case somebody deletes the branch."""
+    """Keep the commit that a session's branch points at, in case the branch is deleted."""
     _checked(session_id)
     program.change(where, "update-ref", f"{TIP}/{session_id}", commit)
 

@@ -1,4 +1,4 @@
-"""Runs the git program. Nobody else does, so that its surroundings are decided once.
+"""Runs the git program. No other module does, so that its surroundings are decided once.
 
 A child sees nothing of a git that runs around us (GIT_DIR and its like), has no terminal, an empty standard input
 and a session of its own. `read` is for questions: no locks, no hooks, no file system monitor, no pager, no network.
@@ -105,7 +105,7 @@ PART = 256 * 1024
 """Bytes of an output that are read at a time."""
 
 _TICK = 0.25
-"""Seconds between two looks of whoever watches a git that runs (`watched`)."""
+"""Seconds between two calls of the function that watches a git that runs (`watched`)."""
 
 _GRACE = 2.0
 """Seconds that a git has to remove its lock files after SIGTERM."""
@@ -121,7 +121,7 @@ class Answer(NamedTuple):
     message: str
     timed_out: bool = False
     stopped: bool = False
-    """Whether it was ended because whoever watched it said so."""
+    """Whether it was ended because the function that watched it said so."""
 
     @property
     def ok(self) -> bool:
@@ -210,7 +210,7 @@ _fit: set[str] = set()
 
 @lru_cache(8)
 def _version_of(path: str) -> str:
-    """Asked once a process of each git."""
+    """The version of a git, asked of each program once a process."""
     try:
         done = subprocess.run([path, "--version"], capture_output=True, check=False, timeout=20)
     except (OSError, subprocess.SubprocessError) as reason:
@@ -219,7 +219,7 @@ def _version_of(path: str) -> str:
 
 
 class Running:
-    """A git that runs; somebody has to `wait` for it or `end` it."""
+    """A git process that runs; the caller has to `wait` for it or `end` it."""
 
     def __init__(
         self, arguments: tuple[Argument, ...], environ: Mapping[str, str], feed: bytes | None, *, piped: bool = False
@@ -309,7 +309,7 @@ class Running:
         self._process.wait()
 
     def _signal_group(self, number: int) -> bool:
-        """Whether there is still somebody of its group."""
+        """Send a signal to the process group; whether it still has a process."""
         try:
             os.killpg(self._process.pid, number)
         except (ProcessLookupError, PermissionError):
@@ -442,7 +442,7 @@ def parallel_checkout(threshold: int = 100) -> tuple[str, ...]:
 
 
 def text(raw: bytes) -> str:
-    """Names that git printed, as Python names files."""
+    """Decode file names that git printed as Python decodes file names."""
     return raw.decode("utf-8", "surrogateescape")
 
 

@@ -224,14 +224,14 @@ def short(full: str) -> str:
 
 
 def branch_tip(where: Path, branch: str) -> str | None:
-    """The commit that a local branch points at; None when there is no such branch."""
+    """The commit that a local branch points at; None when the branch does not exist."""
     if not branch or _EXPRESSION.search(branch):
         return None
     return ref_commit(where, f"{BRANCHES}{branch}")
 
 
 def ref_commit(where: Path, full: str, kind: Literal["commit", "tree"] = "commit") -> str | None:
-    """The commit, or the tree of it, that a ref names by its full name; None when there is no such ref."""
+    """The commit, or its tree, that a ref names by its full name; None when the ref does not exist."""
     with contextlib.suppress(AskGit):
         return libgit2.ref_object(where, full, kind)
     answer = program.read(where, "rev-parse", "--quiet", "--verify", f"{full}^{{{kind}}}")
@@ -419,7 +419,7 @@ def common_of(git_dir: Path) -> Path:
 
 
 def _dot_git_target(own: Path) -> Path:
-    """Where a `.git` file points."""
+    """The folder that a `.git` file points at."""
     head, gap, folder = program.text(own.read_bytes()).partition("gitdir: ")
     if head or not gap or not folder.startswith("/"):
         raise ValueError

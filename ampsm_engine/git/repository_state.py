@@ -78,7 +78,7 @@ def difference(before: RepositoryState, after: RepositoryState) -> tuple[StateDi
 
 
 def is_as_left(part: StateDifference, now: RepositoryState) -> bool:
-    """Whether what a part tells is still so."""
+    """Whether the repository is still as a difference left it."""
     return now.get(part.kind, {}).get(part.name) == part.after
 
 

@@ -36,7 +36,7 @@ _KEYS = ("setup", "share")
 
 
 class SetupSource(NamedTuple):
-    """What is said of making a worktree ready."""
+    """How a new worktree is to be set up, and where that is configured."""
 
     command: str = ""
     """A shell command, run in a new worktree before amp begins; empty: none."""

@@ -98,7 +98,7 @@ def reading(worktree: Path, objects: Path) -> program.Variables:
 
 
 def _stamp(index: Path) -> str:
-    """What tells whether somebody wrote an index; empty without one."""
+    """A value that changes when an index is written; empty without an index."""
     try:
         found = index.stat()
     except OSError:

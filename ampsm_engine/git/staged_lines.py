@@ -1,4 +1,4 @@
-"""Which changed lines of a file are staged: as somebody chose them, where that is remembered, else as git compares.
+"""Which changed lines of a file are staged: as they were chosen, where that is remembered, else as git compares.
 
 Of equal lines an index does not tell which of them it has. What was chosen by line is remembered beside the index, for
 as long as HEAD, index and file have the contents that they had then.
@@ -74,7 +74,7 @@ def remembered(git_dir: Path, path: str, at: Blobs) -> StagedLines | None:
 
 
 def staged_lines(worktree: Path, path: str) -> StagedLines:
-    """Which lines of a file are staged."""
+    """The lines of a file that are staged."""
     git_dir = repository.git_dir(worktree)
     is_kept = path in read_json_object(git_dir / _MEMORY)
     if is_kept and (known := remembered(git_dir, path, _blobs_now(worktree, path))) is not None:

@@ -32,7 +32,7 @@ class IndexChanges:
     add: tuple[str, ...]
     """Paths whose content in the worktree goes in."""
     put_back: tuple[StatusEntry, ...]
-    """Paths that go back to what HEAD says: somebody staged what must stay out."""
+    """Paths that go back to what HEAD has: what must stay out was staged."""
     remove: tuple[str, ...]
     """Paths that are gone from the worktree."""
     left_out: tuple[LeftOut, ...]

@@ -64,7 +64,7 @@ def write(worktree: Path, branch: str) -> tuple[str, Contents]:
         snapshot.copy_index(git_dir, index)
         if not index.exists():
             program.change(worktree, "read-tree", "--empty", variables={"GIT_INDEX_FILE": index})
-        # An index may be split, and lean on a file that goes with the worktree; written anew it is whole.
+        # An index may be split, and need a file that goes with the worktree; written anew it is whole.
         whole = {"GIT_INDEX_FILE": index}
         program.query(worktree, "update-index", "--force-write-index", variables=whole)
         snapshot.copy_index(git_dir, copy)

@@ -1,4 +1,4 @@
-"""The trash: a session's branch and uncommitted content are kept until somebody purges them, and come back exactly.
+"""The trash: a session's branch and uncommitted content are kept until they are purged, and come back exactly.
 
 Kept as refs/ampsm/trash/<session>/tip (the branch) and /work (see stash_commit.py): files, index, conflicts, modes,
 HEAD.
@@ -51,7 +51,7 @@ class TrashFolder:
         return self._stage.read_text() if self._stage.exists() else ""
 
     def mark(self, stage: str) -> None:
-        """Note how far a restore is."""
+        """Record the stage that a restore has reached."""
         self.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         write_private(self._stage, stage.encode())
 
@@ -74,7 +74,7 @@ class TrashFolder:
                 shutil.copy2(self._admin / name, admin / name)
 
     def give(self, worktree: Path, paths: Iterable[str], admin: Path) -> None:
-        """Move everything back; may be done again."""
+        """Move all kept files back to a worktree; can be repeated."""
         _move(self._files, worktree, paths)
         _move(self._admin, admin, _MODULES)
 
@@ -102,7 +102,7 @@ def keep(repo_root: Path, worktree: Path, branch: str, session_id: str, *, delet
         if worktree.is_dir():
             _write_down(repo, worktree, branch, session_id)
             worktree.rename(_leaving(worktree))
-        elif os.path.lexists(worktree):  # a file, or a link to nothing: nobody's to delete
+        elif os.path.lexists(worktree):  # a file, or a link to nothing: not ours to delete
             message = f"The worktree {worktree} is gone, and something else is at its place."
             raise Refused(message, f"ls -ld {worktree}, and put it aside: mv {worktree} {worktree}.aside")
         elif _ref(repo, session_id, "tip") is None:
@@ -325,7 +325,7 @@ def _delete(folder: Path) -> None:
 
 
 def _drop_branch(repo: Repo, worktree: Path, branch: str, tip: str) -> None:
-    """Delete the branch where it still is what was kept, and nobody else has it checked out."""
+    """Delete a branch that still points at the kept commit and is checked out nowhere else."""
     elsewhere = {tree.branch for tree in worktrees.listed(repo) if tree.path != worktree}
     if branch and branch not in elsewhere:
         worktrees.delete_branch(repo.root, branch, tip)

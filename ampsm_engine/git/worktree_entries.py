@@ -118,7 +118,7 @@ class Scratch:
         )
 
     def tree(self, entries: Entries) -> str:
-        """A tree of nothing but these entries."""
+        """Write a tree of exactly these entries; answers its name."""
         self._count += 1
         index = self._folder / f"index-{self._count}"
         self.enter(entries, index)

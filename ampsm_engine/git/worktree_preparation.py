@@ -26,7 +26,7 @@ _MOST_COUNTED = 2_000
 _UNMISSED = re.compile(
     r"(.*/)?(__pycache__|\.(mypy|pytest|ruff)_cache|\.hypothesis|\.DS_Store|\.coverage|.*\.(pyc|pyo|swp|log|tmp))/?"
 )
-"""Ignored files that nobody misses: they are made again by whatever needs them."""
+"""Ignored files that are not missed: the programs that need them make them again."""
 
 SUBMODULE_LIMIT = 600.0
 """Seconds that one submodule may take."""
@@ -129,11 +129,11 @@ class CheckoutState(NamedTuple):
     untracked: tuple[str, ...] = ()
     """Paths that git neither tracks nor ignores."""
     ignored: tuple[str, ...] = ()
-    """Paths that git ignores, less what nobody misses."""
+    """Paths that git ignores, except those that are not missed."""
 
 
 def read_checkout_state(checkout: Path, *hidden: str) -> CheckoutState:
-    """What stands in a checkout; `hidden`: as `checkout_state`."""
+    """The state of a checkout; `hidden`: as `checkout_state`."""
     with begin_reading_checkout(checkout) as looking:
         return checkout_state(looking.wait(program.READ_LIMIT), *hidden)
 

@@ -40,7 +40,7 @@ INCLUDE_FILE = ".worktreeinclude"
 """Names, in a checkout, the ignored files that new worktrees are to have: see `included_files`."""
 
 PASSING = "ampsm-commit-"
-"""How the worktrees begin that a commit with hooks makes for a moment: nobody else is to see those."""
+"""How the worktrees begin that a commit with hooks makes for a moment: no list shows them."""
 
 
 class Pending:
@@ -68,7 +68,7 @@ class Pending:
     def undo(self) -> None:
         """Leave nothing behind: neither folder nor a new branch, nor what git knows of them."""
         self._running.end()
-        # Only once: the name may be somebody else's by then.
+        # Only once: another program may have the name by then.
         if not self._is_undone:
             self._is_undone = True
             _undo(self.repo, self.base, self.path, self.branch, self._on)
@@ -154,7 +154,7 @@ def _start_adding(repo: Repo, path: Path, branch: str, session_id: str) -> progr
                         break
                 time.sleep(0.001)
             mark(repo, path, session_id)
-        except BaseException:  # interrupted: nobody else knows of it yet, and its filter or hook may never end
+        except BaseException:  # interrupted: no record of it exists yet, and its filter or hook may never end
             running.end()
             raise
     return running
@@ -199,7 +199,7 @@ def session_of(repo: Repo, path: Path) -> str:
 
 
 def _marked(repo: Repo) -> frozenset[Path]:
-    """The worktrees of sessions that lie anywhere."""
+    """The worktrees that carry the mark of a session, in any folder."""
     pointers = [
         mark.with_name("gitdir") for mark in (repo.common_dir / "worktrees").glob(f"*/{repository.SESSION_MARK}")
     ]
@@ -270,7 +270,7 @@ def is_session_branch(branch: str) -> bool:
 
 
 def is_scratch(name: str) -> bool:
-    """Whether a folder's name is one that only worktrees for such a script have."""
+    """Whether the name of a folder is one that only worktrees for scripts have."""
     return name.startswith(SCRATCH) and repository.is_session_id(name.removeprefix(SCRATCH))
 
 
@@ -290,10 +290,10 @@ def inspect(path: Path) -> Worktree:
 def take_back(
     repo: Repo, path: Path, branches: Collection[str], base_commit: str, *, kept: str = "", is_ours: bool = True
 ) -> bool:
-    """Remove what a killed process left of a worktree that it was making; False when somebody worked on it since.
+    """Remove what a killed process left of a worktree that it was making; False when it was worked on since.
 
     `branches`: the names that it may have made, of which those count that still stand where the session was to start;
-    `kept`: the one that was there before. Without `is_ours` what is at `path` may be somebody else's. Failed where a
+    `kept`: the one that was there before. Without `is_ours` what is at `path` may be another program's. Failed where a
     branch cannot be deleted now, as while another git packs refs: to be tried again.
     """
     mine = [branch for branch in branches if repository.branch_tip(repo.root, branch) is not None]

@@ -29,7 +29,7 @@ class Candidate:
     plan: JournalPlan
     """What its commits are made of; its position holds the squash, once that is made."""
     asked: tuple[Question, ...] = ()
-    """What somebody has to say yes to."""
+    """Questions that have to be answered with yes."""
 
     @property
     def id(self) -> str:
@@ -107,7 +107,7 @@ def squashed(engine: Engine, one: Candidate, objects: ObjectStore, *, is_trial: 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A candidate in its place in a chain."""
+    """A candidate that was put onto the commit of the one before it."""
 
     candidate: Candidate
     below: str
@@ -116,7 +116,7 @@ class Link:
 
     @property
     def commit(self) -> str:
-        """Where the target is with it."""
+        """The commit that the target has with this candidate."""
         return self.made.base
 
 
@@ -153,7 +153,7 @@ class Combination:
         return tuple(links), tuple(misfits)
 
     def on(self, below: str, one: Candidate) -> Made | Stopped:
-        """Put one candidate onto a commit."""
+        """Put a candidate onto a commit; the commits that it makes, or why it cannot be put there."""
         key = (below, one.id, one.now.branch_tip)
         if key not in self._known:
             self._known[key] = self._put(below, one, sign=False)

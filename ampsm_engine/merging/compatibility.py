@@ -76,7 +76,7 @@ class UntriedSession:
 
 @dataclass(frozen=True, slots=True)
 class Compatibility:
-    """The answer about the sessions of one base."""
+    """Which sessions of one base pass the scripts together, and which do not."""
 
     repo_root: str
     target: str
@@ -92,7 +92,7 @@ class Compatibility:
     left_out: tuple[UntriedSession, ...] = ()
     runs: int = 0
     checked_at: str = ""
-    """Empty where nobody has asked yet."""
+    """Empty where it was not checked yet."""
 
     @property
     def is_good(self) -> bool:
@@ -209,7 +209,7 @@ def _key(group: ReadyGroup, scripts: Sequence[FolderScript]) -> str:
 
 
 class _Check:
-    """One check under way: the oracle that its candidates are sorted out by, which never moves."""
+    """A check in progress: an oracle whose base never moves."""
 
     def __init__(
         self, engine: Engine, group: ReadyGroup, combined: Combination, judge: Trials, report: ReportLine
@@ -281,7 +281,7 @@ class _Check:
             raise Refused(message, f"less {found.log}")
 
     def land(self, candidates: Sequence[str]) -> None:
-        """Take note that these pass."""
+        """Count these candidates as part of the base."""
         self._below = (*self._below, *candidates)
 
     def _passes(self, candidates: Sequence[str]) -> bool:

@@ -93,7 +93,7 @@ def abort_conflict(engine: Engine, session: Session, merge: Merge) -> Merge:
     plan = journal.read(merge)
     worktree = Path(session.worktree_path)
     kept = f"refs/ampsm/backup/{session.id}/{plan.moment}/aborted"
-    if not worktree.is_dir():  # somebody removed it, conflict and all; else nothing of the session could go on
+    if not worktree.is_dir():  # it was removed with its conflict; else nothing of the session could go on
         how = f"its worktree is gone, and {session.branch_name} is as it was"
     else:
         lay_there = laid(worktree) is not None
@@ -165,7 +165,7 @@ def resumed(engine: Engine, now: Situation, merge: Merge, answered: tuple[str, .
 
 
 def _checked(now: Situation) -> LaidOut:
-    """The conflict that lies in the worktree; Refused when somebody took it away by git itself, work and all."""
+    """The conflict in the worktree; Refused when it was ended by git itself."""
     laid = laid_in(now.worktree)
     hint = f"ampsm merge {now.session.id} --abort brings branch and worktree back; nothing is lost"
     if laid is None:
@@ -194,7 +194,7 @@ def _refuse_unadded(now: Situation, laid: LaidOut) -> None:
 
 
 def _untracked(now: Situation) -> tuple[str, ...]:
-    """A note about files that nobody added: they stay where they are, and are not merged."""
+    """A note about untracked files: they stay where they are, and are not merged."""
     entries = [entry for entry in worktree_status.entries(now.worktree) if entry.state == "untracked"]
     out = {left.path for left in staging.choose(now.worktree, entries).left_out}
     paths = [entry.path for entry in entries if entry.path not in out]
@@ -204,7 +204,7 @@ def _untracked(now: Situation) -> tuple[str, ...]:
 
 
 def _refuse_markers(now: Situation, plan: JournalPlan, laid: LaidOut, commit: str) -> None:
-    """MarkersLeft while markers are in what is to be merged, unless somebody said that they are meant."""
+    """MarkersLeft while files to be merged hold conflict markers that are not declared as meant."""
     marked = markers.in_commit(now.worktree, laid, commit)
     names = [path for path, blob in marked.items() if blob not in plan.meant]
     if names:

@@ -67,10 +67,10 @@ class Fitting(Generic[T]):
 
 
 class Oracle(Protocol[T]):
-    """Says what candidates fit and pass: a base that moves as they land, or something that stands for one."""
+    """Says which candidates fit and pass: on a base that moves as they land, or on a stand-in for one."""
 
     def fitting(self, candidates: Sequence[T]) -> Fitting[T]:
-        """Put them onto what has landed, in order."""
+        """Put candidates onto what has landed, in order."""
 
     def passes(self, candidates: Sequence[T]) -> bool:
         """Whether these, on top of what has landed, pass."""
@@ -79,12 +79,12 @@ class Oracle(Protocol[T]):
         """Raise an error when what they are put onto does not pass by itself: then none of them is at fault."""
 
     def land(self, candidates: Sequence[T]) -> None:
-        """Take these in; they have passed just so."""
+        """Land candidates that have passed together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault(Generic[T]):
-    """One that does not pass on top of those that landed before it, while they do."""
+    """A candidate that does not pass on those that landed before it, while they pass without it."""
 
     candidate: T
     below: tuple[T, ...]

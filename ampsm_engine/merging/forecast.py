@@ -214,7 +214,7 @@ class _Repository:
             return ()  # a side that git made for this merge alone
 
     def _touched(self, tip: _Tip) -> frozenset[str] | None:
-        """What a session changes, and whatever else could overlap with it; None when that is left open."""
+        """The paths that a session changes, and those that could overlap with them; None when that is left open."""
         key = f"{tip.start or tip.base}...{tip.commit}"
         known = self._known.get("touched", key)
         if known is None:
@@ -348,7 +348,7 @@ def radar(engine: Engine, *, repo_root: str | None = None, budget: float | None 
 
 
 def made_of(sessions: Sequence[Session], found: SessionConflicts) -> Radar:
-    """The radar that a forecast comes to."""
+    """The radar of these sessions, made from their forecast."""
     about = frozenset(found.sessions)
     shown = [one for one in sessions if one.id in about]
     shown.sort(key=lambda one: (one.repo_root, one.base_branch, one.created_at, one.id))

@@ -58,13 +58,13 @@ class JournalPlan:
     start: str = ""
     """The commit that the session's own work comes after; empty where that is what it shares with the target."""
     strangers: tuple[str, ...] = ()
-    """Commits of others in that work, which somebody wants to bring along."""
+    """Commits of others in that work that the user chose to bring along."""
     given: str = ""
     """The iteration that was asked to resolve a conflict."""
     given_tree: str = ""
     """A commit of the worktree as it was then, conflict and all."""
     shown: str = ""
-    """The tree of the resolution that somebody was shown last."""
+    """The tree of the resolution that was shown to a person last."""
     accepted: str = ""
     """The tree of the resolution that a person took for good."""
     meant: tuple[str, ...] = ()
@@ -116,7 +116,7 @@ def written(plan: JournalPlan) -> str:
 
 
 def read(merge: Merge) -> JournalPlan:
-    """The plan of an entry."""
+    """The plan that a journal entry carries."""
     plain = json.loads(merge.plan)
     asked = plain.pop("options")
     options = Options(**(asked | {"message": merge.message, "answered": tuple(asked.get("answered", ()))}))

@@ -10,7 +10,7 @@ from ampsm_engine.home import PRIVATE_FOLDER, Home
 FOLDER = "merges"
 
 _MOMENT = 0.5
-"""Seconds in which somebody who merely asks whether a merge is held, and holds it for that, has had the answer."""
+"""Seconds in which a process that merely asks whether a merge is held, and holds it for that, has its answer."""
 
 
 @contextlib.contextmanager
@@ -25,5 +25,5 @@ def at_work(home: Home, merge_id: str) -> Iterator[None]:
 
 
 def is_held(home: Home, merge_id: str) -> bool:
-    """Whether a living process is at an operation."""
+    """Whether a living process carries out an operation."""
     return file_lock.is_held(home.root / FOLDER / merge_id)

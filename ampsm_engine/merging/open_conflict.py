@@ -47,15 +47,15 @@ class Conflicts:
     at_work: bool = False
     """Whether amp is at it, or waits for a slot."""
     needs_review: bool = False
-    """Whether amp's resolution waits for somebody to look at it."""
+    """Whether amp's resolution waits for a review."""
     edited: tuple[str, ...] = ()
     """Tracked files that were changed after they were added, if they ever were: git would leave that out."""
     marked: tuple[str, ...] = ()
-    """Paths of `resolved` that hold conflict markers, and nobody said that they are meant."""
+    """Paths of `resolved` that hold conflict markers which are not declared as meant."""
 
 
 def _marked(merge: Merge, worktree: Path, touched: Iterable[str]) -> list[str]:
-    """The files that hold markers as they lie there, but those of which somebody said that they are meant."""
+    """The files in the worktree that hold conflict markers which are not declared as meant."""
     laid = laid_conflict.laid(worktree)
     if laid is None:
         return []
@@ -163,7 +163,7 @@ def reopen(engine: Engine, session_id: str, path: str) -> Conflicts:
 
 
 def _mine(engine: Engine, session_id: str) -> tuple[Merge, Session]:
-    """A waiting operation that nobody else is at."""
+    """The waiting operation of a session and the session; Refused while an iteration of it is open."""
     merge = operations.waiting_operation(engine, session_id)
     session = engine.store.sessions.get(session_id)
     if any(one.state is not State.SETTLED for one in engine.store.iterations.of(session_id)):

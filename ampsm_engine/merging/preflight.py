@@ -170,7 +170,7 @@ def _left_out(now: Situation) -> Iterator[Finding]:
 
 
 def _submodules(now: Situation) -> Iterator[Finding]:
-    """Commits of submodules that nobody else could check out."""
+    """Commits of submodules that are in no remote of the submodule."""
     links = incoming.unpublished_submodules(now.root, now.worktree, now.fork, now.branch_tip)
     if links:
         names = [str(link) for link in links]
@@ -218,7 +218,7 @@ def _script(now: Situation, said: ScriptState, *, was_left_out: bool) -> Finding
 
 
 def script_result(engine: Engine, session_id: str, *, passed: bool) -> None:
-    """Record what the script, run by somebody else, said about the session's commit as it is now."""
+    """Record the result of a script that was run elsewhere for the session's commit as it is now."""
     _record_result(engine, situation.look(engine.store, session_id), passed=passed)
 
 

@@ -257,7 +257,7 @@ def _project(place: str) -> str:
 
 
 def _lease(root: Path, remote: str, branch: str) -> tuple[str, ...]:
-    """A rewritten branch replaces what we pushed of it before, and nothing that anybody else did."""
+    """The options that let a rewritten branch replace what we pushed of it before, and nothing else."""
     known = program.read(root, "rev-parse", "--quiet", "--verify", f"refs/remotes/{remote}/{branch}^{{commit}}")
     return (f"--force-with-lease={repository.BRANCHES}{branch}:{known.line}",) if known.ok else ()
 
@@ -279,7 +279,7 @@ def _opened(root: Path, argv: tuple[str, ...]) -> Published:
 
 
 def check_patch(path: Path) -> None:
-    """Refused when the file of a patch cannot be made where somebody wants it: nothing there is ever replaced."""
+    """Refused when the file of a patch cannot be made at its path: no existing file is replaced."""
     if os.path.lexists(path):
         raise Refused(f"There is something at {path} already.", "Name a file that does not exist: --export-patch F")
     if not path.parent.is_dir():
@@ -358,7 +358,7 @@ def run_tool(argv: Sequence[str], root: Path, body: str | None = None) -> ToolAn
 
 @dataclass(frozen=True, slots=True)
 class Forge:
-    """A project at a host."""
+    """A project at GitHub or GitLab, and the program that reaches it."""
 
     root: Path
     """The repository from which it is asked."""
@@ -371,7 +371,7 @@ class Forge:
 
     @property
     def name(self) -> Literal["gh", "glab"]:
-        """Which program it is."""
+        """The name of the program: gh or glab."""
         return "glab" if Path(self.tool).name == "glab" else "gh"
 
     @property

@@ -142,7 +142,7 @@ class MergedRequest(NamedTuple):
     head: str
     """The last commit that it brought."""
     commit: str
-    """The commit that is its merge, its squash, or the last of those that were rebased; empty where nobody says."""
+    """The commit that is its merge, its squash, or the last one rebased; empty where the host does not say."""
 
 
 def merged_one(forge: Forge, number: int | None, owner: str, branch: str) -> MergedRequest | None:
@@ -248,7 +248,7 @@ def _drop(forge: Forge, path: str) -> None:
     try:
         forge.ask(path, method="DELETE")
     except AmpsmError:
-        return  # it is nobody's but the user's, and not published
+        return  # it is the user's own, and not published
 
 
 def _gitlab_note(to: PullRequest, one: LineRemark) -> dict[str, object]:

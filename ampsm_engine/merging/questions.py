@@ -30,7 +30,7 @@ _DONE = {"merge": "merged", "squash": "squashed", "rebase": "rebased"}
 
 
 class Question(NamedTuple):
-    """One thing to say yes to."""
+    """A question that has to be answered with yes before a merge."""
 
     kind: str
     text: str
@@ -39,12 +39,12 @@ class Question(NamedTuple):
 
     @property
     def answers(self) -> tuple[str, ...]:
-        """What says yes to it, in `Options.answered`."""
+        """The values of `Options.answered` that say yes to the question."""
         return tuple(f"{self.kind} {item}" for item in self.items)
 
 
 class Unanswered(Refused):
-    """Somebody has to say yes first; nothing was changed. The hint is the command that says yes."""
+    """Questions have to be answered with yes first; nothing was changed. The hint is the command that says yes."""
 
     def __init__(self, message: str, hint: str = "", questions: tuple[Question, ...] = ()) -> None:
         super().__init__(message, hint)
@@ -68,7 +68,7 @@ class Unanswered(Refused):
 
 
 def refuse(questions: Sequence[Question], answered: Sequence[str], command: str) -> None:
-    """Unanswered while there is a question that nobody said yes to; `command` is how to ask for the same again."""
+    """Unanswered while a question has no yes; `command` is how to ask for the operation again."""
     left = tuple(one for one in questions if ALL not in answered and not set(one.answers) <= set(answered))
     if left:
         raise Unanswered(" ".join(f"{one.text}." for one in left), f"{command} --yes", left)
@@ -77,7 +77,7 @@ def refuse(questions: Sequence[Question], answered: Sequence[str], command: str)
 def before(
     engine: Engine, now: Situation, span: SessionSpan, options: Options, objects: ObjectStore
 ) -> tuple[Question, ...]:
-    """What is asked before anything is done."""
+    """The questions that have to be answered before anything is changed."""
     at = _at_remote(now, options)
     unpushed = _unpushed(now, *at) if at else ()
     changes = [change_of(objects, commit.sha) for commit in unpushed[-MOST_UNPUSHED:] if not commit.merge]

@@ -1,4 +1,4 @@
-"""What a killed process left: each entry of the journal that nobody is at is finished or rolled back, and told.
+"""Finishes or rolls back what a killed process left: each open entry of the journal that no process holds.
 
 Before the target moved, everything goes back; from then on, everything goes forward. The base is never between.
 """
@@ -99,7 +99,7 @@ def _rolled_back(engine: Engine, session: Session, merge: Merge, name: str, beca
 
 
 def _forward(engine: Engine, session: Session, merge: Merge, name: str, because: str) -> str:
-    """The target moves, or has moved."""
+    """Finish an operation whose target has moved or is about to; a sentence on how it ended."""
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     if merge.step == journal.TARGET and (group := journal.read(merge).group):
         tip = repository.branch_tip(root, merge.target)
@@ -138,7 +138,7 @@ def _tip(root: Path, session: Session) -> str:
 
 
 def _is_ours(root: Path, merge: Merge) -> bool:
-    """Whether the target has what this operation brought."""
+    """Whether the target contains the commits of this operation."""
     now = repository.branch_tip(root, merge.target)
     return now is not None and now != merge.base_before and repository.is_ancestor(root, merge.base_after, now)
 

@@ -15,7 +15,7 @@ ScriptState = Literal["none", "not run", "passed", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What somebody asked for."""
+    """How an operation is to be carried out."""
 
     kind: Kind = "merge"
     message: str = ""
@@ -32,17 +32,17 @@ class Options:
     patch: str = ""
     """A file that gets the commits for `git am`; empty for none."""
     answered: tuple[str, ...] = ()
-    """What somebody said yes to, see `questions`; `*` for whatever is asked."""
+    """The answers that say yes to questions, see `questions`; `*` for all."""
 
     @property
     def goes_out(self) -> bool:
-        """Whether something of it leaves the repository besides."""
+        """Whether the operation also pushes, opens a pull request or writes a patch."""
         return self.push or self.pull_request or bool(self.patch)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `stop`: a merge would be refused. `hint`: what to do about it."""
+    """A result of a check. `stop`: a merge would be refused. `hint`: what to do about it."""
 
     kind: str
     level: Level
@@ -73,7 +73,7 @@ class Preflight:
 
     @property
     def ready(self) -> bool:
-        """Whether nothing stands in the way."""
+        """Whether no finding stops the merge."""
         return not any(finding.level == "stop" for finding in self.findings)
 
 
@@ -110,7 +110,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class MergeResult:
-    """What came of an operation."""
+    """The outcome of an operation, with its entry in the journal."""
 
     session: Session
     merge: Merge

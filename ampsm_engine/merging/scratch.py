@@ -1,4 +1,4 @@
-"""A worktree apart from everybody's, in which a script judges commits; it is gone when its process is, or soon after.
+"""A worktree of its own in which a script judges commits; removed when its process ends, or at the next start.
 
 While it lives, a file of the home names it, locked by its process: the next start takes away what a killed one left,
 processes of its script included. Light to import: every start looks for such a file without a lock.
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from ampsm_engine.git.entities import Repo
 
 LOGS = "trials"
-"""The folder of the cache with what scripts printed in such worktrees."""
+"""The folder of the cache with what scripts printed in their worktrees."""
 
 _GRACE = 2.0
 """Seconds that what a script left running has to end."""
 
 
 class ScratchWorktree:
-    """One such worktree. `mark` is what the processes that are started in it carry, see `home.RUN_MARK`."""
+    """A worktree for scripts. `mark` is what the processes that are started in it carry, see `home.RUN_MARK`."""
 
     def __init__(self, repo: "Repo", path: Path) -> None:
         self.path = path
@@ -104,7 +104,7 @@ def _take_away(repo: "Repo", path: Path, mark: str) -> None:
 
 
 def has_abandoned(home: Home) -> bool:
-    """Whether a process was killed while it had such a worktree."""
+    """Whether a process was killed while it had a worktree for scripts."""
     return any(True for _ in file_lock.abandoned(home.scratch))
 
 
@@ -122,7 +122,7 @@ def remove_abandoned(home: Home) -> tuple[str, ...]:
             sentences.append(f"A worktree for a script was left behind: {reason.message}")
             continue
         for log in (home.cache / LOGS).glob(f"{record.name}-*"):
-            log.unlink(missing_ok=True)  # nobody has redacted it
+            log.unlink(missing_ok=True)  # it is not redacted yet
         record.unlink(missing_ok=True)
     return tuple(sentences)
 
@@ -153,5 +153,5 @@ def unknown(repo: "Repo", home: Home) -> Iterator[Path]:
 
 
 def remove(repo: "Repo", path: Path) -> None:
-    """Take away one that `unknown` gave."""
+    """Remove a worktree that `unknown` found."""
     _take_away(repo, path, path.name)

@@ -56,7 +56,7 @@ def of_other_sessions(store: Store, session: Session) -> frozenset[str]:
 
 
 def of_pull_request(store: Store, session: Session, base_tip: str) -> list[str]:
-    """The commits of the pull request that a session began from: they are its own, whoever made them."""
+    """The commits of the pull request that a session began from: they are its own, by any author."""
     known = store.reviews.pull_request(session.id)
     if known is None:
         return []

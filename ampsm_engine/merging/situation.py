@@ -1,7 +1,7 @@
 """Where a session and its target stand at this moment, what is the session's own, and what would stand in the way.
 
 `target..tip` is not the session's own work: it holds whatever the target lacks, and a session that began on another
-branch would bring that branch's work along. Reads only, but that a base that was renamed is followed.
+branch would bring that branch's work along. Reads only, except that it follows a renamed base.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -410,7 +410,7 @@ def _start_of_work(store: Store, now: Situation) -> str:
     own = _nearest(now, [began] if began else [])
     start = _nearest(now, [*([began] if began else []), *session_branches.places_of_base(now.session, now.branch_tip)])
     if own and start and own != start:
-        # The base has work of the session itself: somebody merged it there by other means.
+        # The base has work of the session itself: it was merged there by other means.
         marked = _described(now, f"^{own}", start)
         return own if start == tip or any(session.id in mark for _, _, _, mark, _ in marked) else start
     return start
@@ -431,7 +431,7 @@ def _described(now: Situation, *span: str) -> list[list[str]]:
 
 
 def _strangers(store: Store, now: Situation, commits: Sequence[RangeCommit], others: _Others) -> frozenset[str]:
-    """Names of commits that are on other branches, came by a merge, or were made by somebody else and picked here."""
+    """Names of commits that are on other branches, came by a merge, or were cherry-picked from another author."""
     session, line = now.session, others.line
     plain = {commit.sha for commit in commits if not commit.merge}
     if not plain:

@@ -36,7 +36,7 @@ APART = "commits by hand do not change places with amp's here, so amp's are squa
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Where things would point."""
+    """The commits that an operation made, for the branch and for the target."""
 
     branch: str
     """The new tip of the session's branch."""
@@ -84,7 +84,7 @@ def keep_all(now: Situation, plan: JournalPlan, commits: dict[str, str]) -> None
 
 
 def keep(now: Situation, plan: JournalPlan, name: str, commit: str) -> None:
-    """A ref that keeps a commit, whatever becomes of the branches; another commit of the same name gets a number."""
+    """Make a ref that keeps a commit when branches move; another commit of the same name gets a number."""
     taken = {one.name: one.commit for one in pinned_refs.backups(now.root, now.session.id) if one.moment == plan.moment}
     if commit in (taken.get(name), *(kept for other, kept in taken.items() if other.startswith(f"{name}-"))):
         return
@@ -247,7 +247,7 @@ def take_back(engine: Engine, session: Session, merge: Merge) -> Merge:
 
 
 def finish_undo(engine: Engine, session: Session, merge: Merge, notes: tuple[str, ...] = ()) -> Merge:
-    """The store learns that it is undone."""
+    """Record in the store that an operation has been undone."""
     plan = journal.read(merge)
     what = f"{merge.target} is at {merge.base_before[:12]} again" if merge.target else "its branch is as it was"
     columns: dict[str, object] = {"base_commit": plan.base_commit_before}
@@ -258,7 +258,7 @@ def finish_undo(engine: Engine, session: Session, merge: Merge, notes: tuple[str
 
 
 def status_before(word: str) -> Status:
-    """What the session was before; it does not run now, whatever it did then."""
+    """The status of the session before the merge; it does not run now, even when it did then."""
     known = {status.value: status for status in Status}
     status = known.get(word, Status.IDLE)
     return Status.IDLE if status is Status.RUNNING else status

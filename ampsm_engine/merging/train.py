@@ -60,7 +60,7 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """What came of a train."""
+    """The outcome of a train: which sessions landed, and which were set aside."""
 
     target: str
     base_before: str
@@ -161,7 +161,7 @@ class _Train:
         self._extra = 0
 
     def run(self, session_ids: tuple[str, ...], again: str) -> TrainResult:
-        """Sort them all out."""
+        """Merge the sessions that pass, and set the others aside."""
         self._base = self._began = self._tip()
         self._inspect(session_ids)
         self._ask(again)
@@ -252,7 +252,7 @@ class _Train:
             self._report(f"{printable(self._target)} moved meanwhile: beginning again on it.")
 
     def _renew(self, waiting: Sequence[str]) -> None:
-        """Look at all that waits again where somebody else moved the branch; new questions set a session aside."""
+        """Check all waiting sessions again after the branch was moved; new questions set a session aside."""
         tip = self._tip()
         if tip == self._base:
             return
@@ -304,7 +304,7 @@ class _Train:
         return found.passed
 
     def check(self) -> None:
-        """Refused when the branch itself does not pass."""
+        """Refused when the target itself does not pass."""
         if self._judge.judged(self._base) is None:
             self._report(f"Run {self._judge.runs + 1}: {printable(self._target)} itself")
         found = self._judge.judge(self._base)
@@ -313,7 +313,7 @@ class _Train:
             raise Refused(message, f"less {found.log}")
 
     def land(self, candidates: Sequence[str]) -> None:
-        """Move the branch to what passed."""
+        """Move the target to the commit that passed."""
         links = [self._links[one] for one in candidates]
         landed = land(self._engine, self._combined, links)
         self._landed += landed
@@ -456,7 +456,7 @@ def _followed(engine: Engine, entry: Merge, moved: MovedBranch) -> Merge:
 
 
 def _mend(engine: Engine, entries: Sequence[Merge], because: str, reason: BaseException) -> None:
-    """Bring the entries that are open to one end, whichever it is."""
+    """Bring the open entries of a train to the same end."""
     for entry in entries:
         with suppress(AmpsmError):  # what cannot be mended now is looked after by the next start
             now = engine.store.merges.get(entry.id)

@@ -44,7 +44,7 @@ _SIGNALLED = 128
 
 @dataclass(frozen=True, slots=True)
 class TrialRun:
-    """How the scripts judged a commit."""
+    """The verdict of the scripts on a commit."""
 
     commit: str
     passed: bool

@@ -17,7 +17,7 @@ NOTHING = "-"
 
 @dataclass(frozen=True, slots=True)
 class FigureColumn:
-    """One figure as people read it."""
+    """A figure with its title and its text."""
 
     key: str
     title: str
@@ -33,7 +33,7 @@ def count(number: int | None, *, partly: bool = False) -> str:
 
 
 def time(milliseconds: float | None) -> str:
-    """A length of time in few cells."""
+    """A duration given in milliseconds, as short text."""
     return UNKNOWN if milliseconds is None else labels.duration(round(milliseconds))
 
 

@@ -36,7 +36,7 @@ def json_text(content: object) -> str:
 
 
 def document(head: Record, key: str, rows: Iterable[Record]) -> Iterator[str]:
-    """One JSON document with its rows under a key, in pieces: a row is never held longer than it takes to write."""
+    """A JSON document with its rows under a key, in pieces: a row is never held longer than it takes to write."""
     yield json_text({"version": VERSION, **head})[:-1] + f',"{key}":['
     for number, row in enumerate(rows):
         yield ("," if number else "") + "\n" + json_text(row)

@@ -50,7 +50,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-
 
 
 def html(report: Report) -> str:
-    """A report as a whole page."""
+    """A report as a complete HTML page."""
     overview = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>\n" for name, text in report.overview)
     sections = "".join(map(_section, report.sections)) or "<p>There is no iteration to report on.</p>\n"
     notes = "".join(f"<li>{escape(note)}</li>\n" for note in report.notes)

@@ -24,7 +24,7 @@ MOST_DAYS = 60
 
 @dataclass(frozen=True, slots=True)
 class PlotSeries:
-    """The values of one colour."""
+    """A series of a plot: one value for each label."""
 
     name: str
     values: tuple[float | None, ...]
@@ -32,7 +32,7 @@ class PlotSeries:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """One drawing: bars side by side along the labels, the series of one label stacked."""
+    """A bar chart: a bar for each label, the series stacked in it."""
 
     key: str
     """`tokens`, `success`, `time`, `cost`, `iterations`, `calls` or `tool-time`."""

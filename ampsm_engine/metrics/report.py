@@ -152,7 +152,7 @@ class ReportSection:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that a report says."""
+    """The content of a report, before it is laid out as a page."""
 
     title: str
     subtitle: str

@@ -49,7 +49,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class FiguresRow:
-    """One group of iterations."""
+    """The figures of a group of iterations."""
 
     key: str
     """What they have in common: a day (`2026-11-30`), a mode, the root of a repository, an id."""

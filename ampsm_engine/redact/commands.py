@@ -306,7 +306,7 @@ class CommandLine:
         self._of_rule: dict[Rule, tuple[int, int, Sequence[SecretSpan]]] = {}
 
     def read(self, limit: int) -> None:
-        """Read on, at least to this place."""
+        """Read the command at least up to a position, or to its end."""
         text, following = self._text, compiled(_NEXT).match
         while not self._is_read and self.end < limit:
             found = following(text, self.end)
@@ -395,12 +395,12 @@ _ATTRIBUTES = frozenset({"path", "domain", "expires", "max-age", "samesite", "pr
 
 
 class Cookies(Rule):
-    """A rule whose secret is a list of cookies, of which choices such as a language stay."""
+    """A rule whose secret is a list of cookies, of which choices, as of a language, stay."""
 
     __slots__ = ()
 
     def secrets(self, text: str, found: re.Match[str]) -> Sequence[SecretSpan]:
-        """The values in the list that are secrets."""
+        """The secret values in a list of cookies."""
         spans = []
         for pair in compiled(_PAIR).finditer(text, *found.span(1)):
             name, value = pair.groups()

@@ -283,7 +283,7 @@ def _hashes() -> Iterator[Finder]:
 
 
 def _is_basic(value: str) -> bool:
-    """Whether base 64 holds `name:password`."""
+    """Whether a text in base 64 decodes to `name:password`."""
     found = _decoded(value)
     return b":" in found[1:] and bool(found) and all(32 <= byte < 127 for byte in found)
 

@@ -27,7 +27,7 @@ _HARMLESS = (
     r"|_(?:TTL|TIMEOUT|EXPIRY|LIMIT|COUNT|PORT|TYPE|NAME|FILE|PATH|DIR|SOCK|HOST|ALGORITHM|VERSION|ENABLED|HELPER"
     r"|METHOD|URL|URI|ENDPOINT|INFO)$"
 )
-"""Names with such a word in them that hold none: SSH_AUTH_SOCK, AUTH_URL (whose password is looked for)."""
+"""Names with one of these words in them that hold no secret: SSH_AUTH_SOCK, AUTH_URL (whose password is looked for)."""
 
 _COMMON = frozenset(
     {
@@ -94,7 +94,7 @@ _ASSIGNED = (
 _TELLS_NOTHING = (
     r"(?i)[\d.,:/_ -]+|\d+(?:\.\d+)?[a-z]{1,12}"  # numbers, dates, versions, lengths of time
     r"|[a-z]+(?:[-_. /:,]+[a-z]+)*"  # words
-    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"  # somebody's address
+    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"  # an email address
     r"|(?:/[\w.@-]{1,24}){2,}/?"  # paths
     r"|(?:[a-z][a-z0-9+.-]*://[a-z0-9_.-]+|(?:[a-z0-9_-]{1,24}\.)+[a-z]{2,12})(?::\d{1,5})?(?:/[\w.-]{0,24})*"  # places
 )
@@ -102,7 +102,7 @@ _TELLS_NOTHING = (
 
 
 def secrets_of_lines(content: str) -> set[str]:
-    """The secret values of `KEY=VALUE` lines, as a .env file has them, whatever the keys are.
+    """The secret values of `KEY=VALUE` lines, as a .env file has them, under any key.
 
     No words, paths, numbers or addresses, unless a key says that its value is secret.
     """

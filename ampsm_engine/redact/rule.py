@@ -351,7 +351,7 @@ class Together:
         """What is asked by how the anchor is written: whether in capitals, in small letters, in ASCII."""
 
     def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
-        """The secrets that any of the rules finds."""
+        """The secrets at a place that any of the rules finds."""
         anchor = subject.text[position:end]
         spelling = anchor.isupper(), anchor.islower(), anchor.isascii()
         joined = self._by_spelling.get(spelling)

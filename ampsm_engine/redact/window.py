@@ -59,7 +59,7 @@ class SafeStream:
 
     @property
     def found(self) -> int:
-        """The secrets found so far."""
+        """How many secrets have been found so far."""
         return sum(window.found for window in self._windows)
 
     def feed(self, piece: str) -> str:
@@ -69,7 +69,7 @@ class SafeStream:
         return piece
 
     def finish(self) -> str:
-        """What was held back, redacted: nothing follows."""
+        """The redacted rest of the stream: nothing follows."""
         piece = ""
         for window in self._windows:
             piece = window.moved(piece, at_end=True)

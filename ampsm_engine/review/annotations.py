@@ -13,7 +13,7 @@ WHOLE = "whole"
 """The range of everything that a session did."""
 
 LOOKED = "looked"
-"""The range of what changed since somebody looked."""
+"""The range of what changed since the last review."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,12 @@ class Ends:
 
 
 class CommentState(StrEnum):
-    """How far a comment has come."""
+    """The state of a comment of a review."""
 
     NOTE = "note"
-    """By a script or by amp's reviewer; nobody has taken it as a comment yet."""
+    """By a script or by amp's reviewer, and not taken as a comment yet."""
     DISMISSED = "dismissed"
-    """A note that somebody has read and does not take."""
+    """A note that was read and is not taken as a comment."""
     OPEN = "open"
     """The comment was not sent yet."""
     SENT = "sent"
@@ -61,12 +61,12 @@ class CommentAnswer(StrEnum):
 
 
 class RejectionState(StrEnum):
-    """How far a rejection has come."""
+    """The state of a rejection in a review."""
 
     QUEUED = "queued"
     """Asked for while amp was at work: it is carried out when the turn has ended."""
     DOING = "doing"
-    """The rejection was begun: whoever comes next brings it to its end."""
+    """The rejection was begun: when its process dies, the next one finishes it."""
     DONE = "done"
     REFUSED = "refused"
     """The rejection was queued and could not be carried out; `note` says why."""
@@ -111,7 +111,7 @@ class Comment:
     iteration_id: str | None = None
     """The iteration that it was sent with last."""
     now_path: str | None = None
-    """Where its lines are now: path, lines and content, as far as anybody looked; None: still where they were."""
+    """Where its lines are now: path, lines and content, as last looked up; None: still where they were."""
     now_line: int | None = None
     now_line_end: int | None = None
     now_blob: str | None = None
@@ -126,7 +126,7 @@ class Comment:
 
     @property
     def is_note(self) -> bool:
-        """Whether it is a note: nobody has taken it as a comment."""
+        """Whether it is a note of a script or of amp's reviewer, not taken as a comment."""
         return self.state in (CommentState.NOTE, CommentState.DISMISSED)
 
     @property

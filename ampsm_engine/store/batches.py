@@ -148,7 +148,7 @@ class Batches(StorePart):
             _is_changed(self._db, self.get(batch.id), resting, {"state": BatchState.RUNNING, **again})
 
     def remove_item(self, item_id: str) -> None:
-        """Remove an item with its tries and placements; its session, if there is one, stays, nobody's."""
+        """Remove an item with its tries and placements; its session, if there is one, stays and belongs to no item."""
         with self._db.writing():
             _remove_items(self._db, [item_id])
 
@@ -390,7 +390,7 @@ class Batches(StorePart):
         return tuple(str(session_id) for (session_id,) in found)
 
     def remove(self, batch_id: str) -> None:
-        """Remove a batch with its items and tries; its sessions stay, nobody's. NotFound; Refused at work."""
+        """Remove a batch with its items and tries; its sessions stay. NotFound; Refused while it runs."""
         with self._db.writing():
             batch = self.get(batch_id)
             if batch.state in (BatchState.RUNNING, BatchState.STOPPING):

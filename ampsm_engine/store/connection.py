@@ -75,7 +75,7 @@ class _Connections:
 
     @property
     def current(self) -> sqlite3.Connection | None:
-        """This thread's connection, if there is one."""
+        """The connection of this thread; None without one."""
         return getattr(self._of_threads, "current", None)
 
     @current.setter
@@ -101,7 +101,7 @@ class _Connections:
         return self._process != os.getpid()
 
     def leave_parent(self) -> None:
-        """Have none, where the process was forked."""
+        """Forget the parent's connections in a forked process."""
         if self.is_of_parent:
             _INHERITED.extend((self._of_threads, self.current, self._watch))
             self._of_threads, self._watch, self._process = threading.local(), None, os.getpid()
@@ -217,7 +217,7 @@ class Database:
         return version >> 32
 
     def _make_current(self) -> None:
-        """Open the database where nobody did, or where another file has taken its place."""
+        """Open the database where it is not open, or where another file has taken its place."""
         if self._file is not None:
             self._file_now()  # what was open once is not begun anew when it has gone: that is told
         is_ours = self._is_open and not self._connections.is_of_parent
@@ -279,7 +279,7 @@ class Database:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """One transaction that no other writer comes in between; an error undoes all of it."""
+        """Run a write transaction, alone among the writers; an error undoes all of it."""
         with self._translating(), _transaction(self.connection(), "IMMEDIATE"):
             yield
 
@@ -315,7 +315,7 @@ class Database:
         return self.connection().execute(*statements.update(table, row_id, values)).rowcount > 0
 
     def connection(self) -> sqlite3.Connection:
-        """This thread's connection, made when there is none yet."""
+        """The connection of this thread, opened when there is none yet."""
         self._make_current()
         connection = self._connections.current
         if connection is None:
@@ -324,7 +324,7 @@ class Database:
 
     @contextlib.contextmanager
     def _translating(self) -> Iterator[None]:
-        """Turn errors of SQLite into ours."""
+        """Turn exceptions of SQLite into the errors of `errors`."""
         try:
             with migrations.decoding_errors_as_corrupt():
                 yield
@@ -380,7 +380,7 @@ def _translated(database: Database, reason: Exception) -> AmpsmError:
 
 
 class StorePart:
-    """One subject of the store: each public method is one question or one transaction, so it can be tried again."""
+    """A part of the store: each public method is one query or one transaction, so it can be tried again."""
 
     def __init__(self, db: Database) -> None:
         self._db = db

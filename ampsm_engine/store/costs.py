@@ -28,7 +28,7 @@ SELECT sum(micros) FROM (
 
 
 class Costs(StorePart):
-    """The questions for costs, and their answers."""
+    """The queries of the cost of threads, and amp's answers."""
 
     def claim(self, thread_id: str, iteration_id: str, *, most: int, now: datetime) -> int | None:
         """Enter a question for a thread's cost, so that it may be asked; its number, None where it may not.

@@ -109,7 +109,7 @@ SELECT c."iterationId", c.name, count(*), sum(c.success IS 0), sum(c.success IS 
 
 
 class Measurements(StorePart):
-    """Reads what figures are made of."""
+    """Reads the values that the figures of `metrics` are made of."""
 
     def read(self) -> Measured:
         """What is known of every iteration, sessions in the trash and imported history included."""

@@ -17,7 +17,7 @@ _FIXED = frozenset({"id", "session_id", "kind", "started_at", "state"})
 
 
 class Merges(StorePart):
-    """Operations come, take their steps, and end."""
+    """The journal of merges: entries begin, take their steps, and end."""
 
     def get(self, merge_id: str) -> Merge:
         """The operation of exactly this id; NotFound."""

@@ -107,7 +107,7 @@ _BRANCH_MADE_BY = (
 
 _BATCHES = (
     """ALTER TABLE "sessions" ADD COLUMN "origin" TEXT""",
-    # An item is run once, whoever starts it and however often: SQLite itself holds that.
+    # An item is run once, by any starter and however often: SQLite itself holds that.
     """CREATE UNIQUE INDEX "one_session_of_origin" ON "sessions" ("origin") WHERE "origin" IS NOT NULL""",
     # `batches` is a table of the predecessor, whose rows stay as they are.
     """CREATE TABLE "batchRuns" (
@@ -327,7 +327,7 @@ LATEST = len(STEPS)
 
 @dataclass(frozen=True, slots=True)
 class SchemaState:
-    """What a database says about itself."""
+    """The version and settings that a database file has."""
 
     version: int
     application: int
@@ -336,7 +336,7 @@ class SchemaState:
 
     @property
     def is_ready(self) -> bool:
-        """Whether there is nothing to do."""
+        """Whether the file needs no migration and no setting."""
         return self.version == LATEST and self.application == APPLICATION and self.journal == "wal"
 
 

@@ -51,7 +51,7 @@ class ForeignSession:
 
 @dataclass(frozen=True, slots=True)
 class ForeignHistory:
-    """All that is taken from the other database."""
+    """The history that was read from the other database."""
 
     sessions: tuple[ForeignSession, ...]
     batches: tuple[tuple[Batch, tuple[BatchItem, ...]], ...]
@@ -230,7 +230,7 @@ def _object(text: object) -> dict[str, Any]:
 
 
 class ImportedHistory(StorePart):
-    """Enters the history of another database."""
+    """Writes the history of another database into the store."""
 
     def enter(self, history: ForeignHistory, source: str) -> EnteredHistory:
         """Enter what is not known yet, all of it or nothing; answers what that was. Fact: imported, for each session.

@@ -82,7 +82,7 @@ class IterationQueue(StorePart):
         return bool(self._db.select(_NEXT, (timestamps.now(),)))
 
     def claim(self) -> Iteration | None:
-        """Claim the oldest queued iteration whose session has none at work; None when there is none.
+        """Claim the next iteration in the order of `_NEXT`, a person's before a batch's; None when none may begin.
 
         It runs from now on, and so does its session. Fact: started.
         """

@@ -99,13 +99,13 @@ def refuse_unknown(kind: type[Any], values: Mapping[str, object], *, fixed: froz
 def add_fact(
     db: Database, kind: str, text: str, *, session_id: str | None = None, iteration_id: str | None = None
 ) -> None:
-    """Record that something became true."""
+    """Add an entry to the history of a session, an iteration or both."""
     values = {"kind": kind, "text": text, "session_id": session_id, "iteration_id": iteration_id}
     db.insert("facts", {"time": timestamps.now(), **values})
 
 
 def add_fact_on(db: Database, about: Iteration, kind: str, text: str) -> None:
-    """Record that something became true of an iteration."""
+    """Add an entry to the history of an iteration and its session."""
     add_fact(db, kind, text, session_id=about.session_id, iteration_id=about.id)
 
 
@@ -225,6 +225,6 @@ class Facts(StorePart):
         return SetupState(found[0].kind) if found else None
 
     def add(self, kind: str, text: str, *, session_id: str | None = None, iteration_id: str | None = None) -> None:
-        """Record that something became true."""
+        """Add an entry to the history."""
         with self._db.writing():
             add_fact(self._db, kind, text, session_id=session_id, iteration_id=iteration_id)

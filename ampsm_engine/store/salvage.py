@@ -137,7 +137,7 @@ def _newest_sound(path: Path, folder: Path) -> Path | None:
 
 
 def _new(folder: Path) -> Path:
-    """A database without rows."""
+    """A new database file without rows."""
     made = folder / "new.sqlite"
     made.touch(PRIVATE_FILE)
     with contextlib.closing(database_files.connect(made)) as connection:

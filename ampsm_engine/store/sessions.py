@@ -56,7 +56,7 @@ class SessionFilter(NamedTuple):
 
     repo_root: str | None = None
     statuses: Sequence[Status] = ()
-    """Statuses, one of which a session has; empty: whichever."""
+    """Statuses, one of which a session has; empty: any."""
     tags: Sequence[str] = ()
     """Tags, all of which a session has."""
     archived: bool | None = None
@@ -256,7 +256,7 @@ def _chosen(wanted: SessionFilter, *, trashed: bool = False) -> tuple[str, list[
 
 
 class _Reference(NamedTuple):
-    """One column that refers to a table."""
+    """A column that refers to another table."""
 
     table: str
     column: str

@@ -70,7 +70,7 @@ def insert(table: str, values: Mapping[str, object]) -> Statement:
 
 
 def update(table: str, row_id: str, values: Mapping[str, object]) -> Statement:
-    """Other values for the row of an id."""
+    """Change values of the row with an id."""
     changed = ", ".join(f'"{camel(name)}" = ?' for name in values)
     return f'UPDATE "{table}" SET {changed} WHERE id = ?', (*_stored(table, values), row_id)
 

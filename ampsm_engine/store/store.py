@@ -71,14 +71,14 @@ class Store(Database):
 
     @property
     def costs(self) -> "Costs":
-        """What amp says that threads cost."""
+        """The queries of the cost of threads."""
         from ampsm_engine.store.costs import Costs
 
         return Costs(self)
 
     @property
     def measurements(self) -> "Measurements":
-        """What figures are made of."""
+        """The values that figures are made of."""
         from ampsm_engine.store.measurements import Measurements
 
         return Measurements(self)
@@ -92,7 +92,7 @@ class Store(Database):
 
     @property
     def imported_history(self) -> "ImportedHistory":
-        """What comes in from another database."""
+        """The history that comes in from another database."""
         from ampsm_engine.store.predecessor_history import ImportedHistory
 
         return ImportedHistory(self)
@@ -192,7 +192,7 @@ class PatientStore(Store):
 
 
 class _PatientPart:
-    """A part of a patient store: whatever verb it is asked for is tried by the store."""
+    """A part of a patient store, whose calls the store repeats while the database is busy."""
 
     def __init__(self, store: PatientStore, part: StorePart) -> None:
         self._store, self._part = store, part
@@ -254,7 +254,7 @@ def _watch(look: Callable[[], Board], shown: Board, files: "FileMark", bell: "Fi
     """The next board, or the one that is shown when nothing has changed for a while: the loop sleeps meanwhile."""
     deadline = time.monotonic() + _WATCHING
     left = _WATCHING
-    # Where the bell rings, nobody looks until then: what it does not hear of is seen after `_WATCHING`.
+    # Where the bell rings, nothing is polled until then: what it does not hear of is seen after `_WATCHING`.
     while bell.wait(left if files.are_quiet and not shown.stale and bell.is_heard else interval) and left > 0:
         left = deadline - time.monotonic()
         board = shown if files.are_as_before() and not shown.stale else look()
@@ -264,7 +264,7 @@ def _watch(look: Callable[[], Board], shown: Board, files: "FileMark", bell: "Fi
 
 
 class FileBell:
-    """Rings when somebody writes to a database, where the system tells of it."""
+    """Waits for writes to a database, where the system reports changes of files."""
 
     def __init__(self, database: Path) -> None:
         self._database = database
@@ -279,7 +279,7 @@ class FileBell:
         return self._events is not None
 
     def wait(self, seconds: float) -> bool:
-        """Wait until it rings, for so long at most; False once somebody left."""
+        """Wait for a write, at most so many seconds; False once `leave` was called."""
         self._listen()
         files = [self._left, *([self._events] if self._events is not None else ())]
         deadline = time.monotonic() + seconds
@@ -317,7 +317,7 @@ class FileBell:
         return rung
 
     def leave(self) -> None:
-        """Let nobody wait any more, from any thread."""
+        """End every wait, from any thread, now and later."""
         os.write(self._leave, b"\0")
 
     def close(self) -> None:
@@ -329,7 +329,7 @@ class FileBell:
 
 
 class FileMark:
-    """Tells that nobody has written to a database, for a tenth of what asking SQLite costs."""
+    """Knows without SQLite that a database was not written to, for a tenth of the time."""
 
     _SURE = 1.0
     """Seconds after which the time of a file is another one at the next write for certain."""

@@ -60,7 +60,7 @@ class Plain(CamelColumn, TextField):
     """Text that must come back as it went in: ids, paths, branches, commits, states, times."""
 
     def db_value(self, value: object) -> str | None:
-        """The text as it is stored."""
+        """The text in valid UTF-8, otherwise unchanged; None as NULL."""
         return None if value is None else clean(value)
 
 
@@ -68,7 +68,7 @@ class RedactedText(CamelColumn, TextField):
     """Text by people, by amp or by programs: secrets are taken out before it is stored."""
 
     def db_value(self, value: object) -> str | None:
-        """The text as it is stored."""
+        """The text with its secrets redacted; None as NULL."""
         return None if value is None else redacted(value)
 
 
@@ -76,7 +76,7 @@ class RedactedJson(CamelColumn, TextField):
     """JSON whose texts are by people: secrets are taken out of each before it is stored, and it stays JSON."""
 
     def db_value(self, value: object) -> str | None:
-        """The JSON as it is stored."""
+        """The JSON with the secrets in its texts redacted; None as NULL."""
         return None if value is None else json.dumps(_redacted(json.loads(str(value))), ensure_ascii=False)
 
 
@@ -84,7 +84,7 @@ class Tags(CamelColumn, TextField):
     """Words by people as a JSON array: secrets are taken out of each."""
 
     def db_value(self, value: "tuple[str, ...]") -> str:
-        """The words as they are stored."""
+        """A JSON array of the words, with their secrets redacted."""
         return array(value)
 
 
@@ -101,7 +101,7 @@ class FileName(CamelColumn, TextField):
     """A path inside a repository; one that is no UTF-8 is kept as `/` and its bytes in hex: no such path begins so."""
 
     def db_value(self, value: object) -> str | None:
-        """The text as it is stored."""
+        """The path as text; one that is no UTF-8 as `/` and hex digits."""
         if value is None:
             return None
         name = str(value)

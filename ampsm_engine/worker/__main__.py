@@ -39,7 +39,7 @@ LINGERING_TICK = 0.1
 
 @dataclass(slots=True)
 class Worker:
-    """One worker process. It looks after one iteration at a time."""
+    """A worker process, which looks after one iteration at a time."""
 
     home: Home
     store: PatientStore
@@ -151,7 +151,7 @@ class Worker:
         return True
 
     async def _run_and_settle(self, iteration: Iteration, *, adopted: bool) -> None:
-        """Run and settle one iteration; whatever goes wrong, it ends settled and said so."""
+        """Run an iteration and settle it, also after any error, which its end then names."""
         self._log(f"{'adopts' if adopted else 'runs'} {iteration.id}")
         stop = StopRequest(self._follower, iteration.id)
         limits = iteration_directory.read_limits(self.home.iteration(iteration.id))
@@ -217,7 +217,7 @@ def main() -> None:
         failed_starts.record(place, f"{reason}")
         raise
     asyncio.run(work(worker))
-    launch.sweep_batches(place, store)  # where its coordinator died, nobody else may come for hours
+    launch.sweep_batches(place, store)  # where its coordinator died, no other process may come for hours
 
 
 async def work(worker: Worker) -> None:

@@ -153,7 +153,7 @@ def _quoted(text: str) -> list[str]:
 
 
 def status_text(session: Session, iterations: Sequence[Iteration]) -> str:
-    """The last iteration's end, for scripts."""
+    """How the last iteration ended, for scripts."""
     last = iterations[-1] if iterations else None
     status = {
         "version": 1,

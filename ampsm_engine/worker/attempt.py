@@ -119,7 +119,7 @@ def seconds_since_start(iteration: Iteration) -> float:
 
 
 class Reason(StrEnum):
-    """Why we end amp."""
+    """The reason for which ampsm ends amp."""
 
     STOP = "stop"
     TIMEOUT = "timeout"
@@ -190,7 +190,7 @@ class AmpMonitor:
             await asyncio.sleep(BUSY_TICK if grew else LONG_QUIET_TICK if is_quiet else QUIET_TICK)
 
     def _read(self) -> bool:
-        """Read what amp has said meanwhile, if anything; whoever waits for it wakes up, and waits for more."""
+        """Read the new output of amp, if any, and wake the tasks that wait for it."""
         grew = self.output.read()
         if grew:
             self._growth.set()

@@ -70,7 +70,7 @@ def _sentences(text: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """One line without Markdown's marks and without an opening `I have`."""
+    """The line without Markdown's marks and without an opening `I have`."""
     line = re.sub(r"^[#>*+\-\s]+|^\d+[.)]\s+", "", printable(text))
     line = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", line)
     line = re.sub(r"[*_]{2,}|`", "", line)

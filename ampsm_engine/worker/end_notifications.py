@@ -36,7 +36,7 @@ def announce_end(place: Home, store: Store, settings: Settings, iteration_id: st
 
 
 def announce(place: Home, settings: Settings, news: News) -> None:
-    """Show something on the desktop, where somebody wants to know and does not see it anyway.
+    """Show a notification on the desktop, where it is wanted and the event is not on a screen already.
 
     Returns at once and raises nothing: what it is about is so, shown or not.
     """
@@ -109,13 +109,13 @@ def show(place: Home) -> int:
     shown = 0
     try:
         if not file_lock.acquire(lock, 0):
-            return 0  # somebody gathers already
+            return 0  # another process gathers already
         while lock >= 0:
             time.sleep(GATHERING)
             with _file(place) as descriptor:
                 news = tuple(_taken(descriptor))
                 if not news:
-                    # Given back while nobody can add anything: whoever does so next finds the lock free.
+                    # Released while nothing can be added: the next process that adds finds the lock free.
                     os.close(lock)
                     lock = -1
             if notification := notifications.combined(news):

@@ -50,21 +50,21 @@ PAUSE = 0.25
 """Seconds between two tries to start amp."""
 
 REVIEW_LIMIT = hooks.LIMIT
-"""Seconds that somebody may take to change the worktree in a review before amp begins: hooks may run."""
+"""Seconds that a review may take to change the worktree before amp begins: hooks may run."""
 
 STARTS_BEFORE_GIVING_UP = 3
 """How often a worker may die between claiming and starting amp before the iteration counts as crashed."""
 
 
 def longest_wait(settings: Settings) -> float:
-    """Seconds that somebody may keep amp from beginning: by a review, or by a setup command that is run by hand."""
+    """Seconds for which amp may be kept from beginning: by a review, or by a setup command run by hand."""
     limit = settings.number("setup.timeout") or math.inf
     return max(REVIEW_LIMIT, limit) + lock.PATIENCE
 
 
 @dataclass(slots=True)
 class RunningIteration:
-    """One iteration from its start, or its adoption, to amp's end."""
+    """Takes an iteration from its start, or its adoption, to amp's end."""
 
     home: Home
     store: PatientStore
@@ -87,7 +87,7 @@ class RunningIteration:
         if adopted:
             self.child = process.adopt(self.directory, self.iteration.id)
             if self.child is None and self._never_started():
-                # A setup command: whoever stops or drops what is queued does not look for processes.
+                # A setup command: stopping or dropping what is queued does not look for processes.
                 process.end_leftovers(self.iteration.id, self.settings.number("stop.terminate"))
                 self.store.queue.requeue(self.iteration.id)
                 if self.store.iterations.get(self.iteration.id).state is State.SETTLED:  # it was to stop

@@ -72,7 +72,7 @@ def _iteration(values: Mapping[str, Any]) -> Iteration:
 
 @dataclass(frozen=True, slots=True)
 class IterationLimits:
-    """What holds for one iteration in place of the settings, whichever worker runs it."""
+    """Limits of an iteration that take the place of the settings, in any worker."""
 
     settings: Mapping[str, float] = field(default_factory=dict)
     """The values of settings, by name."""
@@ -100,7 +100,7 @@ def _known(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def clean(run: IterationDirectory) -> None:
-    """Delete what nobody needs any more, and take the secrets out of everything else. OSError when it cannot be."""
+    """Delete files that are of no more use, and redact all others. OSError when a file cannot be changed."""
     if not run.path.is_dir():
         return
     for path in sorted(run.path.iterdir()):

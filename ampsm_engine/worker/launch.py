@@ -31,7 +31,7 @@ FAILED = b"failed"
 """What a coordinator that failed leaves in its lease, and after it how many have failed one after the other."""
 
 FAILED_PAUSE = 60.0
-"""Seconds before whoever sweeps starts one again that failed: two that fail would start each other without end."""
+"""Seconds before a sweep starts a failed one again: two that fail would start each other without end."""
 
 _launched: "list[tuple[subprocess.Popen[bytes], float]]" = []
 """Workers started by this process and when, kept so that a long-lived one reaps them."""
@@ -47,7 +47,7 @@ def launch(home: Home) -> None:
 
 
 def launch_if_needed(home: Home, store: Store, slot_count: int) -> bool:
-    """Start a worker when something waits that nobody of those who live can take; whether one was started.
+    """Start a worker when an iteration waits that no living worker can take; whether one was started.
 
     One at a time in a home: while one is on its way to a slot, that slot still looks free.
     """
@@ -99,7 +99,7 @@ def sweep_batches(home: Home, store: Store, *, asked: str = "") -> int:
 def _has_just_failed(lease: Path) -> bool:
     try:
         return lease.read_bytes().startswith(FAILED) and 0 <= time.time() - lease.stat().st_mtime < FAILED_PAUSE
-    except OSError:  # nobody has begun yet
+    except OSError:  # no worker has begun yet
         return False
 
 
@@ -112,7 +112,7 @@ def failures_in(lease: int) -> int:
 def _detached(
     home: Home, module: str, *arguments: str, log: int, what: str, kept: tuple[int, ...] = ()
 ) -> "subprocess.Popen[bytes]":
-    from ampsm_engine import detached_process  # most commands start nobody
+    from ampsm_engine import detached_process  # most commands start no process
 
     what, hint = f"A {what}", "ampsm doctor"
     return detached_process.start(home, module, *arguments, log=log, kept=kept, what=what, hint=hint)
@@ -163,10 +163,10 @@ def _log(path: Path) -> int:
 
 
 def sweep(home: Home, store: Store, slot_count: int) -> int:
-    """Start a worker for each iteration that lost its own and for a queue that nobody serves, and coordinators.
+    """Start workers for iterations without one and for an unserved queue, and coordinators.
 
-    Answers how many were started. Costs two small queries when there is nothing to do. Who sweeps again and again
-    starts no second worker beside one that is still on its way: a worker that cannot start would fill the machine.
+    Answers how many were started. Costs two small queries when there is nothing to do. Repeated sweeps
+    start no second worker beside one that is still on its way: a worker that cannot start would fill the machine.
     """
     wanted = 0
     if store.iterations.unsettled():

@@ -1,6 +1,6 @@
 """Locks of workers, which the kernel frees when their holder dies: slots, leases and the claim lock.
 
-No pid file, no heartbeat: `kill -9` of a worker is seen at once by whoever asks next.
+No pid file, no heartbeat: after `kill -9` of a worker the next question finds the lock free.
 """
 
 import json
@@ -16,19 +16,19 @@ from ampsm_engine.home import PRIVATE_FOLDER, Home, IterationDirectory, open_pri
 
 
 class Lock:
-    """One held lock file. Children do not inherit it (PEP 446), so amp never keeps it."""
+    """A held lock file. Children do not inherit it (PEP 446), so amp never keeps it."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
     def sign(self) -> None:
-        """Write into the file who holds it."""
+        """Write the identity of this process into the file."""
         mine = process_identity.identify(os.getpid())
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, json.dumps([mine.pid, mine.token, mine.boot]).encode(), 0)
 
     def release(self) -> None:
-        """Give it back; a second call does nothing."""
+        """Release the lock; a second call does nothing."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -61,17 +61,17 @@ def take_slot(home: Home, slots: int) -> Lock | None:
 
 
 def count_free(home: Home, slots: int) -> int:
-    """How many of N slots nobody holds: those that were ever taken have a file, and N may be any number."""
+    """How many of N slots are free: each that was ever taken has a file, and N may be any number."""
     known = (path for path in home.slots.iterdir() if path.name.isdecimal() and int(path.name) <= slots)
     return slots - sum(map(file_lock.is_held, known))
 
 
 def take_lease(run: IterationDirectory, *, wait: bool = False) -> Lock | None:
-    """The lock that is the sole right to look after an iteration; None while somebody living holds it.
+    """The lock for looking after an iteration; None while another living process holds it.
 
-    `wait`, for who has claimed it: whoever still holds it only asks, or puts the iteration back into the queue.
+    `wait`, for the claimer: a process that still holds it only asks, or puts the iteration back into the queue.
     """
-    try:  # without its directory nobody could hold a lease, and two would look after one iteration
+    try:  # without its directory there is no lease, and two workers would look after one iteration
         run.path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     except OSError as reason:
         message = f"The run directory {run.path} cannot be made: {reason.strerror}."
@@ -108,7 +108,7 @@ def is_leased(run: IterationDirectory) -> bool:
 def claiming(home: Home, patience: float | None = None) -> AbstractContextManager[bool]:
     """One at a time between choosing an iteration and holding its lease.
 
-    Without it a sweep could see an iteration that is claimed but not leased yet, and adopt it. False when somebody
-    else is at it for longer than `patience` seconds.
+    Without it a sweep could see an iteration that is claimed but not leased yet, and adopt it. False when another
+    process is at it for longer than `patience` seconds.
     """
     return file_lock.locked(home.slots / "claim", patience)

@@ -1,6 +1,6 @@
-"""What changed outside of a session's worktree while its amp ran: written down before, compared after.
+"""Finds what changed in a repository outside of a session's worktree while its amp ran, by its state before and after.
 
-The state before lies in the run directory, so that whoever settles the iteration can compare, and so does what came of
+The state before lies in the run directory, so that any worker that settles it can compare, and so does what came of
 it: done again after a worker's death, it is the same. What ampsm itself did meanwhile for other sessions is left out:
 their merges, new worktrees, trash. What a person did cannot be told from what amp did, and is told as what it is: a
 change while amp ran.
@@ -109,14 +109,14 @@ def remaining(
 
 
 def forget(home: Home, store: Store, session_id: str) -> None:
-    """Take the mark away: somebody has seen what changed. The facts stay, and the commits that are kept."""
+    """Delete the mark: the changes have been seen. The facts stay, and the commits that are kept."""
     for iteration in store.iterations.of(session_id):
         home.iteration(iteration.id).outside.unlink(missing_ok=True)
     store.sessions.update(session_id, outside=None)
 
 
 def sentence(iteration: Iteration, change: OutsideChange) -> str:
-    """A change as a sentence."""
+    """A change outside of the worktree as a sentence for the history."""
     return f"changed while iteration {iteration.number} ran: {change.text}"
 
 

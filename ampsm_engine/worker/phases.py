@@ -47,7 +47,7 @@ async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
 
 
 async def first(works: Mapping[K, Coroutine[Any, Any, object]]) -> K:
-    """The key of whichever comes to its end first, the earlier one of two; the others are cancelled."""
+    """The key of the task that ends first, the earlier in order of two; the others are cancelled."""
     async with task_group() as group:
         tasks = {key: group.create_task(work) for key, work in works.items()}
         done, pending = await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_COMPLETED)
@@ -67,7 +67,7 @@ async def unless_stopped(stop: "StopRequest", work: Coroutine[Any, Any, T]) -> T
 
 
 class StopRequest:
-    """Whether somebody asked an iteration to stop."""
+    """Knows whether an iteration is to be stopped."""
 
     def __init__(self, store: PatientStore, iteration_id: str) -> None:
         """`store` is one that no thread uses meanwhile."""
@@ -77,11 +77,11 @@ class StopRequest:
         self._version = -1
 
     def is_seen(self) -> bool:
-        """Whether it was seen already; asks nobody, so that a thread may look."""
+        """Whether a request was seen already; does not read the store, so that a thread may call it."""
         return self.since < math.inf
 
     def is_made(self) -> bool:
-        """Ask the store, which is only read again after somebody wrote to it."""
+        """Whether there is a request; the store is only read again after it was written to."""
         if not self.is_seen() and (version := self.store.data_version()) != self._version:
             if self.store.iterations.get(self.iteration_id).stop_requested_at is not None:
                 self.since = time.monotonic()
@@ -143,7 +143,7 @@ class Phases:
                     cancelled = reason
             stopping.cancel()
             if cancelled is not None:
-                thread.exception()  # what its work made of that is nobody's any more
+                thread.exception()  # the result of its work is not used any more
                 raise cancelled
         return thread.result()
 

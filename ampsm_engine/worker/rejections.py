@@ -81,7 +81,7 @@ def refuse(store: Store, session: Session, one: Rejection, reason: AmpsmError, *
     """Close a rejection that cannot be carried out, and let go of what was kept for it."""
     try:
         now = store.reviews.rejection(one.id)
-    except NotFound:  # somebody took it back just now
+    except NotFound:  # it was taken back just now
         return
     why = reason.line
     if now.commit_sha or _commit_of(session, now):  # the branch has it; only the rest could not follow
@@ -185,7 +185,7 @@ def carry_out(
         sha = hunk_changes.carry_out(at, plan, message("reject", one, one.reason or ""), hooks=hooks)
     except BaseException:
         now = repository.resolve(at.worktree, "HEAD")
-        if now != at.head:  # the rest of it is left to whoever comes next
+        if now != at.head:  # the rest of it is left to the next process
             store.reviews.change_rejection(one.id, commit_sha=now)
         raise
     if sha:

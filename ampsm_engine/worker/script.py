@@ -48,16 +48,16 @@ class ScriptRun:
 
     @property
     def result(self) -> ScriptResult:
-        """Pass on exit code 0 only."""
+        """PASS for exit code 0, else FAIL."""
         return ScriptResult.PASS if self.exit_code == 0 else ScriptResult.FAIL
 
     @property
     def text(self) -> str:
-        """How it went, for a fact."""
+        """How the script ended, for the history."""
         return self.worded("the script")
 
     def worded(self, what: str) -> str:
-        """How it went; `what` is what was run."""
+        """How the script ended, as the end of a sentence; `what` names it."""
         if self.timed_out:
             return f"{what} took longer than {self.limit:g} s and was ended"
         if self.stopped:
@@ -162,7 +162,7 @@ def _bound(output: Path) -> None:
 
 
 async def _end_group(script: asyncio.subprocess.Process) -> None:
-    """SIGTERM, and SIGKILL to whoever of the group is left: the shell may be gone before those it started."""
+    """SIGTERM to a process group, then SIGKILL to its rest: the shell may end before its children."""
     for step in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(script.pid, step)

@@ -146,7 +146,7 @@ class Settlement:
             await self.phases.run("taking back what was rejected", work, self.store, self.session, **options)
 
     def _write_end(self) -> bool:
-        """Whether it is written: False where rejections wait."""
+        """Write the end of the iteration to the store; False where rejections wait."""
         outcome = self._outcome()
         words = {"done": "finished", "failed": "failed", "stopped": "stopped", "crashed": "crashed"}
         text = self.iteration.error or f"iteration {self.iteration.number} {words[outcome.value]}"
@@ -295,7 +295,7 @@ class Settlement:
             return
         try:
             files = changes.files(self.worktree, self.session.base_commit, "HEAD")
-            # As they are a moment later: nobody writes these files again once the end is in the store.
+            # As they are a moment later: these files are not written again once the end is in the store.
             end = replace(self.iteration, state=State.SETTLED, outcome=self._outcome())
             every = [end if one.id == end.id else one for one in self.store.iterations.of(self.session.id)]
             session = replace(self.store.sessions.get(self.session.id), status=self._status())

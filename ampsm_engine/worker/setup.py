@@ -42,7 +42,7 @@ class SetupFailed(Failed):
 
 
 def checked_source(home: Home, session: Session) -> SetupSource:
-    """What is said of making a session's worktree ready; UntrustedCommand where nobody has trusted its command."""
+    """How a session's worktree is set up; UntrustedCommand where its command is not trusted."""
     root = Path(session.repo_root)
     source = setup_source.read(root, session.base_commit, session.folder)
     if source.is_foreign:

@@ -35,7 +35,7 @@ class Over(Exception):
 
 
 class Cancelled(BaseException):
-    """A stop signal arrived."""
+    """Raised when a stop signal arrives."""
 
 
 class Interrupts:
@@ -52,12 +52,12 @@ class Interrupts:
             signal.signal(number, self._arrived)
 
     def ignore(self) -> None:
-        """From now on stop signals do nothing."""
+        """Ignore stop signals from now on."""
         for number in _STOPS:
             signal.signal(number, signal.SIG_IGN)
 
     def default(self) -> None:
-        """From now on stop signals kill, silently."""
+        """Let stop signals end the process, without output, from now on."""
         for number in _STOPS:
             signal.signal(number, signal.SIG_DFL)
 

@@ -123,7 +123,7 @@ def _planned(prompt: str) -> str:
 
 
 class Player:
-    """One run of a scenario."""
+    """Plays a scenario as amp would, event by event."""
 
     def __init__(self, stream: Stream, shell: Shell, interrupts: Interrupts, *, prompt: str, allow_all: bool) -> None:
         self.stream = stream
@@ -157,7 +157,7 @@ class Player:
                 _ENDINGS[verb](self, steps[at - 1])
 
     def _answer(self, group: list[Step], *, is_last: bool) -> None:
-        """One assistant line, and the results of its tool calls."""
+        """Write an assistant line, and the results of its tool calls."""
         blocks: list[dict[str, Any]] = []
         calls: list[tuple[Step, str]] = []
         for step in group:
@@ -246,7 +246,7 @@ def _block(verb: str, text: str) -> dict[str, Any]:
 
 
 def _hang(player: Player, _step: Step | None = None) -> None:
-    """Silence, until a signal comes."""
+    """Write nothing until a signal comes."""
     _over(player, _FOREVER)
 
 

@@ -51,7 +51,7 @@ class Stream:
         self._since = time.monotonic()
 
     def write(self, data: bytes) -> None:
-        """Bytes to stdout, whole, whatever signal arrives meanwhile."""
+        """Write all of the bytes to stdout, even when a signal arrives meanwhile."""
         with self._interrupts:
             rest = memoryview(data)
             while rest:

@@ -146,7 +146,7 @@ def call(step: Step, version: ScriptedVersion) -> tuple[str, dict[str, Any]]:
 
 
 def run(step: Step, shell: Shell, thread_id: str) -> tuple[str, bool]:
-    """Does it: (content of the result, is_error)."""
+    """Carry out one step of the scenario; answers (content of the result, is_error)."""
     verb = next(iter(step))
     if verb == "tool":
         return str(step.get("result", "")), bool(step.get("is_error", False))

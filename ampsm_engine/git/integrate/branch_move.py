@@ -199,7 +199,7 @@ def _post_merge(paths: list[Path]) -> str | None:
 
 
 def stamps(path: Path, git_dir: Path, names: Iterable[str]) -> Stamps:
-    """How they lie in a checkout now."""
+    """The stamps of the index and of some files of a checkout as they are now."""
     return Stamps(_stamp(git_dir / "index"), {name: _stamp(f"{path}/{name}") for name in names})
 
 
@@ -229,8 +229,8 @@ def move_back(path: Path, git_dir: Path, move: BranchMove, changed: dict[str, st
     if not touched and _stamp(git_dir / "index") == before.of_index:
         return
     if not program.write(path, "read-tree", "-m", "-u", move.new, move.old).ok:
-        # Somebody has written into one of the files meanwhile, and then git takes none back. What nobody has staged
-        # goes back in the index, and the files that nobody has touched follow.
+        # One of the files was written meanwhile, and then git takes none back. What was not staged
+        # goes back in the index, and the untouched files follow.
         staged = records.split(program.read(path, "diff-index", "--cached", "--name-only", "-z", move.new).output)
         feed = records.joined(name for name in changed if name not in staged)
         options = ("--quiet", "--pathspec-from-file=-", "--pathspec-file-nul", move.old)
@@ -264,7 +264,7 @@ def _holds(path: Path, name: str, entry: TreeEntry | None) -> bool:
 
 
 def operations(repo: Repo, branch: str) -> Iterator[Blocker]:
-    """Each operation of somebody else that keeps a branch from moving."""
+    """The operations in progress, not started by ampsm, that keep a branch from moving."""
     try:
         refuse_rewriting(repo, branch)
     except Refused as reason:
@@ -278,7 +278,7 @@ def operations(repo: Repo, branch: str) -> Iterator[Blocker]:
 
 
 def locks(repo: Repo, branch: str) -> Iterator[Blocker]:
-    """Each checkout of a branch whose index somebody holds at this moment."""
+    """The checkouts of a branch whose index is locked now."""
     for path in _checkouts(repo, branch):
         found = lock.index_refusal(repository.git_dir(path), 0)
         if found is not None:

@@ -127,7 +127,7 @@ def _named(role: str, line: bytes) -> dict[str, str]:
 
 
 def parts(line: bytes) -> tuple[str, str, str]:
-    """Name, email and time of an identity."""
+    """Name, email and time of an author or committer line."""
     text = line.decode("utf-8", "surrogateescape")
     head, _, when = text.rpartition("> ")
     name, _, email = head.partition("<")
@@ -135,7 +135,7 @@ def parts(line: bytes) -> tuple[str, str, str]:
 
 
 def person(line: bytes) -> str:
-    """`Name <email>` of an identity."""
+    """`Name <email>` of an author or committer line."""
     name, email, _ = parts(line)
     return f"{name} <{email}>"
 
@@ -200,7 +200,7 @@ def _private_head(worktree: Path, parent: str, tree: str) -> Iterator[dict[str, 
     from ampsm_engine.private_folder import private_folder
 
     common = repository.common_dir(worktree)
-    for stale in (common / "worktrees").glob(f"{worktrees.PASSING}*"):  # the lock is held: nobody else's is in use
+    for stale in (common / "worktrees").glob(f"{worktrees.PASSING}*"):  # the lock is held: no other is in use
         worktrees.delete_tree(stale)
     with private_folder("commit") as folder:  # its name begins as worktrees.PASSING does
         place = folder / folder.name

@@ -157,7 +157,7 @@ def abort(worktree: Path, *, keep_as: str | None = None) -> None:
 
 
 def rejoin(worktree: Path, branch: str, tip: str) -> str | None:
-    """After an abort: stand on the branch again, also where somebody moved or deleted it meanwhile; a note of that.
+    """After an abort: switch to the branch again, also where it was moved or deleted meanwhile; a note of that.
 
     Its commits since stay on it; a deleted one is made again at `tip`.
     """

@@ -1,4 +1,4 @@
-"""What would become reachable, looked through before: secrets, unwanted files, commits of submodules nobody else has.
+"""Checks what would become reachable: secrets, unwanted files, commits of submodules that exist here only.
 
 Blobs are read, and no diffs: attributes hide nothing here.
 """
@@ -36,7 +36,7 @@ class Change(NamedTuple):
 
 
 class Incoming(NamedTuple):
-    """What incoming changes bring that somebody should know of before they are taken."""
+    """What incoming changes bring that a person should know of before they are taken."""
 
     secrets: tuple[str, ...] = ()
     """Files and messages with something that looks like a secret, each with its commit where one has it."""
@@ -161,7 +161,7 @@ class Unpublished(NamedTuple):
 
 
 def unpublished_submodules(root: Path, worktree: Path, old: str, new: str) -> tuple[Unpublished, ...]:
-    """The submodule commits that `new` points to and `old` does not, and that nobody could fetch.
+    """The submodule commits that `new` points to and `old` does not, and that cannot be fetched.
 
     That is: the worktree's own checkout of the submodule has the commit, no remote branch or tag there leads to it,
     and the submodule in the repository's own checkout does not have it. A submodule that is not checked out in the

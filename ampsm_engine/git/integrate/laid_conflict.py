@@ -30,7 +30,7 @@ def write(git_dir: Path, laid: LaidOut) -> None:
 
 
 def forget(git_dir: Path) -> None:
-    """Note that none does any more."""
+    """Delete the note: the worktree holds no conflict any more."""
     (git_dir / _NOTE).unlink(missing_ok=True)
 
 

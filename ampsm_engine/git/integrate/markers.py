@@ -26,7 +26,7 @@ _LIKE = re.compile(rb"^(?:<+|>+|\|+)(?: |$)|^=+$")
 
 
 class MarkersLeft(Refused):
-    """Lines that look like conflict markers: somebody takes them out, or says that they are meant."""
+    """Lines look like conflict markers: a person removes them, or declares them as meant."""
 
 
 class ConflictSides(NamedTuple):
@@ -264,7 +264,7 @@ def _side(part: FilePart, choice: Choice) -> bytes:
 
 
 class _Cutter(NamedTuple):
-    """Knows markers from text."""
+    """Tells conflict markers from lines of text that look like them, and splits files at them."""
 
     size: int
     sides: ConflictSides

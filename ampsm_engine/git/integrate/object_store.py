@@ -101,7 +101,7 @@ class ObjectDatabase:
         return name
 
     def name_of(self, kind: str, raw: bytes) -> str:
-        """What an object is called."""
+        """The name that an object of these bytes has."""
         return _hashed(b"%s %d\0%s" % (kind.encode(), len(raw), raw), self.name_size).hexdigest()
 
     def flush(self) -> None:
@@ -192,7 +192,7 @@ class ObjectStore:
     ) -> None:
         self.where = where
         self.fork = fork
-        """Where two lines that are asked for probably part, as far as somebody remembers."""
+        """The commit where two lines that are asked for probably part; a guess of the caller's."""
         self._repo = repo
         self.common_dir = common_dir(where)
         self.database = ObjectDatabase(where, self.common_dir, reader)
@@ -346,7 +346,7 @@ class ObjectStore:
                 yield os.fsdecode(path), self.database.read("blob", name.hex())
 
     def stand_in(self, tree: str, *parents: str) -> str:
-        """A commit of nobody's with a tree, for what takes commits; nothing will ever refer to it."""
+        """Write a commit of a tree for functions that take commits; no ref ever points at it."""
         return self.database.write("commit", composed(tree, parents, (_NOBODY, _NOBODY), b"ampsm: stands for a tree\n"))
 
 
@@ -478,7 +478,7 @@ def _is_ours(commit: RawCommit) -> bool | None:
 
 
 def packed(objects: Collection[tuple[str, bytes]], name_size: int = 20) -> bytes:
-    """A pack of these objects, each whole."""
+    """The bytes of a pack that holds these objects, each without a delta."""
     parts = [struct.pack(">4sLL", b"PACK", 2, len(objects))]
     for kind, raw in objects:
         size = len(raw)

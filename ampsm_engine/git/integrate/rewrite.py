@@ -221,7 +221,7 @@ def _without(objects: ObjectStore, own: OwnFiles, commits: list[str], tip: str) 
 
 
 def _tree_without(objects: ObjectStore, own: OwnFiles, tree: str) -> str:
-    """A commit's tree less what is ampsm's."""
+    """The tree of a commit without ampsm's own files."""
     entries = dict(objects.merger.tree(bytes.fromhex(tree)))
     for name in _NAMES:
         if name in entries:

@@ -45,7 +45,7 @@ _KINDS: tuple[tuple[str, ConflictKind], ...] = (
 
 
 class Unclear(Exception):
-    """The git program must decide."""
+    """Raised where only the git program can merge."""
 
 
 def parsed(raw: bytes, size: int) -> Tree:
@@ -229,7 +229,7 @@ def merge_by_git(
     """
     arguments = ("merge-tree", "--write-tree", "-z", "--messages", "--allow-unrelated-histories", ours, theirs)
     with private_folder("merge") as folder:
-        # A worktree with nothing but attributes: nobody's checkout decides about a merge of others.
+        # A worktree with nothing but attributes: no checkout decides about a merge of others.
         work = Path(folder) / "work"
         work.mkdir()
         for path, content in attributes:
