@@ -5,6 +5,8 @@ Reads only, but for two things that are asked for: a fetch, and a run of the ses
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from operator import itemgetter
 from typing import NamedTuple, assert_never
 
 from ampsm_engine import redact
@@ -229,20 +231,24 @@ def _record_result(engine: Engine, now: Situation, *, passed: bool) -> None:
 
 
 def result_of(engine: Engine, now: Situation) -> bool | None:
-    """What the script said about this very commit, after an iteration or by hand; None when that is not known."""
+    """What the script said last about this very commit, in a preflight or after an iteration; None when not known.
+
+    What another script of the session said before does not count, nor does a run by hand, whose files may not have been
+    those of the commit.
+    """
     facts = engine.store.facts.read(session_id=now.session.id)
     changed = next((fact for fact in reversed(facts) if fact.kind == SCRIPT_CHANGED), None)
     facts = tuple(fact for fact in facts if changed is None or fact.number > changed.number)
-    for fact in reversed(facts):
-        if fact.kind == CHECKED and fact.text.startswith(f"{now.branch_tip} "):
-            return fact.text.endswith("pass")
+    checked = (fact for fact in reversed(facts) if fact.kind == CHECKED and fact.text.startswith(f"{now.branch_tip} "))
+    known = [(fact.time, fact.text.endswith("pass")) for fact in islice(checked, 1)]
     by_hand = {fact.iteration_id for fact in facts if fact.kind == "tested" and "run by hand" in fact.text}
     for iteration in reversed(engine.store.iterations.of(now.session.id)):
         if changed and (iteration.start_time or "") < changed.time:
-            return None  # what ran then was another script
+            break  # what ran then was another script
         if iteration.commit_sha == now.branch_tip and iteration.test_result and iteration.id not in by_hand:
-            return iteration.test_result is ScriptResult.PASS
-    return None
+            known.append((iteration.end_time or "", iteration.test_result is ScriptResult.PASS))
+            break
+    return max(known, key=itemgetter(0))[1] if known else None
 
 
 def _conflicts(now: Situation, conflicts: tuple[ConflictFile, ...]) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine import timestamps
 from ampsm_engine.engine import merges, repair, scripts, session_trash, sessions
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import program
@@ -14,6 +15,7 @@ from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import Iteration, MergeState, Outcome, ScriptResult, Session, State, Status
 from tests.conftest import git
 from tests.merging.desk import Desk, lines
+from tests.waiting import until
 
 KEY = "sgamp_" + "user_01SECRET_" + "0123456789abcdef" * 2
 
@@ -68,15 +70,13 @@ def test_the_script_is_run_once_for_each_commit(desk: Desk, task: Session) -> No
     assert told(desk, task)["script"].level == "ok"
 
 
-def with_result(desk: Desk, task: Session) -> None:
-    """An iteration that came to the commit where the session is, on which its script passed."""
+def with_result(desk: Desk, task: Session, result: ScriptResult = ScriptResult.PASS) -> None:
+    """An iteration that came to the commit where the session is, and what its script said there."""
     store = desk.engine.store
     store.queue.add(Iteration("i1", task.id, 0, "Do it", State.QUEUED, ""))
     store.queue.claim()
     store.iterations.begin_settling("i1", outcome=Outcome.DONE)
-    store.iterations.settle(
-        "i1", status=Status.IDLE, commit_sha=desk.tip(task), test_result=ScriptResult.PASS, test_exit_code=0
-    )
+    store.iterations.settle("i1", status=Status.IDLE, commit_sha=desk.tip(task), test_result=result, test_exit_code=0)
 
 
 def test_the_result_of_an_iteration_counts_for_its_commit_alone(desk: Desk, task: Session) -> None:
@@ -89,6 +89,23 @@ def test_the_result_of_an_iteration_counts_for_its_commit_alone(desk: Desk, task
     assert told(desk, task, run_script=False)["script"].level == "ok"
     scripts.run_script(desk.engine, task.id, lambda _: None)  # by hand, in whatever state the files are
     assert "no result" in told(desk, task, run_script=False)["script"].text
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_of_two_results_for_one_commit_the_newer_counts(desk: Desk, task: Session, passed: bool) -> None:
+    def known() -> str:
+        return merges.preflight(desk.engine, task.id, run_script=False).script
+
+    words = {True: "passed", False: "failed"}
+    preflight.script_result(desk.engine, task.id, passed=passed)
+    (checked,) = (fact for fact in desk.engine.store.facts.read(session_id=task.id) if fact.kind == preflight.CHECKED)
+    until(lambda: timestamps.now() > checked.time, "the next millisecond")
+    with_result(desk, task, ScriptResult.FAIL if passed else ScriptResult.PASS)
+    assert known() == words[not passed]
+    (iteration,) = desk.engine.store.iterations.of(task.id)
+    until(lambda: timestamps.now() > (iteration.end_time or ""), "the next millisecond")
+    preflight.script_result(desk.engine, task.id, passed=passed)
+    assert known() == words[passed]
 
 
 def test_the_result_of_an_iteration_goes_with_its_script(desk: Desk, task: Session) -> None:
