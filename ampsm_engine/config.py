@@ -409,8 +409,8 @@ def store(path: Path, name: str, text: str) -> Value:
     from tomlkit.exceptions import TOMLKitError
 
     value = checked(name, text)
-    if _is_key(name):
-        _refuse_clash(path, name.removeprefix(_KEYS), str(value))
+    if name.startswith(_KEYS):
+        _refuse_clash(path, name, value)
     try:
         document = tomlkit.parse(_text(path) or "")
     except TOMLKitError as reason:
@@ -436,12 +436,17 @@ def store(path: Path, name: str, text: str) -> Value:
     return value
 
 
-def _refuse_clash(path: Path, key_id: str, keys: str) -> None:
-    """Refused when a key means something else on the same screen."""
+def _refuse_clash(path: Path, name: str, value: Value) -> None:
+    """Refused when a key, or one of a layout beside the keys of one's own, means something else on the same screen."""
     from ampsm_engine import keymap
 
-    for clash in keymap.clashes({**load(path).keys, key_id: keys}):
-        if key_id in clash.ids:
+    settings = load(path)
+    own = {one for one in keymap.KEYS if f"{_KEYS}{one}" in settings.values}
+    for clash in keymap.clashes(settings.with_values({name: value}).keys):
+        if name == f"{_KEYS}layout" and (given := own.intersection(clash.ids)):
+            hint = f"Another layout, or first another key: ampsm config set {_KEYS}{min(given)} KEY"
+            raise Refused(f"{clash}.", hint)
+        if (key_id := name.removeprefix(_KEYS)) in clash.ids:
             other = next(one for one in clash.ids if one != key_id)
             raise Refused(f"{clash}.", f"Another key, or first another one for it: ampsm config set keys.{other} KEY")
 

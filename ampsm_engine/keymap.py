@@ -53,7 +53,7 @@ _change = partial(Key, changes=True)
 
 @dataclass(frozen=True, slots=True)
 class KeyClash:
-    """A key that has several actions on one screen: the first of them counts."""
+    """A key that has several actions on one screen: only one of them works there."""
 
     screen: str
     key: str
@@ -231,6 +231,7 @@ KEYS: dict[str, Key] = {
         Key("table.next-match", (NEXT,), _TABLES, "to the next one that the filter found"),
         Key("table.match-before", (BEFORE,), _TABLES, "to the one before"),
         Key("run.compare", (SIDES,), _RUN, "compare the variants of its prompt"),
+        Key("compare.files", (TAB,), _COMPARE, "to the files that the variants changed, and back"),
         Key("run.review", (REVIEW,), (*_RUN, *_COMPARE), "read what it changed"),
         _change("run.retry", (AGAIN,), _RUN, "try it again"),
         _change("run.stop", (STOP,), _RUNS, "stop the run; what is at work comes to its end"),
@@ -340,7 +341,7 @@ KEYS: dict[str, Key] = {
         _change("queue.edit", (ENTER, EDIT), ("queue",), "edit a queued prompt"),
         _change("queue.take-out", (TRASH,), ("queue",), "remove a queued prompt"),
         _change("text.send", (ENTER, GO), ("text", "line", "prompt"), "send or save what was written"),
-        Key("text.newline", (NEW_LINE,), _WRITTEN, "a new line; a backslash before Enter is one, too"),
+        Key("text.newline", (NEW_LINE,), _WRITTEN, "a new line; a backslash before the key that sends is one, too"),
         Key("text.editor", (EDITOR,), _WRITTEN, "write it in the editor"),
         _change("new.start", (GO,), _FORM, "make the session and start amp"),
         _change("new.send", (ENTER,), ("prompt of a new session",), "make the session and start amp"),

@@ -36,7 +36,7 @@ from ampsm_tui.driver.colour_depth import FewerColours
 from ampsm_tui.driver.output import TerminalOutput
 from ampsm_tui.driver.safe_output import SafeLines
 from ampsm_tui.driver.terminal_driver import is_plain, terminal_driver
-from ampsm_tui.hints import in_app
+from ampsm_tui.hints import in_app, with_keys
 from ampsm_tui.screen_opener import PlaceKeeper, ScreenOpener
 from ampsm_tui.signals import EXIT_PATIENCE, exit_on_signals
 from ampsm_tui.suspend import suspendable
@@ -231,7 +231,8 @@ class AmpsmApp(theme.ThemedApp):
         for sentence in self._recovered:
             self.notify(one_line(sentence, 500), title="A merge was cut off", timeout=20, markup=False)
         for clash in keymap.clashes(self.settings.keys):
-            self.notify(f"{clash}; the first has it.", title="Keys clash", severity="warning", markup=False)
+            hint = with_keys(self, "Only one of them works there; {settings} (settings) gives the other another key.")
+            self.notify(f"{clash}. {hint}", title="Keys clash", severity="warning", markup=False)
         for problem in self.settings.problems[:3]:
             text = one_line(in_app(self, f"{problem.message} {problem.hint}"))
             self.notify(text, title="Settings", severity="warning", markup=False)

@@ -93,7 +93,8 @@ def _keys(settings: Settings) -> Iterator[Check]:
     """Keys of the configuration that mean two things on one screen."""
     for clash in keymap.clashes(settings.keys):
         free = next((key_id for key_id in clash.ids if key_id in settings.keys), clash.ids[0])
-        yield Check("keys", ok=None, text=f"{clash}; the first has it", hint=f"ampsm config set keys.{free} KEY")
+        text = f"{clash}; only one of them works there"
+        yield Check("keys", ok=None, text=text, hint=f"ampsm config set keys.{free} KEY")
 
 
 def _checked(name: str, check: Callable[[], tuple[Check, ...]]) -> tuple[Check, ...]:

@@ -19,7 +19,7 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import in_background, run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import fit, many_lines, one_line, wrapped
-from ampsm_tui.hints import in_app, with_keys
+from ampsm_tui.hints import begin_sentence, in_app, with_keys
 from ampsm_tui.screens.base import AppScreen, store_setting
 from ampsm_tui.screens.text_dialogs import LineScreen
 from ampsm_tui.widgets.choice import PickOne
@@ -272,7 +272,8 @@ class SettingsScreen(AppScreen[None]):
         """Say what it opens."""
         self._row = None
         meaning = self.query_one("#meaning", Static)
-        meaning.update("every key of every screen, and what it does\nEnter lists them all")
+        lists = begin_sentence(with_keys(self, "{settings.keys} lists them all"))
+        meaning.update(Content(f"every key of every screen, and what it does\n{lists}"))
         meaning.remove_class("-trouble")
 
     def on_keys_row_list_wanted(self) -> None:

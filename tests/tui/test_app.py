@@ -13,6 +13,7 @@ from textual.css.stylesheet import Stylesheet
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
+from ampsm_engine import config
 from ampsm_engine.config import THEMES, Problem, Settings
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens.sessions import SessionsScreen
@@ -57,8 +58,15 @@ async def test_remapped_keys_do_what_they_were_given_and_the_bar_names_them(desk
 
 
 async def test_clashing_keys_are_told(desk: Desk) -> None:
-    async with desk.open(a_board(a_session()), settings=Settings({"keys.list.filter": "x"})):
-        desk.sees("Keys clash", "x means")
+    """An app whose settings file has two things on one key starts, names both, and one of them works."""
+    desk.engine.config.write_text('[keys]\n"list.preview" = "ctrl+y"\n"list.sort" = "ctrl+y"\n"settings" = "Q"\n')
+    settings = config.load(desk.engine.config)
+    assert settings.problems == ()
+    async with desk.open(a_board(a_session()), size=(120, 40), settings=settings):
+        desk.sees("Keys clash", "ctrl+y means list.sort and list.preview on one screen")
+        desk.sees("one of them works there; Q (settings) gives the other another key.")
+        await desk.press("ctrl+y")
+        desk.sees("Sorted by", "shop · from main")
 
 
 async def test_what_of_the_settings_is_not_in_force_is_told(desk: Desk) -> None:

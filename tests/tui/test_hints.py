@@ -28,6 +28,31 @@ def test_every_sentence_of_ours_names_keys_that_there_are() -> None:
     assert named <= KEYS.keys()
 
 
+_NAME_OF_A_KEY = re.compile(
+    r"\b(?:Enter|Return|Esc|Escape|Tab|Space|Backspace|PgUp|PgDn)\b|\b(?:ctrl|shift|alt)\+\w|\^[a-z]\b|[Pp]ress(?:es)? "
+    r"|(?<![\w{'.,-])(?:[b-zA-HJ-Z?/:@]|\]|\}) (?:shows|goes|opens|sends|brings|lists|takes|starts|leaves|reads|commits)\b"
+)
+_WRITTEN_OUT = {
+    "A dot marks what is not as ampsm comes. No key may be ctrl+c, ctrl+q or ctrl+z.",
+    ". Several are joined by commas, such as n, N, ctrl+n.",
+}
+"""Sentences about keys that cannot be changed, or that show how keys are written."""
+
+
+def test_no_sentence_names_a_key_that_may_be_another_one() -> None:
+    """A key in a sentence stands as its id in braces: `with_keys` names the one that the settings give."""
+    sentences = {key.meaning for key in KEYS.values()}
+    for path in Path(ampsm_tui.__file__).parent.rglob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        texts = [node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        sentences |= {
+            str(text.value) for text in texts if id(text) not in docstrings and " " in str(text.value).strip()
+        }
+    assert len(sentences) > 500
+    assert {sentence for sentence in sentences if _NAME_OF_A_KEY.search(sentence)} == _WRITTEN_OUT
+
+
 async def test_a_sentence_names_a_key_as_it_is_bound(desk: Desk) -> None:
     settings = Settings({"keys.list.next": "Q", "keys.review.reject": "ctrl+y"})
     async with desk.open(a_board(a_session("fix login")), settings=settings):

@@ -170,3 +170,24 @@ async def test_a_key_that_cannot_be_and_a_clash_are_refused(real: Desk) -> None:
         await real.press("ctrl+u", "x", "enter")
         real.sees("x means session.stop and session.retry")
         assert not real.engine.config.exists()
+
+
+async def test_a_key_does_not_come_back_where_another_one_has_it(real: Desk) -> None:
+    real.engine.config.write_text('[keys]\n"session.retry" = "Q"\n"session.stop" = "r"\n')
+    written = real.engine.config.read_text()
+    async with real.open(a_board(a_session()), size=(120, 40), settings=config.load(real.engine.config)):
+        listed = await keys(real)
+        listed.highlighted = listed.get_option_index("session.retry")
+        await real.press("ctrl+r")
+        real.sees("r means session.stop and session.retry")
+        assert real.engine.config.read_text() == written
+
+
+async def test_a_layout_is_refused_where_a_key_of_ones_own_has_one_of_its_keys(real: Desk) -> None:
+    real.engine.config.write_text('[keys]\n"review.zen" = "less_than_sign"\n')
+    async with real.open(a_board(a_session()), size=(120, 40), settings=config.load(real.engine.config)):
+        await real.press("comma")
+        await to(real, "keys.layout")
+        await real.press("right")
+        real.sees("less_than_sign means review.hunk-before and review.zen")
+        assert config.load(real.engine.config).text("keys.layout") == "vim"

@@ -33,7 +33,7 @@ class VariantsScreen(TableScreen):
     TITLE = "variants"
     PURPOSE = (
         "Several answers to one prompt: what each changed, whether its script passed, what it took.",
-        "SHARED is how many of its files another one changed, too; below are the files, Tab goes there.",
+        "SHARED is how many of its files another one changed, too; below are the files, {compare.files} goes there.",
         "{compare.diff} reads the diff between two: mark one, go to the other.",
         "{compare.adopt} keeps one, the others go to the trash.",
     )
@@ -42,6 +42,7 @@ class VariantsScreen(TableScreen):
         bind("compare.diff", "diff", "Diff of two"),
         bind("compare.adopt", "adopt", "Keep this one"),
         bind("compare.merge", "merge"),
+        bind("compare.files", "app.focus_next"),
         bind("run.review", "review", "Review"),
     ]
 

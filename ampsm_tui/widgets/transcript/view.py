@@ -25,7 +25,7 @@ from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.ask import ask, run_while_open, show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
-from ampsm_tui.hints import key_name
+from ampsm_tui.hints import key_name, with_keys
 from ampsm_tui.widgets import collector
 from ampsm_tui.widgets.inputs import LineInput
 from ampsm_tui.widgets.transcript import slices
@@ -319,7 +319,7 @@ class TranscriptPane(Vertical):
         super().__init__(id=id)
         self.view = TranscriptView()
         self._bar = Static("", classes="bar", markup=False)
-        self._input = LineInput(placeholder="search, Enter to go on, Esc to leave", compact=True)
+        self._input = LineInput(compact=True)
 
     def compose(self) -> ComposeResult:
         """The transcript, its line, and the search's."""
@@ -337,6 +337,7 @@ class TranscriptPane(Vertical):
     def action_search(self) -> None:
         """Ask what to search."""
         self.add_class("-searching")
+        self._input.placeholder = with_keys(self, "search; {back} leaves")
         self._input.value = self.view.status.query
         self._input.select_on_focus = True
         self.screen.set_focus(self._input)  # at once: the next keys may be here already
