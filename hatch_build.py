@@ -24,6 +24,6 @@ class ManualPageHook(BuildHookInterface[Any]):
         build_data["shared_data"][str(page)] = "share/man/man1/ampsm.1"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
-        """Remove the folder."""
+        """Remove the folder that the page was written to."""
         if version != "editable":
             self._folder.cleanup()

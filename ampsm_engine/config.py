@@ -81,7 +81,7 @@ SETTINGS = {
         _time("iteration.timeout", 7200, "at most for one iteration; 0: no limit"),
         Setting("iteration.retries", 3, "times a rate limit or an overload is tried again", 0, most=100),
         _time("iteration.retry-delay", 20, "before the first retry; doubled for each further one"),
-        Setting("iteration.keep-strays", False, "leave running what amp started in the background"),
+        Setting("iteration.keep-strays", False, "do not end programs that amp or a script left running"),
         _time("silence.tell", 600, "without output from amp before you are notified", 1),
         _time("silence.tell-in-tool", 1800, "the same while a tool of amp is running", 1),
         _time("silence.stop", 3600, "of silence, no tool running, before amp is stopped; 0: never"),

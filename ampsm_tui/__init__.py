@@ -1,4 +1,4 @@
 """The screens of ampsm. ARCHITECTURE.md is the map of their rooms.
 
-Truth comes down as the board, what happened goes up as messages, what is wanted goes out by `ask`.
+State comes down as the board, what happened goes up as messages, requests to the engine go out by `ask`.
 """

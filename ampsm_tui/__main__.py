@@ -1,4 +1,4 @@
-"""The front door: arguments go to the command line, and it opens the screens by what is handed to it here.
+"""The program's entry point: arguments go to the command line, and it opens the screens by what is handed to it here.
 
 Nothing slow is imported before it is needed.
 """

@@ -1,4 +1,4 @@
-"""The app: it holds the board, the theme and the keys, and opens the screens. Nobody but its feed assigns the board.
+"""The app: it holds the board, the theme and the keys, and opens the screens. Only its feed assigns the board.
 
 What a screen shows or asks for is not known here.
 """
@@ -142,7 +142,7 @@ class AmpsmApp(theme.ThemedApp):
         self.driver: Driver | None = None
         """The terminal's, once the app runs in one."""
         self.leaving: asyncio.Future[Any] | None = None
-        """Waits for what is unfinished; None while nobody wants to leave."""
+        """The task that waits for unfinished work before the app exits; None while no exit was asked for."""
         self.settings = settings or Settings()
         super().__init__(self.settings.text("ui.theme"))
         # Textual would print what local variables hold: the front door reports a fault as any other command's.
@@ -210,7 +210,7 @@ class AmpsmApp(theme.ThemedApp):
         return self._differ
 
     def close(self) -> None:
-        """Take back what tmux was told, and end the diff process: nobody watches any more."""
+        """Remove the app's entry from tmux's status bar, and end the diff process."""
         if self._notifier is not None:
             self._notifier.close()
         if self._differ is not None:
@@ -271,12 +271,12 @@ class AmpsmApp(theme.ThemedApp):
             self._places.save()
 
     def watch_app_focus(self) -> None:
-        """Let others know what is looked at; who looks away is notified."""
+        """Let the notifier know whether this terminal has the focus: without it, notifications are sent."""
         if self._notifier is not None:
             self._notifier.take_focus()
 
     def watch_board(self, before: Board | None, after: Board | None) -> None:
-        """Notify of what has happened where nobody looks; explain ampsm to whoever has no session yet."""
+        """Notify of what happened to sessions that are not viewed; open the introduction where there is none."""
         if after is None:
             return
         if self._notifier is not None:
@@ -289,7 +289,7 @@ class AmpsmApp(theme.ThemedApp):
             self.opener.open_first_run()
 
     def action_return(self) -> None:
-        """Go back to where one was when the last app was cut off."""
+        """Open the screen that was open when the last app was cut off."""
         if self._places is not None and self.board is not None:
             self._places.go(self.board)
 
@@ -298,14 +298,14 @@ class AmpsmApp(theme.ThemedApp):
         return super().get_key_display(binding).replace("⏎", "enter")
 
     def action_command_palette(self) -> None:
-        """All actions by name."""
+        """Open the command palette: all actions by name."""
         from ampsm_tui.screens.palette import CommandBox
 
         if not any(isinstance(screen, CommandBox) for screen in self.screen_stack):
             self.push_screen(CommandBox(id="--command-palette"))
 
     def action_help(self) -> None:
-        """What this screen is for, and its keys."""
+        """Open the help: what the screen is for, and its keys."""
         from ampsm_tui.screens.help import HelpScreen
 
         self.push_screen(HelpScreen(self.screen))
@@ -317,7 +317,7 @@ class AmpsmApp(theme.ThemedApp):
         self.push_screen(SettingsScreen())
 
     def action_notifications(self) -> None:
-        """What is told, and where."""
+        """Open the screen of the notifications."""
         from ampsm_tui.screens.notifications import NotificationsScreen
 
         self.push_screen(NotificationsScreen())
@@ -361,14 +361,14 @@ class AmpsmApp(theme.ThemedApp):
             self.push_screen(ConfirmScreen("Leave ampsm?", sentence, yes="Leave", id=LEAVING), answered)
 
     def action_leave(self) -> None:
-        """One screen back; from the last one, leave."""
+        """Close the screen in front; where it is the last one, leave the app."""
         if len(self.screen_stack) > 1:
             self.pop_screen()
         else:
             self.exit()
 
     async def action_back(self) -> None:
-        """One screen back; the last one stays."""
+        """Close the screen in front, unless it is the last one."""
         if len(self.screen_stack) > 1:
             self.pop_screen()
 

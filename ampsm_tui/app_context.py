@@ -46,7 +46,7 @@ class KeyHold:
         return end
 
     async def wait(self) -> bool:
-        """Wait until nothing is awaited; whether anything was."""
+        """Wait until the keys are no longer kept; True if they were."""
         if not self._awaited:
             return False
         await self._is_over.wait()
@@ -103,11 +103,11 @@ class DraggedSelection(Protocol):
         """The selected text; empty where nothing is selected."""
 
     def clear(self) -> None:
-        """Select nothing any more."""
+        """End the selection of the widget."""
 
 
 class AppContext(Protocol):
-    """The app, as far as it is anybody's business."""
+    """The app as screens and widgets see it: board, settings, diff process, toasts, and the opener of screens."""
 
     engine: "Engine"
     settings: "Settings"

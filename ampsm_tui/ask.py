@@ -145,7 +145,7 @@ class _WhileOpen(Coroutine[Any, None, T]):
         return self._work.throw(asyncio.CancelledError())
 
     def close(self) -> None:
-        """End it where it stands."""
+        """End the work at the point that it has reached."""
         self._work.close()
 
     def __await__(self) -> Self:
@@ -177,7 +177,7 @@ async def run_to_end(work: Coroutine[Any, Any, T]) -> T:
     """
     worker = active_worker.get(None)
     context = contextvars.copy_context()
-    # It goes on when the screen that wanted it is gone: it is nobody's.
+    # It belongs to no screen, so it goes on when the one that asked for it is gone.
     context.run(active_worker.set, None)  # type: ignore[arg-type]
     task = asyncio.create_task(work, context=context)
     UNFINISHED.add(task)

@@ -1,6 +1,6 @@
 """Changes by hand: which sessions' folders were written to, reported as soon as that has come to a rest.
 
-Linux tells of them (inotify), and nobody looks again and again. Elsewhere watchfiles does, which is known here and
+Linux reports them (inotify), without polling. Elsewhere watchfiles does, which is known here and
 nowhere else.
 """
 
@@ -36,7 +36,7 @@ class FolderChange(NamedTuple):
 
 
 class FolderEvents(Protocol):
-    """Tells of changes in folders."""
+    """Reports changes in the folders that were added."""
 
     most: int
     """Folders at most; each session has an equal part."""
@@ -45,7 +45,7 @@ class FolderEvents(Protocol):
         """Tell of these folders, too; of those that are not there nothing is told."""
 
     def close(self) -> None:
-        """Tell nothing any more."""
+        """End the watch and report no further change."""
 
 
 Heard = Callable[[Sequence[FolderChange]], None]
@@ -125,7 +125,7 @@ def folder_events(hear: Heard) -> FolderEvents:
 
 
 class LinuxEvents:
-    """The events of Linux."""
+    """Changes in folders as Linux reports them, by inotify."""
 
     _LIMIT = Path("/proc/sys/fs/inotify/max_user_watches")
 
@@ -141,7 +141,7 @@ class LinuxEvents:
         self._loop.add_reader(self._events, self._wait)
 
     async def add(self, folders: Sequence[str]) -> None:
-        """Tell of these folders, too."""
+        """Watch these folders besides those that are watched already."""
         for start in range(0, len(folders), PORTION):
             for folder in folders[start : start + PORTION]:
                 number = self._events.add(folder)
@@ -150,7 +150,7 @@ class LinuxEvents:
             await asyncio.sleep(0)
 
     def close(self) -> None:
-        """Tell nothing any more."""
+        """End the watch and report no further change."""
         self._loop.remove_reader(self._events)
         if self._timer is not None:
             self._timer.cancel()
@@ -190,7 +190,7 @@ class WatchFiles:
         """The listener of each folder."""
 
     async def add(self, folders: Sequence[str]) -> None:
-        """Tell of these folders, too."""
+        """Watch these folders besides those that are watched already."""
         new = [folder for folder in folders if folder not in self._tasks and Path(folder).is_dir()]
         for start in range(0, len(new), self._PORTION):
             portion = new[start : start + self._PORTION]
@@ -198,7 +198,7 @@ class WatchFiles:
             await asyncio.sleep(self._LOOKING / 1000)
 
     def close(self) -> None:
-        """Tell nothing any more."""
+        """End the watch and report no further change."""
         for task in set(self._tasks.values()):
             task.cancel()
 

@@ -85,7 +85,7 @@ class Notifier:
             self._status.show_what_was_dropped()
 
     def _hold_viewer_lock(self, session_id: str | None) -> None:
-        """Hold the lock that says that a session is viewed: nobody need notify of it, here or elsewhere."""
+        """Hold the lock that says that a session is viewed: no app or worker then notifies of it."""
         if session_id == self._viewed:
             return
         if self._viewer:

@@ -111,7 +111,7 @@ def _exchange(process: _SideProcess, question: bytes) -> bytes:
 
 
 def _read(pipe: IO[bytes], length: int) -> bytes:
-    """So many bytes; EOFError where the other end is closed before."""
+    """The next `length` bytes of a pipe; EOFError where the other end is closed before."""
     found = pipe.read(length)
     if len(found) < length:
         raise EOFError
@@ -121,7 +121,7 @@ def _read(pipe: IO[bytes], length: int) -> bytes:
 def _bury(process: _SideProcess) -> None:
     """End a process that nothing is asked of, and leave nothing of it."""
     process.kill()
-    with contextlib.suppress(OSError), process:  # closes the pipes, with what nobody has read, and waits
+    with contextlib.suppress(OSError), process:  # closes the pipes, with what was not read, and waits
         pass
 
 

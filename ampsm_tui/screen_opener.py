@@ -50,7 +50,7 @@ class ScreenOpener:
         return self.make_list() if session is None else self._review(session)
 
     def make_list(self) -> "Screen[None]":
-        """A list of the sessions."""
+        """A new screen of the session list."""
         from ampsm_tui.screens.sessions import SessionsScreen
 
         return self._bound(SessionsScreen())
@@ -173,7 +173,7 @@ class PlaceKeeper:
         return sentence + (f", with {plural(texts, 'text')} not sent" if texts else "")
 
     def go(self, board: "Board") -> None:
-        """Go to where the last app was."""
+        """Open the screen and place of the last app."""
         session = self._session(board)
         if self._left is None:
             return
@@ -195,20 +195,20 @@ class PlaceKeeper:
             app_of(self._app).opener.open_session(session.id)
 
     def save(self) -> None:
-        """Somebody may be somewhere else now: it is kept soon."""
+        """Store the current place soon, since it may have changed."""
         if not self._is_due:
             self._is_due = True
             call_after(self._app, DELAY, self._keep)
 
     def close(self, *, is_regular: bool) -> None:
-        """The app is about to end: keep where it is now, also nowhere. Who leaves by `q` has seen the offer."""
+        """Store the current place, or that there is none, as the app ends; leaving by `q` drops the offer."""
         if self._is_due:
             self._keep()
         if is_regular and self._kept is None:
             self.withdraw()
 
     def withdraw(self) -> None:
-        """Offer nothing any more: it was seen, and nobody wanted it."""
+        """Drop the offer to go back, since it was seen and not taken."""
         if self._left is not None:
             from ampsm_engine import last_places
 

@@ -1,4 +1,4 @@
-"""What a terminal is told: notifications, the clipboard by OSC 52, through tmux and screen, counts for a status bar.
+"""What is sent to a terminal: notifications, the clipboard by OSC 52, through tmux and screen, counts for a status bar.
 
 All text of a notification is made inert and bounded here: whatever a session is called, it ends no sequence and begins
 none.

@@ -242,7 +242,7 @@ class ThemedApp(App[int]):
             self.register_theme(ours)
 
     def on_mount(self) -> None:
-        """From now on there are widgets whose styles were worked out."""
+        """Note that there are widgets whose styles were computed."""
         self._has_styles = True
 
     def get_theme(self, theme_name: str) -> Theme | None:

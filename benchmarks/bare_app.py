@@ -5,7 +5,7 @@ from textual.widgets import DataTable, Footer, Header
 
 
 class Bare(App[None]):
-    """A table."""
+    """A Textual app with a header, a table of 300 rows and a footer."""
 
     def compose(self) -> ComposeResult:
         yield Header()

@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def measure(place: Path) -> None:
-    """Prepare, run, and print."""
+    """Prepare and run a plan, and print what it cost."""
     amp = demo.install(place / "scripted")
     times = place / "times"
     wrapper = place / "amp"
@@ -176,7 +176,7 @@ class Peak:
                 self.rss, self.pss, self.count = rss, pss, count
 
     def stop(self) -> None:
-        """Look no more."""
+        """End the thread that looks at the memory."""
         self._ended.set()
         self._thread.join()
 

@@ -1,4 +1,4 @@
-"""A real diff of more than 100,000 changed lines in more than 1,000 files: two releases of Django, or what one names.
+"""A real diff of more than 100,000 changed lines in more than 1,000 files: by default of two releases of Django.
 
 `AMPSM_BENCH_DIFF="REPOSITORY OLD NEW"` takes another one. The releases come once, through pip, into the user's cache.
 """
@@ -22,7 +22,7 @@ class BigDiff(NamedTuple):
     new: str
 
     def count(self) -> str:
-        """How large it is, in git's words."""
+        """The size of the diff, as `git diff --shortstat` prints it."""
         return git(self.repository, "diff", "--shortstat", "--no-renames", self.old, self.new).strip()
 
 
@@ -47,7 +47,7 @@ def big_diff(place: Path) -> BigDiff:
 
 
 def git(root: Path, *arguments: str) -> str:
-    """The git program's answer."""
+    """What a git command prints."""
     identity = ("-c", "user.name=B", "-c", "user.email=b@example.org", "-c", "gc.auto=0")
     done = subprocess.run(["git", *identity, *arguments], cwd=root, check=True, capture_output=True, text=True)
     return done.stdout

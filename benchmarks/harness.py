@@ -29,7 +29,7 @@ class Row(NamedTuple):
 
     @property
     def is_met(self) -> bool:
-        """Whether it is no more than it must."""
+        """Whether the figure is at most its must."""
         return self.value <= self.must
 
 
@@ -145,7 +145,7 @@ class Paired(NamedTuple):
     processor: tuple[float, float, float]
 
     def told(self, names: tuple[str, str], aims: str) -> str:
-        """Both, as a line."""
+        """Both medians and their ratios, as a line of text."""
         (ours, theirs, ratio), (mine, others, share) = self
         return (
             f"{names[0]} {ours * 1000:.0f} ms, {names[1]} {theirs * 1000:.0f} ms, ratio {ratio:.2f} ({aims}); "

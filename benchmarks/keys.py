@@ -28,7 +28,7 @@ QUIET = 10.0
 
 
 def begin(engine: Engine) -> dict[str, object]:
-    """Start an iteration in the first sessions; their leases are held here, so that nobody takes them for lost."""
+    """Start an iteration in the first sessions; their leases are held here, so that they are not taken for lost."""
     store = engine.store
     held: dict[str, object] = {}
     for number in range(STREAMING):
@@ -47,7 +47,7 @@ def begin(engine: Engine) -> dict[str, object]:
 
 
 def stream(engine: Engine, ids: list[str], events: int, stop: object) -> None:
-    """What twenty workers write."""
+    """Write stream events as twenty workers would."""
     store = engine.store
     at = 0
     while not stop.is_set():  # type: ignore[attr-defined]
@@ -84,7 +84,7 @@ def pressed(terminal: Terminal, keys: Sequence[str], mark: bytes = CURSOR) -> tu
 
 
 def yardstick() -> tuple[float, float]:
-    """The same of a bare Textual app with a table, in which nothing streams: what this machine does at this moment."""
+    """Median and 99th percentile of a key press in a bare Textual app with a table, in which nothing streams."""
     terminal = Terminal([sys.executable, Path(__file__).with_name("bare_app.py")])
     terminal.until(b"Fix the login")
     terminal.drain(0.5)

@@ -54,7 +54,7 @@ class Scene:
     target: str
 
     def again(self) -> None:
-        """Both branches as they were."""
+        """Reset both branches and checkouts to what they were."""
         from ampsm_engine.merging import operations
 
         while (last := operations.last_undoable(self.engine, self.session)) is not None:
@@ -66,7 +66,7 @@ class Scene:
         git(self.tree, "reset", "-q", "--hard", self.tip)
 
     def steps(self, *, squashing: bool) -> None:
-        """The steps alone."""
+        """Merge by the steps of `git.integrate` alone."""
         from ampsm_engine.git.integrate import branch_move, rewrite
         from ampsm_engine.git.integrate.object_store import ObjectStore
         from ampsm_engine.git.integrate.outcomes import BranchMove
@@ -95,7 +95,7 @@ class Scene:
             self.steps(squashing=squashing)
 
     def verb(self, *, squashing: bool) -> None:
-        """The engine's verb."""
+        """Merge by the engine's verb `operations.merge`."""
         from ampsm_engine.merging import operations
         from ampsm_engine.merging.results import Options
 
@@ -103,11 +103,11 @@ class Scene:
         operations.merge(self.engine, self.session, options)
 
     def command(self, *, squashing: bool) -> None:
-        """One command."""
+        """Merge by one `ampsm merge` as a process."""
         self._ampsm("merge", self.session, "-m", "All of it", "--no-ff", *(() if squashing else ("--no-squash",)))
 
     def commands(self, *, squashing: bool) -> None:
-        """A command for each step."""
+        """Merge by an `ampsm` command for each step, one after the other."""
         if squashing:
             self._ampsm("squash", self.session, "-m", "All of it")
         self._ampsm("rebase", self.session)
@@ -117,7 +117,7 @@ class Scene:
         subprocess.run([AMPSM, *arguments], check=True, capture_output=True)
 
     def gits(self, *, squashing: bool) -> None:
-        """The git program."""
+        """Merge by the git program, as a person would."""
         if squashing:
             git(self.tree, "reset", "-q", "--soft", git(self.tree, "merge-base", self.target, "HEAD"))
             git(self.tree, "commit", "-q", "-m", "All of it")

@@ -44,7 +44,7 @@ def begin(root: Path, files: dict[str, str]) -> None:
 
 
 def commit(root: Path) -> None:
-    """Commit everything."""
+    """Commit everything in a repository."""
     run("git", "add", "-A", at=root)
     run("git", "-c", "core.hooksPath=/dev/null", "commit", "-q", "-m", "Begin", at=root)
 

@@ -70,7 +70,7 @@ async def _measured(made: BigDiff, yardstick: float) -> None:
 
 
 async def _arrived(review: ArrivingDiff, fact: Callable[[], T | None]) -> T:
-    """What a fact is once it holds, looked at whenever something has come."""
+    """The value of a condition once it holds, looked at whenever something has arrived."""
     has_come = asyncio.Event()
     review.listen(lambda _: has_come.set())
     while (found := fact()) is None:

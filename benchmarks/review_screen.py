@@ -58,7 +58,7 @@ def prepare(made: BigDiff) -> None:
 
 
 def watched() -> None:
-    """The app, with its frames, its loop and its collector on the clock; told at the end into a file."""
+    """The app, with its frames, its loop and its collector on the clock; written to a file at the end."""
     os.environ["TEXTUAL_FPS"] = "120"  # as the front door does, and before Textual reads it
     from textual.screen import Screen
 
@@ -108,7 +108,7 @@ def watched() -> None:
 
 
 def part(times: Sequence[float], share: float) -> float:
-    """That part of them is not longer, in milliseconds."""
+    """The time in milliseconds that a share of the times, from 0 to 1, does not exceed."""
     ordered = sorted(times) or [0.0]
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000
 
@@ -153,7 +153,7 @@ def shown(command: Sequence[str | Path], mark: bytes) -> float:
 
 
 def first(command: Sequence[str | Path], mark: bytes) -> float:
-    """The same; the median of seven."""
+    """Seconds from a start to the first output of these bytes; the median of seven."""
     return statistics.median(shown(command, mark) for _ in range(7))
 
 

@@ -48,7 +48,7 @@ class Terminal:
         return count
 
     def press(self, key: str) -> None:
-        """Press a key."""
+        """Write the bytes of a key to the terminal."""
         os.write(self.fd, key.encode())
 
     def cpu(self) -> float:
@@ -57,7 +57,7 @@ class Terminal:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def end(self) -> None:
-        """End it, and wait for it; once is enough."""
+        """End the program, and wait for it; a second call does nothing."""
         if self.fd >= 0:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)

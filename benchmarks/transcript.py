@@ -54,21 +54,21 @@ def stream(path: Path, events: int) -> None:
 
 
 class Bare(App[None]):
-    """Nothing but a line of text."""
+    """An app with nothing but a line of text."""
 
     def compose(self) -> ComposeResult:
         yield Static("bare")
 
 
 class Alone(App[None]):
-    """Nothing but a transcript."""
+    """An app with nothing but a transcript."""
 
     def compose(self) -> ComposeResult:
         yield TranscriptView()
 
 
 async def first_screen(app: App[None], path: Path | None) -> None:
-    """Until the first screen is there."""
+    """Seconds until the first screen is there."""
     async with app.run_test(size=(120, 40)) as pilot:
         if path is not None:
             transcript = app.query_one(TranscriptView)

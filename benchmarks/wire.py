@@ -67,7 +67,7 @@ class Answering(Terminal):
         """The beginning of a question whose end has not come yet."""
 
     def read(self, seconds: float) -> bytes:
-        """What comes, answered."""
+        """What has come, after its questions were answered."""
         data = super().read(seconds)
         self.answer(data)
         return data
@@ -135,7 +135,7 @@ def median(sizes: list[int]) -> str:
 
 
 def review(*, margins: bool) -> dict[str, list[int]]:
-    """Bytes in the review."""
+    """Bytes for each kind of step in the review."""
     steps, pages = quick(24, 60), quick(8, 15)
     terminal = Answering([AMPSM, "review", SESSION], margins=margins)
     told = {"start of the review": [terminal.drain(2.5)]}
@@ -154,7 +154,7 @@ def review(*, margins: bool) -> dict[str, list[int]]:
 
 
 def sessions(*, margins: bool) -> dict[str, list[int]]:
-    """Bytes in the list."""
+    """Bytes for each kind of step in the list."""
     terminal = Answering([AMPSM], margins=margins)
     told = {"start of the list": [terminal.drain(2.5)]}
     told["cursor in the list"] = [terminal.step(key) for key in "jjjjjjjjkkkkkkkk"]
@@ -193,7 +193,7 @@ def streaming(place: Path, *, margins: bool) -> dict[str, list[int]]:
 
 
 def rest(terminal: Terminal, seconds: float) -> int:
-    """Bytes within some seconds in which nobody does anything."""
+    """Bytes written within some seconds without a key or an event."""
     count, end = 0, time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         count += len(terminal.read(left))
@@ -267,7 +267,7 @@ def others(root: Path, old: str, new: str) -> None:
 
 
 def main() -> None:
-    """Print a table."""
+    """Print a table of the bytes on the line."""
     with bench_home() as place:
         root, old, new = prepare(place)
         ways = {"auto, margins": (True, ""), "auto, none": (False, ""), "plain": (False, "plain")}

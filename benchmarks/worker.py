@@ -124,7 +124,7 @@ def events(place: Path) -> None:
 
 
 def main() -> None:
-    """Both measurements."""
+    """Print the figures of a quiet worker and of one with many events."""
     with bench_home() as place:
         repository(place / "repo", 50)
         events(place)

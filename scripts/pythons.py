@@ -1,6 +1,6 @@
 """Runs all tests on every Python that pyproject.toml claims: `pythons.py [VERSION ...]`, as in `make pythons`.
 
-Each has an environment of its own, `.venv-VERSION`. A version that is not on this machine is told and fails nothing;
+Each has an environment of its own, `.venv-VERSION`. A version that is not on this machine is named and fails nothing;
 none at all fails. What pytest said is kept in build/tests-VERSION.txt.
 """
 
@@ -17,7 +17,7 @@ CLAIM = re.compile(r"Programming Language :: Python :: (3\.\d+)")
 
 
 def claimed() -> list[str]:
-    """The versions of the classifiers."""
+    """The Python versions that the classifiers of pyproject.toml name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return [found[1] for one in project["classifiers"] if (found := CLAIM.fullmatch(one))]
 

@@ -109,11 +109,11 @@ class Writer:
         self.secret_groups = secret_groups
 
     def sequence(self, items: object, context: Context) -> str:
-        """Some items, one after the other."""
+        """The text of parsed items, one after the other."""
         return "".join(self.node(kind, value, context) for kind, value in items)  # type: ignore[attr-defined]
 
     def node(self, kind: object, value: object, context: Context) -> str:
-        """One item, by the method that is named like its kind."""
+        """The text of an item, by the method that is named like its kind."""
         return getattr(self, f"_{str(kind).lower()}")(value, context)  # type: ignore[no-any-return]
 
     def _literal(self, value: int, context: Context) -> str:
@@ -146,7 +146,7 @@ class Writer:
 
     @staticmethod
     def member(kind: object, value: object) -> str:
-        """One member of a class."""
+        """The text of a member of a character class."""
         if kind is sre.LITERAL:
             letter = chr(value)  # type: ignore[arg-type]
             return f"\\{letter}" if letter in "\\]^-" else {"\n": r"\n", "\r": r"\r", "\t": r"\t"}.get(letter, letter)
@@ -178,7 +178,7 @@ class Writer:
         return f"(?{letters}{without}:{text})" if letters or without else text
 
     def repeat(self, value: tuple[int, int, object], context: Context, mark: str) -> str:
-        """A repetition, bounded."""
+        """The text of a repetition, with a bound."""
         low, high, inner = value
         if high is sre.MAXREPEAT:
             high = WIDEST if low > 64 else low + 512 if context.secret else 256

@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def main(wheel: Path, lock: Path) -> None:
-    """Try it; the exit code tells."""
+    """Install the wheel and try its programs; the exit code is 0 when all of them work."""
     with tempfile.TemporaryDirectory(prefix="ampsm-wheel-") as folder:
         place = Path(folder)
         venv.create(place / "venv", with_pip=True)
@@ -50,7 +50,7 @@ def run(*command: str | Path, environ: dict[str, str] | None = None, codes: tupl
 
 
 def expect(holds: bool, what: str) -> None:
-    """SystemExit with what is wrong."""
+    """Raise SystemExit with a message unless a condition holds."""
     if not holds:
         sys.exit(f"the wheel does not hold: {what}")
 

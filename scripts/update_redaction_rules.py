@@ -103,7 +103,7 @@ def anchor(pattern: str) -> tuple[list[str], list[int]]:
 
 
 def converted(name: str, detail: dict[str, object]) -> dict[str, object]:
-    """One rule as the redactor wants it."""
+    """A rule in the form of rules.json."""
     source = str(detail["pattern"])
     if name in NARROWED:
         before, after = NARROWED[name]

@@ -246,7 +246,7 @@ def ask(question: str, command: str, *, otherwise: str) -> None:
     """Return only when the user at the terminal says yes; Refused without a terminal, and with `otherwise` on a no."""
     answer = confirmed(question)
     if answer is None:
-        message = "This needs your word, and there is nobody at a terminal to ask."
+        message = "This needs your confirmation, and there is no terminal to ask at."
         raise Refused(message, f"{command} --yes")
     if not answer:
         raise Refused(otherwise)

@@ -63,7 +63,7 @@ class ArrivingDiff:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is on its way that anybody waits for."""
+        """Whether the review is complete and nothing that was asked for is still to come."""
         return self.is_complete and not self._waiting
 
     # What is here, for drawing
@@ -137,7 +137,7 @@ class ArrivingDiff:
         return await self._connection.renew(self, request or self.request)
 
     def close(self) -> None:
-        """Stop all work on it, and cancel who waits for some of it: the one who closes it wants nothing of it."""
+        """Stop all work on the review, and cancel the calls that wait for a part of it."""
         if not self.is_closed:
             self.is_closed = True
             self._connection.forget(self)
@@ -193,7 +193,7 @@ class ArrivingDiff:
         self._notify("words", (index,))
 
     def take_colours(self, keys: tuple[str, str]) -> None:
-        """The colours of a blob came to the differ."""
+        """Take colours that the differ received for a blob."""
         found = {index for side in SIDES for index in self._using(keys[0]) if self._key(index, side) == keys}
         if found:
             self._notify("colours", sorted(found))
@@ -204,7 +204,7 @@ class ArrivingDiff:
         self._notify("counts", ())
 
     def take_end(self) -> None:
-        """Note that everything is here."""
+        """Take the message that the review has arrived completely."""
         self.is_complete = True
         self._notify("complete", ())
 
@@ -220,12 +220,12 @@ class ArrivingDiff:
             self._connection.send(*self._focus)
 
     def fail(self, reason: AmpsmError) -> None:
-        """Raise this where somebody waits, and from now on: nothing more will come."""
+        """Raise an error in every call that waits, and in every later one: nothing more will come."""
         self.failure = reason
         self._wake()
 
     def notify_failure(self) -> None:
-        """Tell who listens that nothing more will come."""
+        """Call the listener with the event that nothing more will come."""
         self._notify("failed", ())
 
     # Inside
@@ -290,7 +290,7 @@ class Connection(Protocol):
         """The colours of a blob that are here."""
 
     def promise(self) -> asyncio.Future[Any]:
-        """A future of the running event loop."""
+        """A new future of the running event loop."""
 
     def forget(self, review: "ArrivingDiff") -> None:
         """Let the diff process forget this review."""

@@ -82,7 +82,7 @@ class Transport:
         self._flush()
 
     def end(self, *, at_once: bool = False) -> None:
-        """Close the pipes, and end the process if it does not end of that; `at_once` when somebody waits."""
+        """Close the pipes, and end the process if that does not end it; `at_once` ends it without a grace time."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.remove_reader(self._out)
             self._loop.remove_writer(self._in)
@@ -231,14 +231,14 @@ class Differ:
         return self._colours.get(key)
 
     def promise(self) -> asyncio.Future[Any]:
-        """Something to wait for in the running event loop."""
+        """A new future of the running event loop."""
         return self._here().create_future()
 
     def forget(self, review: ArrivingDiff) -> None:
         """Drop a review that is shown no more; a process that does not let go of it within `PATIENCE` is restarted."""
         self._reviews.pop(review.number, None)
         for (_, _, about, *_), future in self._asked.values():
-            if about == review.number:  # the process drops what nobody wants: no answer will come
+            if about == review.number:  # the process drops what no review wants: no answer will come
                 future.cancel()
         if self._loop is None or self._is_closed:
             return
@@ -268,7 +268,7 @@ class Differ:
         return self._loop
 
     def _expect(self, review: ArrivingDiff) -> None:
-        """Listen, once there is an event loop."""
+        """Read messages from the process, once there is an event loop."""
         self._reviews[review.number] = review
         self._here()
         if not self._is_attached and not self._is_closed:
@@ -431,7 +431,7 @@ def _refusal(told: list[str]) -> AmpsmError:
 
 
 def _settle(future: asyncio.Future[Any] | None, answer: Any, reason: AmpsmError | None = None) -> None:
-    """Answer who waits, if anybody does; with a reason, raise that there."""
+    """Give a waiting call its answer, or raise the reason in it; nothing happens where none waits."""
     if future is None or future.done():
         return
     if reason is None:

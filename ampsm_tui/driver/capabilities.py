@@ -7,7 +7,7 @@ from ampsm_engine.lean_dataclass import dataclass
 
 @dataclass(slots=True)
 class Capabilities:
-    """What may be used to write less."""
+    """The control sequences that may be written to save bytes."""
 
     scrolls: bool = True
     """A scroll region (DECSTBM)."""

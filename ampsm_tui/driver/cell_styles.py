@@ -38,7 +38,7 @@ class StyleTable:
 
     @property
     def is_full(self) -> bool:
-        """Whether there are so many that it is better to begin anew."""
+        """Whether the table holds so many styles that a new one should replace it."""
         return len(self._styles) > _MOST
 
     def of(self, style: CellStyle) -> str:

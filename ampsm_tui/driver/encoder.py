@@ -44,7 +44,7 @@ _SAME_STYLE = re.compile(r"(.)\1*", re.DOTALL)
 _ERASABLE = re.compile(f" {{{_BLANKS},}}")
 
 _BEGINNING = "\x1b[r\x1b[?6l\x1b[4l\x1b[0m"
-"""Takes back a scroll region, places counted from it, inserting and a style: whoever wrote before may have left any."""
+"""Takes back a scroll region, places counted from it, inserting and a style, which an earlier program may have left."""
 
 SYNC_BEGIN, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 
@@ -61,7 +61,7 @@ class StyledRun(NamedTuple):
 
 
 class _Scroll(NamedTuple):
-    """A scroll that may be worth it."""
+    """A scroll of an area that may save bytes."""
 
     moved: Picture
     area: Area
@@ -79,7 +79,7 @@ class TerminalState:
         self.style: str | None = None
 
     def forget(self) -> None:
-        """Forget what the terminal shows: somebody else has written there."""
+        """Forget what the terminal shows, because another program has written on it."""
         self.picture.forget()
         self.cursor = self.style = None
 
@@ -122,7 +122,7 @@ class _Text:
         self.cursor = (row, column)
 
     def write(self, piece: StyledRun, *, doubtful: bool = False) -> None:
-        """Write a piece where it belongs."""
+        """Write a run of cells at its place on the terminal."""
         encoder, width = self._encoder, self._encoder.width
         self.move(piece.row, piece.column)
         self.take(piece.style)
@@ -135,11 +135,11 @@ class _Text:
             return
         self._parts.append(encoder.clusters.written(piece.text))
         self._is_exact = self._is_exact and is_narrow(piece.text)
-        # At the last column, and behind what terminals measure differently, nobody knows where the cursor is.
+        # At the last column, and behind what terminals measure differently, the place of the cursor is unknown.
         self.cursor = None if end == width or doubtful else (piece.row, end)
 
     def take(self, style: str) -> None:
-        """Change to a style."""
+        """Write the sequence that changes to a style of cells."""
         if style != self.style:
             self._parts.append(self._encoder.styles.step(self.style or DEFAULT, style))
             self.style = style
@@ -154,7 +154,7 @@ class Encoder:
         self.clusters = clusters
         self.capabilities = capabilities
         self._may_jump = False
-        """Whether cells may come in any order: nobody sees them come, or nothing stands there that they change."""
+        """Whether cells may come in any order: they are shown together, or change no cell that stands there."""
 
     def encode(self, terminal: TerminalState, wanted: Picture, cursor: tuple[int, int] | None) -> str:
         """The text of a frame; `terminal` is from now on what it will be when that text has arrived."""

@@ -81,7 +81,7 @@ class Clusters:
         return found
 
     def written(self, cells: str) -> str:
-        """The text of cells as it is written."""
+        """The text of cells as a terminal gets it, without stand-ins."""
         return cells if cells.isascii() and RIGHT not in cells else cells.translate(self._texts)
 
 
@@ -108,7 +108,7 @@ class FrameParser:
 
     @property
     def is_full(self) -> bool:
-        """Whether styles or stand-ins run out: whoever holds cells has to begin anew with a new parser."""
+        """Whether styles or stand-ins run out: cells that were kept are then of no use, and a new parser is needed."""
         return self.styles.is_full or self.clusters.is_full
 
     def parse(self, text: str) -> tuple[list[PlacedCells], tuple[int, int] | None]:
@@ -157,7 +157,7 @@ class FrameParser:
         return Cells("".join(texts), "".join(styles), style)
 
     def _text(self, text: str) -> str:
-        """The cells of a text."""
+        """The cells of a text in the current style."""
         if is_narrow(text):
             return text
         safe = _UNSAFE.sub(lambda found: "\ufffd" * cell_len(found.group()), text)

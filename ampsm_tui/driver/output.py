@@ -64,7 +64,7 @@ _REPAINT = 1.0
 """Seconds that a whole new painting may take where the first was not whole."""
 
 _MOST_TEXTS = 30
-"""Texts that may wait to be written as they are; whoever writes more waits, too."""
+"""How many texts may wait to be written as they are; writing another one blocks."""
 
 _DRAIN = 2.0
 """Seconds to bring out the last bytes before the terminal is given back; a lost line does not hold up the end."""
@@ -160,7 +160,7 @@ class TerminalOutput:
             self._writer.write((self.status.ask() if may_ask(os.environ) else "") + _ASK_MARGINS)
 
     def finish_questions(self) -> None:
-        """Ask nothing more, and wait a moment for the answers under way: they are not for the next who reads.
+        """Ask nothing more, and wait a moment for the answers under way: the next program must not read them.
 
         The loop stands still meanwhile; the answers come in the thread of the input.
         """
@@ -180,7 +180,7 @@ class TerminalOutput:
         return others
 
     def take_answer(self, row: int, column: int) -> bool:
-        """Take where the terminal says its cursor is, from the thread of the input; False where nobody asked."""
+        """Take the terminal's report of its cursor, from the thread of the input; False where it was not asked for."""
         if self._renderer is None:
             return False
         if self._is_probing and row == _MARGIN_ROW and column in _COLUMNS:
@@ -215,7 +215,7 @@ class TerminalOutput:
             self._hold(_HOLD)
 
     def _hold(self, seconds: float) -> None:
-        """Write nothing for so long that is not a whole picture."""
+        """Write only whole pictures for some seconds."""
         self._hold_until = self._loop.time() + seconds
         self._was_repainted = False
         if self._timer is not None:
@@ -231,7 +231,7 @@ class TerminalOutput:
         renderer = self._renderer
         if renderer is None or not self._is_shown or self._in_frame:
             return
-        # It is marked before the line is looked at: whoever frees the line after that look will see the mark.
+        # It is marked before the line is looked at: the thread that frees the line after that look will see the mark.
         self._is_dirty = True
         wait = self._wait(renderer)
         if wait:
@@ -291,7 +291,7 @@ class TerminalOutput:
         self._show_rest()
 
     def _soon(self, callback: Callable[..., object], *arguments: Any) -> None:
-        """Call in the app's loop, from another thread."""
+        """Call a function in the app's event loop, from another thread."""
         with contextlib.suppress(RuntimeError):  # it is closed
             self._loop.call_soon_threadsafe(callback, *arguments)
 

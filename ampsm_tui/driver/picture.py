@@ -6,7 +6,7 @@ from ampsm_tui.driver.cell_styles import DEFAULT
 from ampsm_tui.driver.frame_parser import RIGHT, PlacedCells
 
 UNKNOWN = "\x01"
-"""A cell of which nobody knows what it shows; it equals no other cell but its like."""
+"""A cell of unknown content; it equals other unknown cells alone."""
 
 
 class Area(NamedTuple):
@@ -29,20 +29,20 @@ class Picture:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of it is known."""
+        """Whether every cell of the picture is known."""
         return not any(UNKNOWN in text for text in self.texts)
 
     @property
     def is_unknown(self) -> bool:
-        """Whether nothing of it is known."""
+        """Whether no cell of the picture is known."""
         return self.texts == [UNKNOWN * self.width] * self.height
 
     def fill(self) -> None:
-        """Take what is unknown for blank."""
+        """Turn the unknown cells of the picture into blanks."""
         self.texts = [text.replace(UNKNOWN, " ") for text in self.texts]
 
     def forget(self) -> None:
-        """Know nothing any more."""
+        """Make every cell of the picture unknown."""
         self.texts = [UNKNOWN * self.width] * self.height
         self.styles = [DEFAULT * self.width] * self.height
 

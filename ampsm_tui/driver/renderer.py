@@ -50,7 +50,7 @@ class Renderer:
         return self._parser.is_full
 
     def resize(self, width: int, height: int) -> None:
-        """Begin anew with a terminal of another size."""
+        """Replace both pictures by unknown ones of another size."""
         self._make(width, height)
 
     def take(self, frame: str) -> None:
@@ -63,7 +63,7 @@ class Renderer:
             self._wanted.put(run)
 
     def forget(self) -> None:
-        """Forget what the terminal shows: somebody else has written there."""
+        """Forget what the terminal shows, because another program has written on it."""
         self._terminal.forget()
 
     def frame(self) -> str:

@@ -40,10 +40,10 @@ _PIECES = rf"(\x1b{_ORDERS})|[\x1b{_STEERING}\ud800-\udfff]"
 
 
 class SafeLines(LineFilter):
-    """Takes out of each line what steers a terminal; nobody's cells move, for none of it had any."""
+    """Takes out of each line what steers a terminal; no cell moves, since control characters take none."""
 
     def apply(self, segments: list[Segment], background: "Color") -> list[Segment]:  # noqa: ARG002 - Textual's
-        """The segments, inert; the same list when they were."""
+        """The segments made inert; the given list itself where they were inert before."""
         for text, style, control in segments:
             if control or (style is not None and style.link) or not (text.isascii() and text.isprintable()):
                 return [_inert(segment) for segment in segments if not segment.control]

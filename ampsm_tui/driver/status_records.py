@@ -52,7 +52,7 @@ class StatusRecords:
         self._wrap: Callable[[str], str] = _unwrapped
         self._is_asked = False
         self._until: float | None = None
-        """When nobody answers any more; None where the answer to another question says so."""
+        """When an answer is no longer expected; None where the answer to another question ends the wait."""
         self._is_understood = False
         self._held_back: list[events.Key] = []
         self._wanted: Callable[[], Bodies] = dict

@@ -47,7 +47,7 @@ class _TerminalDriver(Driver):
         self.output.write(data)
 
     def flush(self) -> None:
-        """Hold nothing back: the writer does not."""
+        """Do nothing: the output thread writes without being asked."""
 
     def send_message(self, message: "Message") -> None:
         """Hand on what was typed; from the driver's thread."""
@@ -71,16 +71,16 @@ class _TerminalDriver(Driver):
             self.output.probe()
 
     def disable_input(self) -> None:
-        """Stop reading, once what the terminal still answers has come: whoever reads next did not ask.
+        """Stop reading, once the answers under way have come: the next program that reads must not get them.
 
-        The terminal forgets the status, which nobody brings up to date from now on.
+        The records of the status are taken out of the terminal, since they are not kept up to date from now on.
         """
         self.output.status.clear()
         self.output.finish_questions()
         super().disable_input()  # type: ignore[safe-super]
 
     def close(self) -> None:
-        """Bring out what was written last."""
+        """Wait until what was written last has reached the terminal."""
         super().close()
         self.output.drain()
 
@@ -128,7 +128,7 @@ class KeyQueue:
         target = self._app.focused or self._app.screen
         for node in target.ancestors_with_self:
             await _is_idle(node)
-        await _is_idle(self._app.screen)  # which may be a new one: by now it has given the focus to somebody
+        await _is_idle(self._app.screen)  # which may be a new one: by now one of its widgets has the focus
 
 
 async def _is_idle(pump: "MessagePump") -> None:

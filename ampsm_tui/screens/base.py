@@ -59,7 +59,7 @@ class AppScreen(Screen[ScreenResultType]):
         return allow_action(self, action, parameters) and super().check_action(action, parameters)
 
     def place(self) -> "LastPlace | None":
-        """What a later start may bring one back to; None: no place of its own."""
+        """The place that a later start may return to; None where the screen is no place of its own."""
         return None
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
@@ -75,7 +75,7 @@ class AppScreen(Screen[ScreenResultType]):
         self.is_closing = True
 
     def on_screen_resume(self) -> None:
-        """What was in front has been closed: give the answer that has waited for it."""
+        """Give the answer that had to wait until the screen in front was closed."""
         if self._answer is not None:
             (result,), self._answer = self._answer, None
             self.dismiss(result)

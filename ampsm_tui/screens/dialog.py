@@ -48,7 +48,7 @@ class Dialog(AppScreen[Answer | None], ModalScreen[Answer | None]):
         yield KeyBar()
 
     def compose_body(self) -> ComposeResult:
-        """What is in the box."""
+        """Yield the widgets between title and keys."""
         yield from ()
 
     def show_trouble(self, message: str, hint: str = "") -> None:
@@ -56,7 +56,7 @@ class Dialog(AppScreen[Answer | None], ModalScreen[Answer | None]):
         self.query_one(TroubleText).show(message, in_app(self, hint))
 
     def action_cancel(self) -> None:
-        """Close it; nothing happens."""
+        """Close the box without an answer."""
         self.dismiss(None)
 
 
@@ -114,7 +114,7 @@ class ConfirmScreen(Dialog[bool]):
         self.action_answer(event.button.id == "yes")
 
     def action_answer(self, yes: bool) -> None:
-        """Close it with the answer."""
+        """Close the question with its answer."""
         self.dismiss(yes)
 
 
@@ -129,7 +129,7 @@ def confirm(node: DOMNode, title: str, sentence: str, *, yes: str, then: Callabl
 
 
 class MenuLine(NamedTuple):
-    """One line of a menu."""
+    """A line of a menu: its letter, its word and the value now."""
 
     letter: str
     word: str
@@ -162,11 +162,11 @@ class LetterMenu(Dialog[str]):
                 self.action_pick(line.word)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Enter on a line, or the mouse."""
+        """Choose a line by Enter or by mouse."""
         self.action_pick(self._lines[event.option_index].word)
 
     def action_pick(self, word: str) -> None:
-        """Close it with the choice."""
+        """Close the menu with the word that was chosen."""
         self.dismiss(word)
 
 
@@ -216,7 +216,7 @@ class Progress:
         return f"{self._number} of {self._many} · {one_line(self._name, 200)}{stopping}"
 
     def at(self, name: str) -> None:
-        """The next one begins."""
+        """Show that the next item has begun."""
         self._number += 1
         self._name = name
         if self._box is not None and self._box.is_mounted:

@@ -31,7 +31,7 @@ WHAT = (
 
 
 class FirstRunScreen(AppScreen[None]):
-    """Goes by itself when there is a session."""
+    """The introduction; it closes by itself when there is a session."""
 
     CSS_PATH = "first_run.tcss"
     TITLE = "the first session"
@@ -57,7 +57,7 @@ class FirstRunScreen(AppScreen[None]):
         yield KeyBar()
 
     def watch_board(self, board: Board | None) -> None:
-        """A session is there: away."""
+        """Close the screen when there is a session."""
         if board is not None and board.rows:
             self._close()
 
@@ -78,7 +78,7 @@ class FirstRunScreen(AppScreen[None]):
             self.dismiss(None)  # not awaited: a screen that waits for its own end waits for ever
 
     def action_look(self) -> None:
-        """Look what is missing."""
+        """Look for what ampsm needs and is missing."""
         run_while_open(self, self._check_machine(), group="look", exclusive=True)
 
     async def _check_machine(self) -> None:

@@ -27,7 +27,7 @@ LEAST, WIDEST = 10, 60
 
 @dataclass(frozen=True, slots=True)
 class KeyEntry:
-    """One thing that a key does."""
+    """What a key or several keys do on a screen, in a line of the help."""
 
     group: str
     keys: tuple[str, ...]
@@ -97,7 +97,7 @@ class HelpScreen(Dialog[None]):
 
 
 class HelpRow(NamedTuple):
-    """A line as it is shown."""
+    """A line of the help as it is shown."""
 
     keys: str
     text: str

@@ -203,7 +203,7 @@ class ChangeCounter:
         from ampsm_tui.folder_watch import watch_folders  # not before the first frame
 
         with contextlib.suppress(AmpsmError):  # the counts show what is wrong
-            # What was written before anybody listened is counted once all do.
+            # What was written before the watch began is counted once all folders are watched.
             await watch_folders(self._shown_ids, self._list_folders, self._mark_changed, self._mark_unsure)
 
     async def _list_folders(self, session_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
@@ -310,7 +310,7 @@ _ABOUT_MERGES = frozenset(
 
 
 def _merge_mark(row: BoardRow) -> object:
-    """What of a row moves commits."""
+    """The parts of a session's row that change when its commits do."""
     current = row.current
     session = row.session
     return session.id, session.base_branch, session.status, current and (current.id, current.commit_sha)

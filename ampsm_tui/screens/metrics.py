@@ -192,7 +192,7 @@ class MetricsScreen(TableScreen):
         yield KeyBar()
 
     def on_resize(self) -> None:
-        """Other room, other words."""
+        """Show the table and the sums that fit into the new size."""
         self.call_after_refresh(self.show_arrangement)
 
     async def _ask(self) -> Summary:
@@ -256,7 +256,7 @@ class MetricsScreen(TableScreen):
             self.show_arrangement()
 
     def action_by(self) -> None:
-        """Group by the next thing."""
+        """Group the numbers by the next of day, mode, repository, session, run and tool."""
         self._by = BY[(BY.index(self._by) + 1) % len(BY)]
         self.live.renew()
 

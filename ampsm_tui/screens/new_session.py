@@ -361,7 +361,7 @@ class NewSessionScreen(AppScreen[FormResult | None]):
                 return
             made = await self._made_of(draft)
         except UntrustedCommand as asked:
-            self._show_state("Its setup command needs your word.")
+            self._show_state("Confirm its setup command first.")
 
             def go_on_without() -> None:
                 self._with_setup = False

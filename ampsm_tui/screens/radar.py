@@ -113,7 +113,7 @@ def answer_lines(answer: "Compatibility", names: Mapping[str, str], width: int) 
     many = f"{plural(len(answer.order), 'session')} {'passes' if len(answer.order) == 1 else 'pass'}"
     lines: list[PieceLine] = []
     if not answer.checked_at and answer.tips:
-        text = f"Nobody has asked yet whether what is ready passes together: {plural(len(answer.tips), 'session')}."
+        text = f"Not checked yet whether what is ready passes together: {plural(len(answer.tips), 'session')}."
         lines += indented(text, "quiet", width, indent=0)
     elif answer.is_good and answer.order:
         lines += indented(f"✓ {many} together", "ok", width, indent=0)

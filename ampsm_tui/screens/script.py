@@ -85,7 +85,7 @@ class ScriptScreen(Dialog[None]):
         self.query_one("#ending", Static).update(text)
 
     def action_cancel(self) -> None:
-        """Ask it to end; close when it has."""
+        """Ask the command to end; close the box when it has ended."""
         if self._ended or not self._run:
             self.dismiss(None)
         else:

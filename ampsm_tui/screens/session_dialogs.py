@@ -113,7 +113,7 @@ class SessionAbout:
         self._ask_each = ask_each
 
     def open(self, sessions: Sequence[Session]) -> None:
-        """Choose what is changed."""
+        """Open a menu of what can be noted about the selected sessions."""
         first, is_away = sessions[0], all(one.archived_at for one in sessions)
         lines = [
             MenuLine("t", "tags", " ".join(f"#{tag}" for tag in _common_tags(sessions))),
@@ -221,7 +221,7 @@ class SessionAbout:
             owner=session.id,
             purpose="notes",
             text=session.notes or "",
-            note="For people: amp is not told of them.",
+            note="For people: amp does not see them.",
             may_be_empty=True,
         )
         self._screen.app.push_screen(screen)

@@ -70,7 +70,7 @@ class SummaryBar(TextLine):
 
 
 class SessionsScreen(SessionActionsScreen):
-    """One row a session; beside it, where there is room, a preview."""
+    """The list of sessions, a row each; beside it, where there is room, a preview."""
 
     TITLE = "sessions"
     CSS_PATH = "sessions.tcss"
@@ -140,7 +140,7 @@ class SessionsScreen(SessionActionsScreen):
         self.set_interval(LOOK_AGAIN, self._refresh_ages)
 
     def watch_board(self, board: Board | None) -> None:
-        """Say what is so now."""
+        """Show the sessions and counts of the new board."""
         if self._counter and board:
             self._counter.take_board(board)
         if self._forecasts and board:
@@ -175,7 +175,7 @@ class SessionsScreen(SessionActionsScreen):
         self.query_one(SummaryBar).show(rows, table.arrangement, len(table.marked), read_only=app_of(self).read_only)
 
     def on_resize(self) -> None:
-        """Other room, other words."""
+        """Show the counts that fit into the new size."""
         self.call_after_refresh(self._summarize)
 
     def on_session_table_rows_shown(self, event: SessionTable.RowsShown) -> None:
@@ -205,7 +205,7 @@ class SessionsScreen(SessionActionsScreen):
         self.table.action_move(event.by)
 
     def on_filter_box_typing_ended(self) -> None:
-        """Back to the list."""
+        """Give the keys back to the list."""
         self.table.focus()
 
     def on_input_changed(self, event: "Input.Changed") -> None:
@@ -252,7 +252,7 @@ class SessionsScreen(SessionActionsScreen):
         self._arrange(status=self.table.arrangement.next_status(rows).status)
 
     def action_sort(self) -> None:
-        """Sort in the next way."""
+        """Sort the sessions by the next of the ways to sort."""
         self._arrange(sort=self.table.arrangement.next_sort().sort)
         app_of(self).show_toast(f"Sorted by {self.table.arrangement.sort}")
 

@@ -52,7 +52,7 @@ class KeyList(OptionList):
 
 
 class KeysScreen(AppScreen[None]):
-    """One line a key."""
+    """The list of all keys, a line each, to give them other keys."""
 
     CSS_PATH = "notifications.tcss"
     TITLE = "keys"
@@ -123,7 +123,7 @@ class KeysScreen(AppScreen[None]):
         return KEYS.get(name or "")
 
     def action_change(self) -> None:
-        """Ask for other keys."""
+        """Ask for other keys for the action under the cursor."""
         key = self._chosen
         if key is None:
             return
@@ -215,7 +215,7 @@ class SettingsScreen(AppScreen[None]):
         self.app.theme = app_of(self).settings.text("ui.theme")
 
     def on_setting_row_entered(self, event: SettingRow.Entered) -> None:
-        """Say what it means."""
+        """Show what the setting means."""
         self._row, self._leaving = event.row, False
         self._explain(event.row)
 
@@ -233,7 +233,7 @@ class SettingsScreen(AppScreen[None]):
         meaning.set_class(bool(trouble), "-trouble")
 
     def on_setting_row_given(self, event: SettingRow.Given) -> None:
-        """Check it, and write it."""
+        """Check the value that was given, and write it to the file."""
         self._begin(event.row, event.text)
 
     def _begin(self, row: SettingRow, text: str) -> None:
@@ -247,7 +247,7 @@ class SettingsScreen(AppScreen[None]):
             self._close_if_written()
 
     async def _write(self, row: SettingRow, text: str) -> bool:
-        """Write it where that is allowed; whether it was."""
+        """Write a value to the file; False where it was refused."""
         name = row.setting.name
         try:
             value = await store_setting(self, name, text)
@@ -269,7 +269,7 @@ class SettingsScreen(AppScreen[None]):
             self.app.theme = event.value
 
     def on_keys_row_entered(self) -> None:
-        """Say what it opens."""
+        """Show what the row of the keys opens."""
         self._row = None
         meaning = self.query_one("#meaning", Static)
         lists = begin_sentence(with_keys(self, "{settings.keys} lists them all"))
@@ -277,7 +277,7 @@ class SettingsScreen(AppScreen[None]):
         meaning.remove_class("-trouble")
 
     def on_keys_row_list_wanted(self) -> None:
-        """The list of the keys."""
+        """Open the list of the keys."""
         self.app.push_screen(KeysScreen())
 
     def action_default(self) -> None:

@@ -179,7 +179,7 @@ class TableScreen(AppScreen[None]):
         self.table.action_move(event.by)
 
     def on_filter_box_typing_ended(self) -> None:
-        """Back to the table."""
+        """Give the keys back to the table."""
         self.table.focus()
 
     def on_input_changed(self, event: "Input.Changed") -> None:

@@ -172,7 +172,7 @@ class KeptTextScreen(Dialog[bool]):
         area.replace(self._text, (0, 0), area.document.end)
 
     def action_cancel(self) -> None:
-        """Close it; what was typed is kept. What is being handed over goes on, and is kept until that went well."""
+        """Close the box; what was typed is kept. What is handed over goes on, and is kept until that went well."""
         if self._is_handing_over:
             app_of(self).show_toast("It is on its way already: closing the box does not call it back")
             self.dismiss(None)
@@ -213,14 +213,14 @@ class KeptTextScreen(Dialog[bool]):
 
 
 class TextScreen(KeptTextScreen):
-    """A text that goes to amp."""
+    """A box for a text of many lines that goes to amp."""
 
     WORD = "send"
     BINDINGS: ClassVar[list[BindingType]] = [bind("text.send", "send", "Send", priority=True)]
 
 
 class LineScreen(KeptTextScreen):
-    """One line; Enter hands it over."""
+    """A box for a text of one line; Enter hands it over."""
 
     BOX: ClassVar = Input
 

@@ -93,7 +93,7 @@ KIND: RecordKind[UpkeepRow] = RecordKind(
 
 
 class UpkeepScreen(TableScreen):
-    """One row each; below the table what the row under the cursor is, in whole sentences."""
+    """Worktrees, findings and trash, a row each; below them, in sentences, what the row under the cursor is."""
 
     TITLE = "upkeep"
     FILTER_BY = "what, name, path, branch"
@@ -169,7 +169,7 @@ class UpkeepScreen(TableScreen):
         return super().offers(key_id)
 
     def action_look(self) -> None:
-        """Look for all of it once more."""
+        """Ask again for worktrees, findings and the trash."""
         self.live.renew()
 
     def action_adopt(self) -> None:

@@ -54,7 +54,7 @@ class PickOne(Vertical, can_focus=True):
     ]
 
     class Picked(Message):
-        """Another word is chosen."""
+        """Posted when another word was chosen."""
 
     @dataclass
     class Previewed(Message):
@@ -83,11 +83,11 @@ class PickOne(Vertical, can_focus=True):
 
     @property
     def is_open(self) -> bool:
-        """Whether the list is there."""
+        """Whether the list of words is open."""
         return bool(self._list.display)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys of the list only while it is there."""
+        """Whether a key works: those of the list do only while it is open."""
         if action in {"move", "take", "close"}:
             return self.is_open
         return super().check_action(action, parameters)
@@ -143,7 +143,7 @@ class PickOne(Vertical, can_focus=True):
             self.action_list()
 
     def on_blur(self, event: Blur) -> None:  # noqa: ARG002 - Textual's
-        """Left: the list goes."""
+        """Close the list when the input loses the keys."""
         if self.is_open:
             self.action_close()
 
@@ -153,7 +153,7 @@ MOST = 50
 
 
 class Choice(Vertical):
-    """An input and its list."""
+    """A line to type in, with a list of what would fit."""
 
     DEFAULT_CSS = """
     Choice { height: 1; }
@@ -180,7 +180,7 @@ class Choice(Vertical):
 
     @dataclass
     class Changed(Message):
-        """The text is another one now."""
+        """Posted when the text has changed."""
 
         choice: "Choice"
         value: str
@@ -211,7 +211,7 @@ class Choice(Vertical):
 
     @property
     def value(self) -> str:
-        """What stands in it."""
+        """The text in the line."""
         return self.input.value
 
     @value.setter
@@ -222,7 +222,7 @@ class Choice(Vertical):
 
     @property
     def is_open(self) -> bool:
-        """Whether the list is there."""
+        """Whether the list of words is open."""
         return bool(self.query_one(OptionList).display)
 
     def offer(self, values: Sequence[str], *, show: bool = False) -> None:
@@ -232,7 +232,7 @@ class Choice(Vertical):
             self._open()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys of the list only while it is there."""
+        """Whether a key works: those of the list do only while it is open."""
         if action in {"close", "take", "take_and_go"}:
             return self.is_open and (action == "close" or self.query_one(OptionList).highlighted is not None)
         return super().check_action(action, parameters)
@@ -295,6 +295,6 @@ class Choice(Vertical):
         self.input.focus()
 
     def on_descendant_blur(self, event: DescendantBlur) -> None:
-        """Left: the list goes."""
+        """Close the list when the input loses the keys."""
         if event.widget is self.input:
             self.action_close()

@@ -48,7 +48,7 @@ def take_back() -> None:
 
 
 def collect_all() -> None:
-    """Look at everything once: a screen that had much is gone, and nobody waits for a key."""
+    """Run a full collection, for the time after a screen with many objects has gone."""
     if _is_on:
         gc.unfreeze()
         gc.collect()

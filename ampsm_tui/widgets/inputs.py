@@ -85,13 +85,13 @@ class PassingLine(LineInput):
     ]
 
     def show(self) -> None:
-        """Be there, and take the keys."""
+        """Show the box, and give it the keys."""
         self.add_class("-open")
         self.screen.set_focus(self)  # at once: the next keys may be here already
 
 
 def typed(text: str) -> str:
-    """A text as somebody could have typed it: lines end with LF, nothing unseen is in it."""
+    """A text as it could have been typed: lines end with LF, nothing unseen is in it."""
     return re.sub(UNTYPED, "", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
@@ -125,7 +125,7 @@ class TroubleText(Static):
         self._shown = ""
 
     def show(self, message: str = "", hint: str = "") -> None:
-        """Show it; an empty message takes it away."""
+        """Show an error message; an empty one hides the widget."""
         text = "\n".join(part for part in (message and f"✗ {message}", hint) if part)
         if text != self._shown:
             self._shown = text
@@ -134,7 +134,7 @@ class TroubleText(Static):
 
 
 class FilterBox(PassingLine):
-    """One line; it is there only while it is used or holds something."""
+    """A line to type a filter in, shown while it is used or not empty."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "move(1)", "Down", show=False),
@@ -143,12 +143,12 @@ class FilterBox(PassingLine):
 
     @dataclass
     class ListMoved(Message):
-        """The list is to go down or up."""
+        """Posted when the cursor of the list below is to move."""
 
         by: int
 
     class TypingEnded(Message):
-        """Typing is over; the list has the keys again."""
+        """Posted when typing has ended and the list is to have the keys."""
 
     def __init__(self, by: str = "name, repository, branch, state, prompt") -> None:
         super().__init__(placeholder=f"filter by {by}", compact=True, select_on_focus=False)
@@ -165,10 +165,10 @@ class FilterBox(PassingLine):
         self.post_message(self.TypingEnded())
 
     def action_move(self, by: int) -> None:
-        """Move in the list."""
+        """Have the cursor of the list below move."""
         self.post_message(self.ListMoved(by))
 
     def on_blur(self, _event: events.Blur) -> None:
-        """An empty box goes."""
+        """Hide the box where it is empty."""
         if not self.value:
             self.remove_class("-open")

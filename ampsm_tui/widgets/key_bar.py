@@ -18,7 +18,7 @@ class OffersKeys(Protocol):
     """A screen that knows which of its keys do something at this moment."""
 
     def offers(self, key_id: str) -> bool:
-        """Whether the line of keys names it."""
+        """Whether the line of keys names a key of the screen."""
 
 
 class KeyBar(TextLine):
@@ -42,7 +42,7 @@ class KeyBar(TextLine):
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self._choose_soon())
 
     def on_resize(self) -> None:
-        """Choose anew what fits."""
+        """Choose the keys that fit into the new width."""
         self._choose_soon()
 
     def _choose_soon(self) -> None:

@@ -141,7 +141,7 @@ class DraggedText:
 
 
 def wheel_lines(event: events.MouseScrollDown | events.MouseScrollUp, lines: int) -> int:
-    """Lines that a turn of the wheel scrolls, upwards less than 0; nobody else scrolls by it then."""
+    """Lines that a turn of the wheel scrolls, negative upwards; the event is stopped: no other widget scrolls."""
     event.stop().prevent_default()
     return lines if isinstance(event, events.MouseScrollDown) else -lines
 
@@ -212,7 +212,7 @@ class BlendedStyles:
         self._known: dict[tuple[str, ...], Style] = {}
 
     def forget(self) -> None:
-        """Work them out anew: the colours have changed."""
+        """Drop the styles that were computed: the colours have changed."""
         self._known.clear()
 
     def style(self, *names: str) -> Style:
@@ -267,7 +267,7 @@ class TextLine(DraggedText, Widget):
             self.refresh()
 
     def notify_style_update(self) -> None:
-        """Other colours: paint anew."""
+        """Paint all lines again: the colours have changed."""
         super().notify_style_update()
         self._blended.forget()
 
@@ -328,7 +328,7 @@ class LineWidget(Widget):
             self.refresh(Region(0, y, self.size.width, 1))
 
     def notify_style_update(self) -> None:
-        """Other colours: paint anew."""
+        """Paint all lines again: the colours have changed."""
         super().notify_style_update()
         self.blended.forget()
         self.forget()

@@ -259,7 +259,7 @@ class PlotView(Widget):
         self._draw()
 
     def notify_style_update(self) -> None:
-        """Other colours: paint anew."""
+        """Paint the plot again: the colours have changed."""
         super().notify_style_update()
         self._blended.forget()
 

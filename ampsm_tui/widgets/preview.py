@@ -1,4 +1,4 @@
-"""Beside the list: the session under the cursor with prompt, last words, files, facts. Changed lines alone repaint."""
+"""The preview beside the list: the session under the cursor with prompt, last words, files and history."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ _STYLES = ("title", "label", "quiet", "text", "added", "deleted", *STATES)
 
 
 class Preview(DraggedText, Widget):
-    """What one would ask next about a session."""
+    """The session under the cursor: prompt, last words, figures, files, forecast and history."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"-{word}" for word in _STYLES}
     DEFAULT_CSS = """
@@ -62,19 +62,19 @@ class Preview(DraggedText, Widget):
         self.drag = LineDrag(self, self._line, lambda: 0, lambda _lines: None)
 
     def watch_board(self) -> None:
-        """Show what is true now."""
+        """Show the session as the new board has it."""
         self.refresh_changed()
 
     def watch_counts(self) -> None:
-        """Show the new counts."""
+        """Show the new counts of changed lines."""
         self.refresh_changed()
 
     def watch_forecasts(self) -> None:
-        """Show the new forecast."""
+        """Show the new conflict forecast of the session."""
         self.refresh_changed()
 
     def watch_session_id(self) -> None:
-        """Show another session's preview."""
+        """Show the preview of another session."""
         self.refresh_changed()
 
     def on_resize(self) -> None:
@@ -94,7 +94,7 @@ class Preview(DraggedText, Widget):
                 self.refresh(Region(0, y, self.size.width, 1))
 
     def notify_style_update(self) -> None:
-        """Other colours: paint anew."""
+        """Paint the preview again: the colours have changed."""
         super().notify_style_update()
         self._blended.forget()
 
@@ -185,7 +185,7 @@ def _pair(label: str, value: tuple[Piece, ...], indent: int, room: int) -> tuple
 
 
 def _outside(row: BoardRow, width: int) -> list[Painted]:
-    """What changed elsewhere while its amp ran."""
+    """Lines about what changed outside of the worktree while amp ran."""
     outside = row.session.outside
     return _wrapped(one_line(outside, 400), width, 3, "awaiting-input") if outside else []
 

@@ -58,13 +58,13 @@ class QueuedPrompts(Widget, can_focus=True):
 
     @dataclass
     class EditWanted(Message):
-        """This prompt is to be edited."""
+        """Posted when a queued prompt is to be edited."""
 
         iteration: Iteration
 
     @dataclass
     class Dropped(Message):
-        """This prompt is not to run."""
+        """Posted when a queued prompt is to be taken out of the queue."""
 
         iteration: Iteration
 
@@ -138,7 +138,7 @@ class QueuedPrompts(Widget, can_focus=True):
             self.post_message(self.Dropped(self.waiting[self._index()]))
 
     def on_click(self, event: events.Click) -> None:
-        """The cursor goes where one clicks."""
+        """Move the cursor to the prompt that was clicked."""
         index = event.y + self._first()
         if index < len(self.waiting):
             self._cursor = self.waiting[index].id
@@ -146,7 +146,7 @@ class QueuedPrompts(Widget, can_focus=True):
 
 
 class PromptBox(TextInput):
-    """The text of the next prompt."""
+    """A box of many lines for the next prompt."""
 
     DEFAULT_CSS = """
     PromptBox {
@@ -163,13 +163,13 @@ class PromptBox(TextInput):
 
     @dataclass
     class Sent(Message):
-        """Somebody wants this text to be the next prompt."""
+        """Posted when the text is to be sent as the next prompt."""
 
         text: str
 
     @dataclass
     class Left(Message):
-        """Somebody left the box; the text stays in it."""
+        """Posted when the box was left; the text stays in it."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -209,7 +209,7 @@ class PromptBox(TextInput):
             self.post_message(self.Sent(self.text))
 
     def action_leave(self) -> None:
-        """Leave; the text stays."""
+        """Leave the box; the text stays in it."""
         self.post_message(self.Left())
 
     def action_cursor_up(self, select: bool = False) -> None:

@@ -29,7 +29,7 @@ EXTRA = 4
 """Columns that give way earlier than this are extras."""
 
 ALL = "all"
-"""The state of an arrangement that leaves out nobody."""
+"""The state of an arrangement that shows the records of every state."""
 
 
 class RecordColumn(NamedTuple):
@@ -129,7 +129,7 @@ def _least(columns: Sequence[RecordColumn]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RecordArrangement:
-    """What a person chose to see of a table, and how."""
+    """Filter, state and sort order of a table, as a person chose them."""
 
     text: str = ""
     state: str = ALL

@@ -22,7 +22,7 @@ SORTS = ("needs me", "newest", "last run", "name")
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """What a person chose to see, and how."""
+    """Filter, status, sort and groups of the list, as a person chose them."""
 
     text: str = ""
     status: str = "all"
@@ -90,7 +90,7 @@ def repository_of(folder: Path, rows: Iterable[BoardRow]) -> str | None:
 
 
 def arranged(rows: Sequence[BoardRow], how: Arrangement) -> list[Line]:
-    """The lines of the list."""
+    """The lines of the list: headings and sessions, filtered and in order."""
     kept = [row for row in rows if _is_wanted(row, how)]
     kept.sort(key=_KEYS[how.sort])
     if how.group == "repository":

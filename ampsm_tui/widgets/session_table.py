@@ -140,7 +140,7 @@ class SessionTable(TableView):
 
     @dataclass
     class RowsShown(Message):
-        """These sessions are on screen now."""
+        """Posted with the ids of the sessions that are on the screen."""
 
         session_ids: tuple[str, ...]
 

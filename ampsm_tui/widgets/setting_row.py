@@ -60,10 +60,10 @@ class KeysRow(Static, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [bind("settings.keys", "open", "Open")]
 
     class Entered(Message):
-        """A person is on it."""
+        """Posted when the row has got the keys."""
 
     class ListWanted(Message):
-        """The list is wanted."""
+        """Posted when the list of the keys is to be opened."""
 
     def __init__(self) -> None:
         super().__init__("each of them may be another …")
@@ -73,7 +73,7 @@ class KeysRow(Static, can_focus=True):
         self.post_message(self.Entered())
 
     def action_open(self) -> None:
-        """Ask for the list."""
+        """Post that the list of the keys is to be opened."""
         self.post_message(self.ListWanted())
 
     def on_click(self) -> None:
@@ -100,7 +100,7 @@ class SettingRow(Horizontal):
 
     @dataclass
     class Entered(Message):
-        """A person is on it."""
+        """Posted when the row has got the keys."""
 
         row: "SettingRow"
 
@@ -140,7 +140,7 @@ class SettingRow(Horizontal):
 
     @property
     def text(self) -> str:
-        """What stands there now."""
+        """The value in the control, as text."""
         for switch in self.query(OnOff):
             return self.setting.written(switch.on)
         for choice in self.query(PickOne):
@@ -165,7 +165,7 @@ class SettingRow(Horizontal):
         self.post_message(self.Entered(self))
 
     def on_descendant_blur(self, event: DescendantBlur) -> None:  # noqa: ARG002 - Textual's
-        """Left with another value: it was given."""
+        """Post the value when the row is left with another than it had."""
         self.query_one(Label).remove_class("-here")
         self._give()
 

@@ -150,7 +150,7 @@ class TableView(DraggedText, ScrollView, can_focus=True):
 
     @dataclass
     class RowChosen(Message):
-        """A row was opened."""
+        """Posted when a row was opened, by Enter or by mouse."""
 
         table: "TableView"
         key: str
@@ -183,18 +183,18 @@ class TableView(DraggedText, ScrollView, can_focus=True):
 
     @abstractmethod
     def forget(self) -> None:
-        """Drop what was painted."""
+        """Drop the lines that were painted."""
 
     @abstractmethod
     def paint_titles(self, width: int) -> Strip:
-        """The line of titles."""
+        """The line with the titles of the columns."""
 
     @abstractmethod
     def paint_line(self, index: int) -> Strip:
         """A line of the list, without what is selected of it; blank where there is none."""
 
     def render_line(self, y: int) -> Strip:
-        """One line as it is seen."""
+        """A line of the widget as cells."""
         if self.size.width != self._width:  # the first frame comes before the event of the first size
             self._fit()
         if y < self.viewport.titles:
@@ -207,12 +207,12 @@ class TableView(DraggedText, ScrollView, can_focus=True):
         self.lay_out()
 
     def on_resize(self) -> None:
-        """Choose the columns anew."""
+        """Choose the columns for the new width."""
         self._fit()
         self.order_rows(repaint=True)
 
     def notify_style_update(self) -> None:
-        """Other colours: paint anew."""
+        """Paint all lines again: the colours have changed."""
         super().notify_style_update()
         self.blended.forget()
         self.forget()

@@ -19,7 +19,7 @@ UNDO = Binding("ctrl+underscore", "undo", "Undo", show=False)
 
 
 class TextInput(TextArea):
-    """A box of many lines. Whoever sends it with Enter asks `begin_line` first."""
+    """A box of many lines. A screen that sends it by Enter calls `begin_line` first."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("text.newline", "newline", "New line"),

@@ -120,7 +120,7 @@ class TextView(DraggedText, ScrollView, can_focus=True):
                 self.refresh(Region(0, at - y + self.styles.padding.top, self.size.width, 1))
 
     def on_resize(self) -> None:
-        """Other room, other lines."""
+        """Wrap the text for the new width."""
         self._lay_out()
         self.refresh()
 
@@ -134,7 +134,7 @@ class TextView(DraggedText, ScrollView, can_focus=True):
             self.refresh()
 
     def notify_style_update(self) -> None:
-        """Other colours: paint anew."""
+        """Paint all lines again: the colours have changed."""
         super().notify_style_update()
         self._blended.forget()
 

@@ -212,7 +212,7 @@ class Timeline(DraggedText, ScrollView, can_focus=True):
 
     @dataclass
     class Opened(Message):
-        """An entry was opened."""
+        """Posted when an entry was opened, by Enter or by mouse."""
 
         entry: TimelineEntry
 
@@ -322,7 +322,7 @@ class Timeline(DraggedText, ScrollView, can_focus=True):
             self.post_message(self.Opened(self.entries[self._index()]))
 
     def on_click(self, event: events.Click) -> None:
-        """Open what is clicked."""
+        """Open the entry that was clicked."""
         line = event.y + self.scroll_offset.y
         if line < len(self._lines) and not self.drag.was_dragged:
             self.action_step(self._lines[line][0] - self._index())

@@ -92,7 +92,7 @@ async def test_nothing_to_show_and_nothing_asked_yet_are_said(ready: Desk) -> No
     ready.answers["look"] = lambda *_: (an_answer(checked_at="", order=(), culprits=(), conflicts=()),)
     async with ready.open(board()):
         await ready.press("asterisk")
-        ready.sees("Nobody has asked yet whether what is ready passes together: 3 sessions")
+        ready.sees("Not checked yet whether what is ready passes together: 3 sessions")
 
 
 async def test_the_command_that_merges_is_copied(ready: Desk) -> None:
@@ -135,7 +135,7 @@ async def test_a_check_runs_apart_from_the_app_and_can_be_stopped(
     app = AmpsmApp(bench.engine, still(bench.engine.store.sessions.board()))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         app.opener.open_radar()
-        await shows(pilot, "Nobody has asked yet")
+        await shows(pilot, "Not checked yet")
         await pilot.press("S")
         await shows(pilot, "◌ Run 1: one")
         until(lambda: Path(f"{flag}.begun").exists(), "the script to begin")

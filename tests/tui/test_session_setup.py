@@ -81,7 +81,7 @@ async def test_no_goes_on_without_it_and_esc_leaves_the_form_as_it_is(form: Desk
         await form.press("a")
         await form.type("Fix it")
         await form.press("ctrl+g", "escape")
-        form.sees("Fix it", "needs your word")
+        form.sees("Fix it", "Confirm its setup command")
         form.asked_not("iterate")
         await form.press("ctrl+g", "enter")
         form.asked("new", with_setup=False)

@@ -37,7 +37,7 @@ class RunActions:
         self._selected = selected
         self._changed = changed
         self.has_removed = False
-        """Whether a run was removed from here, so that nobody need be told that it is gone."""
+        """Whether a run was removed from here, so that no toast need say that it is gone."""
 
     def lives(self, key_id: str) -> bool:
         """Whether one of the keys of runs does something to the run that is selected now."""

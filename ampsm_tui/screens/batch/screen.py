@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class RunsScreen(RunActionsScreen):
-    """One row a run, the newest first."""
+    """The list of batch runs, a row each, the newest first."""
 
     TITLE = "batch runs"
     PURPOSE = (
@@ -83,7 +83,7 @@ class RunsScreen(RunActionsScreen):
         app_of(self).opener.open_run(event.key)
 
     def action_metrics(self) -> None:
-        """The numbers of everything."""
+        """Open the numbers of everything that ran."""
         app_of(self).opener.open_metrics()
 
 
@@ -242,5 +242,5 @@ class RunScreen(RunActionsScreen):
         self.actions.retry([line.item for line in self.table.selected()])
 
     def action_metrics(self) -> None:
-        """The numbers of this run."""
+        """Open the numbers of the run."""
         app_of(self).opener.open_metrics(self.batch_id)

@@ -60,7 +60,7 @@ class VariantsScreen(TableScreen):
         self.live = LiveAnswer(self, self._ask, self._show, self._leave, pause=LONG_PAUSE)
 
     def compose(self) -> ComposeResult:
-        """Head with the prompt, variants, files, keys."""
+        """The head with the prompt, the tables of variants and files, and the line of keys."""
         yield self._head
         yield self._prompt
         yield StaleNotice()

@@ -85,7 +85,7 @@ class ConflictPane:
 
     @property
     def is_amp_at_work(self) -> bool:
-        """Whether amp resolves, so that nobody else may."""
+        """Whether amp resolves the conflict now: nothing may be chosen by hand meanwhile."""
         return self.state is not None and self.state.at_work
 
     @property
@@ -118,7 +118,7 @@ class ConflictPane:
         else:
             await self.take(state)
             if self._is_newer_than(began - COARSE):
-                self._seen = None  # somebody wrote while it was read: it is looked at again
+                self._seen = None  # the file was written to while it was read: it is looked at again
 
     async def take(self, state: "Conflicts") -> None:
         """Show the conflict as it is now; the file that is looked at stays while it is in the conflict."""

@@ -98,7 +98,7 @@ class ReviewChanges:
             self._reopen()
 
         does = begin_sentence(with_keys(self._screen, "{text.send} takes it back."))
-        note = f"{does} What you write here is told to amp with your comments; it may stay empty."
+        note = f"{does} What you write here goes to amp with your comments; it may stay empty."
         screen = RejectionScreen(
             f"Reject {chosen.name} of {file.path}",
             reject,

@@ -104,7 +104,7 @@ class CommentsScreen(Dialog[tuple[str, str]]):
         return not key_id.startswith("comments.") or bool(self._comments or self._begun)
 
     def action_answer(self, what: str) -> None:
-        """Close it with what is to be done."""
+        """Close the list with what is to be done to the comment."""
         found = self.query(Menu)
         at = found.first().highlighted if found else None
         if at is None:
@@ -116,7 +116,7 @@ class CommentsScreen(Dialog[tuple[str, str]]):
             self.dismiss((word, begun[at]))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Enter, or a click."""
+        """Choose a comment by Enter or by mouse."""
         event.stop()
         self.action_answer("go")
 

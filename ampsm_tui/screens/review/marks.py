@@ -30,7 +30,7 @@ class ReviewMarks:
         self.looked: Looked | None = None
         """The look before this review: what is new is told from it, for looks count from the first mark on."""
         self.version = 0
-        """How often somebody has set marks here."""
+        """How often marks were set on this screen."""
         self._screen = screen
         self._pane = pane
         self._shown: tuple[object, ...] = ()
@@ -167,7 +167,7 @@ class ReviewMarks:
             self.fetch()
 
     def _mark(self, hunks: Mapping[int, Iterable[int]], *, is_viewed: bool, goes_on: bool = True) -> None:
-        """Mark hunks, by their files."""
+        """Set or take away the marks of hunks, by their files, and store that."""
         reading = self._pane.reading
         if reading is None:
             return
@@ -203,7 +203,7 @@ class ReviewMarks:
 
         version = self.version
         marks = await ask(reviews.viewed_marks, app_of(self._screen).engine, self._pane.session.id)
-        if marks is None or version != self.version:  # somebody has marked something here meanwhile
+        if marks is None or version != self.version:  # marks were set here meanwhile
             return
         self.marks = marks
         reading = self._pane.reading

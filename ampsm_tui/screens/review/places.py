@@ -72,7 +72,7 @@ def _row(file: File) -> Content:
 
 
 class ReviewPosition:
-    """The cursor of a pane as a place; `wanted` is the place to begin at, left alone once somebody moves."""
+    """The cursor of a pane as a place; `wanted` is the place to begin at, dropped once the cursor was moved."""
 
     def __init__(self, pane: DiffPane, loader: ReviewLoader, wanted: LastPlace | None) -> None:
         self._pane = pane
@@ -99,7 +99,7 @@ class ReviewPosition:
         wanted, reading, view = self._wanted, self._pane.reading, self._pane.view
         if wanted is None or reading is None:
             return
-        if view.cursor:  # somebody has moved
+        if view.cursor:  # the cursor was moved
             self._wanted = None
             return
         files = reading.document.files

@@ -177,7 +177,7 @@ class RangeScreen(Dialog[str]):
         self.query_one(Menu).highlighted = values.index(self._current) if self._current in values else 0
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Enter on a line."""
+        """Choose a range by Enter or by mouse."""
         self.dismiss(self._choices[event.option_index][0])
 
 
@@ -195,7 +195,7 @@ class ReviewRanges:
     async def open_first(self, default: str) -> None:
         """Show the range that was asked for, else the default one.
 
-        What the store knows and the diff process can name for itself is shown without asking anybody else.
+        What the store knows and the diff process can name for itself is shown without asking the engine.
         """
         session = self._pane.session
         wanted = self._pane.range or default

@@ -1,6 +1,6 @@
 """One diff as it arrives: patches become rows, slice by slice, so that no key waits for them.
 
-The diff process sends; what is looked at is told to it, so that the nearest comes first.
+The diff process sends the patches, those of the files on the screen first.
 """
 
 import asyncio

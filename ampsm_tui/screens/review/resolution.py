@@ -19,7 +19,7 @@ RANGE = "resolution"
 class ResolutionScreen(DiffScreen):
     """Shows the diff from the conflict as amp got it to the files as they are now; `given` is the tree of the former.
 
-    Whoever opened it reads its `outcome` when it has gone.
+    The screen that opened it reads its `outcome` when it has gone.
     """
 
     TITLE = "resolution"

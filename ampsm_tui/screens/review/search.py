@@ -423,7 +423,7 @@ class FileFilter:
         return bool(self._text)
 
     def open(self) -> None:
-        """Let the text be typed."""
+        """Open the box for the text that narrows the files."""
         self._box.open("&", self._text)
 
     def apply(self, text: str) -> None:

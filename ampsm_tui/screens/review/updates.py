@@ -66,7 +66,7 @@ class ReviewStoreFollower:
     async def _update_once(self) -> None:
         reviews, session_id = app_of(self._screen).engine.store.reviews, self._pane.session.id
         version = self._marks.version
-        with contextlib.suppress(AmpsmError):  # the notice that the board is stale tells of it
+        with contextlib.suppress(AmpsmError):  # the notice that the board is stale says so
             viewed, comments, rejections = await asyncio.to_thread(
                 lambda: (reviews.viewed(session_id), reviews.comments(session_id), reviews.rejections(session_id))
             )
@@ -76,7 +76,7 @@ class ReviewStoreFollower:
 
 
 class ReviewUpdates:
-    """Renews the diff when amp or somebody else changes what it compares."""
+    """Renews the diff when amp, a person or another program changes what it compares."""
 
     def __init__(self, screen: AppScreen[None], pane: DiffPane, loader: ReviewLoader) -> None:
         self._screen = screen
@@ -108,7 +108,7 @@ class ReviewUpdates:
         return current is not None and current.state is State.SETTLED
 
     async def watch_worktree(self) -> None:
-        """Renew the diff when somebody writes into the worktree; ends when there is none to watch."""
+        """Renew the diff when the worktree is written to; ends when there is none to watch."""
         await asyncio.sleep(WATCH_DELAY)
         with contextlib.suppress(AmpsmError):
             await watch_folders([self._pane.session.id], self._list_folders, self._schedule, self._schedule)
@@ -127,7 +127,7 @@ class ReviewUpdates:
         self._refresh_quietly()
 
     def _refresh_quietly(self) -> None:
-        """Renew the diff; why that cannot be is told to who asks for it by a key."""
+        """Renew the diff; a failure is shown only when a key asks for it."""
 
         async def renew() -> None:
             with contextlib.suppress(AmpsmError):

@@ -1,6 +1,6 @@
 """What the session screen shows: the timeline, and beside it a transcript or what an entry of the timeline opens.
 
-The history behind it is asked for again when the board's row has changed, or somebody commits by hand.
+The history behind it is asked for again when the board's row has changed, or the branch has a commit by hand.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -54,7 +54,7 @@ class SessionHistory:
 
     @property
     def is_busy(self) -> bool:
-        """Whether something runs or waits."""
+        """Whether an iteration runs or waits in the queue."""
         is_queued = self.row is not None and bool(self.row.queued)
         return is_queued or (self.current is not None and self.current.state is not State.SETTLED)
 
@@ -73,7 +73,7 @@ class SessionHistory:
         return True
 
     async def _ask(self) -> None:
-        """The newest answer counts."""
+        """Ask for the history and show it, unless a newer question was asked meanwhile."""
         from ampsm_engine.engine import history
 
         seen = self._seen
@@ -274,7 +274,7 @@ def _ending_lines(iteration: Iteration) -> Iterator[str]:
 
 
 def _work_lines(iteration: Iteration, outcome: Outcome) -> Iterator[str]:
-    """What came of it in the repository."""
+    """Lines about what an iteration left in the repository."""
     if iteration.commit_sha:
         files = iteration.changed_files
         yield f"  commit {iteration.commit_sha[:8]}, {plural(files, 'file')}"

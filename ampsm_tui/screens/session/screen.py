@@ -62,7 +62,7 @@ class SessionHead(Vertical):
             self.show(*self._shown)
 
     def show(self, row: BoardRow, at: datetime) -> None:
-        """Say how a session stands."""
+        """Show name, state and branch of a session, and what its last iteration came to."""
         self._shown = (row, at)
         first, second = self.query(StateLine)
         word = labels.state_word(row)
@@ -168,7 +168,7 @@ class SessionScreen(SessionActionsScreen):
         self.set_interval(REFLOG_TICK, self.history.check_reflog)
 
     def place(self) -> LastPlace:
-        """Where one is: on the screen of this session."""
+        """The place of the screen: its session."""
         return LastPlace("session", self.session_id)
 
     def _sessions(self) -> list[Session]:

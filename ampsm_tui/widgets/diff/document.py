@@ -36,7 +36,7 @@ _KEPT = 64
 
 @dataclass(slots=True)
 class File:
-    """One file of the diff."""
+    """A file of the diff: its entry, patch, layout and marks."""
 
     path: str
     old_path: str | None = None
@@ -79,7 +79,7 @@ class File:
     may_go_on: bool = False
     """Whether there may be lines below the last hunk, as far as the patch tells."""
     has_unseen: bool = False
-    """Whether the file has characters that nobody sees, or that reorder others."""
+    """Whether the file has characters that are invisible or reorder others."""
 
     is_filtered: bool = False
     """A filter left it out."""
@@ -96,7 +96,7 @@ class File:
 
     @property
     def hunks(self) -> int:
-        """How many there are to view; a file without any counts as one."""
+        """How many hunks there are to view; a file without any counts as one."""
         return max(1, len(self.body.hunks)) if self.body else 1
 
     @property
@@ -158,7 +158,7 @@ class Document:
         return self.layout(file).row(at - self.tops[file])
 
     def layout(self, file: int) -> FileLayout:
-        """The rows of a file."""
+        """The layout of a file: its rows from its head down."""
         found = self._layouts.get(file)
         if found is None:
             if len(self._layouts) >= _KEPT:
@@ -209,7 +209,7 @@ class Document:
     # What changes.
 
     def changed(self, file: int) -> None:
-        """The shape or the body of a file is another."""
+        """Lay a file out again, since its shape or patch has changed."""
         one = self.files[file]
         one.shape.is_split = self.is_split
         self._layouts.pop(file, None)
@@ -220,7 +220,7 @@ class Document:
             self._is_stale = True
 
     def put(self, file: int, body: Body, cards: tuple[str, ...] = (), *, has_tail: bool = False) -> None:
-        """The patch of a file has come."""
+        """Take the patch of a file, which has arrived."""
         one = self.files[file]
         is_first = one.body is None
         one.body, one.cards, one.keys = body, cards, ()
@@ -259,7 +259,7 @@ class Document:
             self.changed(file)
 
     def split(self, *, is_split: bool) -> None:
-        """Side by side, or not."""
+        """Lay all files out side by side, or unified."""
         self.is_split = is_split
         for at in range(len(self.files)):
             self.changed(at)

@@ -36,7 +36,7 @@ class FileLine(NamedTuple):
 
     @property
     def is_folder(self) -> bool:
-        """Whether it is a folder."""
+        """Whether the line is a folder's."""
         return self.file < 0
 
 
@@ -266,7 +266,7 @@ class FileTree(LineWidget, can_focus=True):
                 self.refresh_line(y)
 
     def _line_content(self, line: FileLine) -> tuple[object, ...]:
-        """What a line shows that may change."""
+        """The values in a line that may change while a diff arrives."""
         if line.is_folder:
             return (line.folder in self._folded, *self._folder_badges(line))
         file = self._document.files[line.file]
@@ -284,7 +284,7 @@ class FileTree(LineWidget, can_focus=True):
             self._go(self._places.get(file, self._at))
 
     def _go(self, at: int) -> None:
-        """The keys to a line."""
+        """Move the cursor of the tree to a line."""
         before, self._at = self._at, at
         top = self._top
         self._keep_in_sight()
@@ -322,7 +322,7 @@ class FileTree(LineWidget, can_focus=True):
         self._strips.clear()
 
     def paint(self, y: int) -> Strip:
-        """A folder or a file."""
+        """Paint the line of a folder or a file."""
         at, width = self._top + y, self.size.width
         if at >= len(self._lines):
             key: tuple[object, ...] = (width,)

@@ -63,7 +63,7 @@ HUGE = 3_000
 
 
 class RowKind(IntEnum):
-    """The kind of a row."""
+    """The kinds of rows that a diff has."""
 
     HEAD = 0
     CARD = 1
@@ -107,7 +107,7 @@ class LayoutPart(NamedTuple):
 
 @dataclass(slots=True)
 class Growth:
-    """Lines of context that came to a hunk."""
+    """Lines of context that were added above and below a hunk."""
 
     above: int = 0
     below: int = 0
@@ -180,7 +180,7 @@ def still_hidden(body: Body, shape: Shape, number: int) -> int:
 
 
 def rest_hidden(body: Body, shape: Shape) -> int:
-    """Lines below the last hunk that are not shown yet; 0 as long as nobody knows how many the file has."""
+    """Lines below the last hunk that are not shown yet; 0 while the number of the file's lines is not known."""
     below = shape.grown.get(len(body.hunks) - 1, Growth()).below
     return max(0, _rest(body, shape) - below)
 
@@ -310,7 +310,7 @@ def _split_lines(body: Body, number: int, stops: dict[int, list[int]]) -> Iterat
 
 
 class FileLayout:
-    """The rows of one file."""
+    """The rows of a file of a diff, found by their place."""
 
     def __init__(self, file: int, body: Body | None, shape: Shape) -> None:
         self._file = file

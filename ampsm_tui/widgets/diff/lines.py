@@ -18,7 +18,7 @@ from ampsm_engine.differ.protocol import FileEntry, FilePatch
 from ampsm_tui.clean import cells
 
 _FOLDED = {
-    "generated": "generated: nobody wrote this by hand",
+    "generated": "generated: a program wrote this",
     "lock": "a lock file: its program writes it",
     "attributes": "the repository's attributes say that its changes are not to be shown (-diff)",
     "minified": "minified: lines for machines",
@@ -29,7 +29,7 @@ _TYPES = {0o100644: "file", 0o100755: "executable file", 0o120000: "symbolic lin
 
 
 def cards(entry: FileEntry, patch: FilePatch) -> tuple[str, ...]:
-    """One sentence each, to be shown below the file's head."""
+    """What is to be known of a file beside its lines, such as a rename: a sentence each, shown below its head."""
     return (*_named(entry, patch), *_kind(entry, patch), *_content(patch))
 
 
@@ -122,7 +122,7 @@ _HARMLESS = frozenset("\t\ufe0e\ufe0f\u200d") | {chr(code) for code in (*range(0
 
 
 class Shown(NamedTuple):
-    """A line as it is shown. `unseen`: ranges of the text that stand for what nobody would see."""
+    """A line as it is shown. `unseen`: ranges of the text that stand for invisible characters."""
 
     text: str
     width: int
@@ -143,7 +143,7 @@ class Shown(NamedTuple):
 
 
 def shown(raw: bytes, tab: int = 4, *, length: int = 0, encoding: str = "") -> Shown:
-    """A line without its end as it is shown; a CR at its end is the end's, and left to whoever marks line ends.
+    """A line as it is shown, without its end; a CR before the end counts as a part of it.
 
     `length`: its true one, where what is given was cut already. What is not in `encoding` (UTF-8) is escaped.
     """
@@ -240,7 +240,7 @@ class LineBackground(NamedTuple):
 
 
 class CodeLine(NamedTuple):
-    """One line as it is to be drawn."""
+    """A line of code with all that decides how it is drawn."""
 
     number: str
     """The columns of line numbers, in their width."""
@@ -364,7 +364,7 @@ def drawn(
 
 
 def _shorter(text: str, start: int, end: int, taken: int) -> tuple[int, int]:
-    """One letter less, for the mark of what is cut."""
+    """Where a line ends that is a letter shorter, to have room for the mark of a cut."""
     if end > start:
         end -= 1
         taken -= get_character_cell_size(text[end])

@@ -13,7 +13,7 @@ from ampsm_tui.widgets.line_widgets import LineWidget
 
 
 class Overview(LineWidget):
-    """One cell for each part of the diff."""
+    """A column of cells, each for a part of the diff."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"-track", "-thumb", "-note", "-match"}
     DEFAULT_CSS = """
@@ -28,7 +28,7 @@ class Overview(LineWidget):
 
     @dataclass
     class Pressed(Message):
-        """A person wants to be there: 0 is the beginning, 1 the end."""
+        """Posted when a part of the diff was clicked: 0 is the beginning, 1 the end."""
 
         part: float
 
@@ -63,7 +63,7 @@ class Overview(LineWidget):
                 self.refresh_line(y)
 
     def paint(self, y: int) -> Strip:
-        """The one cell of a line."""
+        """The cell of the overview in a line."""
         cell = self._cells[y] if y < len(self._cells) else ("-track", "", " ")
         strip = self._strips.get(cell)
         if strip is None:

@@ -47,7 +47,7 @@ Named = Callable[..., Style]
 
 
 class HeadPainter:
-    """Paints what is no line of code."""
+    """Paints heads of files, headings of hunks, comments and gaps."""
 
     def __init__(self, document: Document, source: DiffSource, named: Named) -> None:
         self._document = document

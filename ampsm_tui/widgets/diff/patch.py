@@ -81,7 +81,7 @@ class Body:
 
     @classmethod
     def whole(cls, data: bytes, encoding: str = "") -> "Body":
-        """A patch, read at once."""
+        """A body with its patch read completely."""
         body = cls(data, encoding)
         while not body.read():
             pass
@@ -144,7 +144,7 @@ class Body:
 
     @property
     def pages(self) -> int:
-        """How many pages its rows take."""
+        """How many pages the rows of the patch take."""
         return -(-len(self.kinds) // PAGE)
 
     def page(self, number: int) -> tuple[int, list[bytes]]:
@@ -215,7 +215,7 @@ class Body:
         return found.group(5) if found else b""
 
     def line(self, row: int) -> PatchLine:
-        """A line of a hunk."""
+        """The line of a hunk in a row of the patch."""
         page = self._page(row // PAGE)
         inside = row % PAGE
         kinds = self.kinds
@@ -291,7 +291,7 @@ LEAST = 20
 """Letters and digits of a run of lines that counts as moved."""
 
 MOST = 400_000
-"""Changed lines of a diff beyond which nobody looks for moves."""
+"""Changed lines of a diff beyond which no moves are looked for."""
 
 MOST_STARTS = 64
 """Places with the same line at which a run may begin."""
@@ -316,7 +316,7 @@ class MovedLines:
         """The number of each file's first row."""
 
     def steps(self) -> Iterator[None]:
-        """Look for them, some lines at a time."""
+        """Look for moved lines, some at a time; yields after each part of the work."""
         if sum(body.additions + body.deletions for body in self._bodies if body is not None) > MOST:
             return
         first = 0

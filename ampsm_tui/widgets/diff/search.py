@@ -3,7 +3,7 @@
 Lower case finds both cases. What is no regular expression is looked for as it is typed. Signs and headings of hunks
 are not looked at. Where it can, it searches whole patches as bytes: megabytes in milliseconds.
 
-The screens search in their event loop, so no pattern may run for long, whoever wrote it: one that takes more than a
+The screens search in their event loop, so no pattern may run for long: one that takes more than a
 moment for a piece of text, or for many of them in a row, is given up. Python's own `re` cannot be stopped, not even
 from another thread; the library `regex` reads the same patterns and takes a limit. (RE2 needs none, but takes 4
 microseconds a match: seconds a patch.)
@@ -42,7 +42,7 @@ LONGEST = 1000
 
 
 def _quietly(pattern: AnyStr, flags: int = 0) -> "regex.Pattern[AnyStr]":
-    """Compile; what Python might understand otherwise one day is no matter to who types a search."""
+    """Compile; warnings about syntax that Python may change are not shown to a person who types a search."""
     import regex  # 20 ms, paid by the first search
 
     with warnings.catch_warnings():
@@ -85,7 +85,7 @@ class SearchPattern:
         if self.is_given_up or pattern is None:
             return []
         began = time.perf_counter()
-        # Whoever does something else meanwhile lets the event loop go on.
+        # A caller with other work lets the event loop go on meanwhile.
         self._in_a_row = max(0.0, self._in_a_row - (began - self._ended))
         try:
             places = [found.span() for found in pattern.finditer(text, timeout=LIMIT)]
@@ -111,13 +111,13 @@ class SearchPattern:
         return self._found(self._lines, line)
 
     def count(self, body: Body) -> int:
-        """How often a patch has it."""
+        """How often the pattern is in a patch."""
         self._in_a_row = 0.0
         found = self._count(body, body.data) if self.text else 0
         return found - self._count_headings(body) if found else 0
 
     def before(self, body: Body, row: int) -> int:
-        """How often a patch has it above a row."""
+        """How often the pattern is in a patch above a row."""
         if self._is_bytewise(body):
             cut = body.offset(row)
             return self._count(body, body.data[:cut]) - self._count(body, _headings(body, row))

@@ -31,7 +31,7 @@ def nowhere(_: bytes, _encoding: str) -> tuple[tuple[int, int], ...]:
 
 
 class DiffSource:
-    """The things of one review, by file."""
+    """Colours, words, grown lines, matches and notes of a review, by file."""
 
     def __init__(self, review: "ArrivingDiff | None" = None) -> None:
         self.review = review

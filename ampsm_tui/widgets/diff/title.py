@@ -65,7 +65,7 @@ class ReviewHead(TextLine):
         self._standing = ReviewStatus()
 
     def show(self, standing: ReviewStatus) -> None:
-        """Say how the review stands."""
+        """Show the status of the review."""
         self._standing = standing
         self._show_words()
 
@@ -134,11 +134,11 @@ _HINTS = {"/": "search: a regular expression", "&": "files: part of a path, *.py
 
 
 class ReviewBox(PassingLine):
-    """One line; it is there only while something is typed."""
+    """A line to type a search or a filter in, shown only while it is used."""
 
     @dataclass
     class Typed(Message):
-        """This stands there now; `what` is `/` or `&`."""
+        """Posted with the text at each letter; `what` is `/` or `&`."""
 
         what: str
         text: str
@@ -155,7 +155,7 @@ class ReviewBox(PassingLine):
         self._what = "/"
 
     def open(self, what: str, text: str) -> None:
-        """Be there, with what was typed last."""
+        """Open the line with the text that was typed last."""
         self._what = what
         self.placeholder = _HINTS[what]
         with self.prevent(PassingLine.Changed):

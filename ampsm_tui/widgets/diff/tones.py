@@ -1,6 +1,6 @@
 """The colours of a diff, mixed from those of the theme. Seventy names: as component classes every focus would cost.
 
-A later name lies over an earlier one. Colours tell nothing that a sign, a number or a word does not tell too.
+A later name lies over an earlier one. Colours say nothing that a sign, a number or a word does not say, too.
 """
 
 from collections.abc import Mapping

@@ -32,7 +32,7 @@ SIDEWAYS = 16
 """Columns of one step to the side."""
 
 REST = 1.0
-"""Seconds after a view is gone until its memory is collected: nobody waits for a key then."""
+"""Seconds after a view is gone until its memory is collected, so that no key waits for that."""
 
 
 PATIENCE = 3.0
@@ -135,7 +135,7 @@ class DiffView(Widget, can_focus=True):
 
     @dataclass
     class Moved(Message):
-        """The view or its cursor is somewhere else."""
+        """Posted when the view or its cursor has moved."""
 
         row: Row | None
 

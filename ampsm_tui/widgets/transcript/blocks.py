@@ -27,7 +27,7 @@ from ampsm_tui.clean import inert, many_lines
 
 
 class BlockKind(StrEnum):
-    """What a block is."""
+    """The kinds of blocks that a transcript has."""
 
     PROMPT = "prompt"
     TEXT = "text"

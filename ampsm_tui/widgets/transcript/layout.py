@@ -1,6 +1,6 @@
 """Where blocks stand: heights, tops, and the lines of those near the view. Pure: `paint` is given.
 
-A block that nobody has looked at has a guessed height. Tops are added up in one go when somebody asks: for 50,000
+A block that was not shown yet has a guessed height. Tops are added up in one go when they are needed: for 50,000
 blocks that takes about a millisecond.
 """
 
@@ -36,7 +36,7 @@ class TranscriptLayout:
 
     @property
     def total(self) -> int:
-        """Lines of all blocks."""
+        """The number of lines of all blocks."""
         ends = self._sums()
         return ends[-1] if ends else 0
 
@@ -49,7 +49,7 @@ class TranscriptLayout:
         self._ends = None
 
     def remove(self, at: int) -> None:
-        """Take one block out."""
+        """Remove a block and its lines."""
         self._cache.pop(id(self.blocks[at]), None)
         del self.blocks[at], self._heights[at], self._is_exact[at]
         self._forget(at)

@@ -129,7 +129,7 @@ class TranscriptSearch:
         self._show(block, ordinal)
 
     def clear(self) -> None:
-        """Search nothing any more."""
+        """End the search and drop its matches."""
         self._found, self._here = _NOTHING, None
         self._view.viewport.set_status(query="", match=0, matches=0)
         self._view.refresh()

@@ -1,6 +1,6 @@
 """The transcript of one iteration: read live from its stream, with its search and the line below it.
 
-It shows its end while that grows, and holds still once somebody scrolls up. The end of a stream is read first, then
+It shows its end while that grows, and holds still once it was scrolled up. The end of a stream is read first, then
 what comes, then backwards to its beginning: what is little in a thread, what is much in a side process. The file stays
 open: when it is replaced (redaction does that), the old one is followed to its end.
 """
@@ -102,7 +102,7 @@ class Feed:
         return tuple(slices.shown(self._reader.close()))
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file of the transcript."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -121,7 +121,7 @@ class Feed:
         return Failed(f"The transcript cannot be read: {reason.strerror}.", f"ls -l {self._path}")
 
     def _new(self, end: int) -> list[tuple[int, Event]]:
-        """Runs in a thread."""
+        """Read what was added to the file; runs in a thread."""
         data = os.pread(self._descriptor, end - self._read, self._read)
         self._read += len(data)
         return list(_located(self._reader.located(data)))
@@ -335,7 +335,7 @@ class TranscriptPane(Vertical):
         self._bar.set_class(bool(line), "-shown")
 
     def action_search(self) -> None:
-        """Ask what to search."""
+        """Open the line that a search is typed in."""
         self.add_class("-searching")
         self._input.placeholder = with_keys(self, "search; {back} leaves")
         self._input.value = self.view.status.query
