@@ -81,7 +81,7 @@ class SessionsScreen(SessionActionsScreen):
     PURPOSE = (
         "A line a session: what it does, what it changed, if it needs you.",
         "What needs you stands at the top; {list.next} goes from one to the next.",
-        "Marked with space, several are acted on at once.",
+        "Marked with {list.mark}, several are acted on at once.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("session.new", "new", "New"),

@@ -29,7 +29,8 @@ def test_every_sentence_of_ours_names_keys_that_there_are() -> None:
 
 
 _NAME_OF_A_KEY = re.compile(
-    r"\b(?:Enter|Return|Esc|Escape|Tab|Space|Backspace|PgUp|PgDn)\b|\b(?:ctrl|shift|alt)\+\w|\^[a-z]\b|[Pp]ress(?:es)? "
+    r"\b(?:[Ee]nter|Return|[Ee]sc|[Ee]scape|[Tt]ab|Space|(?<!hite )space|[Bb]ackspace|PgUp|PgDn)\b"
+    r"|\b(?:ctrl|shift|alt)\+\w|\^[a-z]\b|[Pp]ress(?:es)? "
     r"|(?<![\w{'.,-])(?:[b-zA-HJ-Z?/:@]|\]|\}) (?:shows|goes|opens|sends|brings|lists|takes|starts|leaves|reads|commits)\b"
 )
 _WRITTEN_OUT = {

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ampsm_engine.config import Settings
 from ampsm_engine.model import ItemState, Session
 from ampsm_tui.screens.batch.variants import VariantsScreen
 from tests.tui.batches import AT_WORK, QUEUED, a_run, a_view, sessions_of, some_runs, three_variants
@@ -67,6 +68,18 @@ async def test_the_diff_of_two_goes_from_the_marked_one_to_the_one_at_the_cursor
             ("s000000002", "against:s000000001"),
             ("s000000001", ""),
         ]
+
+
+async def test_its_sentences_name_the_keys_that_the_settings_give(three: Desk) -> None:
+    settings = Settings({"keys.table.mark": "ctrl+y", "keys.compare.files": "Q"})
+    async with three.open(BOARD, size=(120, 40), settings=settings):
+        await three.press("B", "enter", "vertical_line", "vertical_line")
+        three.sees("Mark one variant with ^y")
+        await three.press("Q", "slash")
+        await three.type("cache")
+        three.sees_not("app/search.py")
+        await three.press("escape", "question_mark")
+        three.sees("below are the files, Q goes")
 
 
 async def test_one_is_kept_and_the_others_go_to_the_trash_after_a_question(three: Desk, snapshot_svg: Camera) -> None:

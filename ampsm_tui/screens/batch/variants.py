@@ -13,7 +13,7 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask_until_answered, ignore, show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import one_line
-from ampsm_tui.hints import key_name
+from ampsm_tui.hints import key_name, with_keys
 from ampsm_tui.screens.actions import SessionActions
 from ampsm_tui.screens.table import LONG_PAUSE, LiveAnswer, TableScreen
 from ampsm_tui.widgets import run_columns
@@ -138,7 +138,7 @@ class VariantsScreen(TableScreen):
         """Read the diff between two variants: the two that are marked, or the marked one and the one at the cursor."""
         pair = self._pair()
         if pair is None:
-            app_of(self).show_toast("Mark one variant with space, and go to the other")
+            app_of(self).show_toast(with_keys(self, "Mark one variant with {table.mark}, and go to the other"))
             return
         old, new = pair
         if old.session is None or new.session is None:
