@@ -43,6 +43,7 @@ KEY_OF = {
     "diff --uncommitted": "session.review",
     "review": "session.review",
     "comments": "review.comments",
+    "comments --send": "review.send",
     "stop": "session.stop",
     "retry": "session.retry",
     "run": "session.script",

@@ -74,6 +74,7 @@ def preflight(
         ahead, behind = changes.ahead_behind(now.root, now.branch_tip, now.base_tip)
         conflicts = rewrite.forecast(now.root, now.base_tip, now.branch_tip, span.start).conflicts
         findings += [*situation.held(now), *situation.in_the_way(now), *_upstream(now), *_commits(now, span, behind)]
+        findings += _comments(engine, now)
         is_blocked = any(one.kind in ("session", "worktree") and one.level == "stop" for one in findings)
         said = _script_state(engine, now, None if is_blocked else script)
         was_left_out = is_blocked and script is not None
@@ -196,6 +197,14 @@ def _script_state(engine: Engine, now: Situation, script: Script | None) -> Scri
         known = script().passed
         _record_result(engine, now, passed=known)
     return "not run" if known is None else "passed" if known else "failed"
+
+
+def _comments(engine: Engine, now: Situation) -> Iterator[Finding]:
+    """Comments of a review that amp has not got: a merge leaves them behind."""
+    if count := engine.store.reviews.counts(now.session.id).unsent:
+        was = "was" if count == 1 else "were"
+        text = f"{plural(count, 'comment')} of a review {was} not sent to amp"
+        yield Finding("comments", "warn", text, f"ampsm comments {now.session.id} --send")
 
 
 def _script(now: Situation, said: ScriptState, *, was_left_out: bool) -> Finding:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine import timestamps
-from ampsm_engine.engine import merges, repair, scripts, session_trash, sessions
+from ampsm_engine.engine import comments, merges, repair, scripts, session_trash, sessions
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import program
 from ampsm_engine.git.integrate import conflict_checkout, laid_conflict, rewrite
@@ -41,6 +41,15 @@ def test_nothing_is_touched_and_conflicts_are_foreseen(desk: Desk, task: Session
     by_kind = {one.kind: one for one in found.findings}
     assert (by_kind["conflicts"].level, "one.txt" in by_kind["conflicts"].text) == ("warn", True)
     desk.clean(task)
+
+
+def test_comments_that_amp_has_not_got_are_told(desk: Desk, task: Session) -> None:
+    assert not [one for one in merges.preflight(desk.engine, task.id).findings if one.kind == "comments"]
+    comments.add_comment(desk.engine, task.id, "one.txt", (3, 3), "Why?")
+    comments.add_comment(desk.engine, task.id, "one.txt", (3, 3), "Lint", note_by="ruff")
+    (found,) = [one for one in merges.preflight(desk.engine, task.id).findings if one.kind == "comments"]
+    assert (found.level, found.text) == ("warn", "1 comment of a review was not sent to amp")
+    assert found.hint == f"ampsm comments {task.id} --send"
 
 
 def test_what_is_known_of_the_script(desk: Desk, task: Session) -> None:

@@ -339,6 +339,18 @@ async def test_a_note_is_taken_as_a_comment_or_dismissed(reviewed: Reviewed) -> 
     assert states == {5: CommentState.OPEN, 7: CommentState.DISMISSED}
 
 
+async def test_a_comment_is_deleted_after_a_question_alone(reviewed: Reviewed) -> None:
+    engine, session_id = reviewed.desk.engine, reviewed.session.id
+    comments.add_comment(engine, session_id, "Makefile", (5, 5), "Quietly?")
+    async with reviewed.open() as desk:
+        await reviewed.press("C", "D")
+        desk.sees("Delete this comment?", "Makefile:5: Quietly?")
+        await reviewed.press("n")
+        assert [one.text for one in engine.store.reviews.comments(session_id)] == ["Quietly?"]
+        await reviewed.press("C", "D", "y")
+        await reviewed.until(lambda: engine.store.reviews.comments(session_id) == (), "the comment to go")
+
+
 async def test_what_is_not_committed_is_staged_and_committed(reviewed: Reviewed) -> None:
     async with reviewed.open(range_="uncommitted") as desk:
         desk.sees("not committed")

@@ -62,7 +62,7 @@ PLAYS = (
     Play("edit_comment", ("right_parenthesis", "enter", "x", "ctrl+g")),
     Play("resolve_comment", ("C", "t")),
     Play("reopen_comment", ("C", "r")),
-    Play("delete_comment", ("C", "D")),
+    Play("delete_comment", ("C", "D", "y")),
     Play("choices", ("f",)),
     Play("points", ("f", choose_points)),
     Play("draft", ("m",)),

@@ -249,7 +249,7 @@ class ReviewComments:
 
         def chosen(answer: tuple[str, str] | None) -> None:
             if answer is not None:
-                run_while_open(self._screen, self._do(*answer))
+                self._answer(*answer)
 
         self._screen.app.push_screen(CommentsScreen(self._comments, self._begun()), chosen)
 
@@ -298,6 +298,23 @@ class ReviewComments:
         notes = self._pane.reading.source.notes.get(row.file, ())
         wanted = notes[row.a].id if row.a < len(notes) else ""
         return next((one for one in self._comments if one.id == wanted), None)
+
+    def _answer(self, what: str, comment_id: str) -> None:
+        """Do what was chosen in the list; what deletes the words of a person is asked about first."""
+        if what not in ("delete", "drop"):
+            run_while_open(self._screen, self._do(what, comment_id))
+            return
+        from ampsm_tui.screens.dialog import confirm
+
+        found = next((one for one in self._comments if one.id == comment_id), None)
+        place = found.place if found else str(CommentPlace.of(comment_id) or "")
+        text = found.text if found else self._begun().get(comment_id, "")
+        sentence = f"{one_line(place, 100)}: {one_line(text, 200)}"
+
+        def delete() -> None:
+            run_while_open(self._screen, self._do(what, comment_id))
+
+        confirm(self._screen, "Delete this comment?", sentence, yes="Delete", then=delete)
 
     async def _do(self, what: str, comment_id: str) -> None:
         from ampsm_engine.engine import comments
