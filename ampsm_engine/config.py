@@ -47,7 +47,7 @@ class Setting:
     """What is above it is a slip of the hand."""
 
     def written(self, value: Value) -> str:
-        """A value of it as a person would type it."""
+        """A value of the setting as a person would type it."""
         if isinstance(value, bool):
             return str(value).lower()
         if self.is_duration and isinstance(value, int | float):

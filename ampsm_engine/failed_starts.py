@@ -40,7 +40,7 @@ class FailedStarts(NamedTuple):
 
     @property
     def is_paused(self) -> bool:
-        """Whether that time is not over yet; a clock that was set back pauses nothing."""
+        """Whether the pause is not over yet; a clock that was set back pauses nothing."""
         return 0 <= time.time() - self.at < self.pause
 
     @property
@@ -61,7 +61,7 @@ def read(home: Home) -> FailedStarts | None:
 
 
 def trouble(home: Home) -> str:
-    """What people are told while no worker comes to its work; empty while some do."""
+    """The message for users while no worker can start; empty while workers start."""
     found = read(home)
     return found.sentence if found is not None and found.in_a_row >= LEAST else ""
 
@@ -77,7 +77,7 @@ def record(home: Home, reason: str) -> None:
 
 
 def mark_reported(home: Home, found: FailedStarts) -> None:
-    """Note that the history of the store says so."""
+    """Note that the failures are recorded in the history of the store."""
     _write(home, found._replace(is_reported=True))
 
 

@@ -22,7 +22,7 @@ class NotificationProtocol(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tmux:
-    """The options of the tmux around us, as tmux prints them; empty where it has none."""
+    """The options of the tmux around us, as tmux prints them; empty where an option is not set."""
 
     version: str = ""
     passthrough: str = ""

@@ -95,7 +95,7 @@ def session_names(sessions: Sequence[Session]) -> str:
 
 
 def is_away(row: BoardRow) -> bool:
-    """Whether lists leave a session out: it was put away, and nothing goes on in it."""
+    """Whether lists leave a session out: it is archived, and no iteration of it runs or waits."""
     return row.session.archived_at is not None and state_word(row) not in ("running", "queued")
 
 

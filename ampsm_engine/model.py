@@ -245,7 +245,7 @@ class SetupState(StrEnum):
 
     @property
     def is_due(self) -> bool:
-        """Whether it runs before amp begins."""
+        """Whether the setup is to run before amp begins."""
         return self in (SetupState.WAITS, SetupState.FAILED)
 
 
@@ -459,7 +459,7 @@ class BatchTry:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """An item on a host of a cluster, from when it was given there until what came of it is known."""
+    """An item on a host of a cluster, from its placement until its result is known."""
 
     item_id: str
     number: int

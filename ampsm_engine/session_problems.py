@@ -36,7 +36,7 @@ def missing(session: "Session | SessionPlace", roots: dict[str, bool] | None = N
 def working_folder(top: Path, folder: str) -> Path:
     """The folder of a worktree, `top`, in which amp and the script of a session work: `Session.folder`, or all of it.
 
-    Failed when that is gone, or has become a link: nobody works in another place unasked.
+    Failed when that is gone, or has become a link: no work is done in another place unasked.
     """
     place = top / folder
     if folder and (not place.is_dir() or place.resolve() != top.resolve() / folder):

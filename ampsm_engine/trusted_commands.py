@@ -66,7 +66,7 @@ def is_trusted(home: Home, root: Path, command: str) -> bool:
 
 
 def trust(home: Home, root: Path, command: str) -> None:
-    """Note that a command of a repository may run."""
+    """Record that a command of a repository may run."""
     path = _path(home, root, command)
     path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     about = {"repository": os.path.realpath(root), "trustedAt": timestamps.now()}

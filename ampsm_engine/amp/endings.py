@@ -66,9 +66,9 @@ def classify(
     stderr: str,
     head: str,
 ) -> Ending:
-    """How a run ended, from all that is known of it.
+    """The end of a run, found from all that is known of it.
 
-    `exit_code` is None where nobody knows it (an adopted amp); `stderr` is its end, `head` the beginning of
+    `exit_code` is None where it is unknown (an adopted amp); `stderr` is its end, `head` the beginning of
     standard output. Work that was finished stays done, also when amp was ended right after.
     """
     seen = _Evidence(we_stopped, timed_out, silent, fold, exit_code, mask_login(without_escapes(stderr)), head)

@@ -50,7 +50,7 @@ class Child:
         return self._process.returncode if self._process else None
 
     def alive(self) -> bool:
-        """Whether it still runs; a zombie does not."""
+        """Whether the process still runs; a zombie does not."""
         return is_alive(self.identity)
 
     async def wait(self) -> None:
@@ -104,7 +104,7 @@ _started: dict[Identity, Child] = {}
 
 
 async def _gone(known: Identity) -> None:
-    """Come back once a process is gone that is no child of ours."""
+    """Return once a process that is no child of ours has ended."""
     import asyncio
 
     loop, ended = asyncio.get_running_loop(), asyncio.Event()

@@ -1,4 +1,4 @@
-"""Which amp there is, what it can do, and whether somebody is logged in.
+"""The installed amp: its version, its abilities, and whether a user is logged in.
 
 Facts are asked from the program and from its own files; nothing is assumed from its age. No run is started
 here, and no key is ever read out.

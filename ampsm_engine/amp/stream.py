@@ -175,7 +175,7 @@ Clean = Callable[[str], str]
 
 
 def cut(text: str) -> str:
-    """Bound a text; what was left out is told at its end."""
+    """Shorten a text to a bound; its end says how much is left out."""
     if len(text) <= TEXT_LIMIT:
         return text
     return f"{text[:TEXT_LIMIT]}… ({len(text) - TEXT_LIMIT} characters more in the run directory)"

@@ -1,6 +1,6 @@
 """The coordinator of one run: which item is next, how many at once, merges, limits, waiting, stopping, the end.
 
-One process a run, by a lease that the kernel frees when it dies; whoever comes next starts another one, which finds in
+One process a run, by a lease that the kernel frees when it dies; the next command starts another one, which finds in
 the store where everything stands. Its event loop never waits for git: what takes long is done in threads.
 """
 
@@ -317,7 +317,7 @@ class Coordinator:
             self.batch = self.engine.store.batches.get(self.batch.id)
 
     def _waits(self) -> bool:
-        """Whether nothing is to be begun for the moment; a wait that is over is taken away."""
+        """Whether nothing may begin at present; a wait that is over is removed."""
         until = self.batch.wait_until
         if until is None:
             # What it says besides is of a coordinator that failed.

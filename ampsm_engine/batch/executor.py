@@ -80,7 +80,7 @@ class CallResult:
 
 @dataclass(frozen=True, slots=True)
 class HostEvent:
-    """Something that a host tells on the way: `{"item": id, "text": words}`; it may get lost."""
+    """An event that a host reports while it works: `{"item": id, "text": words}`; it may get lost."""
 
     host: str
     content: bytes
@@ -96,7 +96,7 @@ class Executor(Protocol):
         """How many items it could be at at once."""
 
     def begin(self, item: BatchItem) -> Host | None:
-        """Give a waiting item its place, written down before it is called; None when it has to wait."""
+        """Place a waiting item and record that before the host is called; None when it has to wait."""
 
     def trouble(self) -> str:
         """Why nothing goes on, as a sentence; empty as long as it does."""
@@ -159,7 +159,7 @@ class LocalExecutor:
         return (Host(NAME, process_identity.boot(), "", count, locks.count_free(self._engine.home, count)),)
 
     def call(self, host: Host | None, verb: str, request: bytes) -> Call:
-        """Run an item, or end what runs of it."""
+        """Run an item, or end its processes."""
         self._calls += 1
         call = Call(self._calls, host.name if host else NAME, verb, request)
         item_id = str(json.loads(request)["item"])

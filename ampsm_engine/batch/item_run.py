@@ -1,4 +1,4 @@
-"""One item on its way through its prompts, from whatever moment it was left at; and the watch over the store it needs.
+"""Runs one item through its prompts, from the step where it was left; and the watch over the store that it needs.
 
 A step is: make the session where there is none, queue the iteration together with its try in one transaction, wait
 until it is settled, write what it came to and the next step in one transaction. Killed anywhere, it goes on from there.
@@ -270,9 +270,9 @@ def prepared(engine: Engine, item: BatchItem, spec: ItemSpec) -> str:
 
 
 def checked_prompt(engine: Engine, spec: ItemSpec, item: BatchItem, tries: Sequence[BatchTry]) -> tuple[str, bool]:
-    """What amp is told at an item's step, and whether that quotes what is redacted.
+    """The prompt of an item's step, and whether it quotes redacted text.
 
-    Refused where what somebody typed has a marker in the place of a secret: it is not kept any more.
+    Refused where a typed text has a marker in the place of a secret: it is not kept any more.
     """
     prompt = _prompt(engine, spec, item, tries)
     # What the script printed is redacted, and the prompt of a mend quotes it with its markers.

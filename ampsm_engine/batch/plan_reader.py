@@ -134,7 +134,7 @@ class PlanReader:
         """The mappings whose fields were looked through: an alias comes back to one that has taken in what << names."""
 
     def wrong(self, line: int, text: str) -> None:
-        """Collect an error with its line; all are told at once."""
+        """Collect an error with its line; all are reported together."""
         self.errors.append(PlanError(line, text))
 
     def document(self, text: str) -> Entry | None:

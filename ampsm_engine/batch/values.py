@@ -31,7 +31,7 @@ def _plan_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ItemSpec:
-    """What one item is to do, all defaults applied. The JSON of it has the names of the plan."""
+    """The specification of an item, with all defaults applied. Its JSON has the names of the plan."""
 
     repo: str
     prompt: str
@@ -76,7 +76,7 @@ class ItemSpec:
         return max(self.max_iterations - self.prompts, 0) if self.script_command else 0
 
     def text(self) -> str:
-        """The JSON of it; what is not said is left out."""
+        """The specification as JSON, without the fields that were not given."""
         values = ((field.name, getattr(self, field.name), field.default) for field in fields(self))
         return json.dumps({_plan_name(name): value for name, value, default in values if value != default})
 

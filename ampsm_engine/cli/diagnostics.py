@@ -201,7 +201,7 @@ def fitted(text: str) -> str:
 
 @contextmanager
 def working(text: str) -> Iterator[None]:
-    """Show what is being done once it has taken longer than PATIENCE."""
+    """Show the name of the work in progress once it takes longer than PATIENCE."""
     progress = ProgressLine()
     timer = threading.Timer(PATIENCE, progress.show, (f"{text}…",))
     timer.daemon = True

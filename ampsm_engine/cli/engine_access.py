@@ -28,7 +28,7 @@ def session(engine: "Engine", reference: str) -> "Session":
 
 
 def followed(engine: "Engine", found: "Session") -> "Session":
-    """The session; where its base was renamed it has that one now, which is told."""
+    """The session with its present base: where that was renamed, a note says so."""
     from ampsm_engine.engine.bases import gone_bases
 
     if found.trashed_at or found.history_from or not gone_bases((found,)):

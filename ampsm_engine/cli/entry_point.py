@@ -49,7 +49,7 @@ def run(arguments: list[str], *, screens: Callable[..., int] | None = None) -> i
 
 
 def asks_for_json(arguments: list[str]) -> bool:
-    """Whether they ask for JSON: a program reads, so that an error is a document, too."""
+    """Whether arguments ask for JSON: then errors are JSON documents, too."""
     return "--json" in (arguments[: arguments.index("--")] if "--" in arguments else arguments)
 
 

@@ -265,5 +265,5 @@ def _show_rejections(session: "Session", found: "Sequence[Rejection]", *, as_jso
 
 
 def _why(one: "Rejection") -> str:
-    """Why it was refused, else the reason that was given for it."""
+    """Why a hunk was refused, else the reason that was given for its rejection."""
     return (one.note if one.state == "refused" else None) or one.reason or ""

@@ -30,7 +30,7 @@ SCISSORS = "# ------------------------ >8 ------------------------"
 
 
 def can_edit() -> bool:
-    """Whether there is a terminal that an editor could run in."""
+    """Whether there is a terminal in which an editor can run."""
     return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 

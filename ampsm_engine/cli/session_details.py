@@ -26,7 +26,7 @@ def session_document(engine: "Engine", session_id: str) -> documents.Document:
 
 
 def print_session(engine: "Engine", session_id: str, **more: object) -> None:
-    """Write the JSON document of one session to stdout; `more` are further members of it."""
+    """Write the JSON document of a session to stdout; `more` are further members of the document."""
     facts = engine.store.facts
     state = facts.setup_state(session_id)
     lacks = [fact.text for fact in facts.read(session_id=session_id, kinds=tuple(LACKS))]

@@ -65,7 +65,7 @@ def list_sessions(
 
 
 def _follow_renamed(engine: "Engine", wanted: "SessionFilter") -> None:
-    """Give sessions whose base was renamed the base as it is called now; each is told."""
+    """Give sessions whose base was renamed its new name; a note says so for each."""
     from ampsm_engine.engine.bases import gone_bases
 
     for session_id in gone_bases(engine.store.sessions.places(wanted)):

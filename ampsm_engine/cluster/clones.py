@@ -43,7 +43,7 @@ class Busy(Failed):
 
 @dataclass(frozen=True, slots=True)
 class WantedRepository:
-    """The repository that an item is about, as a host is told of it."""
+    """The repository of an item, as the request to a host names it."""
 
     key: str
     """What it is called on hosts."""

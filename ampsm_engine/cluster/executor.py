@@ -97,7 +97,7 @@ class ClusterExecutor:
         return chosen if self.engine.store.batches.place(item.id, chosen.name, chosen.boot) else None
 
     def call(self, host: Host | None, verb: str, request: bytes) -> Call:
-        """See to an item on its host, or end what runs of it."""
+        """Run an item on its host, or end its processes there."""
         self._calls += 1
         call = Call(self._calls, host.name if host else "", verb, request)
         item_id = str(json.loads(request)["item"])

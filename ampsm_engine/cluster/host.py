@@ -369,7 +369,7 @@ class HostService:
         return path
 
     def stop(self, request: Request, _content: bytes) -> Answer:
-        """End a run here, as `batch stop` does, or one item of it."""
+        """End a run on this host, as `batch stop` does, or one item of the run."""
         batches = self.engine.store.batches
         if "run" in request:
             with suppress(NotFound, Refused):

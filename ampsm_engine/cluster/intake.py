@@ -34,7 +34,7 @@ from ampsm_engine.worker import agent_context, iteration_directory
 
 
 def take(engine: Engine, item: BatchItem, spec: ItemSpec, archive: ResultArchive, halted: str | None) -> ItemEnd:
-    """Enter what came of an item that is being collected, and bring it to its end.
+    """Record the result of an item that is being collected, and end the item.
 
     Killed anywhere, it can be done again. Refused when what came is not to be trusted, or does not fit what is here.
     """

@@ -1,4 +1,4 @@
-"""One item on a host, from whatever moment it was left at: all that is known of it is in the store, and on the host.
+"""Runs one item on a host, from the step where it was left: all that is known of it is in the store, and on the host.
 
 placed > running > collecting > its end; unreachable while its host is away. Each step is written before the act that it
 announces, each act can be done again: a coordinator that died finds here what to do next, and asks the host first.
@@ -216,7 +216,7 @@ class RemoteItem:
         return None if missing is None else [str(one) for one in missing.get("has", ())][:200]
 
     async def _send_repository(self, item: BatchItem, session: Session, host: RemoteHost, has: list[str]) -> str:
-        """Send what the host lacks of the repository, in pieces; the name that it has there."""
+        """Send the host the missing parts of the repository, in pieces; the clone's name there."""
         root = Path(session.repo_root)
         folder = self._folder()
         file = folder / f"{item.number}.to.bundle"
@@ -384,7 +384,7 @@ def _setup_command(root: Path, commit: str, folder: str) -> str:
 
 
 def _request(cluster: Cluster, item: BatchItem, spec: ItemSpec, session: Session) -> dict[str, Any]:
-    """What a host is told of an item."""
+    """The request that sends an item to a host."""
     root, base = Path(session.repo_root), _tip(session)
     answer = program.read(root, "config", "--null", "--get-regexp", r"^user\.(name|email)$")
     author = dict(pair.split("\n", 1) for pair in program.text(answer.output).split("\0") if "\n" in pair)

@@ -51,7 +51,7 @@ def write(path: Path, item: Mapping[str, object], bundle: Path | None, runs: Map
 
 @dataclass(frozen=True, slots=True)
 class ResultArchive:
-    """An archive that was received; Refused wherever it is none of ours."""
+    """An archive that was received; Refused where it is no result archive of ampsm."""
 
     path: Path
 
@@ -64,7 +64,7 @@ class ResultArchive:
         return found
 
     def unpack_bundle(self, to: Path) -> bool:
-        """Write its commits into a file; whether it has any."""
+        """Write the commits of the archive into a file; whether it has any."""
         with self._opened() as opened:
             if BUNDLE not in opened.namelist():
                 return False

@@ -1,7 +1,7 @@
 """Some of the changed lines of a file: taken out of what a diff shows, or put into an index beside others. Pure.
 
 Of a run of removed and added lines the first removed one stands beside the first added one, the second beside the
-second, and so on: whichever of them are chosen, the lines of each side keep their order, and all of them together are
+second, and so on: for any choice of them, the lines of each side keep their order, and all of them together are
 the whole change.
 """
 
@@ -75,8 +75,8 @@ class ChosenLines:
     ) -> "Beside | None":
         """A content that has some of the diff's changes, with the chosen ones as well, or without them.
 
-        `old` is what the diff begins with. None where the content has other lines than the diff, or nobody can tell.
-        `known`: the rows that are made in it, as far as somebody remembers: of equal lines, nothing else tells which.
+        `old` is what the diff begins with. None where the content has other lines than the diff, or it is not known.
+        `known`: the rows that are made in it, as far as remembered: of equal lines, nothing else tells which.
         """
         elements = self._file(old) if self._is_whole else None
         if elements is None:

@@ -115,7 +115,7 @@ class Comparison:
 
     @property
     def may_have_renames(self) -> bool:
-        """Whether there is a new file that an old one could have become."""
+        """Whether the range has an added file that could be a renamed one."""
         kinds = {entry.kind for entry in self.plain}
         return "added" in kinds and len(kinds) > 1
 
@@ -262,7 +262,7 @@ class Comparison:
         return int(size_text) if size_text.isdigit() and len(size_text) < 20 else -1
 
     def _fold_by_rule(self, entry: FileEntry) -> str:
-        """Why a file starts folded by its name, or by what attributes say of it."""
+        """The reason to fold a file by its name or by attributes; empty for none."""
         return entry.fold or (self._attributes.fold(entry.path) if self._attributes is not None else "")
 
     def _fold(self, entry: FileEntry, found: Hunks) -> str:

@@ -1,6 +1,6 @@
 """The colours of a whole blob, so that strings and comments of many lines are right: Pygments, packed line by line.
 
-A generator: it comes back after every few hundred tokens, so that whoever drives it can do something else, or stop.
+A generator: it comes back after every few hundred tokens, so that its caller can do something else, or stop.
 """
 
 import importlib

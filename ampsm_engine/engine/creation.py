@@ -68,7 +68,7 @@ class Creation:
         os.fsync(self._descriptor)
 
     def end(self) -> None:
-        """Delete the entry: the session is complete, or nothing of it is left."""
+        """Delete the entry: the session is complete, or all of it was removed."""
         self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
 

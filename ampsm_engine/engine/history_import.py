@@ -25,7 +25,7 @@ _PARTS = ("", "-wal", "-journal")
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What was taken in."""
+    """How much an import has added to the store."""
 
     sessions: int
     iterations: int

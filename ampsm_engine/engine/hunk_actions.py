@@ -2,7 +2,7 @@
 
 A rejection is a commit of ours on the session's branch, as far as the change was committed: subject `ampsm: reject
 ...`, trailers `Ampsm-Session` and `Ampsm-Review: reject <id>` (`restore <id>` for undoing it). Never while amp is at
-work in the session, and never over somebody's own changes. What is rejected while amp works can wait in a queue: the
+work in the session, and never over a person's own changes. What is rejected while amp works can wait in a queue: the
 worker carries it out when the turn has ended.
 """
 
@@ -209,7 +209,7 @@ def stage(
 ) -> StagedChanges:
     """Stage a hunk of what is not committed (None: the whole file); answers what is staged then.
 
-    With `edited` the hunk is staged as somebody has written it anew; Refused when it is of other lines of the file.
+    With `edited` the hunk is staged as a person has rewritten it; Refused when it is of other lines of the file.
     """
     change = _hunk(hunk)
     if change is not None and edited is not None:

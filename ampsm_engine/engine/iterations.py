@@ -239,7 +239,7 @@ def edit_queued(engine: Engine, iteration_id: str, prompt: str) -> None:
 
 
 def drop_queued(engine: Engine, iteration_id: str) -> None:
-    """Take a queued iteration out of the queue; Refused once it has started."""
+    """Remove a queued iteration from the queue; Refused once it has started."""
     engine.store.queue.drop(iteration_id)
     shutil.rmtree(engine.home.iteration(iteration_id).path, ignore_errors=True)
 

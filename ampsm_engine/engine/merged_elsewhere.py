@@ -77,7 +77,7 @@ def find_merged(engine: Engine, repo_root: str | None = None, *, ask_hosts: bool
 
 
 def _judge(engine: Engine, session: Session, *, ask_hosts: bool = True) -> MergedSession | KeptSession | None:
-    """Whether an idle session may go; None where nothing of it is in its base."""
+    """Whether an idle session can be removed; None where none of its work is in its base."""
     proven = merged_check.prove(engine, session)
     in_base = proven.in_base and _is_merged(session, proven)
     how = proven.text if in_base and not proven.taken_back and not proven.uncommitted else ""
@@ -98,7 +98,7 @@ def _judge(engine: Engine, session: Session, *, ask_hosts: bool = True) -> Merge
 def remove_merged(engine: Engine, session_id: str) -> Removed:
     """Move a session that was found to the trash; Refused where not all of its work is merged any more.
 
-    It is looked at once more: whoever was asked may have answered late, and amp have worked there since.
+    It is looked at once more: the answer may have come late, and amp have worked there since.
     """
     resting = next((one for one in _idle_sessions(engine, None) if one.id == session_id), None)
     found = _judge(engine, resting) if resting else None
@@ -124,13 +124,13 @@ def _idle_sessions(engine: Engine, repo_root: str | None) -> list[Session]:
 
 
 def _has_work(session: Session) -> bool:
-    """Whether it has done anything: a session that was made just now is in its base, too."""
+    """Whether a session has any work: a session that was made just now is in its base, too."""
     tip = repository.branch_tip(Path(session.repo_root), session.branch_name)
     return session.status is Status.DONE or (tip is not None and tip != session.base_commit)
 
 
 def _is_merged(session: Session, proven: merged_check.Proven) -> bool:
-    """Whether somebody has merged what is in a base: commits that together change nothing differ from none of them."""
+    """Whether the work was merged into a base: commits that together change nothing are in every base."""
     if proven.how == "ancestor" or session.status is Status.DONE:
         return True
     root = Path(session.repo_root)

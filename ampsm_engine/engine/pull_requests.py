@@ -188,7 +188,7 @@ class _Ends:
     _hunks: dict[str, Sequence[Hunk]] = field(default_factory=dict)
 
     def lines(self, one: Comment) -> tuple[int, int] | None:
-        """The lines of a comment in the pull request itself; None where it has not these."""
+        """The lines of a comment in the pull request itself; None where it does not have them."""
         path, old_path = one.path, one.old_path or one.path
         entry = self.at.in_tree(self.new, path) if one.side is Side.NEW else self.at.in_tree(self.old, old_path)
         if entry is None or not one.line:

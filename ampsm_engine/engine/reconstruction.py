@@ -297,7 +297,7 @@ def _session(engine: Engine, remains: Remains) -> Session:
 
 
 def _folder(written: str) -> str:
-    """The folder that a line of SESSION.md names, where it lies in the worktree: anybody may have written there."""
+    """The folder that a line of SESSION.md names, where it lies in the worktree: the file may be written by anyone."""
     named = re.match(r"`(.+)` \(", written)
     path = PurePosixPath(named[1] if named else "")
     return "" if path.is_absolute() or ".." in path.parts or not path.name else str(path)

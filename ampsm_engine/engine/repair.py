@@ -179,7 +179,7 @@ def _orphan_finding(orphan: Orphan) -> Disagreement:
 
 
 def _scratch_finding(repo: Repo, path: Path, *, apply: bool) -> Disagreement:
-    """A worktree for a script that nobody is at; it holds no work, and `apply` takes it away."""
+    """A worktree for a script that no process uses; it holds no work, and `apply` removes it."""
     text = f"{path} was made to run a script in, and whoever made it is gone"
     if apply:
         scratch.remove(repo, path)

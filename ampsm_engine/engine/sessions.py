@@ -78,7 +78,7 @@ def new(
     it is made for; Refused when that has a session already. `session_id`: on a host of a cluster, the id that the
     session has where it was asked for; None for a new one. `is_ready`: the engine is, and nothing has to be recovered.
     `with_setup`: its worktree is set up before amp begins, where its repository or the user says how; UntrustedCommand
-    where that is a command of the repository's that nobody has trusted yet.
+    where that is a command of the repository's that is not trusted yet.
     """
     engine.check_repository(path)
     _check(engine, prompt, name, run=run)

@@ -80,7 +80,7 @@ def refuse_untrusted(engine: Engine, path: Path, base: str | None, folder: str) 
 def refuse_on_hosts(engine: Engine, path: Path, base: str | None, folder: str, *, is_allowed: bool) -> None:
     """Refused where hosts of a cluster would set a session up with a command of the repository that is not to travel.
 
-    UntrustedCommand where it may, and nobody here has trusted it. git's configuration does not count: hosts have one
+    UntrustedCommand where it may, and is not trusted here. git's configuration does not count: hosts have one
     of their own.
     """
     with contextlib.suppress(NotFound, Unfit, Failed):  # reported when the session is made

@@ -32,7 +32,7 @@ _FIXED = ("-c", "core.quotePath=true", "-c", "diff.suppressBlankEmpty=false")
 
 
 def status(worktree: Path) -> tuple[FileChange, ...]:
-    """What is not committed in a worktree, by path; nobody counts lines here (`files` against None does).
+    """The uncommitted changes of a worktree, by path, without line counts (`files` against None has them).
 
     Ignored files, and the context files of a session, are not in it.
     """
@@ -49,7 +49,7 @@ def from_entries(entries: Iterable[worktree_status.StatusEntry]) -> tuple[FileCh
 
 
 def _is_context(entry: worktree_status.StatusEntry) -> bool:
-    """Whether it is a context file; what a repository tracks beside those is its own."""
+    """Whether a path is a context file; what a repository tracks beside those is its own."""
     own = own_files.OwnFiles() if entry.state == "untracked" else own_files.OwnFiles(frozenset({own_files.CONTEXT}))
     return entry.path.startswith(f"{own_files.CONTEXT}/") and own.holds(entry.path)
 

@@ -72,7 +72,7 @@ def commit_all(
     """Commit everything that differs in a worktree; `branch` is the session's, `base` where that started.
 
     Never committed: ampsm's own files, secrets that git does not track, repositories inside the worktree, sockets:
-    they are in `left_out`, and what the agent staged of them is unstaged. Own files that somebody committed since
+    they are in `left_out`, and what the agent staged of them is unstaged. Own files that were committed since
     `base` are taken out again. Refused while an operation is in progress, with conflicts, with a locked index, and
     when git or a hook says no; everything stays in place then.
     Where the agent switched to another branch, that branch does not move: see `keep_commits_off_branch`.

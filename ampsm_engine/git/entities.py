@@ -1,7 +1,7 @@
 """Repositories, worktrees, commits and changes as this room answers with them: frozen, comparable, picklable values.
 
 Paths inside a repository are text as Python names files: bytes that are no UTF-8 are lone surrogates, and
-whoever shows them cleans them first.
+the code that shows them cleans them first.
 """
 
 from pathlib import Path

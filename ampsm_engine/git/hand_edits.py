@@ -55,7 +55,7 @@ def take(
 ) -> HandEdits | None:
     """Commit what a person left uncommitted, or note it so that it stays out of the iteration's commit (`apart`).
 
-    None without any, and where nobody knows whose they are. What cannot be committed is noted, too.
+    None without any, and where it is unknown whose they are. What cannot be committed is noted, too.
     `message`: subject and body.
     """
     if not worktree_status.entries(worktree):
@@ -212,7 +212,7 @@ def _carried(at: Scratch, base: str, after: str) -> _Carried:
 
 
 def _merged(at: Scratch, mine: TreeEntry | None, old: TreeEntry | None, new: TreeEntry | None) -> TreeEntry | None:
-    """Our file with the change from `old` to `new`; None when that cannot be told line by line."""
+    """Our file with the change from `old` to `new`; None when it cannot be merged line by line."""
     if not (mine and old and new and mine.is_file and old.is_file and new.is_file):
         return None
     content = at.merged(at.content(mine), at.content(old), at.content(new))

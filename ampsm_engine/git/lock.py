@@ -2,7 +2,7 @@
 
 Ours lies in what the worktrees share, held by the kernel, so that no death leaves it behind. It is taken for changes of
 several steps (trash, merge, exclude), and while git registers a new worktree. A single move of one ref, as in
-committing, is safe by git's own means and does not wait here. Nothing of others is ever continued, aborted or unlocked.
+committing, is safe by git's own means and does not wait here. Others' operations are never continued or unlocked.
 """
 
 import contextlib

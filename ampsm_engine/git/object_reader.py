@@ -41,7 +41,7 @@ class ObjectReader:
         return {name: content for name, content in found if content is not None}
 
     def sizes(self, names: Iterable[str]) -> dict[str, int]:
-        """The bytes of each of these objects that is there; Failed where git does not tell."""
+        """The size in bytes of each of these objects that exists; Failed where git does not answer."""
         names = list(names)
         found = zip(names, self._asked("info", names), strict=True)
         return {name: int(told.split()[2]) for name, told in found if told is not None}
@@ -59,7 +59,7 @@ class ObjectReader:
     def _asked(self, command: str, names: Sequence[str], kind: str = "") -> Iterator[bytes | None]:
         """What git answers to a command for each name: the content, or what it is; None for what is not there.
 
-        One that died is asked anew: what nobody read is not what is not there.
+        One that died is asked anew: what was not read may still be there.
         """
         for at in range(0, len(names), _AT_ONCE):
             some = names[at : at + _AT_ONCE]

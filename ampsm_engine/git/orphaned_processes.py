@@ -85,7 +85,7 @@ def _is_dead(pid: int, token: str) -> bool:
 
 
 def _is_direct(pid: int, places: Collection[Path]) -> bool:
-    """Whether it is a git as we start it: `git ... -C PLACE ...`."""
+    """Whether a process is a git that ampsm started: `git ... -C PLACE ...`."""
     words = _words(pid)
     with contextlib.suppress(ValueError, IndexError):
         return words[0].endswith("git") and words[words.index("-C") + 1] in map(str, places)

@@ -1,7 +1,7 @@
 """What ampsm itself puts into a repository: the sessions' worktrees and their context files. Hidden, never carried on.
 
 Two things hide them: lines in the repository's `info/exclude`, and an ignoring file inside each folder, which no
-`.gitignore` further up can overrule. What somebody commits all the same (`git add --force`) is told apart here from
+`.gitignore` further up can overrule. What a person commits all the same (`git add --force`) is told apart here from
 what a repository rightly tracks below a folder of that name. Nothing else of its configuration is written.
 
 Nor are the copies of ignored files that a worktree was given: a file in its own git folder names them.

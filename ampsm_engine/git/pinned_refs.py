@@ -81,7 +81,7 @@ def tip(where: Path, session_id: str) -> str | None:
 def follow_worktree(where: Path, session_id: str, worktree: Path) -> str | None:
     """Keep what was committed in a worktree since `keep_tip`, as the worktree's log of HEAD knows; the commit kept now.
 
-    For a branch that was deleted after somebody committed by hand.
+    For a branch that was deleted after a commit by hand.
     """
     kept = tip(where, session_id)
     with contextlib.suppress(libgit2.AskGit):

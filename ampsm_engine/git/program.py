@@ -125,7 +125,7 @@ class Answer(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether it ended well."""
+        """Whether git ended with exit code 0."""
         return self.code == 0
 
     @property
@@ -246,7 +246,7 @@ class Running:
                 given.close()
 
     def has_ended(self) -> bool:
-        """Whether it has ended by itself; does not wait."""
+        """Whether the process has ended by itself; does not wait."""
         return self._process.poll() is not None
 
     def parts(self) -> Iterator[bytes]:
@@ -475,7 +475,7 @@ def _content(file: IO[bytes]) -> bytes:
 
 
 def _ended(process: subprocess.Popen[bytes], limit: float | None) -> bool:
-    """Whether it ended in time. Popen's own wait with a limit sleeps up to 50 ms too long."""
+    """Whether a process ended in time. Popen's own wait with a limit sleeps up to 50 ms too long."""
     if limit is None:
         process.wait()
     elif hasattr(os, "pidfd_open") and process.poll() is None:

@@ -27,12 +27,12 @@ class TreeEntry:
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a file with lines: no symbolic link, no submodule."""
+        """Whether the entry is a file with lines: no symbolic link, no submodule."""
         return self.mode.startswith("100")
 
     @property
     def is_submodule(self) -> bool:
-        """Whether it is the commit of another repository."""
+        """Whether the entry is the commit of a submodule."""
         return self.mode == GITLINK
 
 

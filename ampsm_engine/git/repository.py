@@ -1,7 +1,7 @@
 """Where a repository is, what a session may start from, its refs, and which operation is in progress in a worktree.
 
 Reads only: by libgit2 in a process that has it loaded (libgit2.py tells what), by the git program else. Damaged refs
-and heads are told from what git says, so that nobody takes them for absent.
+and heads are told from what git says, so that they are not taken for absent.
 """
 
 import contextlib

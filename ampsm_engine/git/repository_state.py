@@ -136,7 +136,7 @@ def _files(common: Path, *hook_folders: str | None) -> dict[str, str]:
 
 
 def _file_stamp(path: Path) -> str:
-    """What tells whether a file is the same; empty when there is none."""
+    """A value that changes with a file; empty when there is none."""
     try:
         about = path.lstat()
         if stat.S_ISLNK(about.st_mode):

@@ -166,7 +166,7 @@ def _usual_mode(folder: Path) -> int:
 
 
 def _unusual_modes(worktree: Path, index: Path, usual: int) -> dict[str, int]:
-    """The files whose permissions git would not give back: it knows of executable and not."""
+    """The files with permissions that git cannot restore: it knows of executable and not."""
     modes = {}
     for path, mode, _, _ in records.in_index(worktree, index=index):
         expected = usual if mode == "100755" else usual & 0o666

@@ -56,7 +56,7 @@ class TrashFolder:
         write_private(self._stage, stage.encode())
 
     def unmark(self) -> None:
-        """Note that no restore is in progress any more."""
+        """Note that no restore is in progress."""
         self._stage.unlink(missing_ok=True)
 
     def take(self, worktree: Path, paths: Iterable[str], admin: Path | None) -> None:
@@ -79,7 +79,7 @@ class TrashFolder:
         _move(self._admin, admin, _MODULES)
 
     def delete(self) -> None:
-        """Delete all of it; the parents too when nothing else is in there."""
+        """Delete the folder; its parents too when they are empty then."""
         delete_tree(self.folder)
         with contextlib.suppress(OSError):
             self.folder.parent.rmdir()
@@ -356,7 +356,7 @@ def _forget(repo: Repo, session_id: str, aside: TrashFolder) -> None:
 
 
 def _fill(repo: Repo, aside: TrashFolder, worktree: Path, branch: str, *, tip: str, work: str | None) -> str | None:
-    """Make the worktree and fill it; a note to tell when HEAD could not go back to its branch."""
+    """Make the worktree and fill it; a note for the user when HEAD could not go back to its branch."""
     if work is None:
         is_free = _is_free(repo, branch, tip)
         where = (worktree, branch) if is_free else ("--detach", worktree, tip)

@@ -1,7 +1,7 @@
 """A file's entry (mode and blob) in a tree, in the index and in the worktree, and trees made of a few entries.
 
 What the worktree holds passes its filters here, as `git add` would have it; its index is only read. Blobs are
-written into the repository, where git sweeps away in its own time what nobody refers to.
+written into the repository, where git deletes in its own time what no ref reaches.
 """
 
 import contextlib

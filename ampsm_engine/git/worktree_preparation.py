@@ -139,7 +139,7 @@ def read_checkout_state(checkout: Path, *hidden: str) -> CheckoutState:
 
 
 def begin_reading_checkout(checkout: Path) -> program.Running:
-    """Let git begin to tell what stands in a checkout; `checkout_state` takes its answer."""
+    """Let git begin to list the state of a checkout; `checkout_state` takes its answer."""
     asked = ("--porcelain", "-z", "--no-renames", "--ignore-submodules=dirty", "--untracked-files=normal", "--ignored")
     return program.begin_reading(checkout, "status", *asked)
 

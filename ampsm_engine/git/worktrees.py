@@ -179,7 +179,7 @@ def recreate(repo: Repo, path: Path, branch: str, session_id: str) -> Worktree:
 
 
 def mark(repo: Repo, path: Path, session_id: str) -> None:
-    """Note beside a worktree whose it is, where its place does not tell."""
+    """Mark a worktree with the id of its session, where its path does not show it."""
     if path != beginnings.hidden_folder(repo) / session_id:
         admin = admin_dir(repo.common_dir, path)
         if admin is not None:
@@ -187,7 +187,7 @@ def mark(repo: Repo, path: Path, session_id: str) -> None:
 
 
 def session_of(repo: Repo, path: Path) -> str:
-    """The id of the session that a worktree was made for; empty where that cannot be told."""
+    """The id of the session that a worktree was made for; empty where it is unknown."""
     if path.parent == beginnings.hidden_folder(repo) and repository.is_session_id(path.name):
         return path.name
     admin = admin_dir(repo.common_dir, path)
@@ -244,7 +244,7 @@ def orphans(repo: Repo, known: Collection[Path], branches: Collection[str] = ())
     """What looks like a session's and is no known session's: worktrees, folders, branches.
 
     `known` are the worktrees and `branches` the branches of all sessions, trashed ones too. Worktrees that the
-    user keeps in the same folder, on branches of another form, are nobody's orphans.
+    user keeps in the same folder, on branches of another form, are no orphans.
     """
     mine = {path.resolve() for path in known}
     all_of_git = listed(repo)
@@ -400,7 +400,7 @@ def _real(pointer: Path) -> tuple[str, str]:
 
 
 def erase(common_dir: Path, worktree: Path) -> None:
-    """Remove a worktree's folder and what git knows of it. Failed when files cannot be deleted."""
+    """Remove a worktree's folder and git's entry of it. Failed when files cannot be deleted."""
     try:
         admin = admin_dir(common_dir, worktree)  # the path is compared while it is there
         delete_tree(worktree)

@@ -43,7 +43,7 @@ class Candidate:
 
 
 class Withdrawn(Exception):
-    """A session cannot come along any more; nothing of it was changed, and the others may go on."""
+    """A session was withdrawn; it is unchanged, and the others may go on."""
 
     def __init__(self, session_id: str, reason: AmpsmError) -> None:
         super().__init__(session_id, reason)
@@ -64,7 +64,7 @@ def considered(
 ) -> Candidate:
     """Look at a session as the ordinary merge does; Refused for what that refuses. Changes nothing.
 
-    The message is drafted. `asks`: find out, too, what somebody has to say yes to.
+    The message is drafted. `asks`: find the questions that have to be answered, too.
     """
     now = situation.look(engine.store, session_id, options.onto, repo=repo)
     situation.refuse(tuple(situation.obstacles(engine.store, now)))

@@ -351,7 +351,7 @@ def _shown(piece: ChangePiece) -> GuiltyLines:
 
 
 class _AnswerFile:
-    """The answers about one repository by what they are about. What is no such file is an empty one."""
+    """The stored answers of one repository, by their subject. A file that cannot be read counts as empty."""
 
     def __init__(self, home: Home, root: str) -> None:
         name = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]

@@ -67,7 +67,7 @@ def put(now: Situation, conflict: RewriteConflict, message: str) -> None:
 
 
 def waits(engine: Engine, now: Situation, merge: Merge, stopped: Stopped) -> ConflictsWait:
-    """Let the operation rest with its conflict; the error that tells it."""
+    """Let the operation wait with its conflict; the error that reports it."""
     plan = journal.read(merge)
     plan = replace(plan, position=stopped.position, given="", given_tree="", accepted="", conflicts=plan.conflicts + 1)
     paths = [file.path for file in stopped.conflict.files]

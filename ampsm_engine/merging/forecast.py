@@ -54,7 +54,7 @@ class _Budget:
         self.pending = 0
 
     def allows(self) -> bool:
-        """Whether one more may be looked for; else it is left open."""
+        """Whether one more answer may be computed; else it is left open."""
         if self._seconds is None:
             return True
         if self._until is None:
@@ -261,7 +261,7 @@ def _touches(root: Path, tip: _Tip) -> frozenset[str]:
 
 
 class _ForecastCache:
-    """Answers by a key that names commits, of several kinds. What is no such file is an empty one."""
+    """Stored answers by a key that names commits, of several kinds. A file that cannot be read counts as empty."""
 
     def __init__(self, home: Home, root: Path) -> None:
         name = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:16]

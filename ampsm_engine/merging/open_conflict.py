@@ -154,7 +154,7 @@ def _keep_markers(engine: Engine, merge: Merge, worktree: Path, paths: Sequence[
 
 
 def reopen(engine: Engine, session_id: str, path: str) -> Conflicts:
-    """Put a resolved file back into conflict, as it was laid out; what was made of it is gone then."""
+    """Lay a resolved file out in conflict again; its resolution is lost."""
     _, session = _mine(engine, session_id)
     worktree = Path(session.worktree_path)
     with lock.writer(repository.common_dir(Path(session.repo_root)), f"reopen {session_id}"):
@@ -173,7 +173,7 @@ def _mine(engine: Engine, session_id: str) -> tuple[Merge, Session]:
 
 
 def prompt_for(engine: Engine, session_id: str) -> str:
-    """What amp is told to do about an open conflict."""
+    """The prompt that has amp resolve an open conflict."""
     found = conflicts(engine, session_id)
     session = engine.store.sessions.get(session_id)
     target = found.merge.target or session.base_branch
@@ -247,7 +247,7 @@ def show_resolution(engine: Engine, session_id: str) -> Reviewed:
 def accept(engine: Engine, session_id: str, tree: str = "", *, keep_markers: bool = False) -> Conflicts:
     """Take amp's resolution for good: that of `tree`, or the one that was shown last.
 
-    Each file without markers counts as resolved; with `keep_markers`, each file. Refused when nobody looked at it, or
+    Each file without markers counts as resolved; with `keep_markers`, each file. Refused when it was not reviewed, or
     it changed since, and when a file is still in conflict: choices that cannot be told from a file's lines (binary,
     deleted, submodules) that amp did not touch stay open.
     """

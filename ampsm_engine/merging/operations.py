@@ -78,7 +78,7 @@ def _overtaken(engine: Engine, now: Situation) -> Refused:
 
 
 def _ended(engine: Engine, merge: Merge, objects: ObjectStore | None = None) -> MergeResult:
-    """Publish what was asked for, and answer what came of it all."""
+    """Publish as the options ask, and answer the result of the whole operation."""
     plan = journal.read(merge)
     session = engine.store.sessions.get(merge.session_id)
     published: tuple[Published, ...] = ()
@@ -128,7 +128,7 @@ def continue_(
 ) -> MergeResult:
     """Go on after a conflict was resolved: to the end, or to the next conflict (ConflictsWait). Opens no editor.
 
-    `answered`: what somebody said yes to, see `questions`; `keep_markers`: lines that look like them are meant.
+    `answered`: the answers that say yes, see `questions`; `keep_markers`: lines that look like them are meant.
     """
     from ampsm_engine.merging import conflict_steps
 

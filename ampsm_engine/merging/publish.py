@@ -56,7 +56,7 @@ def _refuse_stale(root: Path, target: str, remote: str) -> None:
 
 
 def all_of(session: Session, merge: Merge, options: Options) -> tuple[Published, ...]:
-    """Do all that is asked for besides; what fails is told in its place."""
+    """Carry out all publishing that was asked for; each failure is reported in its place."""
     root = Path(session.repo_root)
     found: list[Published] = []
     if options.patch:

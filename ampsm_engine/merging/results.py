@@ -57,7 +57,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """What can be told of an operation before anything happens."""
+    """The findings about an operation before anything is changed."""
 
     session_id: str
     target: str

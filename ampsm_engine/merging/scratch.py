@@ -56,7 +56,7 @@ class ScratchWorktree:
             self._held = private_folder.hold(self.path)
 
     def end(self) -> None:
-        """Take it away, with what runs in it still."""
+        """Remove the worktree, and end the processes that still run in it."""
         if self._held is None and not os.path.lexists(self.path):
             return
         _take_away(self._repo, self.path, self.mark)

@@ -399,7 +399,7 @@ def _start_beyond_target(store: Store, now: Situation) -> str:
 
 
 def _start_of_work(store: Store, now: Situation) -> str:
-    """Where the session's own work begins; empty where nothing tells."""
+    """Where the session's own work begins; empty where it is not known."""
     session, root, tip = now.session, now.root, now.branch_tip
     began = session.base_commit if repository.resolves(root, session.base_commit) else ""
     if began == tip:

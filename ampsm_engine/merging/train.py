@@ -4,7 +4,7 @@ They are put onto each other as objects, and the script judges the whole in a sc
 finds the one at fault (`fault_search`); what passed before it lands, it is set aside, and the others go on. What one
 move of the branch brings is one commit that was tried; each session has its entry in the journal, and can be undone.
 Whoever is killed leaves the branch at such a commit: the same train again goes on from there. Until the branch has
-moved, all entries go back; from then on, all go forward, whoever has to see to it.
+moved, all entries go back; from then on, all go forward, also by a later process.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ Why = Literal["script", "conflict", "refused", "nothing"]
 
 
 class BaseMoved(Exception):
-    """The target is not where it was: what was tried on it has to be tried again."""
+    """The target has moved: what was tried on it has to be tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def run(
 ) -> TrainResult:
     """Bring sessions in, in this order; Refused when the scripts do not pass on the branch as it is.
 
-    Unanswered when somebody has to say yes first: `again` is the command that asks for the same. Nothing is changed
+    Unanswered when a question has no yes: `again` is the command that asks for the same. Nothing is changed
     then. Failed when a signal ends a script; what landed before stays.
     """
     session_ids = tuple(dict.fromkeys(session_ids))
@@ -149,7 +149,7 @@ class _Train:
         self._engine, self._repo, self._target, self._options = engine, repo, target, options
         self._combined, self._judge, self._report = combined, judge, report
         self._is_given = is_given
-        """Whether a person said by which script all of them are judged: what their own ones say matters to nobody."""
+        """Whether a person chose the script that judges all of them: then their own scripts do not count."""
         self._base = self._began = ""
         self._candidates: dict[str, Candidate] = {}
         self._links: dict[str, Link] = {}

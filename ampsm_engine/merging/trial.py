@@ -183,7 +183,7 @@ def _drop_old_logs(folder: Path) -> None:
 
 
 class _PassedTrees:
-    """The trees of a repository that these scripts passed on, and when. What is no such file is an empty one."""
+    """Trees of a repository that these scripts passed on, and when. A file that cannot be read counts as empty."""
 
     def __init__(self, home: Home, root: Path, scripts: Sequence[FolderScript]) -> None:
         name = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]

@@ -1,7 +1,7 @@
 """Series of values to draw, made of a summary. Pure: the screens and the report draw the same.
 
 A plot has as many labels as each of its series has values; a value that is not known is None, and is left out of the
-drawing. Labels are text of people's and repositories': whoever shows them cleans them.
+drawing. Labels are text of people's and repositories': the screen or page that shows them cleans them.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ class Plot:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to draw."""
+        """Whether all values of the plot are zero or unknown."""
         return not any(value for one in self.series for value in one.values)
 
 

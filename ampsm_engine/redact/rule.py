@@ -259,7 +259,7 @@ class Rule:
         return self.secrets(subject.text, found) if found and self.follows(subject, position) else ()
 
     def is_spelt(self, anchor: str) -> bool:
-        """Whether an anchor is written as it has to be."""
+        """Whether an anchor has the upper and lower case that the rule requires."""
         return self._spelt is None or (anchor.isascii() and self._spelt(anchor) == anchor)
 
     def _found_before(self, subject: ScannedText, position: int) -> Sequence[SecretSpan]:

@@ -5,7 +5,7 @@
              every write is one transaction and records its facts inside it
     PatientStore   a Store that retries while the database is busy or its disk is full
     ReadOnlyStore  a Store that leaves the database as it is, whatever that is
-    follow   the board, and again at each change, whoever made it
+    follow   the board, and again at each change by any process
 
 peewee and sqlite3 are known in this room and nowhere else. What comes out are the frozen values of `model`.
 """

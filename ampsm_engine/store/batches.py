@@ -119,7 +119,7 @@ class Batches(StorePart):
     def start(self, batch: Batch, items: Sequence[BatchItem], prepare: Callable[[], None] = lambda: None) -> Batch:
         """Enter a batch with its items; Refused when its id is taken. Fact: batch-started.
 
-        `prepare` is called once the id is known to be free, and before anybody else can take it or see the batch.
+        `prepare` is called once the id is known to be free, and before another process can take it or see the batch.
         """
         with self._db.writing():
             if self._db.select('SELECT 1 FROM "batchRuns" WHERE id = ?', (batch.id,)):
@@ -262,7 +262,7 @@ class Batches(StorePart):
     def end(self, batch_id: str, state: BatchState, *, reason: str | None = None) -> bool:
         """Let a batch rest in a state; whether it was at work until then. NotFound. Fact: batch-ended.
 
-        None has ended that has an item which somebody took up again meanwhile.
+        A batch with an item that was resumed meanwhile has not ended.
         """
         with self._db.writing():
             batch = self.get(batch_id)

@@ -145,7 +145,7 @@ class Database:
     def open(self) -> None:
         """Make, migrate or check the database; Unfit when this ampsm cannot use it.
 
-        Every other method does so too when nobody did before: once a process.
+        Every other method does so too when none did before: once a process.
         """
         with self._translating():
             self._connections.leave_parent()
@@ -358,7 +358,7 @@ def _code(reason: Exception) -> int:
 
 
 def _translated(database: Database, reason: Exception) -> AmpsmError:
-    """The error that a user is told; a corrupt database is replaced by a recovered one."""
+    """The error for the user; a corrupt database is replaced by a recovered one."""
     code = _code(reason)
     where = f"The database {database.path}"
     if code in _CORRUPT:

@@ -49,7 +49,7 @@ class MeasuredIteration(NamedTuple):
 
     @property
     def is_ended(self) -> bool:
-        """Whether it is settled with an outcome."""
+        """Whether the iteration is settled with an outcome."""
         return self.state == State.SETTLED and self.outcome is not None
 
     @property
@@ -59,7 +59,7 @@ class MeasuredIteration(NamedTuple):
 
     @property
     def moment(self) -> str:
-        """When it began, or was queued where it has not begun; a timestamp."""
+        """When the iteration began, or was queued where it has not begun; a timestamp."""
         return self.start_time or self.queued_at
 
 

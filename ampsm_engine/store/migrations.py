@@ -277,7 +277,7 @@ def add_measurements(connection: sqlite3.Connection) -> None:
 
 
 def add_tags(connection: sqlite3.Connection) -> None:
-    """The eighth version: tags of a person's own, and sessions that were put away."""
+    """The eighth version: tags of a person's own, and archived sessions."""
     predecessor.execute_all(connection, _TAGS)
 
 
@@ -353,7 +353,7 @@ def read_state(connection: sqlite3.Connection) -> SchemaState:
 
 
 def refuse_foreign(found: SchemaState, path: Path) -> None:
-    """Unfit when the database is newer than this program, or not one of ours."""
+    """Unfit when the database is newer than this program, or of another program."""
     if found.application == APPLICATION:
         if found.version > LATEST:
             raise Unfit(

@@ -60,7 +60,7 @@ class Reviews(StorePart):
         return frozenset((str(file_name(path)), key) for path, key in found)
 
     def mark_viewed(self, session_id: str, pairs: Collection[tuple[str, str]], *, viewed: bool) -> None:
-        """Set or take away marks; NotFound without the session. What is so already stays."""
+        """Set or remove marks; NotFound without the session. A mark that is so already stays."""
         with self._db.writing():
             records.session(self._db, session_id)
             ordered, now = sorted(set(pairs)), timestamps.now()
@@ -223,7 +223,7 @@ class Reviews(StorePart):
     def queue_rejection(self, rejection: "Rejection") -> "Rejection":
         """Add a rejection that waits for the end of the turn that runs; NotFound without the session.
 
-        Refused when no iteration of it is at work any more: nobody would come for it.
+        Refused when no iteration of it is at work any more: no worker would take it up.
         """
         with self._db.writing():
             records.session(self._db, rejection.session_id)

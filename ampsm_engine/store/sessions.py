@@ -52,7 +52,7 @@ _AWAY = """(s."archivedAt" IS NOT NULL AND s.status != 'running'
 
 
 class SessionFilter(NamedTuple):
-    """Which sessions a list has: those that fit all of it."""
+    """Which sessions a list has: those that meet all conditions."""
 
     repo_root: str | None = None
     statuses: Sequence[Status] = ()
@@ -154,7 +154,7 @@ class Sessions(StorePart):
         """Add a session, with the pull request that it begins from, and what is true of it from then on.
 
         Refused when its id is taken, or its worktree by another session. Facts: created, and `facts`, a kind and a
-        text each; a setup command that waits is one of them, and must not be forgotten by whoever is killed here.
+        text each; a setup command that waits is one of them, and must not be lost by a process that is killed here.
         """
         with self._db.writing():
             if self._db.select("SELECT 1 FROM sessions WHERE id = ?", (session.id,)):

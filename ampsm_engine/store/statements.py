@@ -37,7 +37,7 @@ PLAIN = {
 """The columns, by table, whose texts must come back as they went in: ids, paths, branches, commits, states, times."""
 
 PATHS = frozenset({"path", "old_path", "now_path"})
-"""The columns, of whichever table, that hold a path inside a repository: `rows.file_name` reads them."""
+"""The columns, of any table, that hold a path inside a repository: `rows.file_name` reads them."""
 
 _PLAIN = {table: frozenset(names.split()) for table, names in PLAIN.items()}
 

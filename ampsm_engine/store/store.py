@@ -151,7 +151,7 @@ class PatientStore(Store):
         self.tried(super().copy_when_due)
 
     def data_version(self) -> int:
-        """Return what `Database.data_version` tells, once the database can be used."""
+        """Return the value of `Database.data_version`, once the database can be used."""
         return int(self.tried(super().data_version))
 
     @property
@@ -275,7 +275,7 @@ class FileBell:
 
     @property
     def is_heard(self) -> bool:
-        """Whether it rings at all: from the first wait on, on a system that tells of files."""
+        """Whether writes are noticed: from the first wait on, where the system reports changes of files."""
         return self._events is not None
 
     def wait(self, seconds: float) -> bool:

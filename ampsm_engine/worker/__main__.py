@@ -62,7 +62,7 @@ class Worker:
     async def work(self) -> None:
         """Adopt and run until nothing is left to do or no slot is free.
 
-        A home that cannot be used for a while is waited for: who dies of it leaves the queue to nobody.
+        A home that cannot be used for a while is waited for: without a worker the queue would stand still.
         """
         deadline = math.inf
         while True:

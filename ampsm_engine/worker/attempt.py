@@ -1,4 +1,4 @@
-"""One attempt of an iteration: amp started, followed through its files until it is gone, ended where it has to be.
+"""Runs one attempt of an iteration: starts amp, follows its files until it ends, and ends it where it has to be.
 
 A child and an adopted orphan are followed by the same code.
 """
@@ -134,7 +134,7 @@ class Reason(StrEnum):
 
 @dataclass(slots=True)
 class AmpMonitor:
-    """Follows one amp until it is gone, records what it says, and ends it where it has to be ended.
+    """Follows an amp until it ends, records its output, and ends it when it has to be ended.
 
     What is recorded is always the whole tally: recorded again, it is the same, so nothing is ever counted twice.
     """

@@ -1,4 +1,4 @@
-"""One iteration from its start, or its adoption, to amp's end: attempts, and the pauses between them.
+"""Runs one iteration from its start, or its adoption, to amp's end: attempts, and the pauses between them.
 
 What the end means is decided in amp/endings.py; what follows from it in settle.py. The store, short questions to git
 and the end of what amp left running block the event loop, for nothing else has to be looked after meanwhile; what may

@@ -186,7 +186,7 @@ class _Ours:
     """Commits that merges may have pushed."""
 
     def left_of(self, part: StateDifference) -> StateDifference | None:
-        """The part less what ampsm did; None when nothing is left of it."""
+        """The part of a difference that ampsm did not make; None when nothing is left."""
         if part.kind == repository_state.WORKTREE:
             path = Path(part.name)
             in_the_making = part.before is None and bool(worktrees.session_of(self.repo, path))

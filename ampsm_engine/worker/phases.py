@@ -108,7 +108,7 @@ class Phases:
 
     Each ends when it is cancelled, and when a stop was asked for and the time that `stop.commit` gives to the whole
     stage is over: the git that it waits for is ended then. What its work makes of that is the answer after a stop; a
-    cancellation goes on to whoever cancelled.
+    cancellation goes on to the canceller.
     """
 
     def __init__(self, stop: StopRequest, settings: Settings) -> None:

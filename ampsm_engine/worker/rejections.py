@@ -1,7 +1,7 @@
 """Rejections brought to their end: those that waited for amp's turn to end, and those whose program was killed.
 
 Each is carried out in one piece, or refused with its reason. What is to change is written down, and kept, before it is
-begun, so that whoever comes after a kill does what is left of it, and nothing twice.
+begun, so that the process after a killed one does what is left of it, and nothing twice.
 """
 
 from collections.abc import Collection, Sequence

@@ -74,7 +74,7 @@ def mark_by_hand(session_id: str) -> str:
 def run_by_hand(home: Home, session_id: str) -> Iterator[None]:
     """Let the next iteration know, while the block lasts, that the script is run by hand.
 
-    That stays known when the program is killed: nobody else would end the script before amp begins.
+    That stays known when the program is killed: nothing else would end the script before amp begins.
     """
     run = home.iteration(session_id)
     run.path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -182,7 +182,7 @@ class Settlement:
         return (fold.result.text if fold.result else "") or fold.last_text
 
     def _keep_commits(self, result: str) -> None:
-        """Commit everything amp changed to the session's branch, or leave it where it is and tell of it."""
+        """Commit all changes of amp to the session's branch, or leave them and record why."""
         if not self.worktree.is_dir():
             self.facts.append(("lost-worktree", f"the worktree is gone: {self.worktree}"))
             self.commit_refused = True

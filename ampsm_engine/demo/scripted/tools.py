@@ -242,7 +242,7 @@ def _read(path: str) -> str:
 
 
 def _apply_patch(text: str) -> str:
-    """Adds, updates and deletes files as the patch tells."""
+    """Add, update and delete files by the text of a patch."""
     changed = [_apply(kind, _absolute(path), body) for kind, path, body in _sections(text)]
     summary = "\n".join(
         f"{file['type']}: {str(file['uri'])[7:]} (+{file['additions']}/-{file['deletions']})" for file in changed

@@ -2,7 +2,7 @@
 
 First the checkouts are moved, then the branch: a death between the two leaves the branch before, and the same call
 again goes on, as does the call that goes back. What is not committed is never overwritten, ignored files neither, and
-a checkout that git left half moved is brought back without touching what anybody else changed.
+a checkout that git left half moved is brought back without touching what others changed.
 """
 
 import contextlib
@@ -257,7 +257,7 @@ def _stamp(file: Path | str) -> Stamp:
 
 
 def _holds(path: Path, name: str, entry: TreeEntry | None) -> bool:
-    """Whether a file lies there as a commit has it."""
+    """Whether a file in the checkout is as a commit has it."""
     if entry is None or not (path / name).is_file():
         return False
     return program.read(path, "hash-object", "--path", name, "--", name).line == entry.blob

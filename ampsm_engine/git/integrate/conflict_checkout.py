@@ -76,7 +76,7 @@ def lay_out_next(worktree: Path, conflict: RewriteConflict) -> LaidOut:
 
 
 def required_conflict(worktree: Path) -> LaidOut:
-    """The conflict that lies in a worktree; NotFound when there is none."""
+    """The conflict in a worktree; NotFound when there is none."""
     found = laid(worktree)
     if found is None:
         raise NotFound(f"No conflict of a merge lies in {worktree}.", f"git -C {worktree} status")
@@ -86,7 +86,7 @@ def required_conflict(worktree: Path) -> LaidOut:
 def finish(worktree: Path) -> str:
     """The commit of a resolved conflict, as an object. Refused while a path is unmerged, naming it.
 
-    A commit that somebody made in the worktree (`git commit`, `git cherry-pick --continue`) is taken as it is. Where
+    A commit that was made by hand in the worktree (`git commit`, `git cherry-pick --continue`) is taken as it is. Where
     nothing is left of a picked commit, that is `onto` itself.
     """
     now = required_conflict(worktree)
@@ -287,7 +287,7 @@ def mark_in_progress(worktree: Path, git_dir: Path, laid: LaidOut) -> None:
 def put_back(worktree: Path, work: str) -> None:
     """Lay out again what `stash_commit.write` wrote down of a worktree in conflict; may be done again.
 
-    What came since is gone from there, ignored files and secrets aside: keep it before. Refused while somebody holds
+    What came since is gone from there, ignored files and secrets aside: keep it before. Refused while a process holds
     the index.
     """
     laid = required_conflict(worktree)
@@ -305,7 +305,7 @@ def put_back(worktree: Path, work: str) -> None:
 
 
 def _remove_untracked(worktree: Path) -> None:
-    """Take away what came untracked; what was there before comes back with the rest."""
+    """Delete untracked files that came with the conflict; those of before come back with the rest."""
     entries = [entry for entry in worktree_status.entries(worktree) if entry.state == "untracked"]
     kept = {left.path for left in staging.choose(worktree, entries).left_out}
     for entry in entries:

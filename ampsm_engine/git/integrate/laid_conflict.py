@@ -13,7 +13,7 @@ _NOTE = "ampsm-conflict.json"
 
 
 def laid(worktree: Path) -> LaidOut | None:
-    """The conflict that lies in a worktree, also after a crash; None when there is none of ours."""
+    """The conflict in a worktree, also after a crash; None when ampsm has laid out none."""
     note = repository.git_dir(worktree) / _NOTE
     try:
         return _from_json(json.loads(note.read_bytes()), worktree)
@@ -25,7 +25,7 @@ def laid(worktree: Path) -> LaidOut | None:
 
 
 def write(git_dir: Path, laid: LaidOut) -> None:
-    """Note that a conflict lies in a worktree, by its git folder."""
+    """Note that a worktree holds a conflict, in its git folder."""
     write_private(git_dir / _NOTE, json.dumps({**asdict(laid), "worktree": str(laid.worktree)}).encode())
 
 

@@ -46,7 +46,7 @@ class ChangePiece(NamedTuple):
 
     @property
     def line(self) -> int:
-        """The first line of it in the new version; 0 for a path as a whole."""
+        """The first line of the piece in the new version; 0 for a path as a whole."""
         return self.change.at if self.change else 0
 
 

@@ -171,7 +171,7 @@ class CommitLine(NamedTuple):
 
 
 class RangeCommit(NamedTuple):
-    """A commit of a range, with what a squash has to know of it."""
+    """A commit of a range, with the data that a squash needs."""
 
     sha: str
     ours: bool
@@ -180,7 +180,7 @@ class RangeCommit(NamedTuple):
 
     @property
     def merge(self) -> bool:
-        """Whether it has several parents."""
+        """Whether the commit has several parents."""
         return len(self.parents) > 1
 
 

@@ -75,7 +75,7 @@ class PlannedCommit:
 
     @property
     def merge(self) -> bool:
-        """Whether it has several parents."""
+        """Whether the commit has several parents."""
         return len(self.parents) > 1
 
 
@@ -153,7 +153,7 @@ class LaidOut:
 
 @dataclass(frozen=True, slots=True)
 class ConflictHunk:
-    """One conflict inside a file, as it lies there between its markers."""
+    """A conflict inside a file, with both sides between its markers."""
 
     number: int
     """From 1, among those that are left."""
@@ -169,7 +169,7 @@ class ConflictHunk:
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """A path with a conflict in a worktree, as the index and the file tell it now."""
+    """A path with a conflict in a worktree, as index and file are now."""
 
     path: str
     kind: ConflictKind

@@ -417,7 +417,7 @@ def _trees_before(
 
 
 def _trees_after(work: SquashWork, manual: Sequence[RangeCommit]) -> _Trees:
-    """The trees of the branch with all but the first 0, 1, 2 ... of the commits taken back from it."""
+    """The trees of the branch with all but the first 0, 1, 2 ... of the commits reverted."""
     found: _Trees = [work.tree]
     for commit in reversed(manual):
         ours = found[0]

@@ -254,7 +254,7 @@ def _parsed_merge(output: bytes) -> tuple[str, tuple[ConflictFile, ...]]:
 
 
 def conflict_files(entries: Iterable[IndexEntry]) -> tuple[ConflictFile, ...]:
-    """Conflicts from the unmerged entries of an index; their kinds are not told yet."""
+    """Conflicts from the unmerged entries of an index; their kinds are not known yet."""
     files: dict[str, dict[str, Stage]] = {}
     for path, mode, name, stage in entries:
         files.setdefault(path, {})[stage] = Stage(mode, name)
@@ -289,7 +289,7 @@ def _with_kind(file: ConflictFile, said: list[tuple[tuple[str, ...], str, str]])
 
 
 def conflict_kind(file: ConflictFile, told: ConflictKind | None = None) -> ConflictKind:
-    """The kind of a conflict, as told by git and by the sides that there are."""
+    """The kind of a conflict, by git's message and by the sides that exist."""
     stages = [stage for stage in (file.base, file.ours, file.theirs) if stage]
     if any(stage.mode == records.GITLINK for stage in stages):
         return "submodule"
