@@ -83,7 +83,7 @@ SETTINGS = {
         _time("iteration.retry-delay", 20, "before the first retry; doubled for each further one"),
         Setting("iteration.keep-strays", False, "do not end programs that amp or a script left running"),
         _time("silence.tell", 600, "without output from amp before you are notified", 1),
-        _time("silence.tell-in-tool", 1800, "the same while a tool of amp is running", 1),
+        _time("silence.tell-in-tool", 1800, "without output while amp runs a tool before you are notified", 1),
         _time("silence.stop", 3600, "of silence, no tool running, before amp is stopped; 0: never"),
         _time("silence.lost-connection", 180, "of silence after amp lost its server before it is stopped", 1),
         _time("stop.interrupt", 10, "for amp to end after SIGINT"),

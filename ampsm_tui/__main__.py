@@ -63,7 +63,7 @@ def open_screens(*, read_only: bool = False, review: str | None = None) -> int:
 
 
 def _started_differ() -> "Differ | None":
-    """The diff process; None where it cannot be started, which the review tells when it asks for it."""
+    """The diff process; None where it cannot be started, which the review reports when it needs it."""
     from ampsm_engine.errors import Failed
     from ampsm_tui.differ.client import Differ
 

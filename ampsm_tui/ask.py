@@ -59,7 +59,7 @@ async def ask_until_answered(
 
 
 def ignore(_: AmpsmError) -> None:
-    """Take no note of why there is no answer: the notice that the board is stale tells it, or the counts do."""
+    """Take no note of why there is no answer: the notice of a stale board says it, or the counts do."""
 
 
 async def call_side_process(question: Callable[[], T]) -> T:

@@ -14,7 +14,7 @@ from rich.cells import cell_len, get_character_cell_size
 from ampsm_engine.plain_text import visible
 
 LONGEST_LINE = 2_000
-"""Characters of a line that anybody looks at; a name may have ten thousand, a line of output millions."""
+"""Characters of a line that are read at most; a name may have ten thousand, a line of output millions."""
 
 LONGEST_TEXT = 1_000_000
 """Characters of a text of many lines."""
@@ -77,7 +77,7 @@ def cut(text: str, room: int) -> str:
 
 
 def cut_start(path: str, room: int) -> str:
-    """The end of a clean path in at most `room` cells: it tells more than its beginning."""
+    """The end of a clean path in at most `room` cells: it says more than its beginning."""
     if cells(path) <= room:
         return path
     while path and cells(path) > room - 1:

@@ -33,7 +33,7 @@ def call_after(node: MessagePump, delay: float, callback: Callable[[], object]) 
 
 
 def resize_after_all(app: App[Any], event: events.Resize) -> None:
-    """Tell the screen of the terminal's new size, unless it hears of it soon as it should.
+    """Post the terminal's new size to the screen, unless Textual does so soon as it should.
 
     Where the timer that Textual waits for is lost, no screen would hear of this size, nor of any later one.
     """
@@ -55,5 +55,5 @@ class LastingNotification(Notification):
 
     @property
     def has_expired(self) -> bool:
-        """Whether its time is over."""
+        """Whether the time of the notification is over."""
         return self.raised_at + self.timeout <= time.time()

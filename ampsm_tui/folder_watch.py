@@ -42,7 +42,7 @@ class FolderEvents(Protocol):
     """Folders at most; each session has an equal part."""
 
     async def add(self, folders: Sequence[str]) -> None:
-        """Tell of these folders, too; of those that are not there nothing is told."""
+        """Watch these folders, too; those that are not there are left out."""
 
     def close(self) -> None:
         """End the watch and report no further change."""
@@ -120,7 +120,7 @@ class _FolderWatch:
 
 
 def folder_events(hear: Heard) -> FolderEvents:
-    """What tells of changes on this system; OSError where nothing can be had."""
+    """A watch of folders as this system has it; OSError where the system gives none."""
     return LinuxEvents(hear) if inotify.is_reliable() else WatchFiles(hear)
 
 

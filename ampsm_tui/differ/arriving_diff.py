@@ -1,4 +1,4 @@
-"""One review as the screens hold it: what is asked for, its files, what has arrived of them, and who waits for more.
+"""A review as the screens hold it: what is asked for, its files, what has arrived of them, the calls that wait.
 
 All of one pair of trees, and never changed by what happens to the worktree: `refresh` answers with another review.
 """
@@ -98,7 +98,7 @@ class ArrivingDiff:
         self._listener = callback
 
     def focus(self, index: int, near: Iterable[int] = (), *, coloured: bool = True, worded: bool = True) -> None:
-        """Tell what is looked at: one file, and others on the screen or next to it, nearest first.
+        """Send which files are looked at: one file, and others on the screen or next to it, nearest first.
 
         Patches come by nearness to it; colours and words come of these files, and those wanted before are dropped.
         """

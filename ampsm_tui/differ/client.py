@@ -66,7 +66,7 @@ class Transport:
 
     @property
     def pid(self) -> int:
-        """The id of the process."""
+        """The process id of the diff process."""
         return self._process.pid
 
     def attach(self, heard: Callable[[Any, bytes], None], ended: Callable[[], None]) -> None:
@@ -408,7 +408,7 @@ class Differ:
             self.send(*message)
 
     def _give_up(self, reason: AmpsmError) -> None:
-        """Start no other process, and tell those who read what they will not get."""
+        """Start no other process, and fail every review and every waiting call."""
         self._is_closed = True
         reviews = tuple(self._reviews.values())
         self._fail(reason)

@@ -42,7 +42,7 @@ class StyleTable:
         return len(self._styles) > _MOST
 
     def of(self, style: CellStyle) -> str:
-        """The key of a style."""
+        """The key of a style, which the table holds from now on."""
         key = self._keys.get(style)
         if key is None:
             number = len(self._styles)

@@ -66,7 +66,7 @@ class Clusters:
 
     @property
     def is_full(self) -> bool:
-        """Whether no stand-in is left."""
+        """Whether few stand-ins are left."""
         return len(self._stand_ins) > self._LAST - self._FIRST - 64
 
     def of(self, text: str) -> str:

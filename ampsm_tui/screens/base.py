@@ -51,7 +51,7 @@ class AppScreen(Screen[ScreenResultType]):
             self.call_after_refresh(self.focused.scroll_visible, animate=False)
 
     def offers(self, key_id: str) -> bool:  # noqa: ARG002 - of screens whose keys live only now and then
-        """Whether a key does something at this moment, so that the line of keys names it; pressed, it tells why not."""
+        """Whether a key does something now, so that the line of keys names it; if not, pressing it says why."""
         return True
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -95,7 +95,7 @@ class ConfirmScreen(Dialog[bool]):
             yield Button(f"{self._no}  n", id="no", compact=True)
 
     def on_resize(self) -> None:
-        """Another size: what of the sentence has no room is scrolled to, and the answers stay."""
+        """Give the sentence the room that the answers leave; what has none is scrolled to."""
         self.call_after_refresh(self._make_room)
 
     def _make_room(self) -> None:
@@ -155,7 +155,7 @@ class LetterMenu(Dialog[str]):
         yield Menu(*options, compact=True)
 
     def on_key(self, event: events.Key) -> None:
-        """A letter chooses its line."""
+        """Choose the line that begins with the letter that was pressed."""
         for line in self._lines:
             if event.character == line.letter:
                 event.stop().prevent_default()
@@ -184,7 +184,7 @@ class ProgressScreen(Dialog[None]):
         self._progress = progress
 
     def compose_body(self) -> ComposeResult:
-        """One line with how far it is."""
+        """Yield a line that says how many items are done."""
         yield Static(self._progress.line, id="at", markup=False)
 
     def show(self) -> None:
@@ -192,7 +192,7 @@ class ProgressScreen(Dialog[None]):
         self.query_one("#at", Static).update(self._progress.line)
 
     def action_cancel(self) -> None:
-        """What is begun comes to its end; nothing after it begins."""
+        """Let the current item come to its end, and begin no further one."""
         self._progress.unwanted = True
         self.show()
 

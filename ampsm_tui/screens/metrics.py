@@ -182,7 +182,7 @@ class MetricsScreen(TableScreen):
         self.live = LiveAnswer(self, self._ask, self._show, pause=LONG_PAUSE)
 
     def compose(self) -> ComposeResult:
-        """What is shown, the sums, plot and table, keys."""
+        """The head, the sums, the plot, the table and the line of keys."""
         yield self._head
         yield self._sums
         yield StaleNotice()

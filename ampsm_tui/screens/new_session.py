@@ -75,7 +75,7 @@ class FormResult(NamedTuple):
 
 
 class Field(Horizontal):
-    """One line of the form: its name, a control, and below it what is wrong; `touched` once a person was in it."""
+    """A line of the form: its name, a control, and below it what is wrong; `touched` once a person was in it."""
 
     DEFAULT_CSS = """
     Field {
@@ -447,7 +447,7 @@ def _about(draft: SessionDraft, notes: str) -> str:
 
 
 def _count_of(draft: SessionDraft) -> str:
-    """How many sessions a form makes, where that is more than one; empty while that cannot be told."""
+    """How many sessions a form makes, where that is more than one; empty while that is not known."""
     try:
         many = draft.variants
     except AmpsmError:

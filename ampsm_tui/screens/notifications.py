@@ -89,7 +89,7 @@ class NoticeList(OptionList):
 
 
 class NotificationsScreen(AppScreen[None]):
-    """One line a kind, and one for each place."""
+    """Which notifications are sent and where: a line for each kind and each place."""
 
     CSS_PATH = "notifications.tcss"
     TITLE = "notifications"

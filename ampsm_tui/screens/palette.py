@@ -32,7 +32,7 @@ class CommandBox(CommandPalette):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Hold the cursor still."""
+        """Turn the blinking of the cursor off."""
         self.query_one(CommandInput).cursor_blink = False
 
 
@@ -84,7 +84,7 @@ NAME_SHARE = 0.5
 
 
 class PaletteEntry(NamedTuple):
-    """One line of the palette."""
+    """A line of the command palette: an action or a theme."""
 
     name: str
     keys: str

@@ -215,7 +215,7 @@ class SettingsScreen(AppScreen[None]):
         self.app.theme = app_of(self).settings.text("ui.theme")
 
     def on_setting_row_entered(self, event: SettingRow.Entered) -> None:
-        """Show what the setting means."""
+        """Show below the list what the setting means."""
         self._row, self._leaving = event.row, False
         self._explain(event.row)
 

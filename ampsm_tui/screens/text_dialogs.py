@@ -158,7 +158,7 @@ class KeptTextScreen(Dialog[bool]):
                 area.move_cursor(area.document.end)
 
     def written(self) -> str:
-        """What stands in the box."""
+        """The text in the box, as it is now."""
         return self.query_one(TextArea).text
 
     @on(Input.Changed)

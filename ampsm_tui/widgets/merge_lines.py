@@ -184,7 +184,7 @@ class MergeHead(TextLine):
     """
 
     def show(self, word: str, name: str, target: str, branch: str) -> None:
-        """`Merge fix login → main`."""
+        """Show session and branch, such as `Merge fix login → main`."""
         left = [Piece(f"{word}  ", "quiet"), Piece(one_line(name, 300), "name")]
         if target:
             left += [Piece("  →  ", "quiet"), Piece(one_line(target, 200), "name")]

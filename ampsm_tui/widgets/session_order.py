@@ -42,7 +42,7 @@ class Arrangement:
         return replace(self, status=next(status for status in order if status in present))
 
     def next_sort(self) -> "Arrangement":
-        """The next way to sort."""
+        """The arrangement with the next of the ways to sort."""
         return replace(self, sort=SORTS[(SORTS.index(self.sort) + 1) % len(SORTS)])
 
     def next_group(self, rows: Sequence[BoardRow]) -> "Arrangement":

@@ -151,7 +151,7 @@ class TextView(DraggedText, ScrollView, can_focus=True):
         self.scroll_to(y=self.scroll_y + lines, animate=False)
 
     def action_page(self, pages: float) -> None:
-        """A part of a screen."""
+        """Scroll by a part of what is on the screen."""
         self.scroll_to(y=self.scroll_y + round(pages * max(2, self.size.height)), animate=False)
 
     def action_end(self, end: int) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class EntryKind(StrEnum):
-    """What an entry is about."""
+    """The kinds of entries that a timeline has."""
 
     ITERATION = "iteration"
     COMMIT = "commit"
@@ -227,7 +227,7 @@ class Timeline(DraggedText, ScrollView, can_focus=True):
 
     @property
     def entry(self) -> TimelineEntry | None:
-        """The one under the cursor."""
+        """The entry under the cursor."""
         return self.entries[self._index()] if self.entries else None
 
     def show(self, entries: tuple[TimelineEntry, ...], at: datetime) -> None:

@@ -114,7 +114,7 @@ class RunActions:
         self._changed()
 
     def remove(self) -> None:
-        """Remove the run, its sessions to the trash, after what that takes away was told."""
+        """Remove the run, its sessions to the trash, after a question that says what that takes away."""
         batch = self._batch()
         if batch is None:
             self._report_no_run()

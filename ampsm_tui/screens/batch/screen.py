@@ -47,7 +47,7 @@ class RunsScreen(RunActionsScreen):
         self.actions = RunActions(self, self._selected, self.live.renew)
 
     def place(self) -> LastPlace:
-        """The list of the runs."""
+        """The place of the screen: the list of the runs."""
         return LastPlace("runs", "")
 
     def compose(self) -> ComposeResult:
@@ -116,7 +116,7 @@ class RunScreen(RunActionsScreen):
         self.actions = RunActions(self, self._selected, self.live.renew)
 
     def place(self) -> LastPlace:
-        """This run, by its name once that is known."""
+        """The place of the screen: its run, by name once that is known."""
         name = self._view.batch.name if self._view is not None else self.batch_id
         return LastPlace("run", self.batch_id, name=name)
 
@@ -162,7 +162,7 @@ class RunScreen(RunActionsScreen):
         return view.batch.state in (BatchState.RUNNING, BatchState.STOPPING)
 
     def _leave(self, reason: AmpsmError) -> None:
-        """Leave a run that is gone or cannot be told of; the reason is shown, unless it was removed from here."""
+        """Leave a run that is gone or cannot be read; the reason is shown, unless the run was removed from here."""
         if not self.actions.has_removed:
             show_error(self, reason)
         self.dismiss(None)
@@ -222,7 +222,7 @@ class RunScreen(RunActionsScreen):
             app_of(self).opener.open_session(row.session.id)
 
     def action_review(self) -> None:
-        """Read what an item changed."""
+        """Open the review of the item under the cursor."""
         if (item := self._item()) is not None and (row := self._session_of(item)) is not None:
             app_of(self).opener.open_review(row.session)
 

@@ -158,7 +158,7 @@ class ConflictPane:
             self._show_file(self.state)
 
     def show(self) -> None:
-        """Show all that is known."""
+        """Show files, conflict and status as they are known now."""
         self.head.show("Conflicts", self.session.name, self.sides.ours, self.session.branch_name)
         state = self.state
         if state is None:

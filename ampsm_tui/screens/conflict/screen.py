@@ -72,7 +72,7 @@ class ConflictScreen(AppScreen[object]):
         self.amp = ConflictForAmp(self, self.pane, self.choices)
 
     def place(self) -> LastPlace:
-        """The merge of this session."""
+        """The place of the screen: the merge of its session."""
         return LastPlace("merge", self.session_id)
 
     def compose(self) -> ComposeResult:

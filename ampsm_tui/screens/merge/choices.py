@@ -81,7 +81,7 @@ class MergeChoices:
         return kind == "merge" or what == "what"
 
     def open(self) -> None:
-        """Show what would be done."""
+        """Ask for the plan and show it with the choices."""
         self._pane.go_to("plan")
         self._pane.text.focus()
         self._renew_plan()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class MergeOutcome:
-    """What a merge came to."""
+    """The result of a merge, as its last step shows it, with undo and trash."""
 
     def __init__(self, screen: AppScreen[None], pane: MergePane, checks: MergeChecks, choices: MergeChoices) -> None:
         self._screen = screen

@@ -78,7 +78,7 @@ class MergeScreen(AppScreen[None]):
         self.run = MergeRun(self, self.pane, self.checks, self.choices, self.outcome)
 
     def place(self) -> LastPlace:
-        """The merge of this session."""
+        """The place of the screen: the merge of its session."""
         return LastPlace("merge", self.session_id)
 
     def compose(self) -> ComposeResult:
@@ -93,7 +93,7 @@ class MergeScreen(AppScreen[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Begin where the session stands."""
+        """Begin at the step that the session's merge has reached."""
         self.choices.restore_message()
         self.pane.text.focus()
         self.pane.show_head()

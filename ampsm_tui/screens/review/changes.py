@@ -219,7 +219,7 @@ class ReviewChanges:
         return True
 
     def _is_staged(self, chosen: "_Chosen") -> bool:
-        """Whether all that is chosen is in the index, as was told last."""
+        """Whether all that is chosen is in the index, as it was last shown."""
         file = chosen.file
         if chosen.rows is not None and file.body is not None:
             in_whole = {row for row in chosen.rows if file.body.hunk_at(row) in file.staged}
@@ -233,7 +233,7 @@ class ReviewChanges:
         self._pane.view.refresh()
 
     def mark_staged(self, reading: DiffReading) -> None:
-        """Let a reading that is about to be shown tell what of it is rejected, and staged where it is not committed."""
+        """Mark in a reading that is about to be shown what is rejected, and what of uncommitted changes is staged."""
         reading.rejected = self._waiting_keys()
         if self._pane.range == UNCOMMITTED:
             reading.staged = self._staged

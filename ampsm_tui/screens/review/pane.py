@@ -176,7 +176,7 @@ class DiffPane:
 
 
 class FileView(NamedTuple):
-    """How a file was shown."""
+    """How a file was shown: what was folded, and what was added around hunks."""
 
     shape: Shape
     is_filtered: bool

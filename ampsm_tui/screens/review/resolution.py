@@ -58,7 +58,7 @@ class ResolutionScreen(DiffScreen):
 
     @in_background
     async def action_refresh(self) -> None:
-        """Show what lies there now."""
+        """Read the files of the conflict again and show the diff."""
         await self.loader.open(RANGE, is_same=self.pane.reading is not None)
 
     def action_accept(self) -> None:

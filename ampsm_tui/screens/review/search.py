@@ -230,11 +230,11 @@ class ReviewSearch:
 
     @property
     def is_active(self) -> bool:
-        """Whether something is searched for."""
+        """Whether there is a pattern to search for."""
         return self._matches is not None
 
     def open(self) -> None:
-        """Let the pattern be typed."""
+        """Open the line that a pattern is typed in."""
         self._origin = self._view.cursor
         self._box.open("/", self._matches.needle.text if self._matches else "")
 
@@ -419,7 +419,7 @@ class FileFilter:
 
     @property
     def is_active(self) -> bool:
-        """Whether files are left out."""
+        """Whether the filter leaves files out."""
         return bool(self._text)
 
     def open(self) -> None:

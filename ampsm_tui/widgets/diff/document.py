@@ -153,7 +153,7 @@ class Document:
         return min(bisect_right(self.tops, at), len(self.files)) - 1
 
     def row(self, at: int) -> Row:
-        """The row at a place."""
+        """The row at a place of the whole diff, from 0."""
         file = self.file_at(at)
         return self.layout(file).row(at - self.tops[file])
 

@@ -1,4 +1,4 @@
-"""The column beside a diff: which part of it one sees, where comments and matches are. Repainted cell by cell."""
+"""The column beside a diff: which part is on the screen, where comments and matches are. Repainted cell by cell."""
 
 from collections.abc import Iterable
 from typing import ClassVar

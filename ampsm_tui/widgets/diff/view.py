@@ -172,7 +172,7 @@ class DiffView(Widget, can_focus=True):
     # Painting.
 
     def repaint(self) -> None:
-        """Paint all rows again."""
+        """Paint all rows of the view again."""
         self._strips.forget()
         self.viewport.forget()
         self.refresh()
@@ -237,7 +237,7 @@ class DiffView(Widget, can_focus=True):
         self._show(before, top)
 
     def land(self, at: int) -> None:
-        """Go to a row that one jumps to: near the top, unless it is in view with something below it."""
+        """Go to a row from further away: it is shown near the top, unless it is in view with something below it."""
         y = self.viewport.y_of(at)
         room = self.size.height
         if y is not None and 1 <= y <= room * 2 // 3:

@@ -76,7 +76,7 @@ class Block:
         return self._searched
 
     def take(self, answer: ToolResult) -> None:
-        """The call has its answer."""
+        """Take the result of the tool call."""
         self.answer = answer
         self._searched = None
 

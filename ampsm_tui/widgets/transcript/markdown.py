@@ -36,7 +36,7 @@ CODE = {
 
 _DENSE = re.compile(r"[\[\]*_`<>!|]")
 _DENSEST = 0.4
-"""The share of marks above which a text is no Markdown that anybody wrote, and slow to read."""
+"""The share of marks above which a text is not taken for Markdown, which would be slow to read."""
 
 Line = list[Segment]
 
