@@ -30,10 +30,10 @@ def main(*, screens: "Callable[..., int] | None" = None) -> None:
 
         if tmux_status.print_status_line():
             sys.exit(0)
+    from ampsm_engine import COLLECTOR_OF_COMMAND
     from ampsm_engine.cli.entry_point import run
 
-    # A command makes many small values and ends: looking for cycles among them would cost a tenth of its time.
-    gc.set_threshold(100_000, 50, 50)
+    gc.set_threshold(*COLLECTOR_OF_COMMAND)
     code = run(sys.argv[1:], screens=screens)
     if "textual" in sys.modules or "concurrent.futures.thread" in sys.modules:
         sys.exit(code)

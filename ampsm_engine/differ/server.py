@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from ampsm_engine import COLLECTOR_OF_DIFF_PROCESS
 from ampsm_engine.differ.comparison import Comparison, ComparisonRequest
 from ampsm_engine.differ.job_queue import JobQueue, JobTimedOut
 from ampsm_engine.differ.protocol import Frames, frame
@@ -293,7 +294,7 @@ def _time_out(_number: int, _frame: object) -> None:
 
 def main() -> None:
     """Serve on standard input and output."""
-    gc.set_threshold(20_000, 50, 1_000)
+    gc.set_threshold(*COLLECTOR_OF_DIFF_PROCESS)
     signal.signal(signal.SIGPROF, _time_out)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     server = Server(sys.argv[1] if len(sys.argv) > 1 else "")

@@ -1,16 +1,14 @@
 """The garbage collector's settings while the app runs: it looks at what is new, a little at a time.
 
-A full collection looks at every object: 86 ms with a large review or 50,000 events, all of it for nothing. With these
-settings collections take 12 to 30 ms. What is there to stay is set aside (`gc.freeze`) as soon as it is made, and
-collected once its screen is gone.
+A full collection looks at every object, all of it for nothing. What is there to stay is set aside (`gc.freeze`) as
+soon as it is made, and collected once its screen is gone. The figures are in `ampsm_engine/__init__.py`.
 """
 
 import contextlib
 import gc
 from collections.abc import Iterator
 
-_RARELY = 10_000
-"""Collections of the middle generation before a full one."""
+from ampsm_engine import COLLECTOR_OF_APP, MIDDLE_COLLECTIONS_WHILE_LOADING
 
 _is_on = False
 
@@ -19,7 +17,7 @@ def turn_on() -> None:
     """Begin to collect, after the first frame: what was imported is set aside."""
     global _is_on  # noqa: PLW0603 - there is one collector
     gc.freeze()
-    gc.set_threshold(2_000, 3, 1_000)
+    gc.set_threshold(*COLLECTOR_OF_APP)
     gc.enable()
     _is_on = True
 
@@ -28,7 +26,7 @@ def turn_on() -> None:
 def without_full_collections() -> Iterator[None]:
     """Put full collections off while much is being made."""
     young, middle, old = gc.get_threshold()
-    gc.set_threshold(young, middle, _RARELY)
+    gc.set_threshold(young, middle, MIDDLE_COLLECTIONS_WHILE_LOADING)
     try:
         yield
     finally:
