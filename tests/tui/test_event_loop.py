@@ -41,7 +41,7 @@ app = AmpsmApp(engine, follow(engine.store), board=board, settings=engine.settin
 STEPS = (
     ("", "fix login"), ("enter", "+ Answer"), ("v", "return 42"), ("c", "Comment"), ("x", "x"), ("ctrl+g", "not sent yet"),
     ("t", "viewed"), ("q", "Leave the review?"),
-    ("y", "m writes a follow-up"), ("M", "Enter: the plan"), ("enter", "What will happen"), ("escape", "All is well"),
+    ("y", "m writes a follow-up"), ("M", "Enter: the plan"), ("enter", "What will happen"), ("escape", "Enter: the plan"),
     ("escape", "m writes a follow-up"), ("q", "STATUS"), ("a", "New session"), ("escape", "STATUS"), ("comma", "Settings"),
     ("escape", "STATUS"), ("at", "needs you"), ("escape", "STATUS"),
 )
