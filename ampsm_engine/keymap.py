@@ -310,7 +310,7 @@ KEYS: dict[str, Key] = {
         Key("review.search", (SEEK,), _REVIEW, "search, a regular expression"),
         Key("review.next", (NEXT,), _REVIEW, "to the next match, or what is not viewed"),
         Key("review.previous", (BEFORE,), _REVIEW, "to the match before"),
-        Key("review.filter", (ONLY_FILES,), _REVIEW, "show only some files"),
+        Key("review.filter", (ONLY_FILES,), _REVIEW, "show only some files: by name, unviewed, viewed, commented"),
         Key("review.files", (TAB,), _REVIEW, "into the list of files, and back"),
         Key("review.jump", (JUMP,), _REVIEW, "to a file, by typing some of its name"),
         Key("review.zen", (BESIDE,), _REVIEW, "hide or show the list of files"),

@@ -30,6 +30,10 @@ MOST_QUOTED = 64 * 1024
 """Bytes of a rejected change that are kept for the prompt."""
 
 
+class NothingRejected(Refused):
+    """A session has no rejection that could be undone."""
+
+
 def reject(
     engine: Engine,
     session_id: str,
@@ -172,11 +176,11 @@ def undo_reject(engine: Engine, rejection_id: str) -> Rejection:
 
 
 def undo_last(engine: Engine, session_id: str) -> Rejection:
-    """Bring back what was rejected last, or take it out of the queue; Refused when there is nothing."""
+    """Bring back what was rejected last, or take it out of the queue; NothingRejected when there is nothing."""
     every = engine.store.reviews.rejections(session_id)
     active = [one for one in every if not one.undone_at and one.state is not RejectionState.REFUSED]
     if not active:
-        raise Refused("Nothing is rejected in this session.", f"ampsm diff {session_id}")
+        raise NothingRejected("Nothing is rejected in this session.", f"ampsm diff {session_id}")
     return undo_reject(engine, active[-1].id)
 
 

@@ -70,6 +70,7 @@ _ALSO_CALLED = {
     "compare.adopt": "keep choose",
     "review.reject": "discard revert drop",
     "review.stage": "add index",
+    "review.filter": "unviewed only narrow hide find search",
     "review.send": "submit send comments",
     "review.mark": "viewed tick",
 }

@@ -240,3 +240,27 @@ async def test_settings_that_are_changed_in_front_of_a_review_hold_in_it_at_once
         changed = [file.additions + file.deletions for file in screen.view.document.files if not file.is_gone]
         assert changed[0] == max(changed)
         desk.sees_not('return bool(re.fullmatch("[a-z][a-z0-9]*", name))')
+
+
+async def test_a_comment_on_a_selection_that_goes_over_two_files_says_that_it_is_on_one(reviewed: Reviewed) -> None:
+    async with reviewed.open() as desk:
+        view = reviewed.screen.view
+        second = view.document.tops[1]
+        for start, end in ((second - 1, second), (second, second - 1), (0, second + 2)):
+            view.go(start)
+            await reviewed.press("V")
+            view.go(end)
+            await reviewed.press("c")
+            desk.sees("The selection is of several files; a comment is on lines of one file")
+            assert desk.app.screen is reviewed.screen
+            await reviewed.press("escape")
+        await reviewed.to("Makefile")
+        await reviewed.press("V", "j", "c")
+        desk.sees("No line is selected; a comment is on lines of one file")
+
+
+async def test_undo_without_a_rejection_names_the_keys_that_undo_a_merge(reviewed: Reviewed) -> None:
+    async with reviewed.open(settings=Settings({"keys.session.merge": "f9", "keys.merge.undo": "f8"})) as desk:
+        await reviewed.press("u")
+        await reviewed.until(lambda: "Nothing to undo here" in desk.text, "the answer")
+        desk.sees("no hunk is rejected; a merge is undone with f9,", "then f8")

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine.keymap import KEYS
+from ampsm_tui.screens.palette import ScreenActions
 from ampsm_tui.widgets.diff.overview import Overview
 from ampsm_tui.widgets.diff.search import SearchPattern
 from tests.tui.desk import Desk
@@ -79,3 +81,39 @@ async def test_the_count_of_a_search_follows_the_diff(reviewed: Reviewed) -> Non
         desk.sees("/session no match")
         await reviewed.press("escape")
         assert not any("─" in overview.paint(y).text for y in range(overview.size.height))
+
+
+@pytest.mark.parametrize("width", [50, 64, 80, 120])
+async def test_the_head_names_the_filter_of_the_files_at_every_width(reviewed: Reviewed, width: int) -> None:
+    async with reviewed.open((width, 30)) as desk:
+        assert " only " not in desk.lines[0]
+        await reviewed.press("ampersand")
+        await desk.type("unviewed")
+        await reviewed.press("enter")
+        assert " only unviewed" in desk.lines[0]
+        await reviewed.press("slash")
+        await desk.type("session")
+        await reviewed.press("enter")
+        assert " only unviewed" in desk.lines[0]
+        await reviewed.press("escape")
+        assert re.search(r"viewed\s*$|\d+/\d+\s*$", desk.lines[0]), "the progress stays"
+        await reviewed.press("escape")
+        assert " only " not in desk.lines[0]
+
+
+async def test_where_the_filter_leaves_no_file_a_comment_is_refused_with_a_sentence(reviewed: Reviewed) -> None:
+    async with reviewed.open() as desk:
+        await reviewed.press("ampersand")
+        await desk.type("nowhere")
+        await reviewed.press("enter", "c")
+        desk.sees("No file is shown, so there is no line to comment on")
+
+
+async def test_the_palette_finds_the_filter_of_files_by_what_it_leaves(reviewed: Reviewed) -> None:
+    async with reviewed.open():
+        for typed in ("unviewed", "only"):
+            hits = [hit async for hit in ScreenActions(reviewed.screen).search(typed)]
+            assert max(hits, key=lambda hit: hit.score).help == KEYS["review.filter"].meaning
+        assert KEYS["review.filter"].meaning in [
+            hit.help async for hit in ScreenActions(reviewed.screen).search("viewed")
+        ]

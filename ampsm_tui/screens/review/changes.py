@@ -121,7 +121,12 @@ class ReviewChanges:
         """Bring back what was rejected last."""
         from ampsm_engine.engine import hunk_actions
 
-        made = await ask(hunk_actions.undo_last, app_of(self._screen).engine, self._pane.session.id)
+        try:
+            made = await ask(hunk_actions.undo_last, app_of(self._screen).engine, self._pane.session.id)
+        except hunk_actions.NothingRejected:
+            sentence = "no hunk is rejected; a merge is undone with {session.merge}, then {merge.undo}"
+            app_of(self._screen).show_toast(f"Nothing to undo here: {with_keys(self._screen, sentence)}")
+            return
         self._report_restored(made)
 
     async def _take_back(self, rejection_id: str) -> None:

@@ -165,16 +165,27 @@ class ReviewComments:
     def write(self) -> None:
         """Write a comment on the selected lines, the line, the hunk or the file; on a comment, edit that."""
         row, reading = self._pane.row, self._pane.reading
-        if row is None or reading is None:
+        if reading is None:
+            return
+        if row is None:
+            app_of(self._screen).show_toast("No file is shown, so there is no line to comment on")
             return
         if row.kind is RowKind.NOTE:
             self.edit()
             return
-        place = remarked(self._view.document, self._view.cursor, self._view.selected_from)
+        start = self._view.selected_from
+        document = self._view.document
+        is_across = start is not None and document.row(start).file != row.file
+        place = None if is_across else remarked(document, self._view.cursor, start)
         if place is None:
-            sentence = (
-                "No line to comment on; on a file's head {review.comment} comments on it, on a hunk's on its lines"
-            )
+            if is_across:
+                sentence = "The selection is of several files; a comment is on lines of one file"
+            elif start is not None:
+                sentence = "No line is selected; a comment is on lines of one file"
+            else:
+                sentence = (
+                    "No line to comment on; on a file's head {review.comment} comments on it, on a hunk's on its lines"
+                )
             app_of(self._screen).show_toast(with_keys(self._screen, sentence))
             return
         self._write_on(CommentPlace(reading.document.files[place.file].path, place.side, place.first, place.last))

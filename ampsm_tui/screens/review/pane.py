@@ -50,6 +50,8 @@ class DiffPane:
         self.unsent = 0
         """Comments that were not sent to amp."""
         self.search_status = ""
+        self.filter_text = ""
+        """The filter that leaves files out; empty without one."""
         self.staging_status = ""
         self.waiting_status = ""
         """What waits for the end of amp's turn."""
@@ -139,6 +141,7 @@ class DiffPane:
                 self.unsent,
                 self.search_status,
                 "  ".join(word for word, is_on in switches if is_on),
+                self.filter_text,
                 "  ".join(word for word in (self.waiting_status, self.staging_status) if word),
             )
         )

@@ -428,7 +428,7 @@ class FileFilter:
 
     def apply(self, text: str) -> None:
         """Show the files that fit a text; all with an empty one."""
-        self._text = text
+        self._text = self._pane.filter_text = text
         document = self._pane.view.document
 
         def change() -> None:

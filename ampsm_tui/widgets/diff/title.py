@@ -28,11 +28,16 @@ class ReviewStatus:
     search: str = ""
     manner: str = ""
     """What is switched on: wrap, whitespace ignored."""
+    filter: str = ""
+    """The filter that leaves files out, as it was typed; empty without one."""
     news: str = ""
 
 
 READABLE = 10
 """Cells of a name below which it says nothing."""
+
+LEAST_FILTER = cells("  only unviewed")
+"""Cells that the filter of the files is given, however little room there is."""
 
 BAR = 10
 """Cells of the bar that shows how much is viewed."""
@@ -42,7 +47,19 @@ class ReviewHead(TextLine):
     """Name and range at the left, progress at the right: that stays however little room there is."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        *("-name", "-range", "-quiet", "-plus", "-minus", "-progress", "-done", "-comments", "-search", "-news"),
+        *(
+            "-name",
+            "-range",
+            "-quiet",
+            "-plus",
+            "-minus",
+            "-progress",
+            "-done",
+            "-comments",
+            "-search",
+            "-filter",
+            "-news",
+        ),
     }
     DEFAULT_CSS = """
     ReviewHead {
@@ -56,6 +73,7 @@ class ReviewHead(TextLine):
         & > .-done { color: $success; text-style: bold; }
         & > .-comments { color: $accent; text-style: bold; }
         & > .-search { color: $accent; }
+        & > .-filter { color: $accent; }
         & > .-news { color: $warning; }
     }
     """
@@ -78,18 +96,26 @@ class ReviewHead(TextLine):
         right = _right(now, words=True, has_bar=True)
         if pieces_width(right) + pieces_width(_left(now)) > width - 2:
             right = _right(now, words=True)
-        if pieces_width(right) > width - 16 or pieces_width(right) + pieces_width(_left(now)[:3]) > width - 2:
+        if (
+            pieces_width(right) > width - 16
+            or pieces_width(right) + pieces_width(_left(now)[: 4 if now.filter else 3]) > width - 2
+        ):
             right = _right(now, words=False)
-        if pieces_width(right) > width - 10:
+        reserved = min(LEAST_FILTER, cells(_filter(now)))
+        if pieces_width(right) > width - 10 - reserved:
             right = right[-1:]
         room = width - pieces_width(right) - 2
         left: list[Piece] = []
         for piece in _left(now):
-            if pieces_width(left) + cells(piece.text) <= room:
+            free = max(0, room - pieces_width(left) - (reserved if piece.style == "range" else 0))
+            if cells(piece.text) <= free:
                 left.append(piece)
                 continue
-            if piece.style == "range" or (piece.style == "name" and room - pieces_width(left) >= READABLE):
-                left.append(Piece(cut(piece.text, max(0, room - pieces_width(left))), piece.style))
+            if piece.style == "range":
+                left.append(Piece(cut(piece.text, free), piece.style))
+                continue
+            if piece.style == "filter" or (piece.style == "name" and free >= READABLE):
+                left.append(Piece(cut(piece.text, free), piece.style))
             elif piece.style == "minus":
                 left.pop()  # one of two counts would be misread
             break
@@ -100,12 +126,17 @@ def _left(now: ReviewStatus) -> list[Piece]:
     files = f"  {now.files:,} file{'s' * (now.files != 1)}"
     return [
         Piece(one_line(now.range, 80), "range"),
+        *([Piece(_filter(now), "filter")] if now.filter else []),
         Piece(f"  {now.manner}" if now.manner else "", "search"),
         Piece("  " + one_line(now.name, 80), "name"),
         Piece(files, "quiet"),
         Piece(f"  +{now.additions:,}", "plus"),
         Piece(f" -{now.deletions:,}", "minus"),
     ]
+
+
+def _filter(now: ReviewStatus) -> str:
+    return f"  only {one_line(now.filter, 60)}" if now.filter else ""
 
 
 def _right(now: ReviewStatus, *, words: bool, has_bar: bool = False) -> list[Piece]:
