@@ -117,3 +117,61 @@ async def test_the_palette_finds_the_filter_of_files_by_what_it_leaves(reviewed:
         assert KEYS["review.filter"].meaning in [
             hit.help async for hit in ScreenActions(reviewed.screen).search("viewed")
         ]
+
+
+def standing(reviewed: Reviewed) -> tuple[object, ...]:
+    """What the view stands on: its row under the cursor, its top, and which files and hunks are folded."""
+    view = reviewed.screen.view
+    folds = [(file.path, file.shape.folded, frozenset(file.shape.closed)) for file in view.document.files]
+    return view.row, view.viewport.top, folds
+
+
+async def at_the_lowest_line(reviewed: Reviewed) -> tuple[object, ...]:
+    """Go to the middle of the diff, with the cursor in the line of the view that the box for a pattern takes."""
+    await reviewed.to("docs/ending.txt")
+    view = reviewed.screen.view
+    view.go(view.viewport.places()[-1][0])
+    await reviewed.desk.settle()
+    assert view.viewport.y_of(view.cursor) == view.size.height - 1
+    return standing(reviewed)
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+async def test_a_search_that_is_given_up_goes_back_to_where_it_began(reviewed: Reviewed, is_kept: bool) -> None:
+    async with reviewed.open((100, 24)) as desk:
+        before = await at_the_lowest_line(reviewed)
+        await reviewed.press("slash")
+        await desk.type("var a")
+        assert not reviewed.file("static/app.min.js").shape.folded, "it shows what it has found"
+        if is_kept:
+            await desk.type("zz")
+            assert reviewed.file("static/app.min.js").shape.folded
+        await reviewed.press("enter" if is_kept else "escape")
+        assert standing(reviewed) == before
+        assert reviewed.screen.search.is_active == is_kept
+        if is_kept:
+            desk.sees("/var azz no match")
+
+
+async def test_each_letter_of_a_search_looks_from_where_it_began(reviewed: Reviewed) -> None:
+    async with reviewed.open((100, 24)) as desk:
+        await reviewed.to("docs/ending.txt")
+        await reviewed.press("slash")
+        await desk.type("a")
+        await desk.type("ll:")  # before the start alone: around the end
+        await reviewed.press("backspace", "backspace", "backspace", "f", "o", "u", "r")
+        await reviewed.press("enter")
+        row = reviewed.screen.view.row
+        assert row is not None
+        assert reviewed.screen.view.document.files[row.file].path == "docs/ending.txt"
+        assert reviewed.file("static/app.min.js").shape.folded, "only its last match stays unfolded"
+
+
+async def test_a_pattern_that_is_no_expression_says_so(reviewed: Reviewed) -> None:
+    async with reviewed.open() as desk:
+        await reviewed.press("slash")
+        await desk.type("nowhere(")
+        desk.sees("/nowhere( not a valid expression")
+        desk.sees_not("no match")
+        await reviewed.press("backspace", "backspace", "z", "enter")
+        desk.sees("/nowherz no match")

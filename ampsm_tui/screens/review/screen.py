@@ -165,8 +165,8 @@ class DiffScreen(AppScreen[None]):
 
     @on(ReviewBox.Done)
     def _end_typing(self, message: ReviewBox.Done) -> None:
-        if not message.is_kept and message.what == "/":
-            self.search.clear()
+        if message.what == "/":
+            (self.search.keep if message.is_kept else self.search.cancel)()
         elif not message.is_kept:
             self.filter.apply("")
         self.view.focus()

@@ -14,6 +14,7 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import run_while_open
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.pane import DiffPane
+from ampsm_tui.screens.review.search_start import SearchStart
 from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.document import Document, File
 from ampsm_tui.widgets.diff.file_tree import wanted
@@ -223,8 +224,8 @@ class ReviewSearch:
         self._box = box
         self._matches: MatchIndex | None = None
         self._counting: MatchIndex | None = None
-        self._origin = 0
-        """The row on which typing began."""
+        self._start: SearchStart | None = None
+        """Where typing began."""
         self._marked: tuple[object, ...] = ()
         pane.listeners.append(self._update_status)
 
@@ -235,20 +236,38 @@ class ReviewSearch:
 
     def open(self) -> None:
         """Open the line that a pattern is typed in."""
-        self._origin = self._view.cursor
+        self._start = SearchStart(self._pane)
         self._box.open("/", self._matches.needle.text if self._matches else "")
 
     def find(self, text: str) -> None:
-        """Go to the first match from where typing began, and count the others; an empty text ends the search."""
+        """Go to the first match from where typing began, and count the others; an empty text ends the search.
+
+        Without a match, cursor and view are where typing began.
+        """
         if not text:
-            self._view.go(self._origin)
-            self.clear()
+            self.cancel()
             return
         matches = self._begin(SearchPattern(text))
-        run_while_open(self._screen, self._seek(matches, self._origin), group="search", exclusive=True)
+        run_while_open(self._screen, self._seek(matches), group="search", exclusive=True)
+
+    def keep(self) -> None:
+        """End the typing and keep the search; without a match, cursor and view go back to where typing began."""
+        if self._view.source.here is None:
+            self._go_back()
+            self._pane.update_counts()
+
+    def cancel(self) -> None:
+        """End typing and search, and bring cursor and view back to where typing began."""
+        self._go_back()
+        self.clear()
+
+    def _go_back(self) -> None:
+        if self._start is not None:
+            self._start.restore(is_typing=self._box.has_class("-open"))
 
     def find_again(self) -> None:
         """Count the matches in another diff that is shown, and stay where the cursor is."""
+        self._start = SearchStart(self._pane)
         if self._matches is None:
             return
         matches = self._begin(self._matches.needle)
@@ -275,7 +294,7 @@ class ReviewSearch:
             if has_more and view.cursor == matches.row(index, row):
                 self._show_match(index, row, ordinal + way)
                 return
-        jump = self._jump(matches, view.cursor, way, is_first=False)
+        jump = self._jump(matches, view.cursor, way)
         run_while_open(self._screen, jump, group="jump", exclusive=True)
 
     def clear(self) -> None:
@@ -294,11 +313,16 @@ class ReviewSearch:
         view.source.matches, view.source.here = needle.spans, None
         return matches
 
-    async def _seek(self, matches: MatchIndex, origin: int) -> None:
-        """Go to the first match from a row on, then count the rest."""
+    async def _seek(self, matches: MatchIndex) -> None:
+        """Go to the first match from where typing began, or back to there, then count the rest."""
         self._counting = matches
         try:
-            await self._jump(matches, origin, 1, is_first=True)
+            at = self._start.row if self._start is not None else self._view.cursor
+            found = await self._found(matches, at, 1, is_first=True)
+            if self._matches is matches:
+                self._go_back()  # what was found for fewer letters is folded again
+                if found is not None:
+                    self._show_match(*found, 0, self._start)
             self._view.repaint()  # not before: the place and its marks are one frame
             self._pane.schedule_update()
         finally:
@@ -323,27 +347,32 @@ class ReviewSearch:
             run_while_open(self._screen, self._pane.reading.fetch_grown(), group="lines")
             self._pane.update_counts()
 
-    async def _jump(self, matches: MatchIndex, at: int, way: int, *, is_first: bool) -> bool:
-        """Go to the next match from a row, around the end too; whether there is one."""
+    async def _jump(self, matches: MatchIndex, at: int, way: int) -> None:
+        """Go to the next match beyond a row, around the end too."""
+        found = await self._found(matches, at, way, is_first=False)
+        if found is not None:
+            self._show_match(*found, 0 if way > 0 else -1)
+
+    async def _found(self, matches: MatchIndex, at: int, way: int, *, is_first: bool) -> tuple[int, int] | None:
+        """The file and the place of the next match from a row, around the end too; None where there is none."""
         document = self._view.document
         files = len(document.files)
         if not len(document) or not matches.is_of(document):
-            return False
+            return None
         start = document.file_at(at)
         until = time.perf_counter() + SLICE
         for turn in range(files + 1):
             index = (start + turn * way) % files
             found = matches.next_in(index, way, beyond=None if turn else at, is_first=is_first)
             if found is not None:
-                self._show_match(index, found, 0 if way > 0 else -1)
-                return True
+                return index, found
             if time.perf_counter() > until:
                 await asyncio.sleep(0)
                 until = time.perf_counter() + SLICE
-        return False
+        return None
 
-    def _show_match(self, index: int, found: int, ordinal: int) -> None:
-        """Unfold what hides it, and go there."""
+    def _show_match(self, index: int, found: int, ordinal: int, start: SearchStart | None = None) -> None:
+        """Unfold what hides it, and go there; `start` learns what was unfolded."""
         view, matches = self._view, self._matches
         document = view.document
         file = document.files[index]
@@ -352,12 +381,16 @@ class ReviewSearch:
         if file.shape.folded:
             document.fold(index, folded=False)
             view.forget(index)
+            if start is not None:
+                start.note_unfolded(index)
         hunk = document.hunk_of(
             Row(RowKind.LINE, index, found) if found >= 0 else Row(RowKind.GROWN, index, 0, -1 - found)
         )
         if hunk in file.shape.closed:
             document.close(index, hunk, closed=False)
             view.forget(index)
+            if start is not None:
+                start.note_unfolded(index, hunk)
         ordinal %= max(1, len(matches.spans(index, found)))
         source = view.source
         before, source.here = source.here, (index, found, ordinal)
@@ -394,6 +427,8 @@ class ReviewSearch:
             return f"/{text}  {matches.number(*here):,} of {matches.total:,}{more}"
         if matches.total:
             return f"/{text}  {matches.total:,}{more}"
+        if not matches.needle.is_valid:
+            return f"/{text}  not a valid expression"
         return f"/{text}  no match" if is_all else f"/{text}"
 
     def _mark_overview(self, matches: MatchIndex) -> None:

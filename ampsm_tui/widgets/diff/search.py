@@ -57,6 +57,8 @@ class SearchPattern:
         self.text = text
         self.is_given_up = False
         """Whether it took too long: nothing more is found then."""
+        self.is_valid = True
+        """Whether it is a regular expression, or too long to be read as one; else the text itself is looked for."""
         self._in_a_row = self._ended = 0.0
         self.is_sensitive = any(letter.isupper() for letter in re.sub(r"\\.", "", text))
         self._is_plain = not _META & set(text)
@@ -77,6 +79,7 @@ class SearchPattern:
         if len(text) <= LONGEST:
             with suppress(regex.error, OverflowError, RecursionError):
                 return _quietly(text, flags)
+            self.is_valid = False
         self._is_plain = True
         return _quietly(re.escape(text), flags)
 

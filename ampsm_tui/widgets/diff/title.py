@@ -184,10 +184,11 @@ class ReviewBox(PassingLine):
     def __init__(self) -> None:
         super().__init__(compact=True, select_on_focus=True)
         self._what = "/"
+        self._reported = ""
 
     def open(self, what: str, text: str) -> None:
         """Open the line with the text that was typed last."""
-        self._what = what
+        self._what, self._reported = what, text
         self.placeholder = _HINTS[what]
         with self.prevent(PassingLine.Changed):
             self.value = text
@@ -196,7 +197,12 @@ class ReviewBox(PassingLine):
     def on_input_changed(self, event: PassingLine.Changed) -> None:
         """Report the text at each letter."""
         event.stop()
-        self.post_message(self.Typed(self._what, event.value))
+        self._report()
+
+    def _report(self) -> None:
+        if self.value != self._reported:
+            self._reported = self.value
+            self.post_message(self.Typed(self._what, self.value))
 
     async def action_submit(self) -> None:
         """Close the line and keep its text."""
@@ -207,6 +213,10 @@ class ReviewBox(PassingLine):
         self._close(is_kept=False)
 
     def _close(self, *, is_kept: bool) -> None:
+        # The last letter may not be reported yet: before the end of the typing, or not at all where it is dropped.
+        if is_kept:
+            self._report()
+        self._reported = self.value
         self.remove_class("-open")
         self.post_message(self.Done(self._what, is_kept))
 
