@@ -175,3 +175,14 @@ async def test_a_pattern_that_is_no_expression_says_so(reviewed: Reviewed) -> No
         desk.sees_not("no match")
         await reviewed.press("backspace", "backspace", "z", "enter")
         desk.sees("/nowherz no match")
+
+
+async def test_a_filter_that_hid_every_file_for_a_moment_leaves_the_cursor_in_the_diff(reviewed: Reviewed) -> None:
+    """`!` alone hides all; what comes back by the next letters is shorter than what the cursor stood at the end of."""
+    async with reviewed.open() as desk:
+        await reviewed.press("G", "ampersand")
+        await desk.type("!")
+        assert not len(reviewed.screen.view.document)
+        for letter in "a/nowhere":
+            await desk.type(letter)
+            assert reviewed.screen.view.cursor < len(reviewed.screen.view.document)

@@ -253,6 +253,9 @@ class DiffView(Widget, can_focus=True):
 
     def stand_on(self, held: tuple[Row, int] | None) -> None:
         """The cursor on the row that it was on, and that where it was on the screen."""
+        if held is None and self.cursor >= len(self.document) > 0:
+            self.stand_at(self.cursor, 0)  # no row was there before, and there are fewer now than there once were
+            return
         if held is None or not len(self.document):
             self.refresh()
             return
