@@ -131,6 +131,8 @@ def _holder(lock: Path, git_dir: Path) -> str:
     import psutil  # for who meets a lock
 
     for process in psutil.process_iter():
+        if process.pid == os.getpid():
+            continue
         try:
             opened = {file.path for file in process.open_files()}
             words, environment = process.cmdline(), process.environ()

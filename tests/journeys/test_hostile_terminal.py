@@ -1,7 +1,6 @@
 """What sessions and amp say is data: in the very bytes that reach a terminal, no order of theirs is left."""
 
 import re
-import time
 
 from tests.journeys.conftest import Open
 from tests.waiting import until
@@ -95,15 +94,3 @@ def test_a_notice_of_a_hostile_name_is_one_sequence(bench: Bench, terminal: Open
     told = screen.until(lambda: re.search(rb"\x1b\]777;([^\x07]*)\x07", screen.bytes), "the notice")
     assert re.fullmatch(r"notify;EVIL,[^;]* x: finished;no changes", told[1].decode())
     assert b"\x1b]52" not in screen.bytes
-
-
-def test_escape_counts_however_long_after_another_key_it_comes(bench: Bench, terminal: Open) -> None:
-    """Its byte may begin a longer key, so that whoever reads keys has to look at the clock once more after it."""
-    bench.new(None, name="mend")
-    screen = terminal(size=(80, 24)).sees("mend")
-    for tenths in range(0, 30, 2):
-        screen.press("?").sees("Help: sessions")
-        until = time.monotonic() + tenths / 20
-        while (left := until - time.monotonic()) > 0:
-            screen.read(left)
-        screen.press("escape").sees_no_more("Help: sessions")

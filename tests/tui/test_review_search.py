@@ -83,7 +83,7 @@ async def test_the_count_of_a_search_follows_the_diff(reviewed: Reviewed) -> Non
         assert not any("─" in overview.paint(y).text for y in range(overview.size.height))
 
 
-@pytest.mark.parametrize("width", [50, 64, 80, 120])
+@pytest.mark.parametrize("width", [50, 120])
 async def test_the_head_names_the_filter_of_the_files_at_every_width(reviewed: Reviewed, width: int) -> None:
     async with reviewed.open((width, 30)) as desk:
         assert " only " not in desk.lines[0]
