@@ -149,7 +149,7 @@ class PlaceKeeper:
         self._is_due = False
 
     def offer(self, board: "Board") -> str:
-        """What is offered, in a sentence; empty where no app was cut off, or its session is not there any more."""
+        """The sentence that offers the way back; empty where no app was cut off, or its session is gone."""
         if not (self._home.places.is_dir() and any(self._home.places.iterdir())):
             return ""  # nor is anything imported before the first frame
         from ampsm_engine import last_places

@@ -38,7 +38,7 @@ class Ending:
     retry: bool = False
     """Whether trying again by itself can help, `retries` times, each after `delay` seconds (0: as configured)."""
     warning: str | None = None
-    """What is worth telling although it is done."""
+    """A sentence for the user about an ending that is a success all the same; None where there is nothing to say."""
     remedy: str | None = None
     """What has to be done before trying again: `unarchive`, `drop-option`."""
     retries: int = 0

@@ -47,7 +47,7 @@ class BatchStatus:
     tries: dict[str, tuple[BatchTry, ...]]
     """By item; empty unless they were asked for."""
     placements: dict[str, tuple[Placement, ...]]
-    """Where items ran on hosts, by the id of the item."""
+    """The placements on hosts of each item that ran on other machines, by the id of the item."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -348,7 +348,7 @@ class Together:
         self.then = then
         self._rules = sorted(rules, key=lambda rule: rule.name)
         self._by_spelling: dict[tuple[bool, bool, bool], JoinedRules] = {}
-        """What is asked by how the anchor is written: whether in capitals, in small letters, in ASCII."""
+        """The joined rules that hold for a spelling of the anchor: in capitals, in small letters, in ASCII."""
 
     def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
         """The secrets at a place that any of the rules finds."""

@@ -111,7 +111,7 @@ class Comment:
     iteration_id: str | None = None
     """The iteration that it was sent with last."""
     now_path: str | None = None
-    """Where its lines are now: path, lines and content, as last looked up; None: still where they were."""
+    """The present path, lines and content of the comment, as last looked up; None where they have not moved."""
     now_line: int | None = None
     now_line_end: int | None = None
     now_blob: str | None = None

@@ -143,7 +143,7 @@ class ReviewLoader:
 
 
 async def _wait_for_first_patch(review: "ArrivingDiff") -> None:
-    """What is read first follows the list closely: it is worth a moment, and no more."""
+    """Wait a moment, and no longer, for the patch of the first file: it follows the list of files closely."""
     first = next((entry.index for entry in review.files if entry.merged_into < 0), None)
     if first is not None and review.patch(first) is None:
         with contextlib.suppress(TimeoutError):

@@ -29,7 +29,7 @@ _TYPES = {0o100644: "file", 0o100755: "executable file", 0o120000: "symbolic lin
 
 
 def cards(entry: FileEntry, patch: FilePatch) -> tuple[str, ...]:
-    """What is to be known of a file beside its lines, such as a rename: a sentence each, shown below its head."""
+    """The facts about a file beside its lines, such as a rename: a sentence each, shown below its head."""
     return (*_named(entry, patch), *_kind(entry, patch), *_content(patch))
 
 
